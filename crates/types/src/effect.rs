@@ -1,0 +1,197 @@
+//! What the engine wants done. Effects never change engine state by themselves; answers come back as inputs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::instrument::InstrumentId;
+use crate::market::{Candle, CandleSource, Timeframe};
+use crate::money::{Cash, Position, Price};
+use crate::order::{Fill, Order, OrderEnd, OrderId, Refusal};
+use crate::time::Timestamp;
+
+/// Something the engine asks the rest of the box to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Ask the model. The answer comes as [`Input::Prediction`](crate::Input::Prediction).
+    Infer(InferRequest),
+    /// Keep this for ever (series and ledger). Writing it twice must give the same as once.
+    Record(Record),
+    /// Tell the user.
+    Notice(Notice),
+}
+
+/// The feature window of one instrument at one closed minute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InferRequest {
+    /// Whose window.
+    pub instrument: InstrumentId,
+    /// Open time of the last candle in it.
+    pub open_time: Timestamp,
+    /// Which model is asked.
+    pub model: String,
+    /// `window_min` rows of the model's features, row-major, oldest row first; no value is missing.
+    pub window: Vec<f32>,
+}
+
+/// A fact worth keeping.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// A candle closed.
+    Candle(CandleRecord),
+    /// A forecast was made, before its outcome exists.
+    Forecast(ForecastRecord),
+    /// A forecast met its outcome.
+    Score(ScoreRecord),
+    /// Risk approved an order and it went to the paper venue.
+    Order(Order),
+    /// Risk refused an order.
+    Refused {
+        /// What was wanted.
+        order: Order,
+        /// Why not.
+        refusal: Refusal,
+    },
+    /// A part of an order was filled.
+    Fill(Fill),
+    /// An order ended.
+    OrderEnd {
+        /// Which.
+        order: OrderId,
+        /// How.
+        end: OrderEnd,
+        /// When.
+        at: Timestamp,
+    },
+    /// The account at a minute's end.
+    Equity(EquityRecord),
+}
+
+/// A closed candle.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CandleRecord {
+    /// Whose candle.
+    pub instrument: InstrumentId,
+    /// Its length.
+    pub timeframe: Timeframe,
+    /// Its values.
+    pub candle: Candle,
+    /// Where it came from.
+    pub source: CandleSource,
+    /// `Some(true)` when the venue's own candle has the same open, high, low, close and volume; `None` when there is
+    /// nothing to compare with (yet).
+    pub agrees: Option<bool>,
+}
+
+/// A forecast as made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForecastRecord {
+    /// Whose forecast.
+    pub instrument: InstrumentId,
+    /// Open time of the last candle the model saw.
+    pub open_time: Timestamp,
+    /// Which model.
+    pub model: String,
+    /// How far ahead, minutes.
+    pub horizon_min: u16,
+    /// Last close the model saw.
+    pub price: Price,
+    /// Expected natural log-return.
+    pub log_return: f32,
+    /// Probability of a rise.
+    pub p_up: f32,
+}
+
+/// A forecast against what came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScoreRecord {
+    /// Whose forecast.
+    pub instrument: InstrumentId,
+    /// Open time of the last candle the model saw.
+    pub open_time: Timestamp,
+    /// Which model.
+    pub model: String,
+    /// How far ahead, minutes.
+    pub horizon_min: u16,
+    /// Forecast log-return.
+    pub log_return: f32,
+    /// Log-return that came.
+    pub outcome: f32,
+}
+
+/// The paper account at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquityRecord {
+    /// When.
+    pub at: Timestamp,
+    /// Cash not in positions.
+    pub cash: Cash,
+    /// Cash and positions at the mid price, after fees paid so far.
+    pub equity: Cash,
+    /// What the same start money would be worth, bought and held in equal parts from the first price on.
+    pub hold: Cash,
+    /// Fees paid since the start.
+    pub fees: Cash,
+    /// Open positions.
+    pub positions: Vec<(InstrumentId, Position)>,
+}
+
+/// How much a notice matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something is wrong and may heal by itself.
+    Warning,
+    /// Something needs the user.
+    Alarm,
+}
+
+/// What happened, where, since when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// How much it matters.
+    pub severity: Severity,
+    /// When.
+    pub at: Timestamp,
+    /// Where, if it concerns one instrument.
+    pub instrument: Option<InstrumentId>,
+    /// One sentence for people.
+    pub text: String,
+}
+
+/// Effects of one input, in order. Reused between inputs so that the steady path does not allocate.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects(Vec<Effect>);
+
+impl Effects {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+
+    /// Adds a record.
+    pub fn record(&mut self, record: Record) {
+        self.0.push(Effect::Record(record));
+    }
+
+    /// Forgets all, keeping the room.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Takes all out in order, keeping the room.
+    pub fn drain(&mut self) -> impl Iterator<Item = Effect> + '_ {
+        self.0.drain(..)
+    }
+
+    /// All in order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Effect] {
+        &self.0
+    }
+}

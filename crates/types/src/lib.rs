@@ -1,0 +1,25 @@
+//! The vocabulary that every part of Tickerbox shares.
+//!
+//! Values only: nothing here reads a clock, a file, a socket or randomness. Money is integers at
+//! declared decimals ([`money`]); floating point begins at the feature boundary and never comes back.
+//!
+//! Enum variants of anything that is journalled ([`input`], [`effect`] and what they hold) are only
+//! appended, never reordered or removed: their postcard encoding is an on-disk format.
+
+pub mod decimal;
+pub mod effect;
+pub mod input;
+pub mod instrument;
+pub mod market;
+pub mod money;
+pub mod order;
+pub mod settings;
+pub mod time;
+
+pub use effect::{Effect, Effects, Record};
+pub use input::{Input, Stamped};
+pub use instrument::{Instrument, InstrumentId, Scale, Venue};
+pub use market::{Aggressor, BookTop, Candle, Level, Side, Timeframe, Trade};
+pub use money::{Cash, Position, Ppm, Price, Qty, Rounding};
+pub use order::{Fill, Order, OrderId};
+pub use time::Timestamp;

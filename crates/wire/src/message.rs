@@ -1,0 +1,379 @@
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of these messages. Changed with every change of their shape.
+pub const PROTOCOL: u32 = 1;
+/// Path of the WebSocket.
+pub const SOCKET_PATH: &str = "/ws";
+/// Largest message a browser may send, bytes.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1024;
+
+/// What the box tells a browser.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ServerMessage {
+    /// First message on every socket.
+    Hello(Hello),
+    /// All instruments, whenever one appeared or changed.
+    Catalogue(Vec<Instrument>),
+    /// The whole box at a glance; at most twice a second.
+    Overview(Overview),
+    /// Everything about one instrument, in answer to [`ClientMessage::Watch`].
+    Market(Market),
+    /// What changed for a watched instrument; at most ten times a second.
+    Tick(Tick),
+}
+
+/// Who is speaking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`] of the server.
+    pub protocol: u32,
+    /// Version of the program.
+    pub version: String,
+    /// True when the market is the built-in simulation.
+    pub demo: bool,
+}
+
+/// One pair on one venue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instrument {
+    /// Index used by all other messages.
+    pub id: u16,
+    /// Name of the venue for people.
+    pub venue: String,
+    /// Pair in canonical spelling, `BTC/USDT`.
+    pub pair: String,
+    /// Digits of its prices.
+    pub price_decimals: u8,
+    /// Digits of its quantities.
+    pub qty_decimals: u8,
+    /// Smallest price step in price units.
+    pub tick: u64,
+}
+
+/// How a book stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BookState {
+    /// Checksum matches.
+    ProvenChecksum,
+    /// Sequence is whole.
+    ProvenSequence,
+    /// Agreed with a fresh snapshot.
+    Compared,
+    /// Waiting for the first snapshot, or for a new one after a fault.
+    Resyncing,
+    /// Nothing heard.
+    Silent,
+}
+
+/// One venue's connection and books.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeedBadge {
+    /// Name of the venue.
+    pub venue: String,
+    /// True while the socket is up.
+    pub connected: bool,
+    /// Books that hold, of `books`.
+    pub books_live: u16,
+    /// Books wanted.
+    pub books: u16,
+    /// State of the worst book.
+    pub state: BookState,
+    /// Times a book had to be fetched again after a fault, since start.
+    pub resyncs: u64,
+    /// Messages refused since start.
+    pub rejected: u64,
+    /// Age of the newest frame, milliseconds; `None` before the first.
+    pub age_ms: Option<u32>,
+}
+
+/// The verdict on a forecast's skill. Only three words exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The interval lies below zero.
+    Worse,
+    /// The interval holds zero, or there is too little to tell.
+    NotProven,
+    /// The interval lies above zero.
+    Better,
+}
+
+/// A forecast horizon: the newest forecast and its record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HorizonCard {
+    /// How far ahead, minutes.
+    pub horizon_min: u16,
+    /// Newest forecast, if there is one that is not out of date.
+    pub forecast: Option<ForecastPoint>,
+    /// Scored forecasts in the window.
+    pub scored: u32,
+    /// 1 - (mean absolute error / mean absolute error of "no change"); `None` while nothing is scored.
+    pub skill: Option<f32>,
+    /// 95 % interval of the skill; `None` while it cannot be told.
+    pub interval: Option<(f32, f32)>,
+    /// Verdict over the interval.
+    pub verdict: Verdict,
+}
+
+/// One forecast with its bands.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForecastPoint {
+    /// Open time of the last minute the model saw.
+    pub open_time_ms: i64,
+    /// Close the model saw.
+    pub price: i64,
+    /// Expected natural log-return.
+    pub log_return: f32,
+    /// Probability of a rise.
+    pub p_up: f32,
+    /// Half-width of the 50 % band, log-return, from past errors; `None` while too few.
+    pub band_50: Option<f32>,
+    /// Half-width of the 90 % band.
+    pub band_90: Option<f32>,
+}
+
+/// Forecasts for one instrument.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Forecasts {
+    /// Whose.
+    pub instrument: u16,
+    /// Why there is no forecast just now, one sentence; empty when there is one.
+    pub missing: String,
+    /// One card per horizon, shortest first.
+    pub horizons: Vec<HorizonCard>,
+    /// Recent closes, oldest first, for the small picture.
+    pub closes: Vec<i64>,
+}
+
+/// An open paper position.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionRow {
+    /// What is held.
+    pub instrument: u16,
+    /// How much, signed, in quantity units.
+    pub qty: i64,
+    /// Average entry price in price units.
+    pub entry: i64,
+    /// Profit or loss at the mid price after entry fees, cash.
+    pub pnl: i64,
+}
+
+/// The paper account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Cash and positions at mid.
+    pub equity: i64,
+    /// Money it started with.
+    pub start: i64,
+    /// Gain since 00:00 UTC.
+    pub today: i64,
+    /// Trades (filled orders) since 00:00 UTC.
+    pub trades_today: u32,
+    /// Fees paid since 00:00 UTC.
+    pub fees_today: i64,
+    /// Fall from the peak, parts per million.
+    pub drawdown_ppm: u32,
+    /// Limit of that fall.
+    pub drawdown_max_ppm: u32,
+    /// True when a breaker stopped trading.
+    pub breaker_open: bool,
+    /// True when new orders are allowed.
+    pub trading: bool,
+    /// Open positions.
+    pub positions: Vec<PositionRow>,
+    /// (time, equity, buy and hold) at minute ends, oldest first, thinned to a few hundred points.
+    pub curve: Vec<(i64, i64, i64)>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at_ms: i64,
+    /// 0 information, 1 warning, 2 alarm.
+    pub severity: u8,
+    /// One sentence.
+    pub text: String,
+}
+
+/// The box at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// As of.
+    pub at_ms: i64,
+    /// One sentence of state, written by rules.
+    pub sentence: String,
+    /// A second, quieter sentence; may be empty.
+    pub detail: String,
+    /// True when nothing needs the user.
+    pub healthy: bool,
+    /// Name of the model; empty without one.
+    pub model: String,
+    /// The venues.
+    pub feeds: Vec<FeedBadge>,
+    /// The account.
+    pub account: Account,
+    /// Forecasts by instrument.
+    pub forecasts: Vec<Forecasts>,
+    /// Newest events first, at most 20.
+    pub events: Vec<Event>,
+    /// Seconds since start.
+    pub uptime_s: u64,
+}
+
+/// A candle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candle {
+    /// Start of the interval.
+    pub open_time_ms: i64,
+    /// First price.
+    pub open: i64,
+    /// Highest price.
+    pub high: i64,
+    /// Lowest price.
+    pub low: i64,
+    /// Last price.
+    pub close: i64,
+    /// Base volume.
+    pub volume: u64,
+}
+
+/// A trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trade {
+    /// When, by the venue.
+    pub at_ms: i64,
+    /// Price.
+    pub price: i64,
+    /// Quantity.
+    pub qty: u64,
+    /// 1 a buyer crossed the spread, -1 a seller, 0 unknown.
+    pub side: i8,
+}
+
+/// A paper fill of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FillMark {
+    /// When.
+    pub at_ms: i64,
+    /// Price.
+    pub price: i64,
+    /// 1 bought, -1 sold.
+    pub side: i8,
+}
+
+/// The best levels of a book: (price, quantity), best first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Book {
+    /// How it stands. Levels of a book that does not hold are not shown as live.
+    pub state: BookState,
+    /// Bids, highest first.
+    pub bids: Vec<(i64, u64)>,
+    /// Asks, lowest first.
+    pub asks: Vec<(i64, u64)>,
+}
+
+/// Everything about one instrument.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Market {
+    /// Whose.
+    pub instrument: u16,
+    /// Length of its candles, minutes.
+    pub timeframe_min: u16,
+    /// Closed candles, oldest first.
+    pub candles: Vec<Candle>,
+    /// The running candle.
+    pub running: Option<Candle>,
+    /// The book.
+    pub book: Book,
+    /// Newest first, at most 50.
+    pub trades: Vec<Trade>,
+    /// Paper fills in the candles' range.
+    pub fills: Vec<FillMark>,
+}
+
+/// What changed for one instrument since the last tick.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Whose.
+    pub instrument: u16,
+    /// Length of its candles, minutes.
+    pub timeframe_min: u16,
+    /// As of.
+    pub at_ms: i64,
+    /// Candles that closed.
+    pub closed: Vec<Candle>,
+    /// The running candle.
+    pub running: Option<Candle>,
+    /// The book, if it changed.
+    pub book: Option<Book>,
+    /// New trades, newest first.
+    pub trades: Vec<Trade>,
+    /// New paper fills.
+    pub fills: Vec<FillMark>,
+}
+
+/// What a browser may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientMessage {
+    /// Send this instrument's market from now on instead of the one before.
+    Watch {
+        /// Which.
+        instrument: u16,
+        /// Length of the candles, minutes: 1, 5, 15 or 60.
+        timeframe_min: u16,
+    },
+    /// Send the overview only.
+    Unwatch,
+    /// Allow or stop new paper orders.
+    Trading {
+        /// True to allow.
+        on: bool,
+    },
+}
+
+/// A message could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a message of protocol {PROTOCOL}")]
+pub struct DecodeError;
+
+/// Encodes a message.
+#[must_use]
+pub fn encode<M: Serialize>(message: &M) -> Vec<u8> {
+    postcard::to_allocvec(message).expect("wire messages hold nothing that postcard cannot encode")
+}
+
+/// Decodes a message.
+///
+/// # Errors
+/// [`DecodeError`] when the bytes are not exactly one message.
+pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, DecodeError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((message, [])) => Ok(message),
+        _ => Err(DecodeError),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_do_not_panic() {
+        proptest::proptest!(|(bytes: Vec<u8>)| {
+            let _ = decode::<ServerMessage>(&bytes);
+            let _ = decode::<ClientMessage>(&bytes);
+        });
+    }
+
+    #[test]
+    fn a_message_is_read_back_and_nothing_may_follow_it() {
+        let watch = ClientMessage::Watch { instrument: 3, timeframe_min: 15 };
+        let mut bytes = encode(&watch);
+        assert_eq!(decode(&bytes), Ok(watch));
+        bytes.push(0);
+        assert_eq!(decode::<ClientMessage>(&bytes), Err(DecodeError));
+    }
+}
