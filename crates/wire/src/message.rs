@@ -9,6 +9,12 @@ pub const PROTOCOL: u32 = 1;
 pub const SOCKET_PATH: &str = "/ws";
 /// Largest message a browser may send, bytes.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1024;
+/// Most closed candles in a [`Market`]; the page keeps no more either.
+pub const CANDLES_MAX: usize = 1500;
+/// Most trades in a [`Market`]; the page keeps no more either.
+pub const TRADES_MAX: usize = 50;
+/// Most events in an [`Overview`].
+pub const EVENTS_MAX: usize = 20;
 
 /// What the box tells a browser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +29,8 @@ pub enum ServerMessage {
     Market(Market),
     /// What changed for a watched instrument; at most ten times a second.
     Tick(Tick),
+    /// A request of this browser was not carried out: one sentence that says what and why.
+    Refused(String),
 }
 
 /// Who is speaking.
@@ -107,8 +115,10 @@ pub struct HorizonCard {
     pub horizon_min: u16,
     /// Newest forecast, if there is one that is not out of date.
     pub forecast: Option<ForecastPoint>,
-    /// Scored forecasts in the window.
+    /// Scored forecasts in the window (the last seven days at most).
     pub scored: u32,
+    /// When the oldest of them was made; `None` while nothing is scored.
+    pub since_ms: Option<i64>,
     /// 1 - (mean absolute error / mean absolute error of "no change"); `None` while nothing is scored.
     pub skill: Option<f32>,
     /// 95 % interval of the skill; `None` while it cannot be told.
@@ -177,6 +187,10 @@ pub struct Account {
     pub drawdown_ppm: u32,
     /// Limit of that fall.
     pub drawdown_max_ppm: u32,
+    /// Loss since 00:00 UTC, parts per million of the equity then; 0 after a gain.
+    pub daily_loss_ppm: u32,
+    /// Limit of that loss.
+    pub daily_loss_max_ppm: u32,
     /// True when a breaker stopped trading.
     pub breaker_open: bool,
     /// True when new orders are allowed.
@@ -185,6 +199,28 @@ pub struct Account {
     pub positions: Vec<PositionRow>,
     /// (time, equity, buy and hold) at minute ends, oldest first, thinned to a few hundred points.
     pub curve: Vec<(i64, i64, i64)>,
+}
+
+/// Where an instrument trades just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// Whose.
+    pub instrument: u16,
+    /// How its book stands. Prices of a book that does not hold are the last ones that did.
+    pub state: BookState,
+    /// Best bid and best ask; `None` before the first book that held.
+    pub best: Option<(i64, i64)>,
+    /// Change of the mid against the oldest close of the last 24 hours; `None` without one.
+    pub change: Option<Change>,
+}
+
+/// A relative change of price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Parts per million.
+    pub ppm: i32,
+    /// Over how many minutes, at most 1440.
+    pub minutes: u16,
 }
 
 /// Something that happened.
@@ -211,13 +247,15 @@ pub struct Overview {
     pub healthy: bool,
     /// Name of the model; empty without one.
     pub model: String,
+    /// One quote per instrument of the catalogue.
+    pub quotes: Vec<Quote>,
     /// The venues.
     pub feeds: Vec<FeedBadge>,
     /// The account.
     pub account: Account,
     /// Forecasts by instrument.
     pub forecasts: Vec<Forecasts>,
-    /// Newest events first, at most 20.
+    /// Newest events first, at most [`EVENTS_MAX`].
     pub events: Vec<Event>,
     /// Seconds since start.
     pub uptime_s: u64,
@@ -282,13 +320,15 @@ pub struct Market {
     pub instrument: u16,
     /// Length of its candles, minutes.
     pub timeframe_min: u16,
-    /// Closed candles, oldest first.
+    /// As of.
+    pub at_ms: i64,
+    /// Closed candles, oldest first, at most [`CANDLES_MAX`].
     pub candles: Vec<Candle>,
     /// The running candle.
     pub running: Option<Candle>,
     /// The book.
     pub book: Book,
-    /// Newest first, at most 50.
+    /// Newest first, at most [`TRADES_MAX`].
     pub trades: Vec<Trade>,
     /// Paper fills in the candles' range.
     pub fills: Vec<FillMark>,
