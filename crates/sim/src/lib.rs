@@ -1,1 +1,21 @@
-//! Placeholder.
+//! A seeded market that speaks the venues' own wire formats, without I/O.
+//!
+//! ```text
+//!  market    one event list per instrument  ──►  kraken      ──►  frames, HTTP answers
+//!            (price, order flow, book, tape) ──►  binance_us  ──►  frames, HTTP answers
+//!                                            └─►  truth        what really happened, for tests
+//! ```
+//!
+//! Everything a client can see is derived from the event list of [`market`], so books, trades, candles and tickers agree
+//! to the last digit. Time is an argument ([`Sim::advance`]); the same settings and the same calls give the same bytes
+//! on every machine.
+
+pub mod frame;
+pub mod settings;
+pub mod sim;
+pub mod truth;
+
+pub use frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+pub use settings::{AssetSettings, ListingSettings, SimSettings};
+pub use sim::Sim;
+pub use truth::{Truth, TruthTrade};

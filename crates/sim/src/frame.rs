@@ -1,0 +1,64 @@
+//! What goes over the imagined wire.
+
+use core::fmt;
+
+/// Names one WebSocket connection for as long as it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub(crate) u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// What the server sends on a WebSocket connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerFrame {
+    /// A text message.
+    Text(String),
+    /// A ping control frame; the client answers with [`Sim::pong`](crate::Sim::pong).
+    Ping(Vec<u8>),
+    /// The server closes. It is the last frame of the connection.
+    Close {
+        /// WebSocket close code.
+        code: u16,
+        /// Why, as told to the client.
+        reason: String,
+    },
+}
+
+/// The server refuses the WebSocket handshake with an HTTP status.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("handshake refused with HTTP {status}: {reason}")]
+pub struct Refused {
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Why.
+    pub reason: String,
+}
+
+/// The answer to a GET request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers as name and value, names in the venue's own spelling.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// A JSON body with `status`.
+    pub(crate) fn json(status: u16, body: String) -> Self {
+        let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
+        Self { status, headers, body: body.into_bytes() }
+    }
+
+    /// The value of a header, its name compared without case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+}

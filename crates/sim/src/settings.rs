@@ -1,0 +1,127 @@
+//! What market to make.
+
+use types::{Timestamp, Venue};
+
+/// The whole market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimSettings {
+    /// Same seed, same bytes.
+    pub seed: u64,
+    /// "Now" when the simulator is made.
+    pub start: Timestamp,
+    /// Minutes of candles that exist before the minute of `start`.
+    pub history_minutes: u32,
+    /// Base assets with the price process that all their listings share.
+    pub assets: Vec<AssetSettings>,
+    /// Pairs on venues.
+    pub listings: Vec<ListingSettings>,
+    /// Request weight a minute that Binance.US allows.
+    pub binance_us_weight_per_min: u32,
+    /// Requests that Kraken's REST interface takes at once; the budget refills by one a second.
+    pub kraken_rest_burst: u32,
+}
+
+/// A base asset and its efficient price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetSettings {
+    /// Canonical name, `BTC`.
+    pub name: String,
+    /// Price at the beginning of the history, in hundredths of a US dollar.
+    pub price_cents: u64,
+    /// Average volatility, millionths a year (550 000 is 55 %).
+    pub volatility_ppm: u32,
+    /// Correlation of its moves with the common factor, millionths.
+    pub correlation_ppm: u32,
+}
+
+/// One pair on one venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListingSettings {
+    /// Where.
+    pub venue: Venue,
+    /// The venue's name for it on WebSocket (`BTC/USD`, `BTCUSDT`).
+    pub symbol: String,
+    /// Base currency, canonical; must be one of [`SimSettings::assets`].
+    pub base: String,
+    /// Quote currency, canonical. All quotes are worth about a dollar here.
+    pub quote: String,
+    /// Fraction digits of prices.
+    pub price_decimals: u8,
+    /// Smallest price step, in units of the last price digit.
+    pub tick: u64,
+    /// Fraction digits of quantities.
+    pub qty_decimals: u8,
+    /// Smallest quantity step, in units of the last quantity digit.
+    pub lot: u64,
+    /// Usual distance between best bid and best ask, hundredths of a basis point.
+    pub spread_cbps: u32,
+    /// Limit orders that arrive in an average second, thousandths.
+    pub orders_per_s_milli: u32,
+    /// Market orders that arrive in an average second, thousandths.
+    pub takers_per_s_milli: u32,
+    /// Median value of a market order, whole units of quote.
+    pub order_value: u32,
+    /// How far the venue follows the efficient price behind its time, milliseconds.
+    pub lag_ms: u32,
+    /// Size of the venue's own deviation from the efficient price, hundredths of a basis point.
+    pub noise_cbps: u32,
+}
+
+impl Default for SimSettings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            start: Timestamp::from_date(2026, 10, 1),
+            history_minutes: 1_000,
+            assets: vec![asset("BTC", 9_500_000, 500_000, 950_000), asset("ETH", 330_000, 680_000, 850_000)],
+            listings: vec![
+                listing(Venue::Kraken, "BTC/USD", 1, 1, 8, 1, Flow { spread_cbps: 60, orders: 5_000, takers: 450 }),
+                listing(Venue::Kraken, "ETH/USD", 2, 1, 8, 1, Flow { spread_cbps: 90, orders: 4_500, takers: 350 }),
+                listing(Venue::Kraken, "BTC/USDT", 1, 1, 8, 1, Flow { spread_cbps: 120, orders: 3_000, takers: 150 }),
+                listing(Venue::Kraken, "ETH/USDT", 2, 1, 8, 1, Flow { spread_cbps: 160, orders: 2_500, takers: 120 }),
+                listing(Venue::BinanceUs, "BTCUSDT", 2, 1, 5, 1, Flow { spread_cbps: 150, orders: 4_000, takers: 350 }),
+                listing(Venue::BinanceUs, "ETHUSDT", 2, 1, 4, 1, Flow { spread_cbps: 200, orders: 3_500, takers: 300 }),
+            ],
+            binance_us_weight_per_min: 6_000,
+            kraken_rest_burst: 15,
+        }
+    }
+}
+
+struct Flow {
+    spread_cbps: u32,
+    orders: u32,
+    takers: u32,
+}
+
+fn asset(name: &str, price_cents: u64, volatility_ppm: u32, correlation_ppm: u32) -> AssetSettings {
+    AssetSettings { name: name.to_owned(), price_cents, volatility_ppm, correlation_ppm }
+}
+
+fn listing(
+    venue: Venue,
+    symbol: &str,
+    price_decimals: u8,
+    tick: u64,
+    qty_decimals: u8,
+    lot: u64,
+    flow: Flow,
+) -> ListingSettings {
+    let (base, quote) = (&symbol[..3], symbol[3..].trim_start_matches('/'));
+    ListingSettings {
+        venue,
+        symbol: symbol.to_owned(),
+        base: base.to_owned(),
+        quote: quote.to_owned(),
+        price_decimals,
+        tick,
+        qty_decimals,
+        lot,
+        spread_cbps: flow.spread_cbps,
+        orders_per_s_milli: flow.orders,
+        takers_per_s_milli: flow.takers,
+        order_value: 300,
+        lag_ms: if venue == Venue::Kraken { 200 } else { 400 },
+        noise_cbps: if venue == Venue::Kraken { 60 } else { 150 },
+    }
+}
