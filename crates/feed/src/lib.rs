@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Venue protocols without I/O: messages of a venue go in with their time; proven books, trades, candles, and what is
+//! to be sent and requested come out.
+//!
+//! ```text
+//!            Connected, Disconnected, Frame, Response, Failed, Deadline
+//!                                     |  at
+//!                                     v
+//!   Feed ── kraken::Session | binance_us::Session          (one folder per venue, the same file names in each)
+//!                                     |
+//!                                     v
+//!            Event(Input), Send, Request, Reconnect, Rejected
+//! ```
+//!
+//! A venue's folder holds `mod.rs` (the session: what is said when), `messages.rs` (the wire), `book.rs` (how a book
+//! is proven), `instruments.rs` (rules of instruments) and `rest.rs` (requests and their answers).
+//! [`capture`] runs recorded files through the same book machines.
+
+pub mod capture;
+mod feed;
+pub mod io;
+pub mod rest;
+pub mod settings;
+pub mod status;
+
+pub use feed::Feed;
+pub use io::{FeedInput, FeedOutput, ReconnectReason, RejectReason, Rejection, Request, RequestId};
+pub use settings::{Bases, FeedSettings, SettingsError, Wanted, default_bases};
+pub use status::{BookState, FeedStatus, InstrumentStatus};
+
+use types::Venue;
+
+/// The venues whose protocol is spoken.
+pub const SPOKEN: [Venue; 2] = [Venue::Kraken, Venue::BinanceUs];

@@ -1,0 +1,179 @@
+//! What goes into a feed and what comes out of it.
+
+use core::fmt;
+
+use types::{Input, InstrumentId};
+
+/// Something that happened to the connection of a feed or to one of its requests.
+#[derive(Clone, Copy, Debug)]
+pub enum FeedInput<'a> {
+    /// A new WebSocket connection stands. Nothing was sent on it yet.
+    Connected,
+    /// The connection is gone, or could not be made.
+    Disconnected,
+    /// One complete text (or binary) message. Ping and pong frames of WebSocket itself are the socket's business.
+    Frame(&'a [u8]),
+    /// The answer to a [`FeedOutput::Request`], whatever its status.
+    Response {
+        /// Which request.
+        request: RequestId,
+        /// HTTP status.
+        status: u16,
+        /// The `Retry-After` header, seconds.
+        retry_after_s: Option<u32>,
+        /// The body as received.
+        body: &'a [u8],
+    },
+    /// A request got no answer: no connection, timeout, or a body over the socket's limit.
+    Failed {
+        /// Which request.
+        request: RequestId,
+    },
+    /// The time told by [`Feed::deadline`](crate::Feed::deadline) has come.
+    Deadline,
+}
+
+/// What a feed wants done, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FeedOutput {
+    /// News for the engine: `Instrument`, `Book`, `BookStale`, `Trade` and `Candle` only.
+    Event(Input),
+    /// Send this text message.
+    Send(String),
+    /// Make this GET request and hand in the answer. It may be made while the socket is down.
+    Request(Request),
+    /// Close the connection and make a new one, with back-off; say [`FeedInput::Disconnected`] in between.
+    Reconnect(ReconnectReason),
+    /// Something received was not used; for the log. Counted in [`FeedStatus`](crate::FeedStatus).
+    Rejected(Rejection),
+}
+
+/// Names a request until it is answered; never used twice by one feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// A GET request on the venue's REST base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// To be handed back with the answer.
+    pub id: RequestId,
+    /// Path and query, percent-encoded, with the leading slash.
+    pub path: String,
+    /// What the venue charges for it, in the venue's own unit (Kraken: calls).
+    pub weight: u32,
+}
+
+/// Why a feed wants a new connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReconnectReason {
+    /// Nothing was heard for longer than the venue's limit.
+    Silent,
+    /// A subscription was not answered in time.
+    SubscribeTimeout,
+    /// The venue said that it is about to close the connection.
+    ServerShutdown,
+    /// The connection has reached its age limit.
+    Age,
+}
+
+impl fmt::Display for ReconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent => "nothing was heard for too long",
+            Self::SubscribeTimeout => "a subscription was not answered",
+            Self::ServerShutdown => "the venue announced a shutdown",
+            Self::Age => "the connection reached its age limit",
+        })
+    }
+}
+
+/// Bytes of a rejected message that are kept for the log.
+pub const SAMPLE_BYTES_MAX: usize = 240;
+
+/// Something received that was not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why not.
+    pub reason: RejectReason,
+    /// Whose it was, where that is known.
+    pub instrument: Option<InstrumentId>,
+    /// What exactly was wrong, for people.
+    pub detail: String,
+    /// The start of what was received, at most [`SAMPLE_BYTES_MAX`] bytes, unreadable bytes replaced.
+    pub sample: String,
+}
+
+impl Rejection {
+    pub(crate) fn new(reason: RejectReason, detail: impl fmt::Display, received: &[u8]) -> Self {
+        let head = &received[..received.len().min(SAMPLE_BYTES_MAX)];
+        Self {
+            reason,
+            instrument: None,
+            detail: detail.to_string(),
+            sample: String::from_utf8_lossy(head).into_owned(),
+        }
+    }
+
+    pub(crate) fn of(mut self, instrument: InstrumentId) -> Self {
+        self.instrument = Some(instrument);
+        self
+    }
+}
+
+/// Why something received was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RejectReason {
+    /// Not JSON, or not of the shape the protocol states.
+    Malformed,
+    /// A number that is not one, or does not fit.
+    Number,
+    /// A number with more digits than the instrument's rules allow: taking it would change it.
+    TooPrecise,
+    /// A message of a kind the protocol does not name.
+    UnknownMessage,
+    /// About an instrument that was not asked for.
+    UnknownSymbol,
+    /// The venue refused a subscription.
+    SubscribeRefused,
+    /// The venue said that something was wrong with what we sent.
+    VenueError,
+    /// A wanted instrument is not listed by the venue.
+    NotListed,
+    /// A subscription was accepted and never spoke.
+    SilentSubscription,
+    /// A REST answer with an error, or none.
+    RequestFailed,
+}
+
+impl RejectReason {
+    /// All reasons in the order of their declaration.
+    pub const ALL: [Self; 10] = [
+        Self::Malformed,
+        Self::Number,
+        Self::TooPrecise,
+        Self::UnknownMessage,
+        Self::UnknownSymbol,
+        Self::SubscribeRefused,
+        Self::VenueError,
+        Self::NotListed,
+        Self::SilentSubscription,
+        Self::RequestFailed,
+    ];
+
+    /// The name used in JSON and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Number => "number",
+            Self::TooPrecise => "too-precise",
+            Self::UnknownMessage => "unknown-message",
+            Self::UnknownSymbol => "unknown-symbol",
+            Self::SubscribeRefused => "subscribe-refused",
+            Self::VenueError => "venue-error",
+            Self::NotListed => "not-listed",
+            Self::SilentSubscription => "silent-subscription",
+            Self::RequestFailed => "request-failed",
+        }
+    }
+}
