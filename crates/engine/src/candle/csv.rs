@@ -1,0 +1,1 @@
+//! The candle file format: `open_time_ms,open,high,low,close,volume`.
