@@ -1,0 +1,226 @@
+//! A bundle is accepted exactly as signed, and in no other form.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use bundle::manifest::{DataRange, FORMAT, Quantisation};
+use bundle::{
+    Bundle, BundleError, Digest, MANIFEST_NAME, MODEL_NAME, Manifest, Metrics, Probe, SIGNATURE_NAME, SecretKey, Split,
+    TensorSpec, Tolerance, Training, TrustedKeys, Verdict, load,
+};
+
+fn key() -> SecretKey {
+    SecretKey::from_bytes(&[42; 32])
+}
+
+fn trusted() -> TrustedKeys {
+    TrustedKeys::only(&[key().public()])
+}
+
+fn manifest() -> Manifest {
+    let spec = |name: &str, shape: &[u32]| TensorSpec { name: name.to_owned(), shape: shape.to_vec() };
+    let metrics = Metrics {
+        n: 100,
+        mae_bps: Some(10.5),
+        naive_mae_bps: Some(10.0),
+        skill: Some(-0.05),
+        skill_lo: Some(-0.1),
+        skill_hi: Some(0.01),
+        hit_rate: Some(0.5),
+        hit_lo: Some(0.4),
+        hit_hi: Some(0.6),
+        verdict: Verdict::NotProven,
+    };
+    Manifest {
+        format: FORMAT,
+        name: "tiny".to_owned(),
+        created: "2026-01-31".to_owned(),
+        revision: 1,
+        architecture: "none".to_owned(),
+        features: vec!["ret_1".to_owned(), "rsi_14".to_owned()],
+        fingerprint: "abc".to_owned(),
+        window_min: 3,
+        horizons_min: vec![5, 10],
+        inputs: vec![spec("window", &[1, 3, 2])],
+        outputs: vec![spec("log_return", &[1, 2]), spec("p_up", &[1, 2]), spec("attention", &[1, 3])],
+        files: Vec::new(),
+        training: Training {
+            trainer: "test".to_owned(),
+            source_revision: None,
+            seed: 1,
+            settings: BTreeMap::new(),
+            data: vec![DataRange {
+                source: "a.csv.gz".to_owned(),
+                sha256: Digest::of(b"a"),
+                minutes: 3,
+                first_ms: 0,
+                last_ms: 120_000,
+            }],
+            split: Split {
+                text: "none".to_owned(),
+                train_ms: (0, 1),
+                validation_ms: (1, 2),
+                held_out_ms: (2, 3),
+                purge_min: 30,
+            },
+            folds: vec![[(5, metrics)].into()],
+            quantisation: Quantisation {
+                windows: 1,
+                log_return_max_bps: 0.0,
+                log_return_mean_bps: 0.0,
+                p_up_max: 0.0,
+                p_up_mean: 0.0,
+            },
+        },
+        metrics: [(5, metrics), (10, metrics)].into(),
+        tolerance: Tolerance { log_return_bps: 0.1, p_up: 0.01 },
+        probes: vec![Probe {
+            window: vec![0.1, -2.0, 3.5e-8, 0.0, 1.0, f32::MAX],
+            log_return: vec![1e-5, -3e-6],
+            p_up: vec![0.5, 0.49],
+        }],
+    }
+}
+
+fn files() -> BTreeMap<String, Vec<u8>> {
+    [(MODEL_NAME.to_owned(), b"not really a model".to_vec())].into()
+}
+
+fn tiny() -> Bundle {
+    Bundle::pack(manifest(), files(), &key()).expect("a sound manifest")
+}
+
+/// The bundle with one file replaced, not signed again.
+fn with_file(name: &str, content: Option<&[u8]>) -> Bundle {
+    let mut files = tiny().into_files();
+    match content {
+        Some(content) => files.insert(name.to_owned(), content.to_vec()),
+        None => files.remove(name),
+    };
+    Bundle::from_files(files)
+}
+
+/// A bundle whose manifest was changed as text and then signed by the trusted key.
+fn resigned(change: impl Fn(String) -> String) -> Bundle {
+    let mut files = tiny().into_files();
+    let text = String::from_utf8(files[MANIFEST_NAME].clone()).expect("JSON is text");
+    let text = change(text).into_bytes();
+    files.insert(SIGNATURE_NAME.to_owned(), bundle::signature::sign(&text, &key()).into_bytes());
+    files.insert(MANIFEST_NAME.to_owned(), text);
+    Bundle::from_files(files)
+}
+
+#[track_caller]
+fn refused(bundle: Bundle, says: &str) {
+    let error = bundle.verify(&trusted()).expect_err("must be refused").to_string();
+    assert!(error.contains(says), "{error:?} does not say {says:?}");
+}
+
+#[test]
+fn folder_manifest_path_and_container_give_the_same_bundle() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let folder = dir.path().join("tiny");
+    tiny().write_folder(&folder).expect("room on the disk");
+    let one_file = dir.path().join("tiny.tbx");
+    fs::write(&one_file, tiny().to_container()).expect("room on the disk");
+    for path in [folder.clone(), folder.join(MANIFEST_NAME), one_file] {
+        let bundle = load(&path, &trusted()).expect("exactly as signed");
+        assert_eq!(Some(bundle.digest()), tiny().digest());
+        assert_eq!(bundle.model(), b"not really a model");
+        assert_eq!(bundle.manifest().probes, manifest().probes);
+        assert_eq!(bundle.signer(), key().public());
+    }
+    fs::write(folder.join("notes.txt"), "hello").expect("room on the disk");
+    let error = load(&folder, &trusted()).expect_err("an extra file");
+    assert!(matches!(&error, BundleError::Unexpected(name) if name == "notes.txt"), "{error}");
+}
+
+#[test]
+fn the_same_content_gives_the_same_bytes() {
+    assert_eq!(tiny(), tiny());
+    let other_key = Bundle::pack(manifest(), files(), &SecretKey::from_bytes(&[1; 32])).expect("a sound manifest");
+    assert_eq!(other_key.digest(), tiny().digest(), "the signature is not part of the identity");
+}
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let whole = tiny().to_container();
+    for at in 0..whole.len() {
+        for bit in [0, 3, 7] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << bit;
+            let result = bundle::container::read(&bytes).and_then(|files| Bundle::from_files(files).verify(&trusted()));
+            assert!(result.is_err(), "bit {bit} of byte {at} was flipped and nobody noticed");
+        }
+    }
+}
+
+#[test]
+fn a_changed_file_is_named() {
+    refused(with_file(MODEL_NAME, Some(b"not really a modeL")), "model.onnx was changed");
+    refused(with_file(MODEL_NAME, Some(b"longer or shorter")), "model.onnx has 17 bytes, the manifest says 18");
+    refused(with_file(MODEL_NAME, None), "lacks model.onnx");
+    refused(with_file(MANIFEST_NAME, None), "lacks manifest.json");
+    refused(with_file(SIGNATURE_NAME, None), "lacks manifest.sig");
+    refused(with_file("extra.bin", Some(b"x")), "extra.bin does not belong");
+    refused(with_file(MANIFEST_NAME, Some(b"{}")), "manifest.json does not match its signature");
+    refused(with_file(SIGNATURE_NAME, Some(b"hello\n")), "manifest.sig: not a signature file");
+    refused(with_file(SIGNATURE_NAME, Some(b"tickerbox-signature 2\nkey\n")), "manifest.sig has format 2");
+}
+
+#[test]
+fn a_stranger_is_refused() {
+    let bundle = Bundle::pack(manifest(), files(), &SecretKey::from_bytes(&[1; 32])).expect("a sound manifest");
+    let error = bundle.verify(&trusted()).expect_err("nobody trusts this key");
+    assert!(matches!(error, BundleError::UnknownKey { trusted: 1, .. }) && !error.is_corrupt(), "{error}");
+}
+
+#[test]
+fn a_signed_manifest_must_still_make_sense() {
+    refused(resigned(|text| text.replacen("\"format\": 1", "\"format\": 2", 1)), "manifest.json has format 2");
+    refused(resigned(|text| text.replacen("\"name\"", "\"nome\"", 1)), "unknown field `nome`");
+    refused(
+        resigned(|text| text.replacen("model.onnx", "../model.onnx", 1)),
+        "\"../model.onnx\" is not a plain file name",
+    );
+    refused(resigned(|text| text.replacen("model.onnx", "manifest.sig", 1)), "list the manifest or the signature");
+    refused(resigned(|text| text.replacen("2026-01-31", "2026-13-31", 1)), "created");
+    refused(resigned(|text| text.replacen("rsi_14", "ret_1", 1)), "features: name one twice");
+    refused(resigned(|text| text.replacen("\"window_min\": 3", "\"window_min\": 4", 1)), "inputs: are not exactly");
+    refused(
+        resigned(|text| text.replacen("\"bytes\": 18", "\"bytes\": 99999999999", 1)),
+        "model.onnx has 99999999999 bytes",
+    );
+    refused(resigned(|_| "[".to_owned()), "manifest.json");
+}
+
+#[test]
+fn what_is_no_bundle_is_said_so() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let error = load(dir.path(), &trusted()).expect_err("an empty folder");
+    assert!(matches!(error, BundleError::NotABundle(_)), "{error}");
+    let file = dir.path().join("model.onnx");
+    fs::write(&file, "x").expect("room on the disk");
+    assert!(matches!(load(&file, &trusted()), Err(BundleError::NotABundle(_))));
+    assert!(matches!(load(&dir.path().join("gone"), &trusted()), Err(BundleError::Io { .. })));
+}
+
+#[test]
+fn an_oversized_file_is_refused_unread() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    tiny().write_folder(dir.path()).expect("room on the disk");
+    let manifest = fs::File::options().write(true).open(dir.path().join(MANIFEST_NAME)).expect("it was written");
+    manifest.set_len(bundle::MANIFEST_BYTES_MAX + 1).expect("a sparse file");
+    assert!(matches!(load(dir.path(), &trusted()), Err(BundleError::TooLarge { name, .. }) if name == MANIFEST_NAME));
+}
+
+#[test]
+fn any_manifest_does_not_panic() {
+    proptest::proptest!(|(bytes: Vec<u8>)| { let _ = Manifest::parse(&bytes); });
+    let text = tiny().files()[MANIFEST_NAME].clone();
+    proptest::proptest!(|(at in 0..text.len(), byte: u8)| {
+        let mut bytes = text.clone();
+        bytes[at] = byte;
+        let _ = Manifest::parse(&bytes);
+    });
+}
