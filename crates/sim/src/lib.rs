@@ -11,6 +11,7 @@
 //! on every machine.
 
 pub mod frame;
+mod market;
 pub mod settings;
 pub mod sim;
 pub mod truth;
