@@ -1,1 +1,38 @@
-//! Placeholder.
+//! The box's memory, on redb: the journal of the day, and the series, ledger and catalogue derived from it.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`block`] | consecutive inputs with the count and digest of what they caused |
+//! | [`checkpoint`] | the engine's whole state at one place in the journal |
+//! | [`journal`] | writing: one durable commit per call, one file per UTC day |
+//! | [`reader`] | reading day files with every check, without ever writing to them |
+//! | [`replay`] | comparing a recorded day with what today's program makes of it |
+//! | [`state`] | candles, forecasts, scores, orders, fills, equity; the catalogue of instruments |
+//!
+//! The bytes are told in `docs/formats.md`. Order of writing, for whoever owns the thread: the journal block first, then
+//! the records of its inputs; and all records up to a checkpoint before that checkpoint. Then a start that loads the newest
+//! checkpoint and applies what follows it writes again every record that may be missing.
+
+pub mod block;
+pub mod checkpoint;
+mod digest;
+mod error;
+mod file;
+pub mod journal;
+mod overlay;
+pub mod reader;
+pub mod replay;
+pub mod state;
+
+pub use block::{Block, BlockBuilder, BlockHeader};
+pub use checkpoint::Checkpoint;
+pub use digest::{Digest, EffectDigest};
+pub use error::StoreError;
+pub use file::set_aside;
+pub use journal::{Journal, Recovery};
+pub use reader::{Day, Reader, days};
+pub use replay::{Replay, Replayer};
+pub use state::{Entry, Span, State};
+
+/// Result of everything that touches a file.
+pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,0 +1,153 @@
+//! A file that can be repaired without being written to: changes stay in memory.
+//!
+//! A power cut leaves a database that has to be brought to its last commit before it can be read, which writes. A reader
+//! has no business writing to a recording, and may not be allowed to.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+use crate::{Result, StoreError};
+
+const PAGE_BYTES: usize = 4096;
+
+/// Reads through to a file; what is written lies over it, page by page.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    file: FileBackend,
+    changes: RwLock<Changes>,
+}
+
+#[derive(Debug)]
+struct Changes {
+    /// Length as the database sees it.
+    len: u64,
+    /// How far the file below is still visible.
+    visible: u64,
+    pages: BTreeMap<u64, Box<[u8; PAGE_BYTES]>>,
+}
+
+impl Overlay {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| StoreError::io(path, "cannot open", e))?;
+        let file = FileBackend::new(file).map_err(|e| StoreError::database(path, "cannot open", e))?;
+        let len = file.len().map_err(|e| StoreError::io(path, "cannot tell its size", e))?;
+        Ok(Self { file, changes: RwLock::new(Changes { len, visible: len, pages: BTreeMap::new() }) })
+    }
+
+    /// One page as the database sees it; past the visible end of the file there are zeros.
+    fn page(&self, changes: &Changes, index: u64) -> io::Result<Box<[u8; PAGE_BYTES]>> {
+        if let Some(page) = changes.pages.get(&index) {
+            return Ok(page.clone());
+        }
+        let mut page = Box::new([0; PAGE_BYTES]);
+        let start = index * PAGE_BYTES as u64;
+        let present = changes.visible.saturating_sub(start).min(PAGE_BYTES as u64) as usize;
+        if present > 0 {
+            self.file.read(start, &mut page[..present])?;
+        }
+        Ok(page)
+    }
+}
+
+impl StorageBackend for Overlay {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.changes.read().unwrap_or_else(PoisonError::into_inner).len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
+        let end = offset.checked_add(out.len() as u64).filter(|end| *end <= changes.len);
+        let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let untouched =
+            changes.pages.range(offset / PAGE_BYTES as u64..end.div_ceil(PAGE_BYTES as u64)).next().is_none();
+        if untouched && end <= changes.visible {
+            return self.file.read(offset, out);
+        }
+        let mut at = offset;
+        let mut out = out;
+        while !out.is_empty() {
+            let page = self.page(&changes, at / PAGE_BYTES as u64)?;
+            let from = (at % PAGE_BYTES as u64) as usize;
+            let count = out.len().min(PAGE_BYTES - from);
+            let (now, later) = out.split_at_mut(count);
+            now.copy_from_slice(&page[from..from + count]);
+            at += count as u64;
+            out = later;
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
+        if len < changes.len {
+            changes.visible = changes.visible.min(len);
+            let last = len / PAGE_BYTES as u64;
+            drop(changes.pages.split_off(&len.div_ceil(PAGE_BYTES as u64)));
+            if let Some(page) = changes.pages.get_mut(&last) {
+                page[(len % PAGE_BYTES as u64) as usize..].fill(0);
+            }
+        }
+        changes.len = len;
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
+        let mut at = offset;
+        let mut data = data;
+        while !data.is_empty() {
+            let index = at / PAGE_BYTES as u64;
+            let mut page = self.page(&changes, index)?;
+            let from = (at % PAGE_BYTES as u64) as usize;
+            let count = data.len().min(PAGE_BYTES - from);
+            page[from..from + count].copy_from_slice(&data[..count]);
+            changes.pages.insert(index, page);
+            at += count as u64;
+            data = &data[count..];
+        }
+        changes.len = changes.len.max(at);
+        Ok(())
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    // The database asks for the lock of a writer; a reader's is enough, for nothing reaches the file. It keeps a real
+    // writer away, and other readers in.
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> std::result::Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> std::result::Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> std::result::Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> std::result::Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> std::result::Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> std::result::Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}

@@ -1,0 +1,182 @@
+//! `state.redb`: series, ledger and catalogue, as queries want them. All of it follows from the journal.
+
+mod catalogue;
+mod ledger;
+mod series;
+
+use std::path::{Path, PathBuf};
+
+use redb::{AccessGuard, Database, Key, ReadOnlyTable, ReadableDatabase, TableDefinition, Value};
+use serde::de::DeserializeOwned;
+use types::{Record, Timestamp};
+
+use crate::digest::append;
+use crate::file::{self, META};
+use crate::{Result, StoreError};
+
+pub use catalogue::Listing;
+
+/// State file format written by this program, and the highest it reads.
+pub const FORMAT: u64 = 1;
+
+type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
+type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);
+
+const NAME: &str = "state.redb";
+const APPLIED: &str = "applied";
+const CACHE_BYTES: usize = 16 << 20;
+
+/// A record with its place in the journal, which is what makes writing it twice the same as once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Sequence number of the input that caused it.
+    pub seq: u64,
+    /// Its rank among that input's effects.
+    pub rank: u16,
+    /// The record.
+    pub record: Record,
+}
+
+/// Which part of a series is wanted. Answers are always oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From this time on.
+    pub from: Timestamp,
+    /// Before this time.
+    pub to: Timestamp,
+    /// Most values; when there are more, `newest` says which.
+    pub limit: usize,
+    /// True for the last `limit`, false for the first.
+    pub newest: bool,
+}
+
+impl Span {
+    /// The last `limit` values before `to`.
+    #[must_use]
+    pub const fn last(limit: usize, to: Timestamp) -> Self {
+        Self { from: Timestamp::from_nanos(i64::MIN), to, limit, newest: true }
+    }
+
+    /// The first `limit` values from `from` up to, not including, `to`.
+    #[must_use]
+    pub const fn between(from: Timestamp, to: Timestamp, limit: usize) -> Self {
+        Self { from, to, limit, newest: false }
+    }
+}
+
+/// The state file of a data directory. Reading and writing may happen in different threads; a reader sees the last
+/// commit.
+pub struct State {
+    path: PathBuf,
+    database: Database,
+}
+
+impl State {
+    /// Opens `state.redb` in `dir`, creating both.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another process has it open; damage and newer formats by name.
+    pub fn open(dir: &Path) -> Result<Self> {
+        std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
+        let path = dir.join(NAME);
+        let database = if path.exists() {
+            file::open(&path, FORMAT, "the state file", CACHE_BYTES)?
+        } else {
+            file::create(&path, FORMAT, CACHE_BYTES, |txn| {
+                txn.open_table(META)?.insert(APPLIED, 0)?;
+                series::create(txn)?;
+                ledger::create(txn)?;
+                catalogue::create(txn)
+            })?
+        };
+        Ok(Self { path, database })
+    }
+
+    /// Writes records in one durable commit, and that all records of inputs up to `applied` are here now.
+    ///
+    /// # Errors
+    /// What the file system says; nothing of it was written then.
+    pub fn write(&self, entries: &[Entry], applied: u64) -> Result<()> {
+        file::commit(&self.database, &self.path, |txn| {
+            let mut series = series::Writer::open(txn)?;
+            let mut ledger = ledger::Writer::open(txn)?;
+            let mut scratch = Vec::new();
+            for entry in entries {
+                match &entry.record {
+                    Record::Candle(candle) => series.candle(candle, &mut scratch)?,
+                    Record::Forecast(forecast) => series.forecast(forecast, &mut scratch)?,
+                    Record::Score(score) => series.score(score, &mut scratch)?,
+                    Record::Equity(equity) => series.equity(equity, &mut scratch)?,
+                    Record::Order(order) => ledger.order(order, &mut scratch)?,
+                    Record::Refused { order, refusal } => ledger.refused(order, *refusal, &mut scratch)?,
+                    Record::Fill(fill) => ledger.fill(entry.seq, entry.rank, fill, &mut scratch)?,
+                    Record::OrderEnd { order, end, at } => ledger.order_end(*order, *end, *at, &mut scratch)?,
+                }
+            }
+            txn.open_table(META)?.insert(APPLIED, applied)?;
+            Ok(())
+        })
+    }
+
+    /// All records of inputs up to this sequence number are here.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn applied(&self) -> Result<u64> {
+        let applied = self.read(META, |table| Ok(table.get(APPLIED)?.map(|v| v.value())))?;
+        Ok(applied.unwrap_or(0))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read<K: Key + 'static, V: Value + 'static, T>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+        read: impl FnOnce(&ReadOnlyTable<K, V>) -> std::result::Result<T, redb::Error>,
+    ) -> Result<T> {
+        let run = || -> std::result::Result<T, redb::Error> { read(&self.database.begin_read()?.open_table(table)?) };
+        run().map_err(|e| StoreError::database(&self.path, "cannot read", e))
+    }
+
+    /// Decodes what a range of a table holds, oldest first, at most `span.limit` from the wanted end.
+    fn scan<K: Key + 'static, T: DeserializeOwned>(
+        &self,
+        table: TableDefinition<'_, K, &'static [u8]>,
+        span: Span,
+        range: impl FnOnce(&Rows<K>) -> std::result::Result<redb::Range<'static, K, &'static [u8]>, redb::StorageError>,
+    ) -> Result<Vec<T>> {
+        if span.from >= span.to {
+            return Ok(Vec::new());
+        }
+        let found = self.read(table, |rows| {
+            let range = range(rows)?;
+            let mut found = Vec::new();
+            let mut keep = |row: std::result::Result<Row<'_, K>, redb::StorageError>| {
+                row.map(|(_, value)| found.push(postcard::from_bytes::<T>(value.value())))
+            };
+            if span.newest {
+                range.rev().take(span.limit).try_for_each(&mut keep)?;
+                found.reverse();
+            } else {
+                range.take(span.limit).try_for_each(&mut keep)?;
+            }
+            Ok(found)
+        })?;
+        found.into_iter().map(|item| item.map_err(|e| self.unreadable(table.to_string(), e))).collect()
+    }
+
+    fn unreadable(&self, what: impl std::fmt::Display, error: postcard::Error) -> StoreError {
+        StoreError::corrupt(&self.path, format!("a value of {what} cannot be read: {error}"))
+    }
+}
+
+/// The postcard encoding of `value` in `scratch`.
+fn encoded<'s, T: serde::Serialize>(value: &T, scratch: &'s mut Vec<u8>) -> &'s [u8] {
+    scratch.clear();
+    append(value, scratch);
+    scratch
+}
