@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The deterministic middle of Tickerbox: one input with its time goes in, effects come out.
+//!
+//! ```text
+//! Stamped<Input> ─► Engine::handle ─► market (book, candles, features, forecasts)
+//!                                        │ forecast or closed minute
+//!                                        ▼
+//!                                     signal ─► risk ─► paper ─► portfolio ─► Effects
+//!                                     wants     Approved  fills   cash and
+//!                                     an order  <Order>           positions
+//! ```
+//!
+//! [`Engine::handle`] is the only way to change anything. It cannot fail: odd input is a counted [`rejection`].
+//! The whole state is one serialisable value, which is the checkpoint of a replay: the same inputs on the same state give
+//! the same effects, byte for byte, on every machine.
+
+pub mod book;
+pub mod candle;
+mod desk;
+mod engine;
+pub mod feature;
+pub mod forecast;
+pub mod market;
+pub mod notice;
+pub mod paper;
+pub mod portfolio;
+pub mod rejection;
+pub mod risk;
+pub mod signal;
+pub mod skill;
+pub mod view;
+
+pub use engine::{Engine, STATE_VERSION, TIME_MAX};

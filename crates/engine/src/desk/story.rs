@@ -1,0 +1,41 @@
+//! What an order did, in one sentence.
+
+use types::order::Reason;
+use types::{Cash, Instrument, Side};
+
+use crate::notice::{bps, money, price, qty};
+use crate::paper::Working;
+use crate::portfolio::average_price;
+
+/// The sentence of an order that ended with at least one fill. `gain` is the profit or loss of its position so far.
+pub(super) fn of_order(instrument: &Instrument, working: &Working, gain: Cash) -> String {
+    let amount = qty(instrument, working.filled);
+    let average = average_price(instrument.scale, working.value, working.filled);
+    let average = average.map_or_else(String::new, |average| format!(" at {}", price(instrument, average)));
+    let venue = instrument.venue.name();
+    let why = why(working.order.reason, working.order.side);
+    match working.order.side {
+        Side::Buy => format!("Bought {amount}{average} on {venue}. {why}"),
+        Side::Sell => {
+            let result = if gain < Cash::ZERO { "Loss" } else { "Gain" };
+            let gain = money(if gain < Cash::ZERO { -gain } else { gain });
+            format!("Sold {amount}{average} on {venue}. {why} {result} {gain} {} after fees.", instrument.quote)
+        }
+    }
+}
+
+fn why(reason: Reason, side: Side) -> String {
+    match (reason, side) {
+        (Reason::Forecast { edge_cbps, cost_cbps, .. }, Side::Buy) => {
+            format!("Expected {} bps, cost {}.", bps(edge_cbps), bps(cost_cbps))
+        }
+        (Reason::Forecast { horizon_min, edge_cbps, .. }, Side::Sell) => {
+            format!("The forecast turned: {} bps down in {horizon_min} minutes.", bps(edge_cbps))
+        }
+        (Reason::Reversion { band_percent }, _) => format!("Price at {band_percent} % of its Bollinger band."),
+        (Reason::Expiry, _) => "Its holding time is over.".to_owned(),
+        (Reason::StopLoss, _) => "Stop-loss reached.".to_owned(),
+        (Reason::Breaker, _) => "The drawdown breaker closed it.".to_owned(),
+        (Reason::User, _) => "As you asked.".to_owned(),
+    }
+}

@@ -1,0 +1,279 @@
+//! The loop: one input in, effects out.
+
+use serde::{Deserialize, Serialize};
+use types::effect::Severity;
+use types::input::{Command, ModelSpec, Prediction};
+use types::market::{StaleReason, VenueCandle};
+use types::settings::EngineSettings;
+use types::{BookTop, Candle, Effects, Input, Instrument, InstrumentId, Stamped, Timestamp, Trade};
+
+use crate::desk::{Desk, Turn};
+use crate::forecast::Forecasts;
+use crate::market::{Markets, is_current};
+use crate::notice::Notices;
+use crate::rejection::{Rejection, Rejections};
+use crate::view::View;
+
+/// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
+pub const STATE_VERSION: u32 = 1;
+
+/// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
+pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
+
+/// The whole state of the middle. Encode it with postcard for a checkpoint.
+///
+/// Two engines that took the same inputs are equal and give the same effects from then on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Engine {
+    pub(crate) seq: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) boots: u64,
+    pub(crate) booted_at: Timestamp,
+    pub(crate) version: String,
+    pub(crate) settings: EngineSettings,
+    pub(crate) markets: Markets,
+    pub(crate) forecasts: Forecasts,
+    pub(crate) desk: Desk,
+    pub(crate) notices: Notices,
+    pub(crate) rejections: Rejections,
+    /// Reused between inputs; always empty between them.
+    #[serde(skip)]
+    fresh: Vec<Candle>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// An engine that was never started: it takes nothing but [`Input::Boot`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            seq: 0,
+            at: Timestamp::EPOCH,
+            boots: 0,
+            booted_at: Timestamp::EPOCH,
+            version: String::new(),
+            settings: EngineSettings::default(),
+            markets: Markets::default(),
+            forecasts: Forecasts::default(),
+            desk: Desk::new(),
+            notices: Notices::default(),
+            rejections: Rejections::default(),
+            fresh: Vec::new(),
+        }
+    }
+
+    /// Takes one input and adds what follows from it to `effects`. Never fails: what cannot be used is counted by reason.
+    ///
+    /// Sequence numbers rise from 1 and times never fall; see [`Stamped`].
+    pub fn handle(&mut self, input: &Stamped<Input>, effects: &mut Effects) {
+        let outcome = self.admit(input).and_then(|()| {
+            self.pass_time(effects);
+            self.apply(&input.input, effects)
+        });
+        if let Err(reason) = outcome {
+            self.rejections.count(reason, self.at, instrument_of(&input.input));
+        }
+    }
+
+    /// What the screen may read.
+    #[must_use]
+    pub const fn view(&self) -> View<'_> {
+        View::new(self)
+    }
+
+    fn admit(&mut self, input: &Stamped<Input>) -> Result<(), Rejection> {
+        if input.seq <= self.seq {
+            return Err(Rejection::SeqNotIncreasing);
+        }
+        if !(Timestamp::EPOCH..=TIME_MAX).contains(&input.at) {
+            return Err(Rejection::TimeImpossible);
+        }
+        if input.at < self.at {
+            return Err(Rejection::TimeBackwards);
+        }
+        (self.seq, self.at) = (input.seq, input.at);
+        let is_boot = matches!(input.input, Input::Boot { .. });
+        if self.boots == 0 && !is_boot { Err(Rejection::BeforeBoot) } else { Ok(()) }
+    }
+
+    fn pass_time(&mut self, effects: &mut Effects) {
+        if self.boots > 0 {
+            let (desk, mut turn) = self.turn(effects);
+            desk.on_time(&mut turn);
+        }
+    }
+
+    fn apply(&mut self, input: &Input, effects: &mut Effects) -> Result<(), Rejection> {
+        match input {
+            Input::Boot { version, settings } => self.boot(version, settings, effects),
+            Input::Instrument(instrument) => return self.instrument(instrument),
+            Input::Model(spec) => return self.model(spec.as_ref(), effects),
+            Input::Clock { synchronised } => self.desk.is_clock_set = *synchronised,
+            Input::Book(top) => return self.book(top, effects),
+            Input::BookStale { instrument, reason } => self.markets.get_mut(*instrument)?.on_stale(*reason, self.at),
+            Input::Trade(trade) => return self.trade(trade, effects),
+            Input::Candle(candle) => return self.candle(candle, effects),
+            Input::Prediction(prediction) => return self.prediction(prediction, effects),
+            Input::Tick => self.tick(effects),
+            Input::Command(command) => self.command(*command, effects),
+        }
+        Ok(())
+    }
+
+    fn boot(&mut self, version: &str, settings: &EngineSettings, effects: &mut Effects) {
+        self.boots += 1;
+        self.booted_at = self.at;
+        version.clone_into(&mut self.version);
+        self.settings.clone_from(settings);
+        if self.boots == 1 {
+            self.desk.open_account(&self.settings, self.at);
+        }
+        for market in self.markets.iter_mut() {
+            market.on_stale(StaleReason::Disconnected, self.at);
+        }
+        // Nothing is loaded before the box says so; without a model nothing can be wrong with it.
+        let _ = self.set_model(None);
+        let (desk, mut turn) = self.turn(effects);
+        desk.on_boot(&mut turn);
+    }
+
+    fn instrument(&mut self, instrument: &Instrument) -> Result<(), Rejection> {
+        let forecasts = &self.forecasts;
+        self.markets.put(instrument, || forecasts.live())
+    }
+
+    fn model(&mut self, spec: Option<&ModelSpec>, effects: &mut Effects) -> Result<(), Rejection> {
+        let outcome = self.set_model(spec);
+        if let (Err(_), Some(spec)) = (outcome, spec) {
+            let text = format!(
+                "Model {} is not used: it was trained on other features than this version computes. Train or fetch one \
+                 for this version.",
+                spec.name
+            );
+            self.notices.tell(Severity::Warning, self.at, None, text, effects);
+        }
+        outcome
+    }
+
+    fn set_model(&mut self, spec: Option<&ModelSpec>) -> Result<(), Rejection> {
+        let outcome = self.forecasts.set_model(spec);
+        for market in self.markets.iter_mut() {
+            market.live = self.forecasts.live();
+        }
+        outcome
+    }
+
+    fn book(&mut self, top: &BookTop, effects: &mut Effects) -> Result<(), Rejection> {
+        self.markets.get_mut(top.instrument)?.on_book(top, self.at)?;
+        let (desk, mut turn) = self.turn(effects);
+        if let Some(market) = turn.markets.get(top.instrument) {
+            desk.on_book(market, &mut turn);
+        }
+        Ok(())
+    }
+
+    fn trade(&mut self, trade: &Trade, effects: &mut Effects) -> Result<(), Rejection> {
+        let outcome = self.markets.get_mut(trade.instrument)?.on_trade(trade, self.at);
+        if outcome.is_ok() {
+            let (desk, mut turn) = self.turn(effects);
+            if let Some(market) = turn.markets.get(trade.instrument) {
+                desk.on_trade(market, trade, &mut turn);
+            }
+        }
+        self.close(trade.instrument, effects)?;
+        outcome
+    }
+
+    fn candle(&mut self, told: &VenueCandle, effects: &mut Effects) -> Result<(), Rejection> {
+        self.markets.get_mut(told.instrument)?.on_candle(told, self.at)?;
+        self.close(told.instrument, effects)
+    }
+
+    fn prediction(&mut self, prediction: &Prediction, effects: &mut Effects) -> Result<(), Rejection> {
+        let market = self.markets.get(prediction.instrument).ok_or(Rejection::UnknownInstrument)?;
+        let made = self.forecasts.answer(market, prediction, effects)?;
+        let (desk, mut turn) = self.turn(effects);
+        if let Some(market) = turn.markets.get(prediction.instrument) {
+            for forecast in &made {
+                desk.on_forecast(market, forecast, &mut turn);
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, effects: &mut Effects) {
+        let all: Vec<InstrumentId> = self.markets.iter().map(|market| market.instrument.id).collect();
+        for instrument in all {
+            if let Ok(market) = self.markets.get_mut(instrument) {
+                market.on_tick(self.at);
+            }
+            // The instrument is one of our own list.
+            let _ = self.close(instrument, effects);
+        }
+        let (desk, mut turn) = self.turn(effects);
+        desk.on_tick(&mut turn);
+    }
+
+    /// Works off the minutes that an input closed: records, scores, and for the newest one the model and the rules.
+    fn close(&mut self, instrument: InstrumentId, effects: &mut Effects) -> Result<(), Rejection> {
+        let mut fresh = core::mem::take(&mut self.fresh);
+        self.markets.get_mut(instrument)?.settle(self.at, effects, &mut fresh);
+        for candle in &fresh {
+            self.forecasts.score(instrument, candle, effects);
+        }
+        if let (Some(candle), Some(market)) = (fresh.last(), self.markets.get(instrument)) {
+            self.forecasts.ask(market, candle, self.at, effects);
+            if is_current(candle, self.at) {
+                let (desk, mut turn) = self.turn(effects);
+                if let Some(market) = turn.markets.get(instrument) {
+                    desk.on_minute(market, candle, &mut turn);
+                }
+            }
+        }
+        fresh.clear();
+        self.fresh = fresh;
+        Ok(())
+    }
+
+    fn command(&mut self, command: Command, effects: &mut Effects) {
+        match command {
+            Command::Trading { on } => {
+                let (desk, mut turn) = self.turn(effects);
+                desk.on_trading(on, &mut turn);
+                let text = if on {
+                    "Paper trading is on."
+                } else {
+                    "Paper trading is off. Open positions are still closed by their own rules."
+                };
+                self.notices.tell(Severity::Info, self.at, None, text.to_owned(), effects);
+            }
+            Command::ResetBreaker => {
+                self.desk.reset_breaker(&self.markets);
+                let text = "The drawdown breaker is closed again; the peak counts from now.".to_owned();
+                self.notices.tell(Severity::Info, self.at, None, text, effects);
+            }
+        }
+    }
+
+    fn turn<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Desk, Turn<'a>) {
+        let (settings, markets, notices) = (&self.settings, &self.markets, &mut self.notices);
+        (&mut self.desk, Turn { seq: self.seq, at: self.at, settings, markets, notices, effects, rank: 0 })
+    }
+}
+
+fn instrument_of(input: &Input) -> Option<InstrumentId> {
+    match input {
+        Input::Instrument(instrument) => Some(instrument.id),
+        Input::Book(top) => Some(top.instrument),
+        Input::BookStale { instrument, .. } => Some(*instrument),
+        Input::Trade(trade) => Some(trade.instrument),
+        Input::Candle(candle) => Some(candle.instrument),
+        Input::Prediction(prediction) => Some(prediction.instrument),
+        Input::Boot { .. } | Input::Model(_) | Input::Clock { .. } | Input::Tick | Input::Command(_) => None,
+    }
+}

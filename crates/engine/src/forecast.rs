@@ -1,0 +1,219 @@
+//! Questions to the model, its answers, and how they turned out.
+//!
+//! ```text
+//! closed minute ──window complete, book proven──► Effect::Infer ──► asked
+//! Input::Prediction ──asked, this model, sound──► Record::Forecast, pending ──target minute closes──► Record::Score
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use types::effect::{ForecastRecord, InferRequest, Record, ScoreRecord};
+use types::input::{HorizonForecast, ModelSpec, Prediction};
+use types::{Candle, Effect, Effects, InstrumentId, Timestamp};
+
+use crate::feature::{self, Live};
+use crate::market::{Market, is_current};
+use crate::rejection::Rejection;
+use crate::skill::{Pending, ScoreBook, SkillReport};
+
+/// Most features of a model.
+pub const FEATURES_MAX: usize = 256;
+/// Most minutes in a model's window.
+pub const WINDOW_MAX: u16 = 1_440;
+/// Most horizons of a model.
+pub const HORIZONS_MAX: usize = 8;
+/// Longest horizon, minutes.
+pub const HORIZON_MAX_MIN: u16 = 1_440;
+
+/// Why there is no newer forecast just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// No model is loaded.
+    NoModel,
+    /// The model was trained on other features and is not asked.
+    ModelRefused,
+    /// The book does not hold.
+    BookNotProven,
+    /// Not enough minutes without a gap.
+    WindowIncomplete,
+    /// The model was asked and has not answered.
+    Waiting,
+}
+
+/// The model, what it was asked, what it said, and its record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Forecasts {
+    spec: Option<ModelSpec>,
+    /// False for a model whose features are not ours.
+    is_usable: bool,
+    asked: BTreeMap<InstrumentId, Timestamp>,
+    newest: BTreeMap<(InstrumentId, u16), ForecastRecord>,
+    pending: Pending,
+    scores: ScoreBook,
+    /// The model that `scores` belong to; outlives a restart.
+    scored: String,
+    /// Reused between inputs; always empty between them.
+    #[serde(skip)]
+    due: Vec<ScoreRecord>,
+}
+
+impl Forecasts {
+    /// Another model answers from now on, or none.
+    ///
+    /// # Errors
+    /// Why it is not asked; then there is none, except for a wrong fingerprint, where it is kept to be shown.
+    pub(crate) fn set_model(&mut self, spec: Option<&ModelSpec>) -> Result<(), Rejection> {
+        self.asked.clear();
+        (self.spec, self.is_usable) = (None, false);
+        let Some(spec) = spec else { return Ok(()) };
+        check_spec(spec)?;
+        self.spec = Some(spec.clone());
+        if feature::fingerprint(&spec.features).ok().as_deref() != Some(spec.fingerprint.as_str()) {
+            return Err(Rejection::ModelFingerprint);
+        }
+        self.is_usable = true;
+        if self.scored != spec.id {
+            self.scored.clone_from(&spec.id);
+            self.scores.clear();
+            self.newest.clear();
+        }
+        Ok(())
+    }
+
+    /// The model that may be asked.
+    pub(crate) fn usable(&self) -> Option<&ModelSpec> {
+        self.spec.as_ref().filter(|_| self.is_usable)
+    }
+
+    /// The model, whether or not it may be asked.
+    pub(crate) const fn spec(&self) -> Option<&ModelSpec> {
+        self.spec.as_ref()
+    }
+
+    /// What a market's features must know of the model.
+    pub(crate) fn live(&self) -> Live {
+        let (features, window_min) = self.usable().map_or((&[] as &[String], 0), |m| (&m.features, m.window_min));
+        Live::new(features, window_min)
+            .expect("a usable model's features are in the table: its fingerprint was computed")
+    }
+
+    /// A minute closed: scores what is due.
+    pub(crate) fn score(&mut self, instrument: InstrumentId, candle: &Candle, effects: &mut Effects) {
+        self.pending.resolve(instrument, candle.open_time, candle.close, &mut self.due);
+        for score in self.due.drain(..) {
+            if score.model == self.scored {
+                self.scores.push(&score);
+            }
+            effects.record(Record::Score(score));
+        }
+    }
+
+    /// The newest minute closed: asks the model if it can be asked. What was asked before is too late from now on.
+    pub(crate) fn ask(&mut self, market: &Market, candle: &Candle, at: Timestamp, effects: &mut Effects) {
+        let instrument = market.instrument.id;
+        self.asked.remove(&instrument);
+        let Some(model) = self.usable().map(|spec| spec.id.clone()) else { return };
+        if !market.book().is_proven() || !is_current(candle, at) {
+            return;
+        }
+        let Some((open_time, window)) = market.live.window().filter(|(at, _)| *at == candle.open_time) else { return };
+        self.asked.insert(instrument, open_time);
+        effects.push(Effect::Infer(InferRequest { instrument, open_time, model, window }));
+    }
+
+    /// The model answered. Gives its horizons as records after keeping them.
+    ///
+    /// # Errors
+    /// Why the answer is not used.
+    pub(crate) fn answer(
+        &mut self,
+        market: &Market,
+        prediction: &Prediction,
+        effects: &mut Effects,
+    ) -> Result<Vec<ForecastRecord>, Rejection> {
+        let instrument = market.instrument.id;
+        let spec = self.usable().filter(|spec| spec.id == prediction.model).ok_or(Rejection::PredictionModel)?;
+        let newest = market.series().last().map(|entry| entry.candle);
+        let last = match newest {
+            Some(last) if self.asked.get(&instrument) == Some(&prediction.open_time) => last,
+            Some(last) if prediction.open_time < last.open_time => return Err(Rejection::PredictionLate),
+            _ => return Err(Rejection::PredictionUnasked),
+        };
+        let checked = check_answer(spec, prediction);
+        self.asked.remove(&instrument);
+        checked?;
+        let (open_time, model, price) = (prediction.open_time, &prediction.model, last.close);
+        let record = |horizon: &HorizonForecast| ForecastRecord {
+            instrument,
+            open_time,
+            model: model.clone(),
+            horizon_min: horizon.horizon_min,
+            price,
+            log_return: horizon.log_return,
+            p_up: horizon.p_up,
+        };
+        let made: Vec<ForecastRecord> = prediction.horizons.iter().map(record).collect();
+        for forecast in &made {
+            self.newest.insert((instrument, forecast.horizon_min), forecast.clone());
+            self.pending.push(forecast.clone());
+            effects.record(Record::Forecast(forecast.clone()));
+        }
+        Ok(made)
+    }
+
+    pub(crate) fn newest(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&ForecastRecord> {
+        self.newest.get(&(instrument, horizon_min))
+    }
+
+    pub(crate) fn report(&self, instrument: InstrumentId, horizon_min: u16) -> SkillReport {
+        self.scores.report(instrument, horizon_min)
+    }
+
+    pub(crate) const fn scores(&self) -> &ScoreBook {
+        &self.scores
+    }
+
+    /// Why there is no forecast for the newest minute; `None` when there is one.
+    pub(crate) fn missing(&self, market: &Market) -> Option<Missing> {
+        let instrument = market.instrument.id;
+        let Some(spec) = &self.spec else { return Some(Missing::NoModel) };
+        if !self.is_usable {
+            return Some(Missing::ModelRefused);
+        }
+        let last = market.series().last().map(|entry| entry.candle.open_time);
+        let newest = spec.horizons_min.first().and_then(|horizon| self.newest(instrument, *horizon));
+        if last.is_some() && newest.map(|forecast| forecast.open_time) == last {
+            None
+        } else if !market.book().is_proven() {
+            Some(Missing::BookNotProven)
+        } else if self.asked.contains_key(&instrument) {
+            Some(Missing::Waiting)
+        } else {
+            Some(Missing::WindowIncomplete)
+        }
+    }
+}
+
+fn check_spec(spec: &ModelSpec) -> Result<(), Rejection> {
+    let horizons = &spec.horizons_min;
+    let is_sound = (1..=FEATURES_MAX).contains(&spec.features.len())
+        && (1..=WINDOW_MAX).contains(&spec.window_min)
+        && (1..=HORIZONS_MAX).contains(&horizons.len())
+        && horizons.iter().all(|horizon| (1..=HORIZON_MAX_MIN).contains(horizon))
+        && horizons.windows(2).all(|pair| pair[0] < pair[1]);
+    if is_sound { Ok(()) } else { Err(Rejection::ModelInvalid) }
+}
+
+fn check_answer(spec: &ModelSpec, prediction: &Prediction) -> Result<(), Rejection> {
+    if prediction.horizons.is_empty() {
+        return Err(Rejection::PredictionFailed);
+    }
+    let told = prediction.horizons.iter().map(|horizon| horizon.horizon_min);
+    let is_sound = |h: &HorizonForecast| h.log_return.is_finite() && (0.0..=1.0).contains(&h.p_up);
+    if told.eq(spec.horizons_min.iter().copied()) && prediction.horizons.iter().all(is_sound) {
+        Ok(())
+    } else {
+        Err(Rejection::PredictionInvalid)
+    }
+}

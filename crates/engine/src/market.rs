@@ -1,0 +1,292 @@
+//! What is known of each instrument: its book, candles, features and newest trades.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+use types::effect::{CandleRecord, Record};
+use types::market::{StaleReason, Timeframe, VenueCandle};
+use types::time::NS_PER_MIN;
+use types::{BookTop, Candle, Effects, Instrument, InstrumentId, Price, Qty, Timestamp, Trade};
+
+use crate::book::Book;
+use crate::candle::{CandleBuilder, Change, Closed, Series, TradeVerdict};
+use crate::feature::{BookShape, Live, Row};
+use crate::rejection::Rejection;
+
+/// Most instruments in the catalogue.
+pub const INSTRUMENTS_MAX: usize = 256;
+/// Newest trades kept per instrument, for the screen.
+pub const TRADES_MAX: usize = 100;
+/// Most fraction digits of an instrument's price or quantity.
+const DECIMALS_MAX: u8 = 12;
+
+/// One instrument and all that was heard of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Market {
+    /// Its rules.
+    pub instrument: Instrument,
+    /// Its newest book.
+    pub(crate) book: Book,
+    pub(crate) live: Live,
+    candles: CandleBuilder,
+    trades: VecDeque<Trade>,
+    /// Reused between inputs; always empty between them.
+    #[serde(skip)]
+    closed: Vec<Closed>,
+}
+
+impl Market {
+    fn new(instrument: Instrument, live: Live) -> Self {
+        let book = Book::new(instrument.id);
+        let (candles, trades) = (CandleBuilder::new(), VecDeque::with_capacity(TRADES_MAX));
+        Self { instrument, book, live, candles, trades, closed: Vec::new() }
+    }
+
+    /// The newest book, proven or marked.
+    #[must_use]
+    pub const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    /// The last proven mid price: what a position is valued at.
+    #[must_use]
+    pub const fn mark(&self) -> Option<Price> {
+        self.book.mid()
+    }
+
+    /// The closed minutes.
+    #[must_use]
+    pub fn series(&self) -> &Series {
+        self.candles.series()
+    }
+
+    /// What was odd about trades and candles.
+    #[must_use]
+    pub fn counts(&self) -> crate::candle::Counts {
+        self.candles.counts()
+    }
+
+    /// The newest feature row.
+    #[must_use]
+    pub fn row(&self) -> Option<&Row> {
+        self.live.row()
+    }
+
+    /// Newest trades, newest first.
+    pub fn trades(&self) -> impl Iterator<Item = &Trade> {
+        self.trades.iter().rev()
+    }
+
+    /// The newest `limit` closed candles of a time frame, oldest first. Longer candles need all their minutes.
+    #[must_use]
+    pub fn candles(&self, timeframe: Timeframe, limit: usize) -> Vec<Candle> {
+        let series = self.series();
+        let mut candles: Vec<Candle> = if timeframe == Timeframe::M1 {
+            series.entries().rev().take(limit).map(|entry| entry.candle).collect()
+        } else {
+            let ends = series.entries().rev().map(|entry| entry.candle.open_time);
+            let ends = ends.filter(|open_time| is_last_minute(*open_time, timeframe));
+            ends.filter_map(|open_time| Some(series.bucket(timeframe, open_time)?.0)).take(limit).collect()
+        };
+        candles.reverse();
+        candles
+    }
+
+    /// The candle of a time frame that is not closed yet, from the minutes known so far.
+    #[must_use]
+    pub fn running(&self, timeframe: Timeframe) -> Option<Candle> {
+        let minute = self.candles.running();
+        let newest = minute.map(|candle| candle.open_time).or_else(|| Some(self.series().last()?.candle.open_time))?;
+        let open_time = newest.floor_to(timeframe.nanos());
+        let closed = self.series().entries().rev().map(|entry| entry.candle);
+        let mut parts: Vec<Candle> = closed.take_while(|candle| candle.open_time >= open_time).collect();
+        parts.reverse();
+        if parts.len() as i64 == timeframe.minutes() {
+            return None;
+        }
+        parts.extend(minute);
+        let (first, later) = parts.split_first()?;
+        let mut candle = Candle { open_time, ..*first };
+        for part in later {
+            candle.absorb(part);
+        }
+        Some(candle)
+    }
+
+    /// Takes a book. While books come, every trade is heard too: they share the connection.
+    pub(crate) fn on_book(&mut self, top: &BookTop, at: Timestamp) -> Result<(), Rejection> {
+        let taken = self.book.replace(top, at);
+        if taken.is_ok() {
+            self.candles.feed_live(at);
+        }
+        taken
+    }
+
+    pub(crate) fn on_stale(&mut self, reason: StaleReason, at: Timestamp) {
+        self.book.mark_stale(reason, at);
+        if loses_trades(reason) {
+            self.candles.feed_lost();
+        }
+    }
+
+    pub(crate) fn on_trade(&mut self, trade: &Trade, at: Timestamp) -> Result<(), Rejection> {
+        if trade.qty.is_zero() {
+            return Err(Rejection::TradeEmpty);
+        }
+        if trade.venue_at < Timestamp::EPOCH {
+            return Err(Rejection::TradeLate);
+        }
+        match self.candles.on_trade(at, trade, &mut self.closed) {
+            TradeVerdict::Accepted => {}
+            TradeVerdict::Late => return Err(Rejection::TradeLate),
+            TradeVerdict::Early => return Err(Rejection::TradeEarly),
+        }
+        if self.trades.len() == TRADES_MAX {
+            self.trades.pop_front();
+        }
+        self.trades.push_back(trade.clone());
+        Ok(())
+    }
+
+    pub(crate) fn on_candle(&mut self, told: &VenueCandle, at: Timestamp) -> Result<(), Rejection> {
+        let candle = &told.candle;
+        if candle.open_time < Timestamp::EPOCH {
+            return Err(Rejection::CandleInvalid);
+        }
+        let prices = [candle.open, candle.close];
+        let is_sound = prices.iter().all(|price| (candle.low..=candle.high).contains(price));
+        let is_whole_minute = candle.open_time.floor_to(NS_PER_MIN) == candle.open_time;
+        if !(is_sound && is_whole_minute) {
+            return Err(Rejection::CandleInvalid);
+        }
+        if candle.open_time > at {
+            return Err(Rejection::CandleEarly);
+        }
+        self.candles.on_venue_candle(at, told, &mut self.closed);
+        Ok(())
+    }
+
+    pub(crate) fn on_tick(&mut self, at: Timestamp) {
+        self.candles.close_due(at, &mut self.closed);
+    }
+
+    /// Works off what closed since the last call: records it and feeds the features. Minutes that are new at the end of
+    /// the series are added to `fresh`, oldest first.
+    pub(crate) fn settle(&mut self, at: Timestamp, effects: &mut Effects, fresh: &mut Vec<Candle>) {
+        if self.closed.is_empty() {
+            return;
+        }
+        let mut closed = core::mem::take(&mut self.closed);
+        for change in closed.drain(..) {
+            self.record(&change, effects);
+            match change.change {
+                Change::New => {
+                    let shape = if is_current(&change.candle, at) { self.shape() } else { None };
+                    self.candles.series_mut().set_book(change.candle.open_time, shape);
+                    self.live.advance(self.candles.series(), self.instrument.scale);
+                    fresh.push(change.candle);
+                }
+                Change::Revised | Change::Filled => self.live.invalidate(),
+                Change::Confirmed => {}
+            }
+        }
+        self.closed = closed;
+    }
+
+    fn record(&self, closed: &Closed, effects: &mut Effects) {
+        let instrument = self.instrument.id;
+        let (candle, source, agrees) = (closed.candle, closed.source, closed.agrees);
+        effects.record(Record::Candle(CandleRecord { instrument, timeframe: Timeframe::M1, candle, source, agrees }));
+        for (timeframe, candle, agrees) in self.series().longer(candle.open_time) {
+            effects.record(Record::Candle(CandleRecord { instrument, timeframe, candle, source, agrees }));
+        }
+    }
+
+    fn shape(&self) -> Option<BookShape> {
+        if self.book.is_proven() { BookShape::of(self.book.top()) } else { None }
+    }
+}
+
+/// True while no later minute can have closed: the minute ended less than a minute before `at`.
+#[must_use]
+pub(crate) fn is_current(candle: &Candle, at: Timestamp) -> bool {
+    at.as_nanos().saturating_sub(candle.open_time.as_nanos()) < 2 * NS_PER_MIN
+}
+
+fn is_last_minute(open_time: Timestamp, timeframe: Timeframe) -> bool {
+    (open_time.as_nanos() + NS_PER_MIN).rem_euclid(timeframe.nanos()) == 0
+}
+
+/// Whether a book that went stale for this reason means that trades may have been missed too.
+const fn loses_trades(reason: StaleReason) -> bool {
+    match reason {
+        StaleReason::Disconnected | StaleReason::Silent | StaleReason::Malformed => true,
+        StaleReason::SequenceGap
+        | StaleReason::ChecksumMismatch
+        | StaleReason::Crossed
+        | StaleReason::CompareMismatch
+        | StaleReason::Resync => false,
+    }
+}
+
+/// All instruments of the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Markets(BTreeMap<InstrumentId, Market>);
+
+impl Markets {
+    /// One market.
+    #[must_use]
+    pub fn get(&self, instrument: InstrumentId) -> Option<&Market> {
+        self.0.get(&instrument)
+    }
+
+    /// All markets by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Market> {
+        self.0.values()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Market> {
+        self.0.values_mut()
+    }
+
+    pub(crate) fn get_mut(&mut self, instrument: InstrumentId) -> Result<&mut Market, Rejection> {
+        self.0.get_mut(&instrument).ok_or(Rejection::UnknownInstrument)
+    }
+
+    /// Adds an instrument, or takes over its changed steps and minimums. A scale or name never changes under an id: what
+    /// is kept under it would change its meaning.
+    pub(crate) fn put(&mut self, instrument: &Instrument, live: impl FnOnce() -> Live) -> Result<(), Rejection> {
+        if !is_sound(instrument) {
+            return Err(Rejection::InstrumentInvalid);
+        }
+        if let Some(market) = self.0.get_mut(&instrument.id) {
+            if !is_same(&market.instrument, instrument) {
+                return Err(Rejection::InstrumentChanged);
+            }
+            market.instrument.clone_from(instrument);
+            return Ok(());
+        }
+        if self.0.len() == INSTRUMENTS_MAX {
+            return Err(Rejection::InstrumentInvalid);
+        }
+        self.0.insert(instrument.id, Market::new(instrument.clone(), live()));
+        Ok(())
+    }
+}
+
+fn is_sound(instrument: &Instrument) -> bool {
+    let scale = instrument.scale;
+    instrument.tick > 0
+        && instrument.lot > 0
+        && instrument.notional_min >= types::Cash::ZERO
+        && instrument.qty_min <= Qty(i64::MAX as u64)
+        && scale.price_decimals <= DECIMALS_MAX
+        && scale.qty_decimals <= DECIMALS_MAX
+}
+
+fn is_same(old: &Instrument, new: &Instrument) -> bool {
+    (old.venue, old.scale) == (new.venue, new.scale)
+        && old.symbol == new.symbol
+        && old.base == new.base
+        && old.quote == new.quote
+}

@@ -1,0 +1,297 @@
+//! The paper account: cash, positions, what they cost, and the limits' memory (peak, day).
+//!
+//! Cash is exact: a buy pays `notional` rounded up plus the fee, a sale brings `notional` rounded down minus the fee, and
+//! nothing else ever changes it. So cash equals the start money plus the sum over all fills, to the last digit.
+//!
+//! One account for all quote currencies: USD, USDT and USDC count at par. That is a simplification of the paper account, and
+//! its error is the distance of a stable coin from one dollar.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use types::money::divide;
+use types::{Cash, Fill, InstrumentId, Position, Price, Qty, Rounding, Scale, Side, Timestamp};
+
+use crate::market::Markets;
+
+mod hold;
+
+pub use hold::Hold;
+
+/// An open long position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// How much is held; above zero.
+    pub qty: Qty,
+    /// What it cost, without fees.
+    pub cost: Cash,
+    /// Fees paid to buy it.
+    pub fees: Cash,
+    /// When its first part was bought.
+    pub opened_at: Timestamp,
+}
+
+impl Holding {
+    /// Average entry price without fees, to the nearest price unit.
+    #[must_use]
+    pub fn entry(&self, scale: Scale) -> Option<Price> {
+        average_price(scale, self.cost, self.qty)
+    }
+
+    /// What it is worth at `price`.
+    #[must_use]
+    pub fn value(&self, scale: Scale, price: Price) -> Cash {
+        scale.notional(price, self.qty, Rounding::Floor)
+    }
+
+    /// Profit or loss at `price`, after the fees paid so far.
+    #[must_use]
+    pub fn pnl(&self, scale: Scale, price: Price) -> Cash {
+        self.value(scale, price).saturating_sub(self.cost).saturating_sub(self.fees)
+    }
+
+    /// As a signed position.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position(i64::try_from(self.qty.0).unwrap_or(i64::MAX))
+    }
+}
+
+/// What happened since 00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Days since the epoch.
+    pub day: i32,
+    /// Equity when it began (or when the account did).
+    pub equity_start: Cash,
+    /// Orders with at least one fill.
+    pub trades: u32,
+    /// Fees paid.
+    pub fees: Cash,
+}
+
+/// The account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Portfolio {
+    start: Cash,
+    cash: Cash,
+    fees: Cash,
+    realised: Cash,
+    holdings: BTreeMap<InstrumentId, Holding>,
+    equity: Cash,
+    peak: Cash,
+    day: Day,
+    breaker_open: bool,
+    hold: Hold,
+}
+
+impl Portfolio {
+    /// A fresh account.
+    #[must_use]
+    pub fn new(start: Cash, at: Timestamp) -> Self {
+        Self {
+            start,
+            cash: start,
+            fees: Cash::ZERO,
+            realised: Cash::ZERO,
+            holdings: BTreeMap::new(),
+            equity: start,
+            peak: start,
+            day: Day { day: at.day(), equity_start: start, trades: 0, fees: Cash::ZERO },
+            breaker_open: false,
+            hold: Hold::new(start),
+        }
+    }
+
+    /// Books a fill and tells the profit or loss it settled, after fees. A sale of more than is held books what is held:
+    /// risk and the paper venue never let that happen.
+    pub fn book(&mut self, fill: &Fill, scale: Scale, first_of_order: bool) -> Cash {
+        let gain = match fill.side {
+            Side::Buy => self.book_buy(fill, scale),
+            Side::Sell => self.book_sale(fill, scale),
+        };
+        self.fees = self.fees.saturating_add(fill.fee);
+        self.day.fees = self.day.fees.saturating_add(fill.fee);
+        self.day.trades = self.day.trades.saturating_add(u32::from(first_of_order));
+        self.realised = self.realised.saturating_add(gain);
+        gain
+    }
+
+    fn book_buy(&mut self, fill: &Fill, scale: Scale) -> Cash {
+        let cost = scale.notional(fill.price, fill.qty, Rounding::Ceil);
+        self.cash = self.cash.saturating_sub(cost).saturating_sub(fill.fee);
+        let holding = self.holdings.entry(fill.instrument).or_insert(Holding {
+            qty: Qty::ZERO,
+            cost: Cash::ZERO,
+            fees: Cash::ZERO,
+            opened_at: fill.at,
+        });
+        holding.qty = holding.qty.saturating_add(fill.qty);
+        holding.cost = holding.cost.saturating_add(cost);
+        holding.fees = holding.fees.saturating_add(fill.fee);
+        Cash::ZERO
+    }
+
+    fn book_sale(&mut self, fill: &Fill, scale: Scale) -> Cash {
+        let Some(holding) = self.holdings.get_mut(&fill.instrument) else { return Cash::ZERO };
+        let qty = fill.qty.min(holding.qty);
+        let proceeds = scale.notional(fill.price, qty, Rounding::Floor);
+        let (cost, fees) = (part(holding.cost, qty, holding.qty), part(holding.fees, qty, holding.qty));
+        self.cash = self.cash.saturating_add(proceeds).saturating_sub(fill.fee);
+        let gain = proceeds.saturating_sub(fill.fee).saturating_sub(cost).saturating_sub(fees);
+        holding.qty = holding.qty.saturating_sub(qty);
+        holding.cost = holding.cost.saturating_sub(cost);
+        holding.fees = holding.fees.saturating_sub(fees);
+        if holding.qty.is_zero() {
+            self.holdings.remove(&fill.instrument);
+        }
+        gain
+    }
+
+    /// Values everything at the last proven mid prices and moves the peak.
+    pub(crate) fn mark(&mut self, markets: &Markets) {
+        let worth = |(id, holding): (&InstrumentId, &Holding)| {
+            let market = markets.get(*id)?;
+            Some(market.mark().map_or(holding.cost, |price| holding.value(market.instrument.scale, price)))
+        };
+        let worth = self.holdings.iter().filter_map(worth).fold(Cash::ZERO, Cash::saturating_add);
+        self.equity = self.cash.saturating_add(worth);
+        self.peak = self.peak.max(self.equity);
+    }
+
+    /// Begins a new day where `at` is in one.
+    pub(crate) fn roll_day(&mut self, at: Timestamp) {
+        if at.day() != self.day.day {
+            self.day = Day { day: at.day(), equity_start: self.equity, trades: 0, fees: Cash::ZERO };
+        }
+    }
+
+    /// Gives the buy-and-hold control its first price of an instrument.
+    pub(crate) fn hold_joins(&mut self, instrument: InstrumentId, markets: &Markets) {
+        self.hold.join(instrument, markets);
+    }
+
+    pub(crate) fn open_breaker(&mut self) {
+        self.breaker_open = true;
+    }
+
+    pub(crate) fn reset_breaker(&mut self) {
+        self.breaker_open = false;
+        self.peak = self.equity;
+    }
+
+    /// Money it started with.
+    #[must_use]
+    pub const fn start(&self) -> Cash {
+        self.start
+    }
+
+    /// Cash not in positions.
+    #[must_use]
+    pub const fn cash(&self) -> Cash {
+        self.cash
+    }
+
+    /// Cash and positions at the last proven mid prices.
+    #[must_use]
+    pub const fn equity(&self) -> Cash {
+        self.equity
+    }
+
+    /// Fees paid since the start.
+    #[must_use]
+    pub const fn fees(&self) -> Cash {
+        self.fees
+    }
+
+    /// Profit or loss of what was sold, after its fees.
+    #[must_use]
+    pub const fn realised(&self) -> Cash {
+        self.realised
+    }
+
+    /// Open positions by instrument.
+    #[must_use]
+    pub const fn holdings(&self) -> &BTreeMap<InstrumentId, Holding> {
+        &self.holdings
+    }
+
+    /// The open position of one instrument.
+    #[must_use]
+    pub fn holding(&self, instrument: InstrumentId) -> Option<&Holding> {
+        self.holdings.get(&instrument)
+    }
+
+    /// Highest equity since the start or the last reset of the breaker.
+    #[must_use]
+    pub const fn peak(&self) -> Cash {
+        self.peak
+    }
+
+    /// Fall from the peak in millionths of it.
+    #[must_use]
+    pub fn drawdown_ppm(&self) -> u32 {
+        loss_ppm(self.peak, self.equity)
+    }
+
+    /// What happened since 00:00 UTC.
+    #[must_use]
+    pub const fn day(&self) -> &Day {
+        &self.day
+    }
+
+    /// Loss since 00:00 UTC in millionths of the equity at that time; zero after a gain.
+    #[must_use]
+    pub fn day_loss_ppm(&self) -> u32 {
+        loss_ppm(self.day.equity_start, self.equity)
+    }
+
+    /// True after the maximum drawdown was reached, until the user resets it.
+    #[must_use]
+    pub const fn is_breaker_open(&self) -> bool {
+        self.breaker_open
+    }
+
+    /// The buy-and-hold control.
+    #[must_use]
+    pub const fn hold(&self) -> &Hold {
+        &self.hold
+    }
+}
+
+/// The price at which `qty` is worth `value`, to the nearest price unit; `None` for nothing or where it rounds to zero.
+#[must_use]
+pub fn average_price(scale: Scale, value: Cash, qty: Qty) -> Option<Price> {
+    let decimals = i32::from(scale.price_decimals) + i32::from(scale.qty_decimals);
+    let shift = decimals - i32::from(types::money::CASH_DECIMALS);
+    let power = 10i128.pow(shift.unsigned_abs());
+    let (value, qty) = (i128::from(value.0), i128::from(qty.0));
+    if qty == 0 {
+        return None;
+    }
+    let average = if shift >= 0 {
+        divide(value.saturating_mul(power), qty, Rounding::HalfEven)
+    } else {
+        divide(value, qty.saturating_mul(power), Rounding::HalfEven)
+    };
+    Price::new(i64::try_from(average).ok()?)
+}
+
+/// Fall from `before` to `now` in millionths of `before`, rounded down; zero where nothing was lost or there was nothing.
+#[must_use]
+pub fn loss_ppm(before: Cash, now: Cash) -> u32 {
+    let lost = i128::from(before.0) - i128::from(now.0);
+    if lost <= 0 || before.0 <= 0 {
+        return 0;
+    }
+    divide(lost * 1_000_000, i128::from(before.0), Rounding::Floor).clamp(0, i128::from(u32::MAX)) as u32
+}
+
+/// The share `qty` of `whole` of an amount; all of it when `qty` is the whole.
+fn part(amount: Cash, qty: Qty, whole: Qty) -> Cash {
+    if qty == whole || whole.is_zero() {
+        return amount;
+    }
+    let share = divide(i128::from(amount.0) * i128::from(qty.0), i128::from(whole.0), Rounding::HalfEven);
+    Cash(i64::try_from(share).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,208 @@
+//! What the screen may read of the engine. Nothing here changes anything.
+
+use std::collections::BTreeMap;
+
+use types::effect::{ForecastRecord, Notice};
+use types::input::ModelSpec;
+use types::order::Refusal;
+use types::settings::EngineSettings;
+use types::{Cash, Fill, Instrument, InstrumentId, Price, Qty, Timestamp};
+
+use crate::Engine;
+use crate::forecast::Missing;
+use crate::market::Market;
+use crate::paper::Working;
+use crate::portfolio::Portfolio;
+use crate::rejection::{Rejection, Rejections};
+use crate::skill::SkillReport;
+
+/// Read access to an [`Engine`].
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a>(&'a Engine);
+
+/// An open position as the screen shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PositionView<'a> {
+    /// What is held.
+    pub instrument: &'a Instrument,
+    /// How much.
+    pub qty: Qty,
+    /// Average entry price without fees.
+    pub entry: Option<Price>,
+    /// What it is worth at the last proven mid price.
+    pub value: Cash,
+    /// Profit or loss at that price after entry fees.
+    pub pnl: Cash,
+    /// When its first part was bought.
+    pub opened_at: Timestamp,
+}
+
+impl<'a> View<'a> {
+    pub(crate) const fn new(engine: &'a Engine) -> Self {
+        Self(engine)
+    }
+
+    /// Sequence number of the last input that was in order.
+    #[must_use]
+    pub const fn seq(self) -> u64 {
+        self.0.seq
+    }
+
+    /// Time of that input.
+    #[must_use]
+    pub const fn at(self) -> Timestamp {
+        self.0.at
+    }
+
+    /// How often the program started.
+    #[must_use]
+    pub const fn boots(self) -> u64 {
+        self.0.boots
+    }
+
+    /// When it started last.
+    #[must_use]
+    pub const fn booted_at(self) -> Timestamp {
+        self.0.booted_at
+    }
+
+    /// Version of the program that started last.
+    #[must_use]
+    pub fn version(self) -> &'a str {
+        &self.0.version
+    }
+
+    /// Settings of the last start.
+    #[must_use]
+    pub const fn settings(self) -> &'a EngineSettings {
+        &self.0.settings
+    }
+
+    /// All instruments with what was heard of them, by id.
+    pub fn markets(self) -> impl Iterator<Item = &'a Market> {
+        self.0.markets.iter()
+    }
+
+    /// One instrument with what was heard of it.
+    #[must_use]
+    pub fn market(self, instrument: InstrumentId) -> Option<&'a Market> {
+        self.0.markets.get(instrument)
+    }
+
+    /// The account.
+    #[must_use]
+    pub const fn portfolio(self) -> &'a Portfolio {
+        &self.0.desk.portfolio
+    }
+
+    /// Open positions by instrument.
+    pub fn positions(self) -> impl Iterator<Item = PositionView<'a>> {
+        self.portfolio().holdings().iter().filter_map(move |(id, holding)| {
+            let market = self.market(*id)?;
+            let (instrument, scale) = (&market.instrument, market.instrument.scale);
+            let price = market.mark()?;
+            Some(PositionView {
+                instrument,
+                qty: holding.qty,
+                entry: holding.entry(scale),
+                value: holding.value(scale, price),
+                pnl: holding.pnl(scale, price),
+                opened_at: holding.opened_at,
+            })
+        })
+    }
+
+    /// What the same start money would be worth, bought in equal parts and held.
+    #[must_use]
+    pub fn hold_value(self) -> Cash {
+        self.portfolio().hold().value(&self.0.markets)
+    }
+
+    /// Orders at the paper venue or on their way, oldest first.
+    #[must_use]
+    pub fn orders(self) -> &'a [Working] {
+        self.0.desk.venue.orders()
+    }
+
+    /// Newest fills, newest first.
+    pub fn fills(self) -> impl Iterator<Item = &'a Fill> {
+        self.0.desk.fills.iter().rev()
+    }
+
+    /// True when new positions may be opened, as far as the user and the settings say.
+    #[must_use]
+    pub const fn is_trading(self) -> bool {
+        self.0.desk.is_trading
+    }
+
+    /// True when the clock may be believed.
+    #[must_use]
+    pub const fn is_clock_set(self) -> bool {
+        self.0.desk.is_clock_set
+    }
+
+    /// Orders that risk refused, by reason.
+    #[must_use]
+    pub const fn refusals(self) -> &'a BTreeMap<Refusal, u64> {
+        &self.0.desk.refusals
+    }
+
+    /// Inputs that were not used, by reason.
+    #[must_use]
+    pub const fn rejections(self) -> &'a Rejections {
+        &self.0.rejections
+    }
+
+    /// Forecasts that came after the next minute had closed.
+    #[must_use]
+    pub fn late_predictions(self) -> u64 {
+        self.rejections().of(Rejection::PredictionLate)
+    }
+
+    /// The model, whether or not it may be asked.
+    #[must_use]
+    pub const fn model(self) -> Option<&'a ModelSpec> {
+        self.0.forecasts.spec()
+    }
+
+    /// True when there is a model and its features are ours.
+    #[must_use]
+    pub fn is_model_usable(self) -> bool {
+        self.0.forecasts.usable().is_some()
+    }
+
+    /// The newest forecast of an instrument and horizon.
+    #[must_use]
+    pub fn forecast(self, instrument: InstrumentId, horizon_min: u16) -> Option<&'a ForecastRecord> {
+        self.0.forecasts.newest(instrument, horizon_min)
+    }
+
+    /// Why an instrument's newest minute has no forecast; `None` when it has one, or for an unknown instrument.
+    #[must_use]
+    pub fn forecast_missing(self, instrument: InstrumentId) -> Option<Missing> {
+        self.0.forecasts.missing(self.market(instrument)?)
+    }
+
+    /// Skill of the present model over the last seven days. About a millisecond: ask once a minute.
+    #[must_use]
+    pub fn skill(self, instrument: InstrumentId, horizon_min: u16) -> SkillReport {
+        self.0.forecasts.report(instrument, horizon_min)
+    }
+
+    /// Half-width (log-return) that held `share` of the past errors; `None` while too few.
+    #[must_use]
+    pub fn error_quantile(self, instrument: InstrumentId, horizon_min: u16, share: f64) -> Option<f64> {
+        self.0.forecasts.scores().error_quantile(instrument, horizon_min, share)
+    }
+
+    /// Open time of the oldest forecast in [`View::skill`].
+    #[must_use]
+    pub fn skill_since(self, instrument: InstrumentId, horizon_min: u16) -> Option<Timestamp> {
+        self.0.forecasts.scores().since(instrument, horizon_min)
+    }
+
+    /// Newest notices, newest first.
+    pub fn notices(self) -> impl Iterator<Item = &'a Notice> {
+        self.0.notices.newest_first()
+    }
+}
