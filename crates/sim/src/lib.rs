@@ -10,10 +10,16 @@
 //! to the last digit. Time is an argument ([`Sim::advance`]); the same settings and the same calls give the same bytes
 //! on every machine.
 
+// mod binance_us;
 pub mod frame;
+mod kraken;
 mod market;
+mod outbox;
+mod request;
+mod server;
 pub mod settings;
 pub mod sim;
+mod text;
 pub mod truth;
 
 pub use frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};

@@ -2,7 +2,8 @@
 
 use types::{Timestamp, Venue};
 
-/// The whole market.
+/// The whole market. It must make sense: the base of every listing is one of the assets, prices, ticks and lots are above
+/// zero, digits at most 8, and every listing gets at least a tenth of an order a second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SimSettings {
     /// Same seed, same bytes.
@@ -53,6 +54,10 @@ pub struct ListingSettings {
     pub qty_decimals: u8,
     /// Smallest quantity step, in units of the last quantity digit.
     pub lot: u64,
+    /// Smallest order, in units of the last quantity digit.
+    pub qty_min: u64,
+    /// Smallest order value, hundredths of a unit of quote.
+    pub value_min_cents: u32,
     /// Usual distance between best bid and best ask, hundredths of a basis point.
     pub spread_cbps: u32,
     /// Limit orders that arrive in an average second, thousandths.
@@ -75,16 +80,60 @@ impl Default for SimSettings {
             history_minutes: 1_000,
             assets: vec![asset("BTC", 9_500_000, 500_000, 950_000), asset("ETH", 330_000, 680_000, 850_000)],
             listings: vec![
-                listing(Venue::Kraken, "BTC/USD", 1, 1, 8, 1, Flow { spread_cbps: 60, orders: 5_000, takers: 450 }),
-                listing(Venue::Kraken, "ETH/USD", 2, 1, 8, 1, Flow { spread_cbps: 90, orders: 4_500, takers: 350 }),
-                listing(Venue::Kraken, "BTC/USDT", 1, 1, 8, 1, Flow { spread_cbps: 120, orders: 3_000, takers: 150 }),
-                listing(Venue::Kraken, "ETH/USDT", 2, 1, 8, 1, Flow { spread_cbps: 160, orders: 2_500, takers: 120 }),
+                listing(Venue::Kraken, "BTC/USD", 1, 1, 8, 5_000, Flow { spread_cbps: 60, orders: 5_000, takers: 450 }),
+                listing(
+                    Venue::Kraken,
+                    "ETH/USD",
+                    2,
+                    1,
+                    8,
+                    200_000,
+                    Flow { spread_cbps: 90, orders: 4_500, takers: 350 },
+                ),
+                listing(
+                    Venue::Kraken,
+                    "BTC/USDT",
+                    1,
+                    1,
+                    8,
+                    5_000,
+                    Flow { spread_cbps: 120, orders: 3_000, takers: 150 },
+                ),
+                listing(
+                    Venue::Kraken,
+                    "ETH/USDT",
+                    2,
+                    1,
+                    8,
+                    200_000,
+                    Flow { spread_cbps: 160, orders: 2_500, takers: 120 },
+                ),
                 listing(Venue::BinanceUs, "BTCUSDT", 2, 1, 5, 1, Flow { spread_cbps: 150, orders: 4_000, takers: 350 }),
                 listing(Venue::BinanceUs, "ETHUSDT", 2, 1, 4, 1, Flow { spread_cbps: 200, orders: 3_500, takers: 300 }),
             ],
             binance_us_weight_per_min: 6_000,
             kraken_rest_burst: 15,
         }
+    }
+}
+
+impl SimSettings {
+    /// Fewer orders than this do not keep a book.
+    const ORDERS_PER_S_MILLI_MIN: u32 = 100;
+
+    pub(crate) fn check(&self) {
+        for listing in &self.listings {
+            let name = format!("{} on {}", listing.symbol, listing.venue);
+            assert!(self.assets.iter().any(|a| a.name == listing.base), "{name}: base {} is no asset", listing.base);
+            assert!(listing.tick > 0 && listing.lot > 0, "{name}: tick and lot must be above zero");
+            assert!(listing.price_decimals <= 8 && listing.qty_decimals <= 8, "{name}: at most 8 fraction digits");
+            assert!(
+                listing.orders_per_s_milli >= Self::ORDERS_PER_S_MILLI_MIN,
+                "{name}: at least {} orders in a thousand seconds keep a book",
+                Self::ORDERS_PER_S_MILLI_MIN
+            );
+        }
+        assert!(self.assets.iter().all(|asset| asset.price_cents > 0), "prices must be above zero");
     }
 }
 
@@ -104,7 +153,7 @@ fn listing(
     price_decimals: u8,
     tick: u64,
     qty_decimals: u8,
-    lot: u64,
+    qty_min: u64,
     flow: Flow,
 ) -> ListingSettings {
     let (base, quote) = (&symbol[..3], symbol[3..].trim_start_matches('/'));
@@ -116,7 +165,9 @@ fn listing(
         price_decimals,
         tick,
         qty_decimals,
-        lot,
+        lot: 1,
+        qty_min,
+        value_min_cents: if venue == Venue::Kraken { 50 } else { 100 },
         spread_cbps: flow.spread_cbps,
         orders_per_s_milli: flow.orders,
         takers_per_s_milli: flow.takers,

@@ -1,15 +1,35 @@
 //! The simulator: one market, its venues, their connections, one virtual clock.
 
+use std::collections::BTreeMap;
+
 use types::{Timestamp, Venue};
 
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+use crate::kraken;
+use crate::market::listing::{Listing, Step};
+use crate::market::{Event, Market};
+use crate::request::Request;
+use crate::server::{Now, VenueServer};
 use crate::settings::SimSettings;
-use crate::truth::Truth;
+use crate::truth::{Truth, TruthTrade};
 
 /// A market and the venues that show it.
+///
+/// ```text
+/// loop { sleep until next_event ── advance(now) ── poll each connection ── write its frames }
+/// client's frame ── receive / pong / disconnect        client's request ── http
+/// ```
+///
+/// What happens depends on the settings and on the calls with their virtual times alone; in how many steps time advances
+/// makes no difference.
 #[derive(Debug)]
 pub struct Sim {
     now: Timestamp,
+    market: Market,
+    servers: Vec<(Venue, Box<dyn VenueServer>)>,
+    connections: BTreeMap<ConnectionId, usize>,
+    last_connection: u64,
+    step: Step,
 }
 
 impl Sim {
@@ -19,7 +39,17 @@ impl Sim {
     /// When the settings do not describe a market (see [`SimSettings`]).
     #[must_use]
     pub fn new(settings: SimSettings) -> Self {
-        Self { now: settings.start }
+        settings.check();
+        let servers: Vec<(Venue, Box<dyn VenueServer>)> =
+            vec![(Venue::Kraken, Box::new(kraken::Server::new(&settings)))];
+        Self {
+            now: settings.start,
+            market: Market::new(&settings),
+            servers,
+            connections: BTreeMap::new(),
+            last_connection: 0,
+            step: Step::default(),
+        }
     }
 
     /// The virtual time.
@@ -30,44 +60,131 @@ impl Sim {
 
     /// Lets everything happen that happens up to and including `to`. An earlier time than now changes nothing.
     pub fn advance(&mut self, to: Timestamp) {
+        loop {
+            let (market_at, timer_at) = (self.market.next_at(), self.timer_at());
+            if market_at.min(timer_at) > to {
+                break;
+            }
+            // What the market does at a moment comes before what venues do about that moment.
+            if market_at <= timer_at {
+                self.advance_market(market_at);
+            } else {
+                self.now = timer_at;
+                let now = Now { at: self.now, market: &self.market };
+                self.servers.iter_mut().for_each(|(_, server)| server.on_timer(now));
+            }
+        }
         self.now = self.now.max(to);
+    }
+
+    fn advance_market(&mut self, at: Timestamp) {
+        self.now = at;
+        let event = self.market.step(&mut self.step);
+        let now = Now { at, market: &self.market };
+        for (_, server) in &mut self.servers {
+            match event {
+                Event::Listing(index) => server.on_step(now, index, &self.step),
+                Event::Minute => server.on_minute(now),
+            }
+        }
+    }
+
+    fn timer_at(&self) -> Timestamp {
+        self.servers.iter().map(|(_, server)| server.next_timer()).min().unwrap_or(Timestamp::MAX)
     }
 
     /// When something will happen next; a server may sleep until then.
     #[must_use]
     pub fn next_event(&self) -> Timestamp {
-        self.now
+        self.market.next_at().min(self.timer_at())
     }
 
-    /// Opens a WebSocket connection.
+    /// Opens a WebSocket connection. Its first frames can be polled at once.
     ///
     /// # Errors
     /// [`Refused`] with the HTTP status a real server would answer.
     pub fn connect(&mut self, venue: Venue, path_and_query: &str) -> Result<ConnectionId, Refused> {
-        Err(Refused { status: 404, reason: format!("{venue} has no {path_and_query}") })
+        let index = self
+            .server_index(venue)
+            .ok_or_else(|| Refused { status: 404, reason: format!("{venue} is not simulated") })?;
+        let id = ConnectionId(self.last_connection + 1);
+        let now = Now { at: self.now, market: &self.market };
+        self.servers[index].1.connect(now, id, &Request::parse(path_and_query))?;
+        self.last_connection = id.0;
+        self.connections.insert(id, index);
+        Ok(id)
     }
 
     /// The client sent a text message. Ignored for a closed connection.
-    pub fn receive(&mut self, _connection: ConnectionId, _text: &str) {}
+    pub fn receive(&mut self, connection: ConnectionId, text: &str) {
+        let now = Now { at: self.now, market: &self.market };
+        if let Some(&index) = self.connections.get(&connection) {
+            self.servers[index].1.receive(now, connection, text);
+        }
+    }
 
     /// The client answered a ping. Ignored for a closed connection.
-    pub fn pong(&mut self, _connection: ConnectionId) {}
+    pub fn pong(&mut self, connection: ConnectionId) {
+        let now = Now { at: self.now, market: &self.market };
+        if let Some(&index) = self.connections.get(&connection) {
+            self.servers[index].1.pong(now, connection);
+        }
+    }
 
     /// The client went away. No frame follows.
-    pub fn disconnect(&mut self, _connection: ConnectionId) {}
+    pub fn disconnect(&mut self, connection: ConnectionId) {
+        if let Some(index) = self.connections.remove(&connection) {
+            self.servers[index].1.disconnect(connection);
+        }
+    }
 
     /// Moves all frames that the server has sent on this connection to the end of `out`. After
     /// [`ServerFrame::Close`] the connection is gone.
-    pub fn poll(&mut self, _connection: ConnectionId, _out: &mut Vec<ServerFrame>) {}
+    pub fn poll(&mut self, connection: ConnectionId, out: &mut Vec<ServerFrame>) {
+        if let Some(&index) = self.connections.get(&connection)
+            && self.servers[index].1.poll(connection, out)
+        {
+            self.disconnect(connection);
+        }
+    }
 
     /// Answers a GET request.
     pub fn http(&mut self, venue: Venue, path_and_query: &str) -> HttpAnswer {
-        HttpAnswer::json(404, format!("{venue} has no {path_and_query}"))
+        let now = Now { at: self.now, market: &self.market };
+        match self.server_index(venue) {
+            Some(index) => self.servers[index].1.http(now, &Request::parse(path_and_query)),
+            None => HttpAnswer::json(404, "{}".to_owned()),
+        }
     }
 
     /// What really happened; `None` when the venue does not list the symbol (venue's WebSocket spelling).
     #[must_use]
-    pub fn truth(&self, _venue: Venue, _symbol: &str) -> Option<Truth> {
-        None
+    pub fn truth(&self, venue: Venue, symbol: &str) -> Option<Truth> {
+        self.market.find(venue, symbol).map(|index| truth(self.now, &self.market.listings[index]))
+    }
+
+    fn server_index(&self, venue: Venue) -> Option<usize> {
+        self.servers.iter().position(|(of, _)| *of == venue)
+    }
+}
+
+fn truth(at: Timestamp, listing: &Listing) -> Truth {
+    let trades = listing.tape.fills().iter().map(|fill| TruthTrade {
+        id: fill.id,
+        aggregate: fill.aggregate,
+        price: fill.price,
+        qty: fill.qty,
+        taker: fill.taker,
+        at: fill.at,
+    });
+    Truth {
+        at,
+        price_decimals: listing.settings.price_decimals,
+        qty_decimals: listing.settings.qty_decimals,
+        update_id: listing.update_id,
+        bids: listing.book.levels(types::Side::Buy).collect(),
+        asks: listing.book.levels(types::Side::Sell).collect(),
+        trades: trades.collect(),
+        candles: listing.tape.minutes().map(|minute| minute.candle).collect(),
     }
 }

@@ -84,6 +84,11 @@ impl Book {
         self.side(side).get(&price).map_or(Qty::ZERO, |queue| queue.total)
     }
 
+    /// Whether a side has a single level left.
+    pub(crate) fn is_last_level(&self, side: Side) -> bool {
+        self.side(side).len() == 1
+    }
+
     /// Whether an order at `price` would trade at once.
     pub(crate) fn crosses(&self, side: Side, price: Price) -> bool {
         self.best(side.opposite()).is_some_and(|best| is_acceptable(side, price, best.price))

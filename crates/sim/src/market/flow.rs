@@ -56,7 +56,7 @@ const HABITS: [Habit; 4] = [
         half_spreads_more: 0.8,
         ppm_more: 0.0,
         value: 3.0,
-        life_ms: 6e3,
+        life_ms: 9e3,
         round: 0.0,
     },
     Habit {
@@ -83,7 +83,7 @@ const HABITS: [Habit; 4] = [
         half_spreads_more: 0.0,
         ppm_more: 2e4,
         value: 18.0,
-        life_ms: 2_400e3,
+        life_ms: 5_400e3,
         round: 50.0,
     },
 ];

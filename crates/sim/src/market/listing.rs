@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use types::time::NS_PER_MS;
-use types::{Price, Qty, Side, Timestamp, Venue};
+use types::{Level, Price, Qty, Scale, Side, Timestamp, Venue};
 
 use super::book::{Book, Change, Match, Take};
 use super::flow::{Arrival, Flow, standing_orders};
@@ -138,6 +138,19 @@ pub(crate) struct Listing {
     matches: Vec<Match>,
 }
 
+impl Listing {
+    /// The digits of its integers.
+    pub(crate) fn scale(&self) -> Scale {
+        Scale { price_decimals: self.settings.price_decimals, qty_decimals: self.settings.qty_decimals }
+    }
+
+    /// The best bid and the best ask.
+    pub(crate) fn touch(&self) -> (Level, Level) {
+        let best = |side| self.book.best(side).expect("the last level of a side is neither taken nor cancelled");
+        (best(Side::Buy), best(Side::Sell))
+    }
+}
+
 /// What a listing starts from.
 pub(crate) struct Start {
     pub(crate) settings: ListingSettings,
@@ -199,7 +212,12 @@ impl Listing {
         step.at = self.next_at();
         if self.expiries.peek().is_some_and(|Reverse(expiry)| expiry.0 <= self.arrival_at) {
             let Some(Reverse((_, id, side, price))) = self.expiries.pop() else { return };
-            step.changes.extend(self.book.cancel(side, price, id));
+            if self.book.is_last_level(side) {
+                // Somebody always makes a market: the last level of a side stays until there is another.
+                self.expiries.push(Reverse((self.shape.after(step.at, 1_000.0), id, side, price)));
+            } else {
+                step.changes.extend(self.book.cancel(side, price, id));
+            }
         } else {
             let (activity, lean) = (prices.activity(), self.lean(prices));
             let arrival = self.flow.arrive(step.at, &self.shape, lean, activity, &mut self.random);
@@ -221,7 +239,8 @@ impl Listing {
         match arrival {
             Arrival::Nothing => {}
             Arrival::Taker { side, qty } => {
-                let Some(best) = self.book.best(side.opposite()) else { return };
+                let (bid, ask) = self.touch();
+                let best = if side == Side::Buy { ask } else { bid };
                 let slack = if side == Side::Buy { 1.0 + SLIPPAGE } else { 1.0 - SLIPPAGE };
                 let limit = self.shape.price(best.price.mantissa() as f64 / self.shape.price_units * slack);
                 self.trade(side, qty, limit, TakerKind::Market, step);
@@ -286,7 +305,7 @@ impl Listing {
 
     /// How far the efficient price is above the middle of the book, in spreads.
     fn lean(&self, prices: &Prices) -> f64 {
-        let (Some(bid), Some(ask)) = (self.book.best(Side::Buy), self.book.best(Side::Sell)) else { return 0.0 };
+        let (bid, ask) = self.touch();
         let middle = (bid.price.mantissa() + ask.price.mantissa()) as f64 / 2.0 / self.shape.price_units;
         let fair = prices.dollars(self.asset, self.shape.lag_ms);
         (fair - middle) / (middle * self.shape.spread.max(1e-6)) * 0.2

@@ -63,9 +63,8 @@ impl Market {
         let begin = Timestamp::from_nanos(at.as_nanos() - i64::from(history_minutes) * NS_PER_MIN);
         let mut prices = Prices::new(settings.seed, begin, &settings.assets);
         let assets: Vec<usize> = settings.listings.iter().map(|l| asset_index(settings, &l.base)).collect();
-        let shape = |index: usize, prices: &Prices| {
-            Shape::new(&settings.listings[index], prices.dollars(assets[index], 0))
-        };
+        let shape =
+            |index: usize, prices: &Prices| Shape::new(&settings.listings[index], prices.dollars(assets[index], 0));
         let mut makers: Vec<_> = (0..assets.len()).map(|index| history_maker(settings.seed, index)).collect();
         let shapes: Vec<_> = (0..assets.len()).map(|index| shape(index, &prices)).collect();
         for open_time in open_times(at, history_minutes) {
@@ -186,17 +185,34 @@ mod tests {
         println!("hour {:?} steps {steps}", t.elapsed());
         for (i, l) in m.listings.iter().enumerate() {
             let day = l.tape.day();
-            println!("{} changes/s {:.2} takers/s {:.2} fills/s {:.2} levels {} {} vol {} trades {} silent s {} range {}..{}",
-                l.settings.symbol, changes[i] as f64 / 3600., takers[i] as f64 / 3600., fills[i] as f64 / 3600.,
-                l.book.levels(types::Side::Buy).count(), l.book.levels(types::Side::Sell).count(), day.candle.volume.0, day.candle.trades, silent[i], day.candle.low.mantissa(), day.candle.high.mantissa());
+            println!(
+                "{} changes/s {:.2} takers/s {:.2} fills/s {:.2} levels {} {} vol {} trades {} silent s {} range {}..{}",
+                l.settings.symbol,
+                changes[i] as f64 / 3600.,
+                takers[i] as f64 / 3600.,
+                fills[i] as f64 / 3600.,
+                l.book.levels(types::Side::Buy).count(),
+                l.book.levels(types::Side::Sell).count(),
+                day.candle.volume.0,
+                day.candle.trades,
+                silent[i],
+                day.candle.low.mantissa(),
+                day.candle.high.mantissa()
+            );
             let mins: Vec<_> = l.tape.minutes().rev().take(120).map(|m| m.candle.trades).collect();
             println!("   {:?}", mins);
             let r: Vec<f64> = l.tape.minutes().map(|m| m.candle.close.mantissa() as f64).collect();
-            let ret: Vec<f64> = r.windows(2).map(|w| (w[1]/w[0]).ln()).collect();
-            let sd = |x: &[f64]| (x.iter().map(|v| v*v).sum::<f64>() / x.len() as f64).sqrt() * 1e4;
-            println!("   1m sd bps: hist {:.2} live {:.2}", sd(&ret[..ret.len()-66]), sd(&ret[ret.len()-65..]));
-            println!("   top {:?}", l.book.levels(types::Side::Buy).take(6).map(|l| (l.price.mantissa(), l.qty.0)).collect::<Vec<_>>());
-            println!("   top {:?}", l.book.levels(types::Side::Sell).take(6).map(|l| (l.price.mantissa(), l.qty.0)).collect::<Vec<_>>());
+            let ret: Vec<f64> = r.windows(2).map(|w| (w[1] / w[0]).ln()).collect();
+            let sd = |x: &[f64]| (x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64).sqrt() * 1e4;
+            println!("   1m sd bps: hist {:.2} live {:.2}", sd(&ret[..ret.len() - 66]), sd(&ret[ret.len() - 65..]));
+            println!(
+                "   top {:?}",
+                l.book.levels(types::Side::Buy).take(6).map(|l| (l.price.mantissa(), l.qty.0)).collect::<Vec<_>>()
+            );
+            println!(
+                "   top {:?}",
+                l.book.levels(types::Side::Sell).take(6).map(|l| (l.price.mantissa(), l.qty.0)).collect::<Vec<_>>()
+            );
         }
     }
 }

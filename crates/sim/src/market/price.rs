@@ -186,8 +186,7 @@ impl Asset {
         self.trend = stride.trend.step(self.trend, &mut self.random);
         let minute_volatility = self.volatility * (60_000.0 / MS_PER_YEAR).sqrt();
         let drift = self.trend * minute_volatility * stride.minutes;
-        let own_jump =
-            if self.random.chance(stride.jump_chance) { self.random.normal() * JUMP_DEVIATION } else { 0.0 };
+        let own_jump = if self.random.chance(stride.jump_chance) { self.random.normal() * JUMP_DEVIATION } else { 0.0 };
         let moved = self.log_price + diffusion + drift + self.correlation * common_jump + own * own_jump;
         self.log_price = moved.clamp(self.log_start - LOG_RANGE, self.log_start + LOG_RANGE);
         self.newest = (self.newest + 1) % LAG_STEPS_MAX;

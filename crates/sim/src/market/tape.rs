@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use types::money::divide;
 use types::time::NS_PER_MIN;
-use types::{Candle, Price, Qty, Side, Timestamp};
+use types::{Candle, Price, Qty, Rounding, Side, Timestamp};
 
 /// Fills kept; older ones are forgotten. About half a day of a busy instrument.
 pub(crate) const FILLS_KEPT: usize = 50_000;
@@ -35,7 +36,7 @@ pub(crate) enum TakerKind {
     Limit,
 }
 
-/// What happened in one minute.
+/// What happened in one minute, or in several that follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Minute {
     pub(crate) candle: Candle,
@@ -47,16 +48,6 @@ pub(crate) struct Minute {
     pub(crate) ids: Option<(u64, u64)>,
 }
 
-/// Sums over several minutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Window {
-    /// As one candle from the first minute's open to the last one's close.
-    pub(crate) candle: Candle,
-    pub(crate) value: i128,
-    pub(crate) first_id: Option<u64>,
-    pub(crate) last_id: Option<u64>,
-}
-
 /// Trades and minutes of one instrument.
 #[derive(Clone, Debug)]
 pub(crate) struct Tape {
@@ -64,7 +55,7 @@ pub(crate) struct Tape {
     closed: VecDeque<Minute>,
     running: Minute,
     /// The closed minutes of the rolling day.
-    day: Option<Window>,
+    day: Option<Minute>,
 }
 
 impl Minute {
@@ -94,49 +85,45 @@ impl Minute {
         }
         self.ids = Some((self.ids.map_or(fill.id, |ids| ids.0), fill.id));
     }
+
+    /// Adds a later minute. Prices of minutes in which nothing traded do not count once something has.
+    fn absorb(&mut self, later: &Self) {
+        if self.candle.trades == 0 {
+            *self = Self { candle: Candle { open_time: self.candle.open_time, ..later.candle }, ..*later };
+        } else if later.candle.trades > 0 {
+            self.candle.absorb(&later.candle);
+            self.value += later.value;
+            self.taker_buy_qty = self.taker_buy_qty.saturating_add(later.taker_buy_qty);
+            self.taker_buy_value += later.taker_buy_value;
+            self.ids = self.ids.zip(later.ids).map(|(ids, more)| (ids.0, more.1));
+        }
+    }
+
+    /// All given minutes as one, oldest first; `None` without any.
+    fn over<'a>(minutes: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let mut minutes = minutes.into_iter();
+        let mut sum = *minutes.next()?;
+        minutes.for_each(|minute| sum.absorb(minute));
+        Some(sum)
+    }
+
+    /// The mean price by volume, rounded to the price's own scale; `None` without volume.
+    pub(crate) fn vwap(&self) -> Option<i128> {
+        let volume = i128::from(self.candle.volume.0);
+        (volume > 0).then(|| divide(self.value, volume, Rounding::HalfEven))
+    }
 }
 
 fn flat_at(price: Price) -> Candle {
     Candle::flat(Timestamp::EPOCH, price)
 }
 
-impl Window {
-    fn of(minute: &Minute) -> Self {
-        Self {
-            candle: minute.candle,
-            value: minute.value,
-            first_id: minute.ids.map(|ids| ids.0),
-            last_id: minute.ids.map(|ids| ids.1),
-        }
-    }
-
-    /// Adds a later minute.
-    pub(crate) fn add(&mut self, minute: &Minute) {
-        self.candle.absorb(&minute.candle);
-        self.value += minute.value;
-        self.first_id = self.first_id.or(minute.ids.map(|ids| ids.0));
-        self.last_id = minute.ids.map(|ids| ids.1).or(self.last_id);
-    }
-
-    /// All given minutes, oldest first; `None` without any.
-    pub(crate) fn over<'a>(minutes: impl IntoIterator<Item = &'a Minute>) -> Option<Self> {
-        let mut minutes = minutes.into_iter();
-        let mut window = Self::of(minutes.next()?);
-        minutes.for_each(|minute| window.add(minute));
-        Some(window)
-    }
-}
-
 impl Tape {
     /// Begins with `history` (oldest first, without a hole); the minute at `open_time` runs from here on.
     pub(crate) fn new(history: Vec<Minute>, open_time: Timestamp, price: Price) -> Self {
         let last = history.last().map_or(price, |minute| minute.candle.close);
-        let mut tape = Self {
-            fills: VecDeque::new(),
-            closed: history.into(),
-            running: Minute::flat(open_time, last),
-            day: None,
-        };
+        let mut tape =
+            Self { fills: VecDeque::new(), closed: history.into(), running: Minute::flat(open_time, last), day: None };
         tape.trim();
         tape
     }
@@ -164,7 +151,7 @@ impl Tape {
             self.closed.pop_front();
         }
         let day_start = self.closed.len().saturating_sub(DAY_MINUTES - 1);
-        self.day = Window::over(self.closed.range(day_start..));
+        self.day = Minute::over(self.closed.range(day_start..));
     }
 
     /// The kept fills, oldest first.
@@ -193,12 +180,26 @@ impl Tape {
     }
 
     /// The rolling 24 hours, at the resolution of minutes.
-    pub(crate) fn day(&self) -> Window {
-        let mut day = self.day.unwrap_or_else(|| Window::of(&self.running));
+    pub(crate) fn day(&self) -> Minute {
+        let mut day = self.day.unwrap_or(self.running);
         if self.day.is_some() {
-            day.add(&self.running);
+            day.absorb(&self.running);
         }
         day
+    }
+
+    /// The kept minutes as intervals of `minutes` each, oldest first, the running one last. Intervals are counted from
+    /// the epoch.
+    pub(crate) fn intervals(&self, minutes: i64) -> Vec<Minute> {
+        let mut rows: Vec<Minute> = Vec::new();
+        for minute in self.minutes() {
+            let open_time = minute.candle.open_time.floor_to(minutes * NS_PER_MIN);
+            match rows.last_mut().filter(|row| row.candle.open_time == open_time) {
+                Some(row) => row.absorb(minute),
+                None => rows.push(Minute { candle: Candle { open_time, ..minute.candle }, ..*minute }),
+            }
+        }
+        rows
     }
 
     /// Fills with an identifier from `id` on, oldest first. Identifiers follow each other, so this is a subtraction.
@@ -206,5 +207,53 @@ impl Tape {
         let first = self.fills.front().map_or(0, |fill| fill.id);
         let skip = id.saturating_sub(first).min(self.fills.len() as u64) as usize;
         self.fills.range(skip..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(second: i64, id: u64, price: i64, qty: u64, taker: Side) -> Fill {
+        Fill {
+            at: Timestamp::from_secs(second),
+            id,
+            aggregate: id,
+            price: Price::new(price).expect("positive"),
+            qty: Qty(qty),
+            taker,
+            kind: TakerKind::Market,
+            maker_order: 0,
+            taker_order: 0,
+        }
+    }
+
+    fn prices(minute: &Minute) -> [i64; 4] {
+        let candle = &minute.candle;
+        [candle.open, candle.high, candle.low, candle.close].map(Price::mantissa)
+    }
+
+    #[test]
+    fn minutes_intervals_and_the_day_are_sums_of_fills() {
+        let mut tape = Tape::new(Vec::new(), Timestamp::EPOCH, Price::new(90).expect("positive"));
+        assert_eq!(prices(tape.running()), [90; 4]);
+        tape.close_minute();
+        tape.add(fill(60, 1, 100, 5, Side::Buy));
+        tape.add(fill(61, 2, 98, 3, Side::Sell));
+        tape.close_minute();
+        tape.close_minute();
+        tape.add(fill(180, 3, 103, 2, Side::Buy));
+        let rows: Vec<_> = tape.minutes().map(|m| (prices(m), m.candle.volume.0, m.ids)).collect();
+        assert_eq!(rows[0], ([90; 4], 0, None));
+        assert_eq!(rows[1], ([100, 100, 98, 98], 8, Some((1, 2))));
+        assert_eq!(rows[2], ([98; 4], 0, None));
+        assert_eq!(rows[3], ([103; 4], 2, Some((3, 3))));
+        let day = tape.day();
+        assert_eq!((prices(&day), day.candle.volume.0, day.ids), ([100, 103, 98, 103], 10, Some((1, 3))));
+        assert_eq!((day.value, day.taker_buy_value, day.vwap()), (1_000, 706, Some(100)));
+        let halves: Vec<_> = tape.intervals(2).iter().map(prices).collect();
+        assert_eq!(halves, [[100, 100, 98, 98], [103; 4]]);
+        assert_eq!(tape.fills_from(2).map(|f| f.id).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(tape.fills_from(0).count(), 3);
     }
 }

@@ -1,0 +1,122 @@
+//! Kraken: WebSocket v2 and the public REST methods.
+//!
+//! | file | what |
+//! |---|---|
+//! | `mod` | the venue's side of all connections, request budget |
+//! | [`session`] | one connection: subscriptions, heartbeat |
+//! | [`request`] | what clients send on WebSocket |
+//! | [`messages`] | the text of what they get |
+//! | [`book`] | a client's view of a book at its depth, checksum |
+//! | [`rest`] | HTTP answers |
+//! | [`symbols`] | Kraken's spellings of currencies and pairs |
+
+mod book;
+mod messages;
+mod request;
+mod rest;
+mod session;
+mod symbols;
+
+use std::collections::BTreeMap;
+
+use types::time::NS_PER_S;
+use types::{Timestamp, Venue};
+
+use self::session::Session;
+use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+use crate::market::listing::Step;
+use crate::market::random::Random;
+use crate::request::Request;
+use crate::server::{Now, VenueServer};
+use crate::settings::SimSettings;
+
+/// All of Kraken.
+#[derive(Debug)]
+pub(crate) struct Server {
+    sessions: BTreeMap<ConnectionId, Session>,
+    random: Random,
+    budget: Budget,
+}
+
+/// Requests that may still be made: full at the start, refilled by one a second.
+#[derive(Debug)]
+struct Budget {
+    /// What is left, as the time it takes to refill it.
+    credit_ns: i64,
+    full_ns: i64,
+    at: Timestamp,
+}
+
+impl Server {
+    pub(crate) fn new(settings: &SimSettings) -> Self {
+        let full_ns = i64::from(settings.kraken_rest_burst) * NS_PER_S;
+        Self {
+            sessions: BTreeMap::new(),
+            random: Random::new(settings.seed, 3_000),
+            budget: Budget { credit_ns: full_ns, full_ns, at: settings.start },
+        }
+    }
+}
+
+impl Budget {
+    fn take(&mut self, at: Timestamp) -> bool {
+        let elapsed = at.as_nanos() - self.at.as_nanos();
+        self.credit_ns = self.credit_ns.saturating_add(elapsed).min(self.full_ns);
+        self.at = at;
+        let is_allowed = self.credit_ns >= NS_PER_S;
+        if is_allowed {
+            self.credit_ns -= NS_PER_S;
+        }
+        is_allowed
+    }
+}
+
+impl VenueServer for Server {
+    fn connect(&mut self, now: Now<'_>, id: ConnectionId, request: &Request) -> Result<(), Refused> {
+        if request.path != "/v2" {
+            return Err(Refused { status: 404, reason: format!("Kraken has no WebSocket at {}", request.path) });
+        }
+        self.sessions.insert(id, Session::open(now.at, self.random.bits()));
+        Ok(())
+    }
+
+    fn receive(&mut self, now: Now<'_>, id: ConnectionId, text: &str) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.receive(now, text);
+        }
+    }
+
+    fn pong(&mut self, _now: Now<'_>, _id: ConnectionId) {}
+
+    fn disconnect(&mut self, id: ConnectionId) {
+        self.sessions.remove(&id);
+    }
+
+    fn poll(&mut self, id: ConnectionId, out: &mut Vec<ServerFrame>) -> bool {
+        self.sessions.get_mut(&id).is_some_and(|session| {
+            session.outbox.drain_to(out);
+            session.outbox.is_closed()
+        })
+    }
+
+    fn http(&mut self, now: Now<'_>, request: &Request) -> HttpAnswer {
+        if self.budget.take(now.at) { rest::answer(now, request) } else { rest::refuse("EAPI:Rate limit exceeded") }
+    }
+
+    fn on_step(&mut self, now: Now<'_>, listing: usize, step: &Step) {
+        if now.market.listings[listing].settings.venue == Venue::Kraken {
+            self.sessions.values_mut().for_each(|session| session.on_step(now, listing, step));
+        }
+    }
+
+    /// Kraken says nothing when a minute ends: there is no closed mark, and empty minutes are not sent.
+    fn on_minute(&mut self, _now: Now<'_>) {}
+
+    fn next_timer(&self) -> Timestamp {
+        self.sessions.values().map(Session::heartbeat_at).min().unwrap_or(Timestamp::MAX)
+    }
+
+    fn on_timer(&mut self, now: Now<'_>) {
+        self.sessions.values_mut().for_each(|session| session.on_timer(now.at));
+    }
+}

@@ -1,0 +1,69 @@
+//! The target of an HTTP request: path and query.
+
+/// Query parameters taken from one request; more are ignored.
+const PARAMETERS_MAX: usize = 32;
+
+/// A request target taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) path: String,
+    query: Vec<(String, String)>,
+}
+
+impl Request {
+    /// Takes `path?name=value&..` apart and decodes percent signs in the query.
+    pub(crate) fn parse(target: &str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let query = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .take(PARAMETERS_MAX)
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(name), decode(value))
+            })
+            .collect();
+        Self { path: path.to_owned(), query }
+    }
+
+    /// The first value of a parameter; an empty one counts as absent.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str())
+    }
+}
+
+/// Percent decoding; what is not a valid escape stays as it is.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = (byte == b'%').then(|| tail.get(..2)).flatten().and_then(hex);
+        bytes.push(match (byte, escaped) {
+            (_, Some(value)) => value,
+            (b'+', None) => b' ',
+            (other, None) => other,
+        });
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(pair: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    Some((digit(pair[0])? * 16 + digit(pair[1])?) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_taken_apart() {
+        let request = Request::parse("/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22%5D&empty=&flag&odd=%zz%2");
+        assert_eq!(request.path, "/api/v3/exchangeInfo");
+        assert_eq!(request.get("symbols"), Some("[\"BTCUSDT\"]"));
+        assert_eq!((request.get("empty"), request.get("flag"), request.get("none")), (None, None, None));
+        assert_eq!(request.get("odd"), Some("%zz%2"));
+        proptest::proptest!(|(target: String)| { let _ = Request::parse(&target); });
+    }
+}
