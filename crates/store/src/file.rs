@@ -3,11 +3,13 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, TableDefinition, WriteTransaction};
+use redb::backends::FileBackend;
+use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction};
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
 use crate::overlay::Overlay;
+use crate::verified::Verified;
 use crate::{Result, StoreError};
 
 /// Small facts about a file; its `format` is read before anything else.
@@ -73,23 +75,31 @@ pub(crate) fn sync_dir(path: &Path) -> Result<()> {
     File::open(dir).and_then(|d| d.sync_all()).map_err(|e| StoreError::io(dir, "cannot sync the directory", e))
 }
 
-/// Opens a file that exists for writing, after a power cut too.
+/// Opens a file that exists for writing, after a power cut too. Every page is verified.
 pub(crate) fn open(path: &Path, known_format: u64, what: &'static str, cache_bytes: usize) -> Result<Database> {
     check_head(path)?;
-    let database = redb::Builder::new()
-        .set_cache_size(cache_bytes)
-        .open(path)
-        .map_err(|e| StoreError::database(path, "cannot open", e))?;
-    check_format(&database, path, known_format, what)?;
-    Ok(database)
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.map_err(|e| StoreError::io(path, "cannot open", e))?;
+    let backend = FileBackend::new(file).map_err(|e| StoreError::database(path, "cannot open", e))?;
+    open_on(backend, path, known_format, what, cache_bytes)
 }
 
-/// Opens a file for reading. The file is not changed, and cannot be opened while another process writes to it.
+/// Opens a file for reading. Every page is verified, and the file is not changed. Not while another process writes to it.
 pub(crate) fn open_read(path: &Path, known_format: u64, what: &'static str, cache_bytes: usize) -> Result<Database> {
     check_head(path)?;
+    open_on(Overlay::open(path)?, path, known_format, what, cache_bytes)
+}
+
+fn open_on(
+    backend: impl StorageBackend,
+    path: &Path,
+    known_format: u64,
+    what: &'static str,
+    cache_bytes: usize,
+) -> Result<Database> {
     let database = redb::Builder::new()
         .set_cache_size(cache_bytes)
-        .create_with_backend(Overlay::open(path)?)
+        .create_with_backend(Verified::new(backend))
         .map_err(|e| StoreError::database(path, "cannot open", e))?;
     check_format(&database, path, known_format, what)?;
     Ok(database)

@@ -23,6 +23,7 @@ mod overlay;
 pub mod reader;
 pub mod replay;
 pub mod state;
+mod verified;
 
 pub use block::{Block, BlockBuilder, BlockHeader};
 pub use checkpoint::Checkpoint;

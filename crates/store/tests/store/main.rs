@@ -1,0 +1,9 @@
+//! The store through its public functions, on real files in temporary directories.
+
+mod crash;
+mod damage;
+mod formats;
+mod journal;
+mod replay;
+mod state;
+mod world;

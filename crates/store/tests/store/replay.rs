@@ -1,0 +1,71 @@
+//! Replays find what differs, and only that.
+
+use store::{Journal, Reader, days};
+use tempfile::tempdir;
+
+use crate::world::{Machine, World, replay_all, write_day};
+
+#[test]
+fn the_same_machine_agrees_with_itself() {
+    let dir = tempdir().expect("temporary directory");
+    let world = write_day(dir.path(), 10);
+    let first = replay_all(dir.path()).expect("replays");
+    assert_eq!((first.inputs, first.blocks, first.differs), (world.seq, 10, 0));
+    assert_eq!(first.effects, world.seq / 10 + world.seq / 25);
+    assert_eq!(first.checkpoints, 2);
+    assert_eq!(replay_all(dir.path()).expect("replays"), first);
+    assert_eq!(first.digest.to_string().len(), 64);
+}
+
+#[test]
+fn another_machine_differs_from_its_first_other_effect_on() {
+    let dir = tempdir().expect("temporary directory");
+    write_day(dir.path(), 10);
+    let mut other = Machine { fault_from: Some(301), ..Machine::default() };
+    let replay = store::replay::replay(&days(dir.path()).expect("lists"), &mut other, |_| {}).expect("replays");
+    // Blocks of 50 inputs with 7 effects each: the last four blocks, and the checkpoint after input 400.
+    assert_eq!(replay.differs, 4 * 7 + 1);
+    let first = replay.first_difference.expect("told");
+    assert!(first.contains("block at input 301"), "{first}");
+    assert_ne!(replay.digest, replay_all(dir.path()).expect("replays").digest);
+}
+
+#[test]
+fn a_state_that_is_not_what_the_inputs_give_is_found() {
+    let dir = tempdir().expect("temporary directory");
+    let (mut journal, _) = Journal::open(dir.path()).expect("opens");
+    let mut world = World::new();
+    let first = world.checkpoint();
+    let block = world.block(20, 1);
+    journal.write(&[block], Some(first)).expect("writes");
+    world.machine.volume += 1;
+    journal.write(&[], Some(world.checkpoint())).expect("writes");
+    drop(journal);
+    let replay = replay_all(dir.path()).expect("replays");
+    assert_eq!(replay.differs, 1);
+    let told = replay.first_difference.expect("told");
+    assert!(told.contains("the state after input 20"), "{told}");
+}
+
+#[test]
+fn a_state_of_another_version_is_an_error_with_its_place() {
+    let dir = tempdir().expect("temporary directory");
+    let (mut journal, _) = Journal::open(dir.path()).expect("opens");
+    let mut checkpoint = World::new().checkpoint();
+    checkpoint.state_version = 2;
+    journal.write(&[], Some(checkpoint)).expect("writes");
+    drop(journal);
+    let error = replay_all(dir.path()).expect_err("not readable");
+    assert!(error.to_string().contains("checkpoint at input 0: state version 2 is not known"), "{error}");
+}
+
+#[test]
+fn progress_is_told_block_by_block() {
+    let dir = tempdir().expect("temporary directory");
+    write_day(dir.path(), 3);
+    let mut told = Vec::new();
+    let days = days(dir.path()).expect("lists");
+    store::replay::replay(&days, &mut Machine::default(), |so_far| told.push(so_far.inputs)).expect("replays");
+    assert_eq!(told, [50, 100, 150]);
+    assert_eq!(Reader::open_day(&days[0].path).expect("opens").blocks().expect("reads").count(), 3);
+}

@@ -1,0 +1,199 @@
+//! Series, ledger and catalogue: upserts, ranges, numbers.
+
+use store::{Entry, Span, State, StoreError};
+use tempfile::tempdir;
+use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord};
+use types::market::CandleSource;
+use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
+use types::{
+    Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId, Price, Qty, Scale, Side, Timeframe, Timestamp, Venue,
+};
+
+use crate::world::START;
+
+const BTC: InstrumentId = InstrumentId(3);
+
+fn minute(n: i64) -> Timestamp {
+    Timestamp::from_secs(START.as_secs() + 60 * n)
+}
+
+fn price(mantissa: i64) -> Price {
+    Price::new(mantissa).expect("positive")
+}
+
+fn entry(seq: u64, rank: u16, record: Record) -> Entry {
+    Entry { seq, rank, record }
+}
+
+fn candle(n: i64, close: i64) -> CandleRecord {
+    let candle = Candle::flat(minute(n), price(close));
+    CandleRecord { instrument: BTC, timeframe: Timeframe::M1, candle, source: CandleSource::Built, agrees: None }
+}
+
+fn order(id: u64, n: i64) -> Order {
+    Order {
+        id: OrderId(id),
+        instrument: BTC,
+        side: Side::Buy,
+        qty: Qty(5),
+        kind: OrderKind::Market,
+        reason: Reason::User,
+        at: minute(n),
+    }
+}
+
+fn fill(order: u64, n: i64) -> Fill {
+    Fill {
+        order: OrderId(order),
+        instrument: BTC,
+        side: Side::Buy,
+        price: price(100),
+        qty: Qty(1),
+        fee: Cash(3),
+        liquidity: Liquidity::Maker,
+        at: minute(n),
+    }
+}
+
+fn open(dir: &std::path::Path) -> State {
+    State::open(dir).expect("opens")
+}
+
+#[test]
+fn candles_are_replaced_by_later_knowledge_and_found_by_time() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let mut entries: Vec<Entry> = (0..100).map(|n| entry(n as u64, 0, Record::Candle(candle(n, 1_000 + n)))).collect();
+    let hourly = CandleRecord { timeframe: Timeframe::H1, ..candle(0, 5) };
+    let other = CandleRecord { instrument: InstrumentId(4), ..candle(50, 7) };
+    entries.push(entry(100, 0, Record::Candle(hourly.clone())));
+    entries.push(entry(100, 1, Record::Candle(other)));
+    state.write(&entries, 100).expect("writes");
+    let corrected = CandleRecord { agrees: Some(true), ..candle(60, 4_242) };
+    state.write(&[entry(101, 0, Record::Candle(corrected.clone()))], 101).expect("writes");
+
+    let found = state.candles(BTC, Timeframe::M1, Span::between(minute(58), minute(63), 100)).expect("reads");
+    assert_eq!(found, [candle(58, 1_058), candle(59, 1_059), corrected, candle(61, 1_061), candle(62, 1_062)]);
+    let newest = state.candles(BTC, Timeframe::M1, Span::last(2, minute(50))).expect("reads");
+    assert_eq!(newest, [candle(48, 1_048), candle(49, 1_049)]);
+    assert_eq!(state.candles(BTC, Timeframe::H1, Span::last(9, Timestamp::MAX)).expect("reads"), [hourly]);
+    assert_eq!(state.candles(BTC, Timeframe::M1, Span::between(minute(9), minute(3), 9)).expect("reads"), []);
+    assert_eq!(state.candles(InstrumentId(9), Timeframe::M1, Span::last(9, Timestamp::MAX)).expect("reads"), []);
+    drop(state);
+    let state = open(dir.path());
+    assert_eq!(state.applied().expect("reads"), 101);
+    assert_eq!(state.candles(BTC, Timeframe::M1, Span::last(1_000, Timestamp::MAX)).expect("reads").len(), 100);
+}
+
+fn forecast(horizon_min: u16) -> ForecastRecord {
+    let model = "m".to_owned();
+    ForecastRecord {
+        instrument: BTC,
+        open_time: minute(1),
+        model,
+        horizon_min,
+        price: price(9),
+        log_return: 0.5,
+        p_up: 0.75,
+    }
+}
+
+fn score() -> ScoreRecord {
+    let model = "m".to_owned();
+    ScoreRecord { instrument: BTC, open_time: minute(1), model, horizon_min: 5, log_return: 0.5, outcome: -0.25 }
+}
+
+fn equity() -> EquityRecord {
+    EquityRecord { at: minute(2), cash: Cash(1), equity: Cash(2), hold: Cash(3), fees: Cash(4), positions: vec![] }
+}
+
+/// Every kind of record, with what could be taken for doubles.
+pub(crate) fn one_of_each() -> Vec<Entry> {
+    vec![
+        entry(1, 0, Record::Forecast(forecast(5))),
+        entry(1, 1, Record::Forecast(forecast(10))),
+        entry(2, 0, Record::Score(score())),
+        entry(2, 1, Record::Candle(candle(2, 7))),
+        entry(3, 0, Record::Order(order(768, 2))),
+        entry(3, 1, Record::Refused { order: order(769, 2), refusal: Refusal::Cash }),
+        // Alike in every value: two fills all the same.
+        entry(4, 0, Record::Fill(fill(768, 2))),
+        entry(4, 1, Record::Fill(fill(768, 2))),
+        entry(5, 0, Record::OrderEnd { order: OrderId(768), end: OrderEnd::Filled, at: minute(2) }),
+        entry(6, 0, Record::Equity(equity())),
+    ]
+}
+
+/// The state holds [`one_of_each`], once.
+#[track_caller]
+pub(crate) fn check_all(state: &State) {
+    let all = Span::last(100, Timestamp::MAX);
+    assert_eq!(state.applied().expect("reads"), 6);
+    assert_eq!(state.candles(BTC, Timeframe::M1, all).expect("reads"), [candle(2, 7)]);
+    assert_eq!(state.forecasts(BTC, all).expect("reads"), [forecast(5), forecast(10)]);
+    assert_eq!(state.scores(BTC, all).expect("reads"), [score()]);
+    assert_eq!(state.orders(all).expect("reads"), [order(768, 2)]);
+    assert_eq!(state.refusals(all).expect("reads"), [(order(769, 2), Refusal::Cash)]);
+    assert_eq!(state.fills(all).expect("reads"), [fill(768, 2), fill(768, 2)]);
+    assert_eq!(state.order_end(OrderId(768)).expect("reads"), Some((OrderEnd::Filled, minute(2))));
+    assert_eq!(state.order_end(OrderId(1)).expect("reads"), None);
+    assert_eq!(state.equity(all).expect("reads"), [equity()]);
+    assert_eq!(state.equity(Span::between(minute(0), minute(2), 9)).expect("reads"), []);
+}
+
+#[test]
+fn writing_twice_is_writing_once() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    for _ in 0..2 {
+        state.write(&one_of_each(), 6).expect("writes");
+        check_all(&state);
+    }
+}
+
+#[test]
+fn instrument_numbers_are_given_once_and_for_all() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let id = |state: &State, venue, symbol| state.resolve(venue, symbol).expect("resolves").0;
+    assert_eq!(id(&state, Venue::Kraken, "BTC/USD"), 0);
+    assert_eq!(id(&state, Venue::BinanceUs, "BTCUSDT"), 1);
+    assert_eq!(id(&state, Venue::Kraken, "BTC/USD"), 0);
+    drop(state);
+    let state = open(dir.path());
+    assert_eq!(id(&state, Venue::Kraken, "ETH/USD"), 2);
+    assert_eq!(id(&state, Venue::BinanceUs, "BTCUSDT"), 1);
+    let rules = Instrument {
+        id: InstrumentId(1),
+        venue: Venue::BinanceUs,
+        symbol: "BTCUSDT".to_owned(),
+        base: "BTC".to_owned(),
+        quote: "USDT".to_owned(),
+        scale: Scale { price_decimals: 2, qty_decimals: 5 },
+        tick: 1,
+        lot: 1,
+        qty_min: Qty(1),
+        notional_min: Cash(0),
+    };
+    state.put_instrument(&rules).expect("takes its rules");
+    let moved = Instrument { symbol: "ETHUSDT".to_owned(), ..rules.clone() };
+    assert!(matches!(state.put_instrument(&moved), Err(StoreError::Order { .. })), "a number does not move");
+    let doubled = Instrument { id: InstrumentId(9), ..rules.clone() };
+    assert!(matches!(state.put_instrument(&doubled), Err(StoreError::Order { .. })), "a symbol has one number");
+    let adopted = Instrument { id: InstrumentId(7), symbol: "SOLUSDT".to_owned(), ..rules.clone() };
+    state.put_instrument(&adopted).expect("a number known from elsewhere is taken over");
+    assert_eq!(id(&state, Venue::BinanceUs, "SOLUSDT"), 7);
+    assert_eq!(id(&state, Venue::BinanceUs, "XRPUSDT"), 8);
+    let catalogue = state.catalogue().expect("reads");
+    assert_eq!(catalogue.iter().map(|l| l.id.0).collect::<Vec<_>>(), [0, 1, 2, 7, 8]);
+    assert_eq!(catalogue[1].instrument.as_ref(), Some(&rules));
+    assert_eq!((catalogue[2].venue, catalogue[2].symbol.as_str()), (Venue::Kraken, "ETH/USD"));
+}
+
+#[test]
+fn a_state_file_has_one_owner() {
+    let dir = tempdir().expect("temporary directory");
+    let _state = open(dir.path());
+    let second = State::open(dir.path()).err().expect("refused");
+    assert!(second.is_in_use(), "{second}");
+}
