@@ -270,3 +270,6 @@ impl PaperVenue {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

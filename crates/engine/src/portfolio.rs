@@ -295,3 +295,60 @@ fn part(amount: Cash, qty: Qty, whole: Qty) -> Cash {
     let share = divide(i128::from(amount.0) * i128::from(qty.0), i128::from(whole.0), Rounding::HalfEven);
     Cash(i64::try_from(share).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::OrderId;
+    use types::order::Liquidity;
+
+    const SCALE: Scale = Scale { price_decimals: 2, qty_decimals: 3 };
+
+    fn fill(side: Side, price: i64, qty: u64, fee: i64) -> Fill {
+        let (order, instrument, liquidity) = (OrderId(1), InstrumentId(0), Liquidity::Taker);
+        let (price, qty, fee) = (Price::new(price).unwrap(), Qty(qty), Cash(fee));
+        Fill { order, instrument, side, price, qty, fee, liquidity, at: Timestamp::from_secs(5) }
+    }
+
+    #[test]
+    fn cash_position_cost_and_gain_follow_the_fills() {
+        let mut portfolio = Portfolio::new(Cash::from_units(1_000), Timestamp::EPOCH);
+        portfolio.book(&fill(Side::Buy, 10_000, 1_000, 40_000_000), SCALE, true);
+        portfolio.book(&fill(Side::Buy, 11_000, 1_000, 44_000_000), SCALE, false);
+        assert_eq!(portfolio.cash(), Cash(789_16_000_000));
+        let holding = *portfolio.holding(InstrumentId(0)).unwrap();
+        assert_eq!(holding.entry(SCALE), Price::new(10_500));
+        assert_eq!(holding.pnl(SCALE, Price::new(10_500).unwrap()), Cash(-84_000_000));
+        let gain = portfolio.book(&fill(Side::Sell, 12_000, 500, 24_000_000), SCALE, true);
+        assert_eq!(gain, Cash(7_50_000_000 - 24_000_000 - 21_000_000));
+        let holding = *portfolio.holding(InstrumentId(0)).unwrap();
+        assert_eq!((holding.qty, holding.entry(SCALE)), (Qty(1_500), Price::new(10_500)));
+        portfolio.book(&fill(Side::Sell, 10_000, 1_500, 60_000_000), SCALE, true);
+        assert_eq!(portfolio.holding(InstrumentId(0)), None);
+        assert_eq!(portfolio.cash().saturating_sub(portfolio.start()), portfolio.realised());
+        assert_eq!(portfolio.fees(), Cash(168_000_000));
+        assert_eq!(portfolio.day().trades, 3);
+    }
+
+    #[test]
+    fn losses_are_told_in_millionths() {
+        let check = |before, now, expected| assert_eq!(loss_ppm(Cash(before), Cash(now)), expected, "{before} {now}");
+        check(1_000, 800, 200_000);
+        check(1_000, 1_200, 0);
+        check(0, -5, 0);
+        check(3, 2, 333_333);
+        check(i64::MAX, i64::MIN, 2_000_000);
+    }
+
+    #[test]
+    fn averages_round_to_the_nearest_price() {
+        let check = |value, qty, expected| {
+            assert_eq!(average_price(SCALE, Cash(value), Qty(qty)).map(Price::mantissa), expected, "{value} / {qty}");
+        };
+        check(100_00_000_000, 1_000, Some(10_000));
+        check(100_00_000_000, 3_000, Some(3_333));
+        check(0, 1, None);
+        check(1, 0, None);
+        check(i64::MAX, 1, Some(9_223_372_036_854_776));
+    }
+}

@@ -152,3 +152,9 @@ fn reserve(order: &Order, value: Cash, terms: &Terms) -> Cash {
     let fee = terms.fee(value, Liquidity::Taker).max(terms.fee(value, Liquidity::Maker));
     value.saturating_add(fee).saturating_add(ROUNDING_RESERVE)
 }
+
+/// An approval without a look, for tests of what comes after it.
+#[cfg(test)]
+pub(crate) const fn approve_unchecked(order: Order, reserve: Cash) -> Approved<Order> {
+    Approved { inner: order, reserve }
+}
