@@ -45,7 +45,8 @@ pub struct Middle {
 /// The ladder of a book, sums taken from the best level outwards.
 #[must_use]
 pub fn ladder(book: &Book) -> Ladder {
-    let largest = book.bids.iter().take(ROWS).chain(book.asks.iter().take(ROWS)).map(|level| level.1).max().unwrap_or(0);
+    let largest =
+        book.bids.iter().take(ROWS).chain(book.asks.iter().take(ROWS)).map(|level| level.1).max().unwrap_or(0);
     let (bids, asks) = (rows(&book.bids, largest), rows(&book.asks, largest));
     let middle = match (bids.first(), asks.first()) {
         (Some(bid), Some(ask)) => Some(middle(bid.price, ask.price, sum(&bids), sum(&asks))),

@@ -8,8 +8,10 @@ pub mod address;
 pub mod backoff;
 pub mod calendar;
 pub mod chart;
+pub mod export;
 pub mod format;
 pub mod ladder;
+pub mod link;
 pub mod sentence;
 pub mod state;
 #[cfg(target_arch = "wasm32")]

@@ -81,10 +81,8 @@ pub struct Skill {
 #[must_use]
 pub fn skill(card: &HorizonCard, now_ms: i64) -> Skill {
     let (Some(skill), Some(since_ms)) = (card.skill.filter(|_| card.scored > 0), card.since_ms) else {
-        let lead = format!(
-            "Nothing scored yet: a forecast counts once its {}{THIN_SPACE}minutes are over.",
-            card.horizon_min
-        );
+        let lead =
+            format!("Nothing scored yet: a forecast counts once its {}{THIN_SPACE}minutes are over.", card.horizon_min);
         return Skill { lead, ..Skill::default() };
     };
     let percent = f64::from(skill) * 100.0;
@@ -159,7 +157,11 @@ mod tests {
             3 * 3_600_000,
             "Last 3 h, 2 014 forecasts: 1.1 % worse than no change (95 %: -2.3 to +0.2)",
         );
-        check(&card(1, 0.0002, None), 90_000, "Last 90 s, 1 forecast: no better than no change (too few for an interval)");
+        check(
+            &card(1, 0.0002, None),
+            90_000,
+            "Last 90 s, 1 forecast: no better than no change (too few for an interval)",
+        );
     }
 
     #[test]

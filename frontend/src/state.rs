@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use wire::{
-    Book, CANDLES_MAX, Candle, FillMark, Forecasts, Hello, Instrument, Market, Overview, PROTOCOL, Quote, ServerMessage,
-    TRADES_MAX, Tick, Trade,
+    Book, CANDLES_MAX, Candle, FillMark, Forecasts, Hello, Instrument, Market, Overview, PROTOCOL, Quote,
+    ServerMessage, TRADES_MAX, Tick, Trade,
 };
 
 /// Most paper fills kept for the chart; the oldest go first.
@@ -350,7 +350,10 @@ mod tests {
             );
         }
         let market = shown(&state);
-        assert_eq!((market.candles.len(), market.trades.len(), market.fills.len()), (CANDLES_MAX, TRADES_MAX, FILLS_MAX));
+        assert_eq!(
+            (market.candles.len(), market.trades.len(), market.fills.len()),
+            (CANDLES_MAX, TRADES_MAX, FILLS_MAX)
+        );
         assert_eq!(market.candles.last().map(|c| c.open_time_ms / 60_000), Some(3_999));
         assert_eq!(market.fills.last().map(|f| f.at_ms), Some(3_999));
     }

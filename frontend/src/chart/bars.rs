@@ -154,7 +154,10 @@ mod tests {
         let candles = [candle(1, 1, 1), candle(2, 2, 2), candle(5, 5, 5)];
         let running = Some(candle(6, 6, 6));
         let at = |minute: f64| under(&candles, running, 1, (minute * 60_000.0) as i64).map(|c| c.open);
-        assert_eq!([0.5, 1.0, 1.9, 2.5, 3.5, 5.5, 6.99, 7.0].map(at), [None, Some(1), Some(1), Some(2), None, Some(5), Some(6), None]);
+        assert_eq!(
+            [0.5, 1.0, 1.9, 2.5, 3.5, 5.5, 6.99, 7.0].map(at),
+            [None, Some(1), Some(1), Some(2), None, Some(5), Some(6), None]
+        );
         assert_eq!(under(&[], None, 1, 0), None);
     }
 }

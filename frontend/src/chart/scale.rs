@@ -38,7 +38,11 @@ pub fn nice_step(span: f64, count: usize) -> f64 {
     }
     let magnitude = 10f64.powf(raw.log10().floor());
     // The tolerance keeps 2.0000000001 from becoming 5.
-    [1.0, 2.0, 5.0].into_iter().map(|n| n * magnitude).find(|step| *step >= raw * (1.0 - 1e-9)).unwrap_or(10.0 * magnitude)
+    [1.0, 2.0, 5.0]
+        .into_iter()
+        .map(|n| n * magnitude)
+        .find(|step| *step >= raw * (1.0 - 1e-9))
+        .unwrap_or(10.0 * magnitude)
 }
 
 /// Round values between `low` and `high`, at most about `count`, never closer than `step_min`.
@@ -124,9 +128,15 @@ mod tests {
     fn times_are_round_in_the_zone() {
         let zone = Zone { offset_min: 330 };
         let ticks = time_ticks(0, 6 * 3_600_000, 8, zone);
-        assert_eq!(ticks.iter().map(|t| zone.clock(t.at_ms)).collect::<Vec<_>>(), ["06:00", "07:00", "08:00", "09:00", "10:00", "11:00"]);
+        assert_eq!(
+            ticks.iter().map(|t| zone.clock(t.at_ms)).collect::<Vec<_>>(),
+            ["06:00", "07:00", "08:00", "09:00", "10:00", "11:00"]
+        );
         let midnight = time_ticks(17 * 3_600_000, 20 * 3_600_000, 4, zone);
-        assert_eq!(midnight.iter().map(|t| (zone.clock(t.at_ms), t.is_day)).collect::<Vec<_>>()[1], ("00:00".into(), true));
+        assert_eq!(
+            midnight.iter().map(|t| (zone.clock(t.at_ms), t.is_day)).collect::<Vec<_>>()[1],
+            ("00:00".into(), true)
+        );
     }
 
     #[test]

@@ -1,0 +1,25 @@
+//! The page. Everything in here needs a browser; what can be decided without one lives beside it.
+
+#![allow(unreachable_pub, reason = "the component macro writes `pub` where a component is private")]
+
+mod browser;
+mod choice;
+mod home;
+mod market;
+mod panel;
+mod shell;
+mod socket;
+mod store;
+mod theme;
+mod trading;
+
+use leptos::prelude::*;
+
+/// Puts the dashboard in place of the static shell.
+pub fn start() {
+    browser::report_panics();
+    if let Some(shell) = document().get_element_by_id("shell") {
+        shell.remove();
+    }
+    mount_to_body(shell::App);
+}

@@ -1,0 +1,220 @@
+//! One market: candles, book, trades, the same coin elsewhere.
+
+mod book;
+mod chart;
+mod draw;
+mod elsewhere;
+mod palette;
+mod trades;
+
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_navigate, use_params_map};
+use wire::Instrument;
+
+use super::browser;
+use super::choice::{Choice, Choosable};
+use super::home::HorizonRow;
+use super::panel::{Chip, Content, Panel, sign_class};
+use super::store::Store;
+use crate::state::Part;
+use crate::{address, format, sentence};
+
+/// Candle lengths on offer, minutes.
+const TIMEFRAMES: [(u16, &str); 4] = [(1, "1m"), (5, "5m"), (15, "15m"), (60, "1h")];
+
+/// Name under which the length is remembered in the browser.
+const TIMEFRAME_NAME: &str = "timeframe";
+
+/// What the user looked at last.
+#[derive(Clone, Copy)]
+pub(super) struct MarketChoice {
+    instrument: RwSignal<Option<u16>>,
+    timeframe_min: RwSignal<u16>,
+}
+
+impl MarketChoice {
+    pub(super) fn new() -> Self {
+        let remembered = browser::recall(TIMEFRAME_NAME).and_then(|text| text.parse().ok());
+        let timeframe_min =
+            remembered.filter(|minutes| TIMEFRAMES.iter().any(|(known, _)| known == minutes)).unwrap_or(1);
+        Self { instrument: RwSignal::new(None), timeframe_min: RwSignal::new(timeframe_min) }
+    }
+}
+
+/// The page.
+#[component]
+pub(super) fn MarketPage() -> impl IntoView {
+    let store = Store::of_page();
+    let choice = expect_context::<MarketChoice>();
+    let params = use_params_map();
+    let instrument = Memo::new(move |_| {
+        let (venue, pair) = params.with(|p| (p.get("venue"), p.get("pair")));
+        store.read(Part::Catalogue, |state| match (venue, pair) {
+            (Some(venue), Some(pair)) => address::find(&state.catalogue, &venue, &pair).cloned(),
+            _ => {
+                choice.instrument.get().and_then(|id| state.instrument(id)).or_else(|| state.catalogue.first()).cloned()
+            }
+        })
+    });
+    Effect::new(move |_| {
+        let Some(id) = instrument.with(|i| i.as_ref().map(|i| i.id)) else { return };
+        choice.instrument.set(Some(id));
+        store.watch(Some((id, choice.timeframe_min.get())));
+    });
+    on_cleanup(move || store.watch(None));
+    let content = Signal::derive(move || {
+        let is_catalogue_here = store.read(Part::Catalogue, |state| !state.catalogue.is_empty());
+        match (instrument.with(Option::is_some), is_catalogue_here) {
+            (false, false) => Content::Loading,
+            (false, true) => Content::Empty("There is no such market in this box.".into()),
+            (true, _) if store.read(Part::Market, |state| state.market.is_none()) => Content::Loading,
+            (true, _) => Content::Ready,
+        }
+    });
+    view! {
+        <MarketHead instrument />
+        <div class="market-top">
+            <chart::ChartPanel instrument content />
+            <book::BookPanel instrument content />
+        </div>
+        <div class="market-bottom">
+            <elsewhere::Elsewhere instrument />
+            <trades::Trades instrument content />
+            <HorizonTable instrument />
+        </div>
+    }
+}
+
+#[component]
+fn MarketHead(instrument: Memo<Option<Instrument>>) -> impl IntoView {
+    let store = Store::of_page();
+    let navigate = StoredValue::new_local(use_navigate());
+    let go = move |target: Option<Instrument>| {
+        if let Some(target) = target {
+            navigate.with_value(|navigate| {
+                navigate(&address::market(&target), NavigateOptions { scroll: false, ..Default::default() })
+            });
+        }
+    };
+    let catalogue = Memo::new(move |_| store.read(Part::Catalogue, |state| state.catalogue.clone()));
+    let pairs = Signal::derive(move || choosables(catalogue.read().iter().map(|i| &i.pair)));
+    let venues = Signal::derive(move || {
+        instrument.with(|here| {
+            let pair = here.as_ref().map(|i| i.pair.as_str()).unwrap_or_default();
+            choosables(catalogue.read().iter().filter(|i| i.pair == pair).map(|i| &i.venue))
+        })
+    });
+    let pair = Signal::derive(move || instrument.with(|i| i.as_ref().map(|i| i.pair.clone()).unwrap_or_default()));
+    let venue = Signal::derive(move || instrument.with(|i| i.as_ref().map(|i| i.venue.clone()).unwrap_or_default()));
+    let choose_pair = move |pair: String| {
+        let venue = venue.get_untracked();
+        go(catalogue.with_untracked(|all| {
+            let of_pair = || all.iter().filter(|i| i.pair == pair);
+            of_pair().find(|i| i.venue == venue).or_else(|| of_pair().next()).cloned()
+        }));
+    };
+    let choose_venue = move |venue: String| {
+        let pair = pair.get_untracked();
+        go(catalogue.with_untracked(|all| all.iter().find(|i| i.venue == venue && i.pair == pair).cloned()));
+    };
+    view! {
+        <div class="market-head">
+            <h1 class="visually-hidden">{move || format!("{} on {}", pair.get(), venue.get())}</h1>
+            <Choice label="Pair" options=pairs value=pair on_choose=choose_pair />
+            <Choice label="Venue" options=venues value=venue on_choose=choose_venue />
+            <span class="fill"></span>
+            <Price instrument />
+        </div>
+    }
+}
+
+fn choosables<'a>(names: impl Iterator<Item = &'a String>) -> Vec<Choosable> {
+    let mut options: Vec<Choosable> = Vec::new();
+    for name in names {
+        if options.iter().all(|o| o.key != *name) {
+            options.push(Choosable { key: name.clone(), label: name.clone() });
+        }
+    }
+    options
+}
+
+#[component]
+fn Price(instrument: Memo<Option<Instrument>>) -> impl IntoView {
+    let store = Store::of_page();
+    let quote = Memo::new(move |_| {
+        let id = instrument.with(|i| i.as_ref().map(|i| i.id))?;
+        store.read(Part::Overview, |state| state.quote(id).copied())
+    });
+    let last = Memo::new(move |_| {
+        store.read(Part::Candles, |state| state.market.as_ref().and_then(|m| m.newest().map(|c| c.close)))
+    });
+    let digits = move || instrument.with(|i| i.as_ref().map_or(2, |i| i.price_decimals));
+    let text = move || last.get().map_or_else(|| "–".into(), |price| format::fixed(price, digits()));
+    let tint = Memo::new(move |before: Option<&(Option<i64>, &'static str)>| {
+        let now = last.get();
+        let class = match (before.and_then(|b| b.0), now) {
+            (Some(old), Some(new)) => sign_class((new - old) as f64),
+            _ => "",
+        };
+        (now, class)
+    });
+    let change = move || {
+        quote.get().and_then(|q| q.change).map(|c| {
+            let over = format::duration(u64::from(c.minutes) * 60);
+            view! {
+                <span class=format!("side {}", sign_class(f64::from(c.ppm)))>
+                    {format::signed_percent(f64::from(c.ppm), 2)} <span class="unit wide-only">" in " {over}</span>
+                </span>
+            }
+        })
+    };
+    let word = Signal::derive(move || match quote.get() {
+        Some(quote) => {
+            let (word, tone) = sentence::book_state(quote.state);
+            (format!("book {word}"), tone)
+        }
+        None => ("no book".into(), sentence::Tone::Plain),
+    });
+    view! {
+        <div class="price">
+            // Two names for the same tint: changing the class starts the animation again.
+            <b class=move || format!("tint {}", tint.read().1) data-testid="price">{text}</b>
+            {change}
+            <Chip word=word testid="book-state" />
+        </div>
+    }
+}
+
+#[component]
+fn HorizonTable(instrument: Memo<Option<Instrument>>) -> impl IntoView {
+    let store = Store::of_page();
+    let forecasts = Memo::new(move |_| {
+        let id = instrument.with(|i| i.as_ref().map(|i| i.id))?;
+        store.read(Part::Overview, |state| state.forecasts(id).cloned())
+    });
+    let content = Signal::derive(move || match (forecasts.with(Option::is_some), store.overview(|_| ()).is_some()) {
+        (true, _) => Content::Ready,
+        (false, true) => Content::Empty("No forecasts are made for this market.".into()),
+        (false, false) => Content::Loading,
+    });
+    let cards = Memo::new(move |_| forecasts.with(|f| f.as_ref().map(|f| f.horizons.clone()).unwrap_or_default()));
+    let missing = move || forecasts.with(|f| f.as_ref().map(|f| f.missing.clone()).unwrap_or_default());
+    view! {
+        <Panel kind="horizons" title="Forecasts here" note=view! { <span class="note">"bps"</span> }.into_any() content=content>
+            <table>
+                <thead>
+                    <tr>
+                        <th>"In"</th>
+                        <th>"Expected"</th>
+                        <th>"90" {format::THIN_SPACE} "%"</th>
+                        <th>"Rise"</th>
+                        <th>"Record"</th>
+                    </tr>
+                </thead>
+                <tbody>{move || cards.get().into_iter().map(|card| view! { <HorizonRow card /> }).collect::<Vec<_>>()}</tbody>
+            </table>
+            <p class="secondary">{missing}</p>
+        </Panel>
+    }
+}

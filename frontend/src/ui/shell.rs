@@ -1,0 +1,183 @@
+//! The frame around the pages: navigation, top line, connection state.
+
+use leptos::prelude::*;
+use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::path;
+
+use super::browser;
+use super::home::Home;
+use super::market::{MarketChoice, MarketPage};
+use super::store::Store;
+use super::theme::{Theme, ThemeButton};
+use crate::format;
+use crate::link::{Freshness, Link};
+use crate::state::Part;
+
+/// The whole page.
+#[component]
+pub(super) fn App() -> impl IntoView {
+    let store = Store::new();
+    provide_context(store);
+    provide_context(Theme::new());
+    provide_context(MarketChoice::new());
+    store.connect();
+    mark_first_data(store);
+    view! {
+        <Router>
+            <div class="frame">
+                <Rail />
+                <div class="content">
+                    <TopLine />
+                    <Refusal />
+                    <main>
+                        <Routes fallback=NotFound>
+                            <Route path=path!("/") view=Home />
+                            <Route path=path!("/market") view=MarketPage />
+                            <Route path=path!("/market/:venue/:pair") view=MarketPage />
+                        </Routes>
+                    </main>
+                </div>
+                <BottomBar />
+            </div>
+        </Router>
+    }
+}
+
+/// Notes in the browser's time line when the first data was drawn: measurements and browser tests wait for it.
+fn mark_first_data(store: Store) {
+    let has_data = Memo::new(move |_| store.overview(|_| ()).is_some());
+    Effect::new(move |is_marked: Option<bool>| {
+        let has_data = has_data.get();
+        if has_data && is_marked != Some(true) {
+            // The frame after this one starts when this one is drawn.
+            request_animation_frame(|| request_animation_frame(|| browser::mark("first-data")));
+        }
+        has_data
+    });
+}
+
+#[component]
+fn NotFound() -> impl IntoView {
+    view! {
+        <p class="quiet" data-testid="not-found">"There is no such page. " <A href="/">"To the overview"</A></p>
+    }
+}
+
+#[component]
+fn Brand() -> impl IntoView {
+    let store = Store::of_page();
+    let class = move || match (store.freshness(), store.overview(|o| o.healthy)) {
+        (Freshness::Live, Some(true)) => "dot good",
+        (Freshness::Live, _) => "dot warning",
+        _ => "dot",
+    };
+    view! { <span class="brand"><i class=class aria-hidden="true"></i>"Tickerbox"</span> }
+}
+
+#[component]
+fn Links() -> impl IntoView {
+    view! {
+        <A href="/" exact=true>
+            <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 11.5 12 5l8 6.5M6.5 10v9h11v-9" /></svg>
+            "Home"
+        </A>
+        <A href="/market">
+            <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 4v16M12 7v14M17 3v14M5 8h4v7H5zM10 11h4v6h-4zM15 6h4v7h-4z" /></svg>
+            "Market"
+        </A>
+    }
+}
+
+#[component]
+fn Rail() -> impl IntoView {
+    let store = Store::of_page();
+    let version = move || store.read(Part::Hello, |s| s.hello.as_ref().map(|h| format!("Tickerbox {}", h.version)));
+    let uptime = move || store.overview(|o| format!("up {}", format::uptime(o.uptime_s)));
+    let model =
+        move || store.overview(|o| if o.model.is_empty() { "no model".into() } else { format!("model {}", o.model) });
+    view! {
+        <nav class="rail" aria-label="Pages">
+            <Brand />
+            <div class="links"><Links /></div>
+            <div class="box-facts" data-testid="box-facts">
+                <span>{model}</span>
+                <span>{version}</span>
+                <span>{uptime}</span>
+            </div>
+        </nav>
+    }
+}
+
+#[component]
+fn BottomBar() -> impl IntoView {
+    view! { <nav class="bottom-bar" aria-label="Pages"><Links /></nav> }
+}
+
+#[component]
+fn TopLine() -> impl IntoView {
+    let store = Store::of_page();
+    let host = window().location().host().unwrap_or_default();
+    let is_demo = Memo::new(move |_| store.read(Part::Hello, |s| s.hello.as_ref().is_some_and(|h| h.demo)));
+    let clock = move || {
+        store.overview(|o| {
+            let zone = browser::zone(o.at_ms);
+            view! {
+                <time data-testid="clock">
+                    <span class="wide-only">{zone.weekday_date(o.at_ms)} ", "</span>
+                    {zone.clock_seconds(o.at_ms)}
+                    <span class="quiet">" " {zone.name()}</span>
+                </time>
+            }
+        })
+    };
+    view! {
+        <div class="top-line">
+            <span class="host">{host}</span>
+            <Show when=move || is_demo.get()>
+                <span class="tag" data-testid="demo" title="The market is simulated inside this box">"built-in market"</span>
+            </Show>
+            <LinkState />
+            <span class="fill"></span>
+            {clock}
+            <ThemeButton />
+        </div>
+    }
+}
+
+#[component]
+fn LinkState() -> impl IntoView {
+    let store = Store::of_page();
+    let words = Memo::new(move |_| store.link.get().words(store.now_ms.get(), store.silent_ms()));
+    let class = move || match store.freshness() {
+        Freshness::Live => "link-state live",
+        Freshness::Loading => "link-state",
+        Freshness::Stale => "link-state lost",
+    };
+    let reload = move || {
+        (store.link.get() == Link::OutOfDate).then(|| {
+            let reload = |_| {
+                let _ = window().location().reload();
+            };
+            view! { <button class="small-button" on:click=reload>"Reload"</button> }
+        })
+    };
+    view! {
+        <span class=class role="status" data-testid="link">{move || words.get()}</span>
+        {reload}
+    }
+}
+
+#[component]
+fn Refusal() -> impl IntoView {
+    let store = Store::of_page();
+    move || {
+        store.read(Part::Refused, |state| state.refused.clone()).map(|reason| {
+            view! {
+                <p class="refusal" role="alert" data-testid="refusal">
+                    {reason}
+                    <button class="small-button" on:click=move |_| store.dismiss()>"Close"</button>
+                </p>
+            }
+        })
+    }
+}
