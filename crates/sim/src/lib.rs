@@ -10,7 +10,7 @@
 //! to the last digit. Time is an argument ([`Sim::advance`]); the same settings and the same calls give the same bytes
 //! on every machine.
 
-// mod binance_us;
+mod binance_us;
 pub mod frame;
 mod kraken;
 mod market;

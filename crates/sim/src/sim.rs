@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use types::{Timestamp, Venue};
 
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
-use crate::kraken;
 use crate::market::listing::{Listing, Step};
 use crate::market::{Event, Market};
 use crate::request::Request;
 use crate::server::{Now, VenueServer};
 use crate::settings::SimSettings;
 use crate::truth::{Truth, TruthTrade};
+use crate::{binance_us, kraken};
 
 /// A market and the venues that show it.
 ///
@@ -40,8 +40,10 @@ impl Sim {
     #[must_use]
     pub fn new(settings: SimSettings) -> Self {
         settings.check();
-        let servers: Vec<(Venue, Box<dyn VenueServer>)> =
-            vec![(Venue::Kraken, Box::new(kraken::Server::new(&settings)))];
+        let servers: Vec<(Venue, Box<dyn VenueServer>)> = vec![
+            (Venue::Kraken, Box::new(kraken::Server::new(&settings))),
+            (Venue::BinanceUs, Box::new(binance_us::Server::new(&settings))),
+        ];
         Self {
             now: settings.start,
             market: Market::new(&settings),

@@ -150,69 +150,90 @@ fn minute_paths(prices: &mut Prices, assets: usize) -> Vec<[f64; STEPS]> {
 
 #[cfg(test)]
 mod tests {
+    use types::Side;
+
     use super::*;
 
-    #[test]
-    fn looks() {
-        let t = std::time::Instant::now();
-        let settings = SimSettings { seed: 3, ..SimSettings::default() };
-        let mut m = Market::new(&settings);
-        println!("new {:?}", t.elapsed());
-        let t = std::time::Instant::now();
+    /// What an hour of one listing looked like.
+    #[derive(Default)]
+    struct Look {
+        changes: f64,
+        fills: f64,
+        spread_bps: f64,
+        silent_s: i64,
+        last_s: i64,
+        busy_minute: u32,
+    }
+
+    fn hour(seed: u64) -> (Market, Vec<Look>) {
+        let settings = SimSettings { seed, ..SimSettings::default() };
+        let mut market = Market::new(&settings);
         let end = Timestamp::from_nanos(settings.start.as_nanos() + 60 * NS_PER_MIN);
         let mut step = Step::default();
-        let n = m.listings.len();
-        let (mut changes, mut fills, mut takers, mut steps) = (vec![0; n], vec![0; n], vec![0; n], 0);
-        let mut spread = vec![0.0; n];
-        let mut silent = vec![0; n];
-        let mut last = vec![settings.start.as_secs(); n];
-        while m.next_at() <= end {
-            steps += 1;
-            if let Event::Listing(i) = m.step(&mut step) {
-                changes[i] += step.changes.len();
-                fills[i] += step.fills.len();
-                takers[i] += usize::from(!step.fills.is_empty());
-                let b = m.listings[i].book.best(types::Side::Buy).unwrap().price.mantissa() as f64;
-                let a = m.listings[i].book.best(types::Side::Sell).unwrap().price.mantissa() as f64;
-                assert!(a > b);
-                spread[i] += (a - b) / b * 1e4;
-                if !step.changes.is_empty() {
-                    silent[i] += (step.at.as_secs() - last[i] - 1).max(0);
-                    last[i] = step.at.as_secs();
-                }
+        let mut looks: Vec<Look> = Vec::new();
+        looks.resize_with(market.listings.len(), || Look { last_s: settings.start.as_secs(), ..Look::default() });
+        while market.next_at() <= end {
+            let Event::Listing(index) = market.step(&mut step) else { continue };
+            let (look, listing) = (&mut looks[index], &market.listings[index]);
+            let (bid, ask) = listing.touch();
+            assert!(bid.price < ask.price, "seed {seed}: crossed at {}", step.at);
+            if !step.changes.is_empty() {
+                look.silent_s += (step.at.as_secs() - look.last_s - 1).max(0);
+                look.last_s = step.at.as_secs();
+            }
+            let wide = (ask.price.mantissa() - bid.price.mantissa()) as f64 / bid.price.mantissa() as f64;
+            look.changes += step.changes.len() as f64;
+            look.fills += step.fills.len() as f64;
+            look.spread_bps += wide * 1e4 * step.changes.len() as f64;
+            look.busy_minute = look.busy_minute.max(listing.tape.running().candle.trades);
+        }
+        (market, looks)
+    }
+
+    #[test]
+    fn an_hour_looks_like_a_mid_size_market() {
+        let (mut changes, mut fills, mut silent) = (0.0, 0.0, 0);
+        for seed in 0..4 {
+            let (market, looks) = hour(seed);
+            for (look, listing) in looks.iter().zip(&market.listings) {
+                let name = format!("seed {seed}: {} {}", listing.settings.venue, listing.settings.symbol);
+                let spread = look.spread_bps / look.changes;
+                assert!((0.05..12.0).contains(&spread), "{name}: spread {spread} bps");
+                let levels = listing.book.levels(Side::Buy).count().min(listing.book.levels(Side::Sell).count());
+                assert!(levels > 150, "{name}: {levels} levels");
+                let mean_minute = look.fills / 60.0;
+                assert!(f64::from(look.busy_minute) > 2.0 * mean_minute, "{name}: volume does not cluster");
+                assert!(listing.tape.minutes().count() == 1_061, "{name}: minutes");
+                changes += look.changes;
+                fills += look.fills;
+                silent += look.silent_s;
             }
         }
-        println!("hour {:?} steps {steps}", t.elapsed());
-        for (i, l) in m.listings.iter().enumerate() {
-            let day = l.tape.day();
-            println!(
-                "{} changes/s {:.2} takers/s {:.2} fills/s {:.2} levels {} {} vol {} trades {} silent s {} range {}..{}",
-                l.settings.symbol,
-                changes[i] as f64 / 3600.,
-                takers[i] as f64 / 3600.,
-                fills[i] as f64 / 3600.,
-                l.book.levels(types::Side::Buy).count(),
-                l.book.levels(types::Side::Sell).count(),
-                day.candle.volume.0,
-                day.candle.trades,
-                silent[i],
-                day.candle.low.mantissa(),
-                day.candle.high.mantissa()
-            );
-            let mins: Vec<_> = l.tape.minutes().rev().take(120).map(|m| m.candle.trades).collect();
-            println!("   {:?}", mins);
-            let r: Vec<f64> = l.tape.minutes().map(|m| m.candle.close.mantissa() as f64).collect();
-            let ret: Vec<f64> = r.windows(2).map(|w| (w[1] / w[0]).ln()).collect();
-            let sd = |x: &[f64]| (x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64).sqrt() * 1e4;
-            println!("   1m sd bps: hist {:.2} live {:.2}", sd(&ret[..ret.len() - 66]), sd(&ret[ret.len() - 65..]));
-            println!(
-                "   top {:?}",
-                l.book.levels(types::Side::Buy).take(6).map(|l| (l.price.mantissa(), l.qty.0)).collect::<Vec<_>>()
-            );
-            println!(
-                "   top {:?}",
-                l.book.levels(types::Side::Sell).take(6).map(|l| (l.price.mantissa(), l.qty.0)).collect::<Vec<_>>()
-            );
+        let listing_seconds = 4.0 * 6.0 * 3_600.0;
+        assert!((2.0..20.0).contains(&(changes / listing_seconds)), "{} changes a second", changes / listing_seconds);
+        assert!((0.2..3.0).contains(&(fills / listing_seconds)), "{} fills a second", fills / listing_seconds);
+        assert!(silent as f64 / listing_seconds > 0.01, "seconds with nothing: {silent}");
+    }
+
+    #[test]
+    fn history_continues_into_the_live_market() {
+        for seed in 0..6 {
+            let settings = SimSettings { seed, ..SimSettings::default() };
+            let market = Market::new(&settings);
+            for listing in &market.listings {
+                let minutes: Vec<_> = listing.tape.minutes().map(|minute| minute.candle).collect();
+                for pair in minutes.windows(2) {
+                    assert_eq!(pair[1].open_time.as_nanos() - pair[0].open_time.as_nanos(), NS_PER_MIN);
+                    let (last, first) = (pair[0].close.mantissa() as f64, pair[1].open.mantissa() as f64);
+                    assert!((first / last - 1.0).abs() < 0.02, "seed {seed} {}: {pair:?}", listing.settings.symbol);
+                    let (low, high) = (pair[1].low, pair[1].high);
+                    assert!(low <= pair[1].open.min(pair[1].close) && high >= pair[1].open.max(pair[1].close));
+                }
+                let (bid, ask) = listing.touch();
+                let last = listing.tape.last_price().mantissa() as f64;
+                let middle = (bid.price.mantissa() + ask.price.mantissa()) as f64 / 2.0;
+                assert!((last / middle - 1.0).abs() < 0.005, "seed {seed} {}", listing.settings.symbol);
+            }
         }
     }
 }

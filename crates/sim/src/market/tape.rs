@@ -201,13 +201,6 @@ impl Tape {
         }
         rows
     }
-
-    /// Fills with an identifier from `id` on, oldest first. Identifiers follow each other, so this is a subtraction.
-    pub(crate) fn fills_from(&self, id: u64) -> impl Iterator<Item = &Fill> + '_ {
-        let first = self.fills.front().map_or(0, |fill| fill.id);
-        let skip = id.saturating_sub(first).min(self.fills.len() as u64) as usize;
-        self.fills.range(skip..)
-    }
 }
 
 #[cfg(test)]
@@ -253,7 +246,6 @@ mod tests {
         assert_eq!((day.value, day.taker_buy_value, day.vwap()), (1_000, 706, Some(100)));
         let halves: Vec<_> = tape.intervals(2).iter().map(prices).collect();
         assert_eq!(halves, [[100, 100, 98, 98], [103; 4]]);
-        assert_eq!(tape.fills_from(2).map(|f| f.id).collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(tape.fills_from(0).count(), 3);
+        assert_eq!(tape.fills().len(), 3);
     }
 }
