@@ -57,6 +57,12 @@ impl Series {
         self.slots.iter().rev().find_map(Option::as_ref)
     }
 
+    /// The newest slot, unless it is a gap.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Entry> {
+        self.slots.back()?.as_ref()
+    }
+
     /// All entries, oldest first, gaps left out.
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.slots.iter().flatten()

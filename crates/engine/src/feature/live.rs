@@ -1,0 +1,110 @@
+//! The features of one instrument in the running box.
+
+use serde::{Deserialize, Serialize};
+use types::{Scale, Timestamp};
+
+use super::book_shape::Flow;
+use super::row::Row;
+use super::state::FeatureState;
+use super::table::UnknownFeature;
+use super::window::FeatureWindow;
+use crate::candle::{Bar, Entry, Series};
+
+/// Follows a [`Series`]: one row per closed minute, a model's window, and a fresh start from the series whenever earlier
+/// minutes got other values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Live {
+    state: FeatureState,
+    window: Option<FeatureWindow>,
+    stale: bool,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { state: FeatureState::new(1), window: None, stale: true }
+    }
+}
+
+impl Live {
+    /// Before the first minute, without a model.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a model's columns and minutes of history. Its first window is there after the next [`advance`](Self::advance).
+    ///
+    /// # Errors
+    /// A feature name that is not in the table; nothing changes then.
+    pub fn set_model<S: AsRef<str>>(&mut self, features: &[S], window_min: u16) -> Result<(), UnknownFeature> {
+        self.window = Some(FeatureWindow::new(features, window_min)?);
+        self.stale = true;
+        Ok(())
+    }
+
+    /// No model answers any more.
+    pub fn clear_model(&mut self) {
+        self.window = None;
+    }
+
+    /// Earlier minutes changed ([`Change::Revised`](crate::candle::Change::Revised) or `Filled`): the next
+    /// [`advance`](Self::advance) starts afresh from the series. About a millisecond of work.
+    pub fn invalidate(&mut self) {
+        self.stale = true;
+    }
+
+    /// The newest minute of the series closed ([`Change::New`](crate::candle::Change::New)) and its book is set: gives its
+    /// row. `None` when the newest slot is a gap. Asking twice gives the same row.
+    pub fn advance(&mut self, series: &Series, scale: Scale) -> Option<&Row> {
+        let entry = series.newest()?;
+        if self.stale {
+            self.stale = false;
+            self.state = FeatureState::new(1);
+            self.forget_window();
+            for entry in series.tail() {
+                self.add(entry, scale);
+            }
+        } else if self.state.open_time() != Some(entry.candle.open_time) {
+            let next = self.state.open_time().map(|before| before.as_nanos() + types::time::NS_PER_MIN);
+            if next != Some(entry.candle.open_time.as_nanos()) {
+                self.forget_window();
+            }
+            self.add(entry, scale);
+        }
+        Some(self.state.row())
+    }
+
+    /// The newest row and the start of its minute.
+    #[must_use]
+    pub fn row(&self) -> Option<(Timestamp, &Row)> {
+        Some((self.state.open_time()?, self.state.row()))
+    }
+
+    /// The start of the newest row's minute and the window that ends there (row-major, oldest first), when every value of
+    /// it is there.
+    #[must_use]
+    pub fn window(&self) -> Option<(Timestamp, Vec<f32>)> {
+        if self.stale {
+            return None;
+        }
+        Some((self.state.open_time()?, self.window.as_ref()?.values()?))
+    }
+
+    fn add(&mut self, entry: &Entry, scale: Scale) {
+        let flow = entry.flow.map(|flow| Flow {
+            bought: scale.qty_f64(flow.bought),
+            sold: scale.qty_f64(flow.sold),
+            trades: f64::from(entry.candle.trades),
+        });
+        let row = self.state.update(&Bar::of(&entry.candle, scale), entry.book.as_ref(), flow.as_ref());
+        if let Some(window) = &mut self.window {
+            window.push(row);
+        }
+    }
+
+    fn forget_window(&mut self) {
+        if let Some(window) = &mut self.window {
+            window.clear();
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The table of definitions and its fingerprint.
+
+use sha2::{Digest, Sha256};
+
+/// What a feature is computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Candles alone: known wherever there is a candle file.
+    Candles,
+    /// The book at the bar's close.
+    Book,
+    /// The aggressors of all trades of the bar.
+    Trades,
+}
+
+/// What a feature is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Its place in a row.
+    pub column: Column,
+    /// Its name in files, bundles and columns.
+    pub name: &'static str,
+    /// Grows whenever the same input gives another value.
+    pub version: u16,
+    /// How many unbroken bars it takes until the first value, that bar included.
+    pub bars_min: u16,
+    /// What it is computed with.
+    pub params: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it is computed from.
+    pub needs: Needs,
+    /// Whether it means the same whatever the price and the usual volume of the instrument: models use only these.
+    pub scale_free: bool,
+    /// One sentence for people.
+    pub description: &'static str,
+}
+
+/// Builds the enum of columns and the table from one list, so that they cannot fall apart.
+macro_rules! table {
+    ($($column:ident $name:literal version $version:literal bars $bars:literal $params:literal $unit:literal
+       $needs:ident $free:literal: $description:literal;)*) => {
+        /// A feature, as its place in a row.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Column {
+            $(#[doc = $description] $column,)*
+        }
+
+        /// All features in the order of a row.
+        pub const DEFINITIONS: &[Definition] = &[
+            $(Definition {
+                column: Column::$column,
+                name: $name,
+                version: $version,
+                bars_min: $bars,
+                params: $params,
+                unit: $unit,
+                needs: Needs::$needs,
+                scale_free: $free,
+                description: $description,
+            },)*
+        ];
+    };
+}
+
+table! {
+    Rsi14 "rsi_14" version 1 bars 15 "period=14 smoothing=wilder" "0..100" Candles true:
+        "Relative strength index, Wilder's smoothing, as TA-Lib's RSI.";
+    Macd "macd" version 1 bars 34 "fast=12 slow=26 signal=9" "price" Candles false:
+        "Fast minus slow exponential average, seeded and masked as TA-Lib's MACD.";
+    MacdSignal "macd_signal" version 1 bars 34 "fast=12 slow=26 signal=9" "price" Candles false:
+        "Exponential average of `macd`.";
+    MacdHist "macd_hist" version 1 bars 34 "fast=12 slow=26 signal=9" "price" Candles false:
+        "`macd` minus `macd_signal`.";
+    BbUpper "bb_upper" version 1 bars 20 "period=20 deviations=2 ddof=0" "price" Candles false:
+        "Upper Bollinger band, as TA-Lib's BBANDS.";
+    BbMiddle "bb_middle" version 1 bars 20 "period=20" "price" Candles false:
+        "Middle Bollinger band: the mean close.";
+    BbLower "bb_lower" version 1 bars 20 "period=20 deviations=2 ddof=0" "price" Candles false:
+        "Lower Bollinger band.";
+    Atr14 "atr_14" version 1 bars 15 "period=14 smoothing=wilder" "price" Candles false:
+        "Average true range, Wilder's smoothing, as TA-Lib's ATR.";
+    Ret1 "ret_1" version 1 bars 2 "bars=1" "log-return" Candles true:
+        "Natural logarithm of close over the close one bar before.";
+    Ret5 "ret_5" version 1 bars 6 "bars=5" "log-return" Candles true:
+        "The same over five bars.";
+    Ret15 "ret_15" version 1 bars 16 "bars=15" "log-return" Candles true:
+        "The same over fifteen bars.";
+    Ret30 "ret_30" version 1 bars 31 "bars=30" "log-return" Candles true:
+        "The same over thirty bars.";
+    Volatility10 "volatility_10" version 1 bars 11 "returns=10 ddof=1" "log-return" Candles true:
+        "Sample standard deviation of the last ten `ret_1`.";
+    Volatility30 "volatility_30" version 1 bars 31 "returns=30 ddof=1" "log-return" Candles true:
+        "The same over thirty.";
+    Volatility60 "volatility_60" version 1 bars 61 "returns=60 ddof=1" "log-return" Candles true:
+        "The same over sixty.";
+    BbWidth "bb_width" version 1 bars 20 "period=20 deviations=2 ddof=0" "ratio" Candles true:
+        "Distance of the Bollinger bands over the middle one.";
+    BbPercent "bb_percent" version 1 bars 20 "period=20 deviations=2 ddof=0 flat=0.5" "ratio" Candles true:
+        "Place of the close between lower (0) and upper (1) band; 0.5 where they fall together.";
+    Natr14 "natr_14" version 1 bars 15 "period=14 smoothing=wilder" "percent" Candles true:
+        "`atr_14` over close, as TA-Lib's NATR.";
+    MacdHistBps "macd_hist_bps" version 1 bars 34 "fast=12 slow=26 signal=9" "bps" Candles true:
+        "`macd_hist` over close.";
+    RangeBps "range_bps" version 1 bars 1 "" "bps" Candles true:
+        "High minus low over close.";
+    BodyBps "body_bps" version 1 bars 1 "" "bps" Candles true:
+        "Close minus open over open.";
+    Vwap "vwap" version 1 bars 1 "session=utc-day price=typical" "price" Candles false:
+        "Mean typical price weighted with volume since 00:00 UTC; masked on a day whose start is missing.";
+    Vwap60 "vwap_60" version 1 bars 60 "bars=60 price=typical" "price" Candles false:
+        "The same over sixty bars; their plain mean when nothing was traded.";
+    Vwap60Bps "vwap_60_bps" version 1 bars 60 "bars=60 price=typical" "bps" Candles true:
+        "Close minus `vwap_60`, over `vwap_60`.";
+    VolumeRatio20 "volume_ratio_20" version 1 bars 20 "bars=20 floor=0.01" "log-ratio" Candles true:
+        "Logarithm of volume over its mean of the last twenty bars, this one included, with a floor: ln((v/mean + 0.01) / 1.01).";
+    Sma60Bps "sma_60_bps" version 1 bars 60 "period=60" "bps" Candles true:
+        "Close minus the mean close of sixty bars, over that mean.";
+    Ema20Bps "ema_20_bps" version 1 bars 20 "period=20 seed=mean" "bps" Candles true:
+        "Close minus the exponential average of the close, over that average; seeded as TA-Lib's EMA.";
+    MinuteSin "minute_sin" version 1 bars 1 "cycle=utc-day" "-1..1" Candles true:
+        "Sine of the time of day at the bar's start, one turn a day.";
+    MinuteCos "minute_cos" version 1 bars 1 "cycle=utc-day" "-1..1" Candles true:
+        "Cosine of the same.";
+    SpreadBps "spread_bps" version 1 bars 1 "" "bps" Book true:
+        "Spread over mid at the bar's close.";
+    Imbalance1 "imbalance_1" version 1 bars 1 "levels=1" "-1..1" Book true:
+        "Bid minus ask quantity over their sum at the best level.";
+    Imbalance10 "imbalance_10" version 1 bars 1 "levels=10" "-1..1" Book true:
+        "The same over the ten best levels a side.";
+    MicropriceBps "microprice_bps" version 1 bars 1 "" "bps" Book true:
+        "Microprice minus mid over mid.";
+    TradeFlow1 "trade_flow_1" version 1 bars 1 "bars=1 empty=0" "-1..1" Trades true:
+        "Volume bought minus sold by aggressors over their sum; 0 without trades.";
+    TradeFlow5 "trade_flow_5" version 1 bars 5 "bars=5 empty=0" "-1..1" Trades true:
+        "The same over five bars.";
+    TradeCount1 "trade_count_1" version 1 bars 1 "bars=1" "fills" Trades false:
+        "Number of fills.";
+}
+
+impl Column {
+    /// The feature's definition.
+    #[must_use]
+    pub const fn definition(self) -> &'static Definition {
+        &DEFINITIONS[self as usize]
+    }
+}
+
+/// A feature name that is not in the table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no feature is called {0:?}")]
+pub struct UnknownFeature(pub String);
+
+/// The columns of the named features, in the order of the names.
+///
+/// # Errors
+/// A name that is not in the table.
+pub fn columns_of<S: AsRef<str>>(names: &[S]) -> Result<Vec<Column>, UnknownFeature> {
+    let column = |name: &S| {
+        let found = DEFINITIONS.iter().find(|definition| definition.name == name.as_ref());
+        found.map(|definition| definition.column).ok_or_else(|| UnknownFeature(name.as_ref().to_owned()))
+    };
+    names.iter().map(column).collect()
+}
+
+/// SHA-256 in hexadecimal over name, version and parameters of the named features on one-minute bars, in this order.
+///
+/// A bundle carries it: a box whose definitions differ computes other numbers under the same names, and refuses it.
+///
+/// # Errors
+/// A name that is not in the table.
+pub fn fingerprint<S: AsRef<str>>(names: &[S]) -> Result<String, UnknownFeature> {
+    let mut hash = Sha256::new_with_prefix("tickerbox features 1, bar 1m\n");
+    for column in columns_of(names)? {
+        let Definition { name, version, params, .. } = column.definition();
+        hash.update(format!("{name}|{version}|{params}\n"));
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Names of the features that mean the same on every instrument and need no more than candles: what a model trained on
+/// candle files can use.
+pub fn scale_free() -> impl Iterator<Item = &'static str> {
+    DEFINITIONS.iter().filter(|d| d.scale_free && d.needs == Needs::Candles).map(|d| d.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_begins_with_the_columns_that_are_compared_with_ta_lib() {
+        let names: Vec<&str> = DEFINITIONS.iter().map(|definition| definition.name).collect();
+        let compared = ["rsi_14", "macd", "macd_signal", "macd_hist", "bb_upper", "bb_middle", "bb_lower", "atr_14"];
+        assert_eq!(names[..8], compared);
+        let mut unique = names.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len());
+        assert!(DEFINITIONS.iter().enumerate().all(|(index, d)| d.column as usize == index));
+    }
+
+    #[test]
+    fn the_fingerprint_tells_names_and_order() {
+        let of = |names: &[&str]| fingerprint(names).expect("known names");
+        // Changes whenever a definition changes: then every bundle trained on it is refused, which must be on purpose.
+        assert_eq!(of(&["rsi_14", "ret_1"]), "c98bee37175f12a178bc0a0dba94894be317f438a4b7ccc490514fbc351d295e");
+        assert_ne!(of(&["rsi_14", "ret_1"]), of(&["ret_1", "rsi_14"]));
+        assert_ne!(of(&["rsi_14"]), of(&["rsi_14", "rsi_14"]));
+        assert_eq!(fingerprint(&["rsi_15"]), Err(UnknownFeature("rsi_15".into())));
+        assert_eq!(scale_free().count(), 20);
+    }
+}
