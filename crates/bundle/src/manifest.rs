@@ -21,6 +21,9 @@ pub const P_UP: &str = "p_up";
 /// Name of the output that says how much each minute of the window was looked at. A model may lack it.
 pub const ATTENTION: &str = "attention";
 
+/// Results by source and horizon (in minutes).
+pub type MetricsBySource = BTreeMap<String, BTreeMap<u16, Metrics>>;
+
 /// What a model is and where it came from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,8 +54,8 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// How it was made.
     pub training: Training,
-    /// Result per horizon (in minutes) on data that nothing was fitted or chosen on.
-    pub metrics: BTreeMap<u16, Metrics>,
+    /// Result on data that nothing was fitted or chosen on, by source and horizon (in minutes).
+    pub metrics: MetricsBySource,
     /// Largest difference between the probes' answers here and on the machine that made them.
     pub tolerance: Tolerance,
     /// Windows with the answers that the exported model gave to its maker.
@@ -98,8 +101,8 @@ pub struct Training {
     pub data: Vec<DataRange>,
     /// How time was cut.
     pub split: Split,
-    /// Result per walk-forward fold and horizon, in the order of the folds.
-    pub folds: Vec<BTreeMap<u16, Metrics>>,
+    /// The same for each walk-forward fold, in the order of time. The shrinkage was chosen on these.
+    pub folds: Vec<MetricsBySource>,
     /// Difference of the INT8 file in the inference engine to the 32-bit model in the trainer.
     pub quantisation: Quantisation,
 }
@@ -294,7 +297,7 @@ impl Manifest {
         self.check_tensors()?;
         self.check_files()?;
         self.check_probes()?;
-        let known = self.metrics.keys().all(|horizon| self.horizons_min.contains(horizon));
+        let known = self.metrics.values().flat_map(BTreeMap::keys).all(|horizon| self.horizons_min.contains(horizon));
         ensure(known, "metrics", "name a horizon that the model lacks")
     }
 

@@ -63,7 +63,7 @@ fn manifest() -> Manifest {
                 held_out_ms: (2, 3),
                 purge_min: 30,
             },
-            folds: vec![[(5, metrics)].into()],
+            folds: vec![[("a.csv.gz".to_owned(), [(5, metrics)].into())].into()],
             quantisation: Quantisation {
                 windows: 1,
                 log_return_max_bps: 0.0,
@@ -72,7 +72,7 @@ fn manifest() -> Manifest {
                 p_up_mean: 0.0,
             },
         },
-        metrics: [(5, metrics), (10, metrics)].into(),
+        metrics: [("a.csv.gz".to_owned(), [(5, metrics), (10, metrics)].into())].into(),
         tolerance: Tolerance { log_return_bps: 0.1, p_up: 0.01 },
         probes: vec![Probe {
             window: vec![0.1, -2.0, 3.5e-8, 0.0, 1.0, f32::MAX],

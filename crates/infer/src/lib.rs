@@ -1,1 +1,18 @@
-//! Placeholder.
+//! From a verified bundle to forecasts: the only place that knows tract.
+//!
+//! ```text
+//! VerifiedBundle --Model::load--> shapes checked, graph optimised, probes answered --> Model --predict--> Answer
+//! ```
+//!
+//! A [`Model`] keeps one running state and is used by one thread; several models or threads load several. What the ONNX
+//! files hold and why is told in `docs/decisions/int8.md`.
+
+mod cost;
+mod error;
+mod model;
+mod probe;
+
+pub use cost::Macs;
+pub use error::InferError;
+pub use model::{Answer, HorizonAnswer, Model};
+pub use probe::ProbeReport;

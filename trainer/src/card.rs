@@ -1,0 +1,173 @@
+//! The model card: what people should know, made from the manifest.
+
+use std::fmt::Write as _;
+
+use bundle::manifest::MetricsBySource;
+use bundle::{Manifest, Metrics, Verdict};
+use types::Timestamp;
+
+use crate::release::Exported;
+use crate::run::Trained;
+
+/// The card as Markdown.
+pub fn text(manifest: &Manifest, trained: &Trained, exported: &Exported) -> String {
+    let mut out = String::new();
+    write(&mut out, manifest, trained, exported).expect("a String takes everything");
+    out
+}
+
+fn write(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exported) -> std::fmt::Result {
+    let training = &manifest.training;
+    let horizons: Vec<String> = manifest.horizons_min.iter().map(|horizon| format!("+{horizon}")).collect();
+    let horizons = horizons.join(", ");
+    writeln!(out, "# Model card: {} (revision {}, {})\n", manifest.name, manifest.revision, manifest.created)?;
+    writeln!(
+        out,
+        "Looks at the last {} minutes of one instrument and says, for {horizons} minutes, the expected log-return and the\n\
+         probability of a rise. {}.\n",
+        manifest.window_min, manifest.architecture
+    )?;
+    writeln!(out, "This file is part of the signed bundle: it is written by `tickerbox-trainer pack`, not by hand.\n")?;
+    writeln!(out, "## Result\n")?;
+    writeln!(
+        out,
+        "On the held-out part ({}), on which nothing was fitted or chosen, against the forecast \"no change\". Skill is\n\
+         1 - error / error of \"no change\"; intervals are 95 %. Measured with the file in this bundle, through the\n\
+         inference the box uses.\n",
+        span(training.split.held_out_ms)
+    )?;
+    table(out, &manifest.metrics)?;
+    writeln!(out, "\n{}\n", sentence(&manifest.metrics))?;
+    writeln!(
+        out,
+        "Walk-forward folds before it. The shrinkage of the forecasts was chosen on these, so they flatter a little:\n"
+    )?;
+    for (fold, (metrics, bounds)) in training.folds.iter().zip(&trained.split.folds).enumerate() {
+        let ms = (bounds.test.0 * 60_000, bounds.test.1 * 60_000);
+        writeln!(out, "Fold {}, test {}\n", fold + 1, span(ms))?;
+        table(out, metrics)?;
+        writeln!(out)?;
+    }
+    data(out, manifest, trained, exported)?;
+    limits(out)
+}
+
+fn data(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exported) -> std::fmt::Result {
+    let training = &manifest.training;
+    writeln!(out, "## Data and split\n")?;
+    writeln!(out, "| source | minutes | first | last | SHA-256 |\n|---|---|---|---|---|")?;
+    for range in &training.data {
+        let (first, last) = (minute(range.first_ms), minute(range.last_ms));
+        writeln!(out, "| `{}` | {} | {first} | {last} | `{}` |", range.source, range.minutes, range.sha256)?;
+    }
+    writeln!(out, "\n{}\n", training.split.text)?;
+    writeln!(out, "- final fit trained on {}", span(training.split.train_ms))?;
+    writeln!(out, "- stopped by {}", span(training.split.validation_ms))?;
+    writeln!(out, "- held out {}", span(training.split.held_out_ms))?;
+    let best = trained.losses.get(trained.best).copied().unwrap_or_default();
+    writeln!(
+        out,
+        "- seed {}, {} epochs, best {} (loss {:.4}, validation {:.4})\n",
+        training.seed,
+        trained.losses.len(),
+        trained.best + 1,
+        best.0,
+        best.1
+    )?;
+    writeln!(
+        out,
+        "Features: {}.\n",
+        manifest.features.iter().map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", ")
+    )?;
+    writeln!(
+        out,
+        "Forecast returns are multiplied by {:?} and logits by {:?} per horizon.\n",
+        trained.scaling.return_shrink, trained.scaling.logit_shrink
+    )?;
+    writeln!(out, "## INT8\n")?;
+    let Exported { int8, float, typical_bps, integer_share, int8_bytes, float_bytes } = exported;
+    writeln!(
+        out,
+        "{:.1} % of the multiply-accumulates are integer; {int8_bytes} bytes instead of {float_bytes}. Over {} windows the INT8 file differs\n\
+         from the 32-bit network by {:.4} bps of return on average ({:.4} at most; a typical forecast is {typical_bps:.3} bps) and by\n\
+         {:.5} of probability ({:.5} at most). The 32-bit file differs by {:.1e} bps and {:.1e} at most.\n",
+        integer_share * 100.0,
+        int8.windows,
+        int8.log_return_mean_bps,
+        int8.log_return_max_bps,
+        int8.p_up_mean,
+        int8.p_up_max,
+        float.log_return_max_bps,
+        float.p_up_max,
+    )
+}
+
+fn limits(out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "## Limits\n\n\
+         - Few weeks of two instruments of one venue: one market mood. Other coins, venues and years are untested.\n\
+         - It sees candles only: no order book, no news, no other instrument.\n\
+         - Overlapping forecasts are not independent; the intervals allow for that, a plain count of forecasts does not.\n\
+         - A forecast return below fees and spread is worth nothing in trading, whatever its skill. Nothing here was tested as a\n  \
+           trading rule.\n\
+         - The box scores every model on its own live forecasts. Believe that figure, not this one."
+    )
+}
+
+fn table(out: &mut String, metrics: &MetricsBySource) -> std::fmt::Result {
+    writeln!(
+        out,
+        "| source | minutes ahead | n | error, bps | \"no change\", bps | skill, % (95 %) | right sign, % (95 %) | verdict |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|---|")?;
+    for (source, report) in metrics {
+        for (horizon, m) in report {
+            let percent = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{:+.2}", value * 100.0));
+            let plain = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{:.1}", value * 100.0));
+            let bps = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
+            writeln!(
+                out,
+                "| `{source}` | +{horizon} | {} | {} | {} | {} ({} to {}) | {} ({} to {}) | {} |",
+                m.n,
+                bps(m.mae_bps),
+                bps(m.naive_mae_bps),
+                percent(m.skill),
+                percent(m.skill_lo),
+                percent(m.skill_hi),
+                plain(m.hit_rate),
+                plain(m.hit_lo),
+                plain(m.hit_hi),
+                word(m.verdict)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// The result in one sentence, without adjectives.
+fn sentence(metrics: &MetricsBySource) -> String {
+    let all: Vec<&Metrics> = metrics.values().flat_map(|report| report.values()).collect();
+    let count = |verdict: Verdict| all.iter().filter(|m| m.verdict == verdict).count();
+    let (better, open, worse) = (count(Verdict::Better), count(Verdict::NotProven), count(Verdict::Worse));
+    format!(
+        "Of {} results {better} are better than \"no change\", {open} are not proven and {worse} are worse.",
+        all.len()
+    )
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Worse => "worse",
+        Verdict::NotProven => "not proven",
+        Verdict::Better => "better",
+    }
+}
+
+fn minute(ms: i64) -> String {
+    Timestamp::from_millis(ms).to_string()[..16].replace('T', " ")
+}
+
+fn span((from, to): (i64, i64)) -> String {
+    format!("{} to {} UTC", minute(from), minute(to))
+}

@@ -1,0 +1,7 @@
+//! The command `tickerbox-trainer`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trainer::cli::main()
+}

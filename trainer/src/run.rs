@@ -1,0 +1,216 @@
+//! A training run: a folder that fills step by step and can be gone on with.
+//!
+//! ```text
+//! fold-0.ckpt ...     fits of the walk-forward folds
+//! last.ckpt           the fit that is released
+//! trained.json        what came out, see `Trained`
+//! weights.bpk         weights of the released fit
+//! model-f32.onnx      written by `export`
+//! model.onnx          written by `export`
+//! export.json         written by `export`: how far the two are apart
+//! ```
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use bundle::manifest::{DataRange, MetricsBySource};
+use burn::tensor::Device;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+
+use crate::calibrate::{self, Outcome};
+use crate::checkpoint;
+use crate::dataset::Dataset;
+use crate::fit::{Fitted, Settings, Task, raw_outputs};
+use crate::net::Net;
+use crate::random::Random;
+use crate::scaling::Scaling;
+use crate::score;
+use crate::split::{Fold, Split};
+use crate::windows::{self, Window};
+
+/// The features the models look at: from candles alone and without a price level, so that every instrument looks alike. The
+/// time of day is left out: a few weeks hold too few days to learn it from.
+pub const FEATURES: [&str; 16] = [
+    "ret_1",
+    "ret_5",
+    "ret_15",
+    "ret_30",
+    "rsi_14",
+    "macd_hist_bps",
+    "bb_percent",
+    "bb_width",
+    "natr_14",
+    "volatility_10",
+    "volatility_30",
+    "volatility_60",
+    "range_bps",
+    "body_bps",
+    "vwap_60_bps",
+    "volume_ratio_20",
+];
+/// The feature that is the unit of returns: steady enough not to make the forecasts jump.
+pub const VOLATILITY: &str = "volatility_60";
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trained {
+    pub settings: Settings,
+    pub features: Vec<String>,
+    pub fingerprint: String,
+    pub data: Vec<DataRange>,
+    /// All bounds in minutes since the epoch.
+    pub split: Split,
+    pub scaling: Scaling,
+    /// Losses of the released fit, training and validation, per epoch.
+    pub losses: Vec<(f64, f64)>,
+    /// Its best epoch, from 0.
+    pub best: usize,
+    /// Walk-forward results with the shrinkage that was chosen on them.
+    pub folds: Vec<MetricsBySource>,
+}
+
+/// Trains all folds and the final fit, or goes on with it.
+pub fn train(dataset: &Dataset, settings: &Settings, folder: &Path, bars: &MultiProgress) -> anyhow::Result<Trained> {
+    fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
+    let split = Split::new(dataset.range(), settings.folds, settings.window, settings.horizon_max())?;
+    let mut walked = Vec::new();
+    for (number, fold) in split.folds.iter().enumerate() {
+        let path = folder.join(format!("fold-{number}.ckpt"));
+        let bar = bars.add(bar(&format!("fold {} of {}", number + 1, split.folds.len())));
+        let (fitted, scaling) = fit(dataset, settings, *fold, number as u64 + 1, &path, &bar)?;
+        walked.push(walk(dataset, settings, *fold, &fitted.net, &scaling));
+    }
+    let bar = bars.add(bar("final fit"));
+    let (fitted, mut scaling) = fit(dataset, settings, split.last, 0, &folder.join("last.ckpt"), &bar)?;
+    shrink(&walked, settings, &mut scaling);
+    let folds = walked.iter().map(|walk| walk.metrics(dataset, settings, &scaling)).collect();
+    let trained = Trained {
+        settings: settings.clone(),
+        features: dataset.features.clone(),
+        fingerprint: dataset.fingerprint.clone(),
+        data: dataset.series.iter().map(data_range).collect(),
+        split,
+        scaling,
+        losses: fitted.progress.losses.clone(),
+        best: fitted.progress.best,
+        folds,
+    };
+    write(&folder.join("weights.bpk"), &checkpoint::net_to_bytes(&fitted.net)?)?;
+    write(&folder.join("trained.json"), &serde_json::to_vec_pretty(&trained)?)?;
+    Ok(trained)
+}
+
+/// What a finished run left.
+pub fn load(folder: &Path) -> anyhow::Result<(Trained, Net)> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        fs::read(&path).with_context(|| format!("{}: train first", path.display()))
+    };
+    let trained: Trained = serde_json::from_slice(&read("trained.json")?).context("trained.json")?;
+    let shape = trained.settings.shape(trained.features.len());
+    // Every weight is replaced by what was stored.
+    let net = Net::new(&shape, &mut Random::new(0, 0), &Device::flex());
+    let net = checkpoint::net_from_bytes(net, read("weights.bpk")?).context("weights.bpk")?;
+    Ok((trained, net))
+}
+
+/// Refuses a dataset that a run was not made from.
+pub fn check_same_data(trained: &Trained, dataset: &Dataset) -> anyhow::Result<()> {
+    let same = trained.fingerprint == dataset.fingerprint
+        && trained.features == dataset.features
+        && trained.data == dataset.series.iter().map(data_range).collect::<Vec<_>>();
+    ensure!(same, "the dataset is not the one this run was trained on");
+    Ok(())
+}
+
+fn fit(
+    dataset: &Dataset,
+    settings: &Settings,
+    fold: Fold,
+    number: u64,
+    path: &Path,
+    bar: &ProgressBar,
+) -> anyhow::Result<(Fitted, Scaling)> {
+    let train = windows::labelled(dataset, settings.window, &settings.horizons_min, fold.train.0, fold.train.1);
+    let scaling = Scaling::fit(dataset, &train, settings, VOLATILITY)?;
+    let fitted = Task { dataset, settings, scaling: &scaling, fold, number }.fit(path, bar)?;
+    Ok((fitted, scaling))
+}
+
+/// A fold's unshrunk forecasts for its test part.
+struct Walk {
+    windows: Vec<Window>,
+    /// Log-returns and logits per window.
+    outputs: Vec<(Vec<f32>, Vec<f32>)>,
+    /// What came, per window.
+    came: Vec<Vec<f32>>,
+}
+
+fn walk(dataset: &Dataset, settings: &Settings, fold: Fold, net: &Net, scaling: &Scaling) -> Walk {
+    let windows = windows::labelled(dataset, settings.window, &settings.horizons_min, fold.test.0, fold.test.1);
+    let mut outputs = raw_outputs(net, dataset, &windows, settings.window, scaling);
+    let mut came = Vec::with_capacity(windows.len());
+    for (window, (units, _)) in windows.iter().zip(&mut outputs) {
+        let volatility = scaling.volatility(windows::values(dataset, *window, 1));
+        for (unit, size) in units.iter_mut().zip(&scaling.horizon_units) {
+            *unit *= size * volatility;
+        }
+        let series = &dataset.series[window.series];
+        let outcome =
+            |horizon: &u16| series.log_return(window.end, *horizon).expect("labelled windows have outcomes") as f32;
+        came.push(settings.horizons_min.iter().map(outcome).collect());
+    }
+    Walk { windows, outputs, came }
+}
+
+impl Walk {
+    fn outcomes(&self, position: usize) -> impl Iterator<Item = Outcome> + '_ {
+        self.outputs.iter().zip(&self.came).map(move |((log_returns, logits), came)| Outcome {
+            log_return: log_returns[position],
+            logit: logits[position],
+            came: came[position],
+        })
+    }
+
+    fn metrics(&self, dataset: &Dataset, settings: &Settings, scaling: &Scaling) -> MetricsBySource {
+        let shrunk = |returns: &Vec<f32>| returns.iter().zip(&scaling.return_shrink).map(|(r, s)| r * s).collect();
+        let log_returns: Vec<Vec<f32>> = self.outputs.iter().map(|(returns, _)| shrunk(returns)).collect();
+        score::by_source(dataset, &self.windows, &log_returns, &settings.horizons_min)
+    }
+}
+
+/// Chooses the shrinkage on all walk-forward tests together: forecasts of weights that had not seen them.
+fn shrink(walked: &[Walk], settings: &Settings, scaling: &mut Scaling) {
+    for position in 0..settings.horizons_min.len() {
+        let outcomes: Vec<Outcome> = walked.iter().flat_map(|walk| walk.outcomes(position)).collect();
+        scaling.return_shrink[position] = calibrate::return_shrink(&outcomes);
+        scaling.logit_shrink[position] = calibrate::logit_shrink(&outcomes);
+    }
+}
+
+fn data_range(series: &crate::dataset::Series) -> DataRange {
+    let ms = |minute: Option<&i64>| minute.map_or(0, |minute| minute * 60_000);
+    DataRange {
+        source: series.source.clone(),
+        sha256: series.sha256,
+        minutes: series.minutes.len() as u64,
+        first_ms: ms(series.minutes.first()),
+        last_ms: ms(series.minutes.last()),
+    }
+}
+
+/// Writes a file of a run aside and renames it.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let scratch = path.with_extension("new");
+    fs::write(&scratch, bytes).with_context(|| format!("{}", scratch.display()))?;
+    fs::rename(&scratch, path).with_context(|| format!("{}", path.display()))
+}
+
+fn bar(name: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix:12} {bar:32} {pos}/{len} steps, {elapsed}, {eta} left  {msg}")
+        .expect("a sound template");
+    ProgressBar::no_length().with_style(style).with_prefix(name.to_owned())
+}

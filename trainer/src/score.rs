@@ -1,0 +1,90 @@
+//! Forecasts against what came, through the engine's own skill.
+
+use std::collections::BTreeMap;
+
+use bundle::{Metrics, Verdict};
+use engine::skill::{self, Score, SkillReport};
+
+use crate::dataset::{Dataset, Series};
+use crate::windows::{self, Window};
+
+/// Result per horizon, in minutes.
+pub type Report = BTreeMap<u16, Metrics>;
+
+/// Forecast log-returns of one minute, per horizon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Position of the last row in the series.
+    pub end: usize,
+    /// One per horizon.
+    pub log_returns: Vec<f32>,
+}
+
+/// Skill per horizon over forecasts in time order. A forecast whose target minute is missing does not count for that
+/// horizon.
+pub fn report(series: &Series, forecasts: &[Forecast], horizons_min: &[u16]) -> BTreeMap<u16, SkillReport> {
+    let of_horizon = |(position, horizon): (usize, &u16)| {
+        let score = |forecast: &Forecast| {
+            Some(Score {
+                minute: series.minutes[forecast.end] as u32,
+                forecast: forecast.log_returns[position],
+                outcome: series.log_return(forecast.end, *horizon)? as f32,
+            })
+        };
+        let scores: Vec<Score> = forecasts.iter().filter_map(score).collect();
+        (*horizon, skill::evaluate(&scores, *horizon))
+    };
+    horizons_min.iter().enumerate().map(of_horizon).collect()
+}
+
+/// The same as the manifest keeps it.
+pub fn metrics(report: &SkillReport) -> Metrics {
+    Metrics {
+        n: report.n as u64,
+        mae_bps: report.mae_bps,
+        naive_mae_bps: report.naive_mae_bps,
+        skill: report.skill,
+        skill_lo: report.skill_lo,
+        skill_hi: report.skill_hi,
+        hit_rate: report.hit_rate,
+        hit_lo: report.hit_lo,
+        hit_hi: report.hit_hi,
+        verdict: match report.verdict {
+            skill::Verdict::Worse => Verdict::Worse,
+            skill::Verdict::NotProven => Verdict::NotProven,
+            skill::Verdict::Better => Verdict::Better,
+        },
+    }
+}
+
+/// Scores per series of forecasts of `windows`, in the manifest's form.
+pub fn by_source(
+    dataset: &Dataset,
+    windows: &[Window],
+    log_returns: &[Vec<f32>],
+    horizons_min: &[u16],
+) -> BTreeMap<String, Report> {
+    let of_series = |(position, series): (usize, &Series)| {
+        let mine = windows.iter().zip(log_returns).filter(|(window, _)| window.series == position);
+        let forecasts: Vec<Forecast> =
+            mine.map(|(window, returns)| Forecast { end: window.end, log_returns: returns.clone() }).collect();
+        let report = report(series, &forecasts, horizons_min);
+        (series.source.clone(), report.iter().map(|(horizon, skill)| (*horizon, metrics(skill))).collect())
+    };
+    dataset.series.iter().enumerate().map(of_series).collect()
+}
+
+/// One forecast for every minute of a series that has a whole window.
+pub fn forecasts(
+    dataset: &Dataset,
+    model: &mut infer::Model,
+    of: &[Window],
+) -> Result<Vec<Vec<f32>>, infer::InferError> {
+    let len = usize::from(model.manifest().window_min);
+    of.iter()
+        .map(|window| {
+            let answer = model.predict(windows::values(dataset, *window, len))?;
+            Ok(answer.horizons.iter().map(|horizon| horizon.log_return).collect())
+        })
+        .collect()
+}
