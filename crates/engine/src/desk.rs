@@ -171,7 +171,8 @@ impl Desk {
     /// A minute closed just now.
     pub(crate) fn on_minute(&mut self, market: &Market, candle: &Candle, turn: &mut Turn<'_>) {
         let close = market.instrument.scale.price_f64(candle.close);
-        let band = market.row().and_then(|row| Band::of(row, candle.open_time, close));
+        let row = market.row().filter(|(open_time, _)| *open_time == candle.open_time);
+        let band = row.and_then(|(open_time, row)| Band::of(row, open_time, close));
         let before = match band {
             Some(band) => self.bands.insert(market.instrument.id, band),
             None => self.bands.remove(&market.instrument.id),

@@ -5,8 +5,9 @@ use types::effect::Severity;
 use types::input::{Command, ModelSpec, Prediction};
 use types::market::{StaleReason, VenueCandle};
 use types::settings::EngineSettings;
-use types::{BookTop, Candle, Effects, Input, Instrument, InstrumentId, Stamped, Timestamp, Trade};
+use types::{BookTop, Effects, Input, Instrument, InstrumentId, Stamped, Timestamp, Trade};
 
+use crate::candle::{Change, Closed};
 use crate::desk::{Desk, Turn};
 use crate::forecast::Forecasts;
 use crate::market::{Markets, is_current};
@@ -38,7 +39,7 @@ pub struct Engine {
     pub(crate) rejections: Rejections,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
-    fresh: Vec<Candle>,
+    fresh: Vec<Closed>,
 }
 
 impl Default for Engine {
@@ -143,8 +144,12 @@ impl Engine {
     }
 
     fn instrument(&mut self, instrument: &Instrument) -> Result<(), Rejection> {
-        let forecasts = &self.forecasts;
-        self.markets.put(instrument, || forecasts.live())
+        let is_new = self.markets.get(instrument.id).is_none();
+        let market = self.markets.put(instrument)?;
+        if is_new {
+            self.forecasts.prepare(&mut market.live);
+        }
+        Ok(())
     }
 
     fn model(&mut self, spec: Option<&ModelSpec>, effects: &mut Effects) -> Result<(), Rejection> {
@@ -163,7 +168,7 @@ impl Engine {
     fn set_model(&mut self, spec: Option<&ModelSpec>) -> Result<(), Rejection> {
         let outcome = self.forecasts.set_model(spec);
         for market in self.markets.iter_mut() {
-            market.live = self.forecasts.live();
+            self.forecasts.prepare(&mut market.live);
         }
         outcome
     }
@@ -219,14 +224,16 @@ impl Engine {
         desk.on_tick(&mut turn);
     }
 
-    /// Works off the minutes that an input closed: records, scores, and for the newest one the model and the rules.
+    /// Works off the minutes that an input closed: records, scores, and for the newest one the model and the rules. Minutes
+    /// of the past (history, a gap filled) are recorded and scored only.
     fn close(&mut self, instrument: InstrumentId, effects: &mut Effects) -> Result<(), Rejection> {
         let mut fresh = core::mem::take(&mut self.fresh);
         self.markets.get_mut(instrument)?.settle(self.at, effects, &mut fresh);
-        for candle in &fresh {
-            self.forecasts.score(instrument, candle, effects);
+        for closed in &fresh {
+            self.forecasts.score(instrument, &closed.candle, effects);
         }
-        if let (Some(candle), Some(market)) = (fresh.last(), self.markets.get(instrument)) {
+        let newest = fresh.iter().rfind(|closed| closed.change == Change::New).map(|closed| &closed.candle);
+        if let (Some(candle), Some(market)) = (newest, self.markets.get(instrument)) {
             self.forecasts.ask(market, candle, self.at, effects);
             if is_current(candle, self.at) {
                 let (desk, mut turn) = self.turn(effects);

@@ -91,11 +91,10 @@ impl Forecasts {
         self.spec.as_ref()
     }
 
-    /// What a market's features must know of the model.
-    pub(crate) fn live(&self) -> Live {
-        let (features, window_min) = self.usable().map_or((&[] as &[String], 0), |m| (&m.features, m.window_min));
-        Live::new(features, window_min)
-            .expect("a usable model's features are in the table: its fingerprint was computed")
+    /// Tells a market's features what the model wants to see.
+    pub(crate) fn prepare(&self, live: &mut Live) {
+        let Some(spec) = self.usable() else { return live.clear_model() };
+        live.set_model(&spec.features, spec.window_min).expect("a usable model's features were found in the table");
     }
 
     /// A minute closed: scores what is due.

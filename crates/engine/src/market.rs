@@ -36,10 +36,16 @@ pub struct Market {
 }
 
 impl Market {
-    fn new(instrument: Instrument, live: Live) -> Self {
+    fn new(instrument: Instrument) -> Self {
         let book = Book::new(instrument.id);
-        let (candles, trades) = (CandleBuilder::new(), VecDeque::with_capacity(TRADES_MAX));
-        Self { instrument, book, live, candles, trades, closed: Vec::new() }
+        Self {
+            instrument,
+            book,
+            live: Live::new(),
+            candles: CandleBuilder::new(),
+            trades: VecDeque::new(),
+            closed: Vec::new(),
+        }
     }
 
     /// The newest book, proven or marked.
@@ -66,9 +72,9 @@ impl Market {
         self.candles.counts()
     }
 
-    /// The newest feature row.
+    /// The newest feature row and the start of its minute.
     #[must_use]
-    pub fn row(&self) -> Option<&Row> {
+    pub fn row(&self) -> Option<(Timestamp, &Row)> {
         self.live.row()
     }
 
@@ -159,20 +165,18 @@ impl Market {
         if !(is_sound && is_whole_minute) {
             return Err(Rejection::CandleInvalid);
         }
-        if candle.open_time > at {
-            return Err(Rejection::CandleEarly);
-        }
+        let early = self.candles.counts().early;
         self.candles.on_venue_candle(at, told, &mut self.closed);
-        Ok(())
+        if self.candles.counts().early > early { Err(Rejection::CandleEarly) } else { Ok(()) }
     }
 
     pub(crate) fn on_tick(&mut self, at: Timestamp) {
         self.candles.close_due(at, &mut self.closed);
     }
 
-    /// Works off what closed since the last call: records it and feeds the features. Minutes that are new at the end of
-    /// the series are added to `fresh`, oldest first.
-    pub(crate) fn settle(&mut self, at: Timestamp, effects: &mut Effects, fresh: &mut Vec<Candle>) {
+    /// Works off what closed since the last call: records it and feeds the features. Minutes that had no values before are
+    /// added to `fresh` in the order they came.
+    pub(crate) fn settle(&mut self, at: Timestamp, effects: &mut Effects, fresh: &mut Vec<Closed>) {
         if self.closed.is_empty() {
             return;
         }
@@ -184,9 +188,13 @@ impl Market {
                     let shape = if is_current(&change.candle, at) { self.shape() } else { None };
                     self.candles.series_mut().set_book(change.candle.open_time, shape);
                     self.live.advance(self.candles.series(), self.instrument.scale);
-                    fresh.push(change.candle);
+                    fresh.push(change);
                 }
-                Change::Revised | Change::Filled => self.live.invalidate(),
+                Change::Filled => {
+                    self.live.invalidate();
+                    fresh.push(change);
+                }
+                Change::Revised => self.live.invalidate(),
                 Change::Confirmed => {}
             }
         }
@@ -255,22 +263,20 @@ impl Markets {
 
     /// Adds an instrument, or takes over its changed steps and minimums. A scale or name never changes under an id: what
     /// is kept under it would change its meaning.
-    pub(crate) fn put(&mut self, instrument: &Instrument, live: impl FnOnce() -> Live) -> Result<(), Rejection> {
+    pub(crate) fn put(&mut self, instrument: &Instrument) -> Result<&mut Market, Rejection> {
         if !is_sound(instrument) {
             return Err(Rejection::InstrumentInvalid);
         }
-        if let Some(market) = self.0.get_mut(&instrument.id) {
+        if let Some(market) = self.0.get(&instrument.id) {
             if !is_same(&market.instrument, instrument) {
                 return Err(Rejection::InstrumentChanged);
             }
-            market.instrument.clone_from(instrument);
-            return Ok(());
-        }
-        if self.0.len() == INSTRUMENTS_MAX {
+        } else if self.0.len() == INSTRUMENTS_MAX {
             return Err(Rejection::InstrumentInvalid);
         }
-        self.0.insert(instrument.id, Market::new(instrument.clone(), live()));
-        Ok(())
+        let market = self.0.entry(instrument.id).or_insert_with(|| Market::new(instrument.clone()));
+        market.instrument.clone_from(instrument);
+        Ok(market)
     }
 }
 

@@ -9,7 +9,7 @@ use types::settings::{Rule, SignalSettings};
 use types::{Cash, Timestamp};
 
 use crate::book::Book;
-use crate::feature::Row;
+use crate::feature::{Column, Row};
 use crate::portfolio::loss_ppm;
 
 /// How long the entry order of rule `reversion` rests at the best bid.
@@ -68,10 +68,10 @@ pub struct Band {
 }
 
 impl Band {
-    /// From the feature row of the minute; `None` while the band is masked.
+    /// From the feature row of the minute at `open_time`; `None` while the band is masked.
     #[must_use]
     pub fn of(row: &Row, open_time: Timestamp, close: f64) -> Option<Self> {
-        let (lower, middle, upper) = (row.get("bb_lower")?, row.get("bb_middle")?, row.get("bb_upper")?);
+        let (lower, middle, upper) = (row.get(Column::BbLower)?, row.get(Column::BbMiddle)?, row.get(Column::BbUpper)?);
         Some(Self { open_time, close, lower, middle, upper })
     }
 
