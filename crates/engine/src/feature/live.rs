@@ -1,6 +1,7 @@
 //! The features of one instrument in the running box.
 
 use serde::{Deserialize, Serialize};
+use types::time::NS_PER_MIN;
 use types::{Scale, Timestamp};
 
 use super::book_shape::Flow;
@@ -54,21 +55,17 @@ impl Live {
     }
 
     /// The newest minute of the series closed ([`Change::New`](crate::candle::Change::New)) and its book is set: gives its
-    /// row. `None` when the newest slot is a gap. Asking twice gives the same row.
+    /// row. Minutes that closed together are caught up with. `None` when the newest slot is a gap; asking twice gives the
+    /// same row.
     pub fn advance(&mut self, series: &Series, scale: Scale) -> Option<&Row> {
-        let entry = series.newest()?;
+        series.newest()?;
         if self.stale {
             self.stale = false;
             self.state = FeatureState::new(1);
             self.forget_window();
-            for entry in series.tail() {
-                self.add(entry, scale);
-            }
-        } else if self.state.open_time() != Some(entry.candle.open_time) {
-            let next = self.state.open_time().map(|before| before.as_nanos() + types::time::NS_PER_MIN);
-            if next != Some(entry.candle.open_time.as_nanos()) {
-                self.forget_window();
-            }
+        }
+        let done = self.state.open_time();
+        for entry in series.tail().filter(|entry| done.is_none_or(|done| entry.candle.open_time > done)) {
             self.add(entry, scale);
         }
         Some(self.state.row())
@@ -84,19 +81,21 @@ impl Live {
     /// it is there.
     #[must_use]
     pub fn window(&self) -> Option<(Timestamp, Vec<f32>)> {
-        if self.stale {
-            return None;
-        }
-        Some((self.state.open_time()?, self.window.as_ref()?.values()?))
+        let window = self.window.as_ref().filter(|_| !self.stale)?;
+        Some((self.state.open_time()?, window.values()?))
     }
 
     fn add(&mut self, entry: &Entry, scale: Scale) {
+        let candle = &entry.candle;
+        if self.state.open_time().is_some_and(|before| before.as_nanos() + NS_PER_MIN != candle.open_time.as_nanos()) {
+            self.forget_window();
+        }
         let flow = entry.flow.map(|flow| Flow {
             bought: scale.qty_f64(flow.bought),
             sold: scale.qty_f64(flow.sold),
-            trades: f64::from(entry.candle.trades),
+            trades: f64::from(candle.trades),
         });
-        let row = self.state.update(&Bar::of(&entry.candle, scale), entry.book.as_ref(), flow.as_ref());
+        let row = self.state.update(&Bar::of(candle, scale), entry.book.as_ref(), flow.as_ref());
         if let Some(window) = &mut self.window {
             window.push(row);
         }
