@@ -1,1 +1,89 @@
-//! Helpers.
+//! Helpers of the end-to-end tests.
+
+pub mod demo;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}
+
+/// A file of the real recordings (`TICKERBOX_DATA`, default `../shared/data` beside the workspace), or `None`, said
+/// aloud, where there are none: the caller returns.
+#[must_use]
+pub fn data(file: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("TICKERBOX_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let path = folder.join(file);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: no data at {}", path.display());
+    None
+}
+
+/// The program under test, as `cargo build --package tickerbox` made it beside the running test.
+///
+/// # Panics
+/// When it was not built; `cargo xtask test` builds it first.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
+    let binary = profile.join(format!("tickerbox{}", std::env::consts::EXE_SUFFIX));
+    assert!(binary.exists(), "{} is missing: cargo build --package tickerbox", binary.display());
+    binary
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Finished {
+    /// Exit code; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Finished {
+    /// Standard output as JSON.
+    ///
+    /// # Panics
+    /// With everything the command said, when it failed or printed no JSON.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(self.code, Some(0), "failed: {}", self.err);
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {:?}", self.out))
+    }
+
+    /// Asserts the manners of a failure: one clear message with all of `words`, a code other than zero, no panic.
+    ///
+    /// # Panics
+    /// When it was not like that.
+    #[track_caller]
+    pub fn assert_refused(&self, words: &[&str]) {
+        assert!(self.code.is_some_and(|code| code != 0), "should have failed: {self:?}");
+        assert!(!self.err.contains("panicked"), "panicked: {}", self.err);
+        assert!(self.err.len() < 4_000, "not one message but {} bytes: {:.400}", self.err.len(), self.err);
+        for word in words {
+            assert!(self.err.contains(word), "{word:?} is not in: {}", self.err);
+        }
+    }
+}
+
+/// Runs `tickerbox` with `arguments` to its end.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn tickerbox<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Finished {
+    let output = std::process::Command::new(binary()).args(arguments).output().expect("the program can be started");
+    Finished {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

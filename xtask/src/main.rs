@@ -1,2 +1,86 @@
-//! Commands.
-fn main() {}
+//! The project's own commands. `cargo xtask --help` lists them.
+
+#![allow(clippy::print_stdout, reason = "what it prints is its result")]
+
+mod check;
+mod process;
+mod test;
+mod tools;
+mod web;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use process::{cargo, run};
+
+/// Commands of the Tickerbox project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build dashboard and appliance and run them on the built-in market; no internet needed.
+    #[command(disable_help_flag = true)]
+    Demo(PassedOn),
+    /// Build dashboard and appliance and run them on live exchanges.
+    #[command(disable_help_flag = true)]
+    Run(PassedOn),
+    /// Serve the built-in market alone, in the venues' own wire formats.
+    #[command(disable_help_flag = true)]
+    Sim(PassedOn),
+    /// Run all tests: both workspaces, end to end, browser and emulation included.
+    Test(test::Args),
+    /// What continuous integration runs besides the tests: format, lints, wasm and aarch64.
+    Check,
+    /// `check`, then `test`.
+    Ci,
+    /// Build the dashboard into frontend/dist.
+    Web,
+    /// Run the benchmarks of docs/benchmarks.md.
+    #[command(disable_help_flag = true)]
+    Bench(PassedOn),
+}
+
+/// Arguments that are handed to the program as they are.
+#[derive(clap::Args)]
+struct PassedOn {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+fn main() -> Result<()> {
+    std::env::set_current_dir(process::root())?;
+    match Cli::parse().command {
+        Command::Demo(passed) => appliance("demo", &passed.arguments),
+        Command::Run(passed) => appliance("run", &passed.arguments),
+        Command::Sim(passed) => appliance("sim", &passed.arguments),
+        Command::Test(args) => test::all(&args),
+        Command::Check => check::all(),
+        Command::Ci => check::all().and_then(|()| test::all(&test::Args::default())),
+        Command::Web => web::build(),
+        Command::Bench(passed) => bench(&passed.arguments),
+    }
+}
+
+/// Builds what `tickerbox COMMAND` needs and becomes it.
+fn appliance(command: &str, arguments: &[String]) -> Result<()> {
+    web::build()?;
+    run(cargo().args(["build", "--release", "--package", "tickerbox"]))?;
+    let mut program = std::process::Command::new(process::target_dir().join("release/tickerbox"));
+    process::replace(program.arg(command).args(arguments))
+}
+
+/// Every benchmark, or the crate named first (`cargo xtask bench feed`).
+fn bench(arguments: &[String]) -> Result<()> {
+    let (packages, rest) = match arguments.split_first() {
+        Some((name, rest)) if !name.starts_with('-') => (vec![name.as_str()], rest),
+        _ => (vec!["feed", "engine", "store", "infer"], arguments),
+    };
+    for package in packages {
+        run(cargo().args(["bench", "--package", &format!("tickerbox-{package}"), "--benches", "--"]).args(rest))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! A running `tickerbox demo`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Longest time anything here may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A `tickerbox demo` on a port of its own; killed when dropped.
+#[derive(Debug)]
+pub struct Demo {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Demo {
+    /// Starts it on `data_dir` and waits until it tells its address.
+    ///
+    /// # Panics
+    /// With what it said when it ends instead.
+    #[must_use]
+    pub fn start(data_dir: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(crate::binary())
+            .args(["demo", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data_dir)
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program can be started");
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        while out.read_line(&mut line).is_ok_and(|read| read > 0) {
+            if let Some((_, address)) = line.trim().split_once("http://") {
+                let address = address.parse().unwrap_or_else(|error| panic!("{error}: {line:?}"));
+                // Its messages are read away so that it never waits for a reader.
+                let mut err = child.stderr.take().expect("piped");
+                std::thread::spawn(move || {
+                    std::io::copy(&mut out, &mut std::io::sink()).ok();
+                });
+                std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::stderr()).ok());
+                return Self { child, address };
+            }
+            line.clear();
+        }
+        let mut said = String::new();
+        child.stderr.take().expect("piped").read_to_string(&mut said).ok();
+        panic!("the demo ended: {said}");
+    }
+
+    /// Where the dashboard is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `/healthz`.
+    ///
+    /// # Panics
+    /// When it does not answer with JSON.
+    #[must_use]
+    pub fn health(&self) -> Value {
+        let (status, body) = get(self.address, "/healthz");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{status}: {error} in {body:?}"))
+    }
+
+    /// Asks `/healthz` until `holds` does.
+    ///
+    /// # Panics
+    /// With the last answer when it never does.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let health = self.health();
+            if holds(&health) {
+                return health;
+            }
+            assert!(began.elapsed() < PATIENCE, "never: {what}; last answer {health}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A plain HTTP GET: the status and the body.
+///
+/// # Panics
+/// When there is no answer.
+#[must_use]
+pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("the program listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {answer:?}"));
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    (status.unwrap_or_else(|| panic!("no status: {head:?}")), body.to_owned())
+}

@@ -1,0 +1,74 @@
+//! The house of ARCHITECTURE.md: which crate may use which.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Folder, and the crates of ours that it may use outside its tests.
+const ALLOWED: [(&str, &[&str]); 12] = [
+    ("crates/types", &[]),
+    ("crates/feed", &["types"]),
+    ("crates/engine", &["types"]),
+    ("crates/sim", &["types"]),
+    ("crates/store", &["types"]),
+    ("crates/bundle", &[]),
+    ("crates/infer", &["bundle"]),
+    ("crates/wire", &[]),
+    ("appliance", &["types", "feed", "engine", "sim", "store", "bundle", "infer", "wire"]),
+    ("frontend", &["wire"]),
+    ("trainer", &["types", "engine", "store", "bundle", "infer"]),
+    ("xtask", &[]),
+];
+
+/// Heavy crates that stay behind one wall.
+const WALLS: [(&str, &[&str]); 7] = [
+    ("redb", &["crates/store"]),
+    ("tract-onnx", &["crates/infer"]),
+    ("tract-core", &["crates/infer"]),
+    ("tokio", &["appliance", "tests"]),
+    ("axum", &["appliance"]),
+    ("leptos", &["frontend"]),
+    ("burn", &["trainer"]),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("lies in the workspace")
+}
+
+fn manifest(folder: &str) -> toml::Table {
+    let path: PathBuf = root().join(folder).join("Cargo.toml");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn dependencies(folder: &str) -> BTreeSet<String> {
+    manifest(folder).get("dependencies").and_then(|d| d.as_table()).map(|d| d.keys().cloned().collect()).unwrap_or_default()
+}
+
+#[test]
+fn crates_use_only_what_the_architecture_allows() {
+    let ours: BTreeSet<&str> = ["types", "feed", "engine", "sim", "store", "bundle", "infer", "wire"].into();
+    for (folder, allowed) in ALLOWED {
+        for name in dependencies(folder).iter().filter(|name| ours.contains(name.as_str())) {
+            assert!(allowed.contains(&name.as_str()), "{folder} must not depend on {name} (ARCHITECTURE.md, The house)");
+        }
+    }
+}
+
+#[test]
+fn heavy_crates_stay_behind_their_walls() {
+    for (name, homes) in WALLS {
+        for (folder, _) in ALLOWED {
+            let used = dependencies(folder).contains(name);
+            assert!(!used || homes.contains(&folder), "{folder} must not depend on {name}: only {homes:?} may");
+        }
+    }
+}
+
+#[test]
+fn every_crate_of_the_workspace_is_in_the_table() {
+    let known: BTreeSet<&str> = ALLOWED.iter().map(|(folder, _)| *folder).collect();
+    for entry in std::fs::read_dir(root().join("crates")).expect("crates/ exists") {
+        let name = format!("crates/{}", entry.expect("readable").file_name().to_string_lossy());
+        assert!(known.contains(name.as_str()), "{name} is not in the table of this test");
+    }
+}

@@ -1,0 +1,57 @@
+//! What the commands need beyond Rust and a C compiler: installed where that can be done without asking, else explained.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::process::{run, succeeds};
+
+/// Makes sure that a target's standard library is there.
+pub(crate) fn rust_target(target: &str) -> Result<()> {
+    if !succeeds("rustup", &["--version"]) {
+        bail!("rustup is needed to add the target {target}: https://rustup.rs (or install the target your own way)");
+    }
+    if succeeds("rustup", &["target", "add", target]) {
+        return Ok(());
+    }
+    bail!("could not add a target; try: rustup target add {target}")
+}
+
+/// Makes sure that `probe` can be started, from Debian's `packages` if need be. False when it is missing and cannot be
+/// installed here; what to do has been said.
+pub(crate) fn debian(probe: &str, packages: &[&str]) -> bool {
+    if succeeds(probe, &["--version"]) {
+        return true;
+    }
+    let list = packages.join(" ");
+    let can_install = succeeds("apt-get", &["--version"]) && succeeds("sh", &["-c", "test $(id -u) -eq 0"]);
+    if can_install {
+        let update = run(Command::new("apt-get").args(["update", "-qq"]));
+        let install = update.and_then(|()| {
+            run(Command::new("apt-get")
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .args(["install", "-y", "-qq", "--no-install-recommends"])
+                .args(packages))
+        });
+        if install.is_ok() && succeeds(probe, &["--version"]) {
+            return true;
+        }
+    }
+    eprintln!("{probe} is missing; install it with: sudo apt-get install {list}");
+    false
+}
+
+/// Debian's cross compiler for the Pi.
+pub(crate) fn cross_compiler() -> bool {
+    debian("aarch64-linux-gnu-gcc", &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"])
+}
+
+/// Debian's browser and its driver.
+pub(crate) fn browser() -> bool {
+    debian("chromium", &["chromium", "chromium-driver"]) && debian("chromedriver", &["chromium-driver"])
+}
+
+/// Debian's user-mode emulator.
+pub(crate) fn emulator() -> bool {
+    debian("qemu-aarch64", &["qemu-user"])
+}
