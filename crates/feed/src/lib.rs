@@ -16,11 +16,18 @@
 //! [`capture`] runs recorded files through the same book machines.
 
 pub mod capture;
-mod feed;
 pub mod io;
 pub mod rest;
 pub mod settings;
 pub mod status;
+
+mod binance_us;
+mod book;
+mod decode;
+mod feed;
+mod kraken;
+mod number;
+mod session;
 
 pub use feed::Feed;
 pub use io::{FeedInput, FeedOutput, ReconnectReason, RejectReason, Rejection, Request, RequestId};

@@ -2,6 +2,9 @@
 
 use types::{Scale, Trade, Venue};
 
+use crate::kraken::rest::AnswerError;
+use crate::{binance_us, kraken};
+
 /// A REST body that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestError {
@@ -35,6 +38,14 @@ pub enum RestError {
 /// # Errors
 /// [`RestError`] says whose answer and what is wrong with it.
 pub fn trades(venue: Venue, body: &[u8]) -> Result<(Scale, Vec<Trade>), RestError> {
-    let _ = body;
-    Err(RestError::UnspokenVenue { venue })
+    match venue {
+        Venue::Kraken => kraken::rest::trades(body).map_err(|error| match error {
+            AnswerError::Venue(message) => RestError::Venue { venue, message },
+            AnswerError::Unreadable(error) => RestError::Malformed { venue, detail: error.detail },
+        }),
+        Venue::BinanceUs => {
+            binance_us::rest::trades(body).map_err(|error| RestError::Malformed { venue, detail: error.detail })
+        }
+        Venue::Coinbase | Venue::Kucoin => Err(RestError::UnspokenVenue { venue }),
+    }
 }

@@ -3,6 +3,7 @@
 use types::market::{Proof, StaleReason};
 use types::{InstrumentId, Timestamp, Venue};
 
+use crate::book::Verdict;
 use crate::io::RejectReason;
 
 /// The health of one venue's feed.
@@ -111,7 +112,9 @@ pub struct Counts {
     pub checksums_matched: u64,
     /// Updates after which the best bid was at or above the best ask.
     pub crossed: u64,
-    /// Published books that differed from a fresh snapshot of the same moment.
+    /// Books that were replaced by a fresh snapshot while they held.
+    pub renewals: u64,
+    /// Of these, those whose best levels turned out different.
     pub compare_mismatches: u64,
     /// Trades given out.
     pub trades: u64,
@@ -125,4 +128,21 @@ pub struct Counts {
     pub candles_final: u64,
     /// Books published.
     pub published: u64,
+}
+
+impl Counts {
+    /// Counts what a message did to the book.
+    pub(crate) fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Rebuilt => {
+                self.resyncs += u64::from(self.snapshots > 0);
+                self.snapshots += 1;
+            }
+            Verdict::Crossed => self.crossed += 1,
+            Verdict::Old => self.duplicates += 1,
+            Verdict::Broken(StaleReason::Crossed) => self.crossed += 1,
+            Verdict::Broken(StaleReason::SequenceGap | StaleReason::ChecksumMismatch) => self.gaps += 1,
+            Verdict::Broken(_) | Verdict::Held | Verdict::Waiting | Verdict::SnapshotTooOld => {}
+        }
+    }
 }

@@ -1,0 +1,217 @@
+//! How a Kraken book is proven (protocol section 5).
+//!
+//! 1. A snapshot replaces the book; its checksum is verified.
+//! 2. An update applies all its levels in order; quantity zero removes, an absent level is no error.
+//! 3. Then each side is cut to the subscribed depth: the venue sends no removal for levels that fall out.
+//! 4. Then the checksum is verified. It is the only detector of gaps: one that does not match drops the book, and
+//!    nothing is taken until the next snapshot.
+//! 5. A crossed book with a right checksum is what the venue has: not to be shown, but no reason to start anew.
+
+use types::Scale;
+use types::market::StaleReason;
+
+use super::checksum::checksum;
+use super::messages::{BookData, Kind, LevelData, number_format};
+use crate::book::{Book, Ladder, Verdict};
+use crate::number::NumberError;
+
+/// The book of one symbol.
+#[derive(Clone, Debug)]
+pub(crate) struct ProvenBook {
+    book: Book,
+    depth: usize,
+    scale: Scale,
+    has_snapshot: bool,
+    checked: u64,
+    matched: u64,
+}
+
+impl ProvenBook {
+    /// An empty book of a subscription with `depth` levels; `scale` must be the pair's declared precisions.
+    pub(crate) const fn new(depth: u16, scale: Scale) -> Self {
+        Self { book: Book::new(), depth: depth as usize, scale, has_snapshot: false, checked: 0, matched: 0 }
+    }
+
+    pub(crate) const fn book(&self) -> &Book {
+        &self.book
+    }
+
+    pub(crate) const fn scale(&self) -> Scale {
+        self.scale
+    }
+
+    /// Checksums compared and matched so far.
+    pub(crate) const fn checksums(&self) -> (u64, u64) {
+        (self.checked, self.matched)
+    }
+
+    /// Forgets the levels and waits for a snapshot.
+    pub(crate) fn drop_book(&mut self) {
+        self.book.clear();
+        self.has_snapshot = false;
+    }
+
+    /// Other digits or another depth from now on; waits for a snapshot.
+    pub(crate) fn restart(&mut self, depth: u16, scale: Scale) {
+        self.drop_book();
+        self.depth = usize::from(depth);
+        self.scale = scale;
+    }
+
+    /// Takes a message of the book channel.
+    ///
+    /// # Errors
+    /// [`NumberError`] when a level cannot be read; the book is dropped then, for part of the message is in it.
+    pub(crate) fn apply(&mut self, kind: Kind, data: &BookData<'_>) -> Result<Verdict, NumberError> {
+        match kind {
+            Kind::Snapshot => self.book.clear(),
+            Kind::Update if !self.has_snapshot => return Ok(Verdict::Waiting),
+            Kind::Update => {}
+        }
+        let scale = self.scale;
+        let applied = set_all(&mut self.book.bids, &data.bids, scale)
+            .and_then(|()| set_all(&mut self.book.asks, &data.asks, scale));
+        if let Err(error) = applied {
+            self.drop_book();
+            return Err(error);
+        }
+        self.book.cut(self.depth);
+        self.checked += 1;
+        if checksum(self.book.asks.iter(), self.book.bids.iter()) != data.checksum {
+            self.drop_book();
+            return Ok(Verdict::Broken(StaleReason::ChecksumMismatch));
+        }
+        self.matched += 1;
+        self.has_snapshot = true;
+        Ok(match kind {
+            _ if self.book.is_crossed() => Verdict::Crossed,
+            Kind::Snapshot => Verdict::Rebuilt,
+            Kind::Update => Verdict::Held,
+        })
+    }
+}
+
+fn set_all(ladder: &mut Ladder, levels: &[LevelData<'_>], scale: Scale) -> Result<(), NumberError> {
+    let format = number_format(scale);
+    // A snapshot comes best first, and the best stands last in a ladder: sorting once is cheaper than inserting.
+    if ladder.len() == 0 {
+        let levels: Result<Vec<_>, _> = levels.iter().map(|level| level.level(format)).collect();
+        ladder.load(&levels?, false);
+        return Ok(());
+    }
+    for level in levels {
+        let level = level.level(format)?;
+        ladder.set(level.price, level.qty);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kraken::messages::{Message, decode};
+
+    /// The table of section 5.1, as a snapshot.
+    const GUIDE: &str = include_str!("../../fixtures/kraken_guide_snapshot.json");
+    const BTC: Scale = Scale { price_decimals: 1, qty_decimals: 8 };
+
+    #[track_caller]
+    fn apply(book: &mut ProvenBook, message: &str) -> Result<Verdict, NumberError> {
+        let Ok(Message::Book { kind, books }) = decode(message) else { panic!("no book message: {message}") };
+        book.apply(kind, &books[0])
+    }
+
+    fn update(bids: &str, asks: &str, checksum: u32) -> String {
+        format!(
+            r#"{{"channel":"book","type":"update","data":[{{"symbol":"BTC/USD","bids":[{bids}],"asks":[{asks}],"checksum":{checksum}}}]}}"#
+        )
+    }
+
+    fn level(price: &str, qty: &str) -> String {
+        format!(r#"{{"price":{price},"qty":{qty}}}"#)
+    }
+
+    #[test]
+    fn the_guides_example_and_the_updates_derived_from_it() {
+        let mut book = ProvenBook::new(10, BTC);
+        assert_eq!(apply(&mut book, GUIDE), Ok(Verdict::Rebuilt));
+        let add_bid = update(&level("45284.0", "0.50000000"), "", 1_818_405_665);
+        assert_eq!(apply(&mut book, &add_bid), Ok(Verdict::Held));
+        let mut nine_asks = book.clone();
+        let asks = format!("{},{}", level("45285.2", "0"), level("45300.0", "0.25000000"));
+        assert_eq!(apply(&mut book, &update("", &asks, 717_196_778)), Ok(Verdict::Held));
+        let removed = update("", &level("45285.2", "0.0"), 4_015_869_771);
+        assert_eq!(apply(&mut nine_asks, &removed), Ok(Verdict::Held));
+        assert_eq!(nine_asks.book().asks.len(), 9);
+        assert_eq!(book.checksums(), (3, 3));
+    }
+
+    #[test]
+    fn every_spelling_of_zero_and_of_numbers_gives_the_same_book() {
+        for zero in ["0", "0.0", "0.00000000", "0e0", "0.0E+1"] {
+            let mut book = ProvenBook::new(10, BTC);
+            apply(&mut book, GUIDE).expect("guide");
+            apply(&mut book, &update(&level("45284.0", "5.0e-1"), "", 1_818_405_665)).expect("exponent");
+            let removed = update("", &level("4.52852e4", zero), 4_015_869_771);
+            assert_eq!(apply(&mut book, &removed), Ok(Verdict::Held), "{zero}");
+        }
+    }
+
+    /// Section 5, test case: what fell out of the depth stays out.
+    #[test]
+    fn a_level_that_fell_out_of_the_depth_does_not_come_back() {
+        let scale = Scale { price_decimals: 1, qty_decimals: 0 };
+        let prices = |book: &ProvenBook| -> Vec<i64> { book.book().asks.iter().map(|l| l.price.mantissa()).collect() };
+        let crc = |prices: &[i64]| {
+            let text: String = prices.iter().map(|p| format!("{p}1")).collect();
+            crc32fast::hash(text.as_bytes())
+        };
+        let mut book = ProvenBook::new(10, scale);
+        let ten: Vec<i64> = (1..=10).map(|p| p * 10).collect();
+        let levels: Vec<String> = (1..=10).map(|p| level(&format!("{p}.0"), "1")).collect();
+        let snapshot = update("", &levels.join(","), crc(&ten)).replace("update", "snapshot");
+        assert_eq!(apply(&mut book, &snapshot), Ok(Verdict::Rebuilt));
+        let cut: Vec<i64> = [&[10, 20, 25], &ten[2..9]].concat();
+        assert_eq!(apply(&mut book, &update("", &level("2.5", "1"), crc(&cut))), Ok(Verdict::Held));
+        assert_eq!(prices(&book), cut);
+        let after: Vec<i64> = [&ten[..9], &[110]].concat();
+        let asks = format!("{},{}", level("2.5", "0"), level("11.0", "1"));
+        assert_eq!(apply(&mut book, &update("", &asks, crc(&after))), Ok(Verdict::Held));
+        assert_eq!(prices(&book), after);
+    }
+
+    #[test]
+    fn a_wrong_checksum_drops_the_book_until_the_next_snapshot() {
+        let mut book = ProvenBook::new(10, BTC);
+        assert_eq!(apply(&mut book, &update(&level("45284.0", "0.5"), "", 1)), Ok(Verdict::Waiting));
+        apply(&mut book, GUIDE).expect("guide");
+        let wrong = update(&level("45284.0", "0.5"), "", 1_818_405_666);
+        assert_eq!(apply(&mut book, &wrong), Ok(Verdict::Broken(StaleReason::ChecksumMismatch)));
+        assert_eq!(book.book().bids.len(), 0);
+        let right = update(&level("45284.0", "0.5"), "", 1_818_405_665);
+        assert_eq!(apply(&mut book, &right), Ok(Verdict::Waiting));
+        assert_eq!(apply(&mut book, GUIDE), Ok(Verdict::Rebuilt));
+        assert_eq!(book.checksums(), (3, 2));
+    }
+
+    #[test]
+    fn a_level_that_cannot_be_read_drops_the_book() {
+        for (price, qty) in [("45284.05", "1"), ("0", "1"), ("-1", "1"), ("45284.0", "-1"), ("\"45284.0\"", "1")] {
+            let mut book = ProvenBook::new(10, BTC);
+            apply(&mut book, GUIDE).expect("guide");
+            assert!(apply(&mut book, &update(&level(price, qty), "", 0)).is_err(), "{price} x {qty}");
+            assert_eq!(apply(&mut book, &update("", "", 3_310_070_434)), Ok(Verdict::Waiting));
+        }
+    }
+
+    #[test]
+    fn the_last_of_a_doubled_price_counts() {
+        let mut book = ProvenBook::new(10, BTC);
+        apply(&mut book, GUIDE).expect("guide");
+        let twice = format!("{},{}", level("45284.0", "9"), level("45284.0", "0.50000000"));
+        assert_eq!(apply(&mut book, &update(&twice, "", 1_818_405_665)), Ok(Verdict::Held));
+        let gone = format!("{},{}", level("45284.5", "9"), level("45284.5", "0"));
+        // The tenth bid fell out with the first level of the pair only after the whole message: nothing changes.
+        assert_eq!(apply(&mut book, &update(&gone, "", 1_818_405_665)), Ok(Verdict::Held));
+    }
+}

@@ -1,0 +1,188 @@
+//! Kraken's REST answers (protocol section 7).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use types::decimal::{self, Exponent};
+use types::{Aggressor, Candle, InstrumentId, Scale, Timestamp, Trade};
+
+use super::instruments::rest_pair;
+use super::messages::number_format;
+use crate::decode::{DecodeError, from_json, text};
+use crate::number::{Text, smallest_scale};
+
+/// An answer without a result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AnswerError {
+    /// The venue's own errors, joined. HTTP says 200 all the same.
+    #[error("{0}")]
+    Venue(String),
+    #[error(transparent)]
+    Unreadable(#[from] DecodeError),
+}
+
+impl AnswerError {
+    /// Asking again later may help; asking again for an unknown pair does not.
+    pub(crate) fn is_retryable(&self) -> bool {
+        match self {
+            Self::Venue(text) => !(text.contains("EQuery:") || text.contains("EGeneral:Invalid")),
+            Self::Unreadable(_) => true,
+        }
+    }
+
+    /// The venue wants fewer requests.
+    pub(crate) fn is_rate_limit(&self) -> bool {
+        matches!(self, Self::Venue(text) if ["Rate limit", "Too many requests", "Throttled"].iter().any(|t| text.contains(t)))
+    }
+}
+
+/// Path of the one-minute candles; the venue gives the newest 720 whatever is asked.
+pub(crate) fn candles_path(symbol: &str) -> String {
+    format!("/0/public/OHLC?pair={}&interval=1", rest_pair(symbol))
+}
+
+/// Closed candles of an `OHLC` answer, oldest first. The last row of an answer is the running minute: left out.
+pub(crate) fn candles(body: &[u8], scale: Scale) -> Result<Vec<Candle>, AnswerError> {
+    #[derive(Deserialize)]
+    struct Row<'a>(
+        i64,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        u32,
+    );
+    let rows: Vec<Row<'_>> = rows(body)?;
+    let format = number_format(scale);
+    let closed = rows.len().saturating_sub(1);
+    rows[..closed]
+        .iter()
+        .map(|Row(time_s, open, high, low, close, _vwap, volume, trades)| {
+            Ok(Candle {
+                open_time: Timestamp::from_secs(*time_s),
+                open: format.price(open.as_str()).map_err(DecodeError::from)?,
+                high: format.price(high.as_str()).map_err(DecodeError::from)?,
+                low: format.price(low.as_str()).map_err(DecodeError::from)?,
+                close: format.price(close.as_str()).map_err(DecodeError::from)?,
+                volume: format.qty(volume.as_str()).map_err(DecodeError::from)?,
+                trades: *trades,
+            })
+        })
+        .collect()
+}
+
+/// Trades of a `Trades` answer, oldest first, at the smallest scale that holds them all.
+pub(crate) fn trades(body: &[u8]) -> Result<(Scale, Vec<Trade>), AnswerError> {
+    #[derive(Deserialize)]
+    struct Row<'a>(
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] &'a RawValue,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+        u64,
+    );
+    let rows: Vec<Row<'_>> = rows(body)?;
+    let scale = smallest_scale(rows.iter().map(|row| (row.0.as_str(), row.1.as_str()))).map_err(DecodeError::from)?;
+    let format = number_format(scale);
+    let trades: Result<Vec<Trade>, DecodeError> = rows
+        .iter()
+        .map(|Row(price, qty, time_s, side, _kind, _misc, id)| {
+            Ok(Trade {
+                instrument: InstrumentId(0),
+                id: u128::from(*id),
+                price: format.price(price.as_str())?,
+                qty: format.qty(qty.as_str())?,
+                aggressor: match side.as_str() {
+                    "b" => Aggressor::Buy,
+                    "s" => Aggressor::Sell,
+                    _ => Aggressor::Unknown,
+                },
+                fills: 1,
+                venue_at: seconds(time_s.get())?,
+            })
+        })
+        .collect();
+    Ok((scale, trades?))
+}
+
+/// A time in seconds with a fraction.
+fn seconds(text: &str) -> Result<Timestamp, DecodeError> {
+    decimal::parse(text.as_bytes(), 9, Exponent::Accept)
+        .map(Timestamp::from_nanos)
+        .map_err(|error| DecodeError::malformed(format_args!("time {text}: {error}")))
+}
+
+/// The rows under the only key of the result that is not `last`: its name is not the one that was asked for.
+fn rows<'a, R: Deserialize<'a>>(body: &'a [u8]) -> Result<Vec<R>, AnswerError> {
+    #[derive(Deserialize)]
+    struct Envelope<'e> {
+        error: Vec<String>,
+        #[serde(borrow, default)]
+        result: Option<BTreeMap<String, &'e RawValue>>,
+    }
+    let envelope: Envelope<'a> = from_json(text(body)?)?;
+    // Strings that start with W are warnings.
+    let errors: Vec<String> = envelope.error.into_iter().filter(|text| !text.starts_with('W')).collect();
+    if !errors.is_empty() {
+        return Err(AnswerError::Venue(errors.join(", ")));
+    }
+    let result = envelope.result.ok_or_else(|| DecodeError::malformed("neither error nor result"))?;
+    let mut pairs = result.iter().filter(|(key, _)| *key != "last");
+    match (pairs.next(), pairs.next()) {
+        (Some((_, rows)), None) => Ok(from_json(rows.get())?),
+        _ => Err(DecodeError::malformed("not exactly one pair in the result").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCALE: Scale = Scale { price_decimals: 1, qty_decimals: 8 };
+
+    #[test]
+    fn candles_are_read_but_for_the_running_one() {
+        let body = br#"{"error":[],"result":{"XXBTZUSD":[
+            [1688671200,"30306.1","30306.2","30305.7","30305.7","30306.1","3.39243896",23],
+            [1762777020,"106038.2","106038.2","106038.2","106038.2","0.0","0.00000000",0],
+            [1762777080,"1.0","1.0","1.0","1.0","1.0","1.00000000",1]],"last":1688672160}}"#;
+        let candles = candles(body, SCALE).expect("readable");
+        assert_eq!(candles.len(), 2);
+        assert_eq!(candles[0].open_time, Timestamp::from_secs(1_688_671_200));
+        assert_eq!(candles[0].low.mantissa(), 303_057);
+        assert_eq!((candles[0].volume.0, candles[0].trades), (339_243_896, 23));
+        assert_eq!(candles[1], Candle::flat(Timestamp::from_secs(1_762_777_020), candles[1].close));
+    }
+
+    #[test]
+    fn errors_come_with_status_200() {
+        let limit = candles(br#"{"error":["EAPI:Rate limit exceeded"]}"#, SCALE).unwrap_err();
+        assert!(limit.is_rate_limit() && limit.is_retryable());
+        let pair = candles(br#"{"error":["EQuery:Unknown asset pair"]}"#, SCALE).unwrap_err();
+        assert!(!pair.is_rate_limit() && !pair.is_retryable());
+        assert_eq!(pair.to_string(), "EQuery:Unknown asset pair");
+        let html = candles(b"<html>520</html>", SCALE).unwrap_err();
+        assert!(html.is_retryable() && !html.is_rate_limit());
+        assert_eq!(candles(br#"{"error":["WGeneral:Old"],"result":{"X":[],"last":0}}"#, SCALE), Ok(Vec::new()));
+        assert!(candles(br#"{"error":[],"result":{"X":[],"Y":[]}}"#, SCALE).is_err());
+    }
+
+    #[test]
+    fn trades_get_the_smallest_scale_that_holds_them() {
+        let body = br#"{"error":[],"result":{"XBTUSDT":[
+            ["105433.60000","0.00027625",1762795433.9717445,"b","l","",10218208],
+            ["105433.00000","1.00000000",1762795434.5,"s","m","",10218209]],"last":"1762820000000000000"}}"#;
+        let (scale, trades) = trades(body).expect("readable");
+        assert_eq!(scale, SCALE);
+        assert_eq!(trades[0].price.mantissa(), 1_054_336);
+        assert_eq!(trades[0].qty.0, 27_625);
+        assert_eq!(trades[0].venue_at.as_nanos(), 1_762_795_433_971_744_500);
+        assert_eq!((trades[0].aggressor, trades[1].aggressor), (Aggressor::Buy, Aggressor::Sell));
+        assert_eq!(trades[1].id, 10_218_209);
+    }
+}

@@ -1,0 +1,93 @@
+//! The connection of a session.
+
+use std::time::Duration;
+
+use types::{InstrumentId, Timestamp};
+
+use crate::io::{FeedOutput, ReconnectReason, RejectReason, Rejection};
+use crate::session::clock::VenueClock;
+use crate::status::Rejected;
+
+/// Is the connection up, when was it heard, and what of it was rejected.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Link {
+    pub(crate) connected_at: Option<Timestamp>,
+    pub(crate) connections: u64,
+    pub(crate) frames: u64,
+    pub(crate) last_frame_at: Option<Timestamp>,
+    pub(crate) rejected: Rejected,
+    pub(crate) clock: VenueClock,
+    /// A new connection was asked for and this one is only waited out.
+    is_given_up: bool,
+    /// When a sign of life was last asked for on this connection.
+    asked_at: Option<Timestamp>,
+}
+
+impl Link {
+    pub(crate) fn connected(&mut self, at: Timestamp) {
+        self.connected_at = Some(at);
+        self.connections += 1;
+        self.is_given_up = false;
+        self.asked_at = None;
+        self.clock = VenueClock::default();
+    }
+
+    pub(crate) fn disconnected(&mut self) {
+        self.connected_at = None;
+        self.is_given_up = false;
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.connected_at.is_some() && !self.is_given_up
+    }
+
+    pub(crate) fn heard(&mut self, at: Timestamp) {
+        self.frames += 1;
+        self.last_frame_at = Some(at);
+    }
+
+    /// When something was last heard on this connection; its start where nothing was.
+    pub(crate) fn heard_at(&self) -> Option<Timestamp> {
+        self.connected_at.map(|since| self.last_frame_at.map_or(since, |last| last.max(since)))
+    }
+
+    /// When a sign of life is to be asked for next: `after` silence, and `after` since the last question.
+    pub(crate) fn question_at(&self, after: Duration) -> Option<Timestamp> {
+        if !self.is_up() {
+            return None;
+        }
+        self.heard_at().max(self.asked_at).map(|last| last.plus(after))
+    }
+
+    pub(crate) fn asked(&mut self, at: Timestamp) {
+        self.asked_at = Some(at);
+    }
+
+    /// When a sign of life is to be sent next, whatever is heard: `every` after the last one or the start.
+    pub(crate) fn ping_at(&self, every: Duration) -> Option<Timestamp> {
+        if self.is_up() { self.asked_at.or(self.connected_at).map(|last| last.plus(every)) } else { None }
+    }
+
+    pub(crate) fn reconnect(&mut self, reason: ReconnectReason, out: &mut Vec<FeedOutput>) {
+        if self.is_up() {
+            self.is_given_up = true;
+            out.push(FeedOutput::Reconnect(reason));
+        }
+    }
+
+    pub(crate) fn reject(&mut self, rejection: Rejection, out: &mut Vec<FeedOutput>) {
+        self.rejected.count(rejection.reason);
+        out.push(FeedOutput::Rejected(rejection));
+    }
+
+    pub(crate) fn reject_of(
+        &mut self,
+        instrument: InstrumentId,
+        reason: RejectReason,
+        detail: impl core::fmt::Display,
+        received: &[u8],
+        out: &mut Vec<FeedOutput>,
+    ) {
+        self.reject(Rejection::new(reason, detail, received).of(instrument), out);
+    }
+}
