@@ -18,7 +18,7 @@ fn content(path: &Path) -> store::Result<Content> {
     Ok((inputs, checkpoints))
 }
 
-const FLIPS: u64 = 3_000;
+const FLIPS: u64 = 400;
 
 fn one_day(dir: &Path) -> PathBuf {
     write_day(dir, 12);

@@ -1,0 +1,127 @@
+//! `tickerbox replay`: does today's program make of recorded days what was made of them then?
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use engine::Engine;
+use serde::Serialize;
+use store::replay::{Replay, Replayer, replay};
+use store::{Day, Reader, days};
+use types::{Effects, Input, Stamped};
+
+use super::print_json;
+
+/// Replays journal days and compares every effect and every saved state with the recording.
+///
+/// Nothing is written. Exit code 0: nothing differs; 1: something differs, or the journal cannot be read.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A data directory, or one `journal-YYYYMMDD.redb` file.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    inputs: u64,
+    effects: u64,
+    digest: String,
+    differs: u64,
+    days: u64,
+    blocks: u64,
+    checkpoints: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_difference: Option<String>,
+}
+
+/// Inputs between two signs of life on a terminal.
+const PROGRESS_INPUTS: u64 = 100_000;
+
+impl Args {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let days = self.days()?;
+        let mut shown = 0;
+        let is_watched = std::io::stderr().is_terminal();
+        let found = replay(&days, &mut EngineReplayer::default(), |so_far| {
+            if is_watched && so_far.inputs >= shown + PROGRESS_INPUTS {
+                shown = so_far.inputs;
+                // Progress is for whoever is there to see it: a closed terminal is no reason to stop.
+                let _ = write!(std::io::stderr(), "\r{} inputs", so_far.inputs);
+            }
+        })?;
+        if shown > 0 {
+            let _ = write!(std::io::stderr(), "\r");
+        }
+        let code = if found.differs == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        self.print(found)?;
+        Ok(code)
+    }
+
+    fn days(&self) -> anyhow::Result<Vec<Day>> {
+        let name = self.dir.display();
+        if self.dir.is_file() {
+            let day = Reader::open_day(&self.dir)?.day();
+            return Ok(vec![Day { day, path: self.dir.clone() }]);
+        }
+        let days = days(&self.dir)?;
+        anyhow::ensure!(!days.is_empty(), "{name}: no journal here (no file named journal-YYYYMMDD.redb)");
+        Ok(days)
+    }
+
+    fn print(&self, found: Replay) -> anyhow::Result<()> {
+        let Replay { days, blocks, inputs, effects, checkpoints, differs, digest, first_difference } = found;
+        if self.json {
+            let digest = digest.to_string();
+            return print_json(&Report {
+                inputs,
+                effects,
+                digest,
+                differs,
+                days,
+                blocks,
+                checkpoints,
+                first_difference,
+            });
+        }
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{inputs} inputs of {days} days in {blocks} blocks, {checkpoints} saved states compared")?;
+        writeln!(out, "{differs} of {effects} effects differ, digest {digest}")?;
+        if let Some(first) = first_difference {
+            writeln!(out, "first difference: {first}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The engine as the store sees it.
+#[derive(Default)]
+struct EngineReplayer {
+    engine: Engine,
+}
+
+impl Replayer for EngineReplayer {
+    fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), String> {
+        if state_version != engine::STATE_VERSION {
+            return Err(format!(
+                "the state has version {state_version}, this program knows {}: replay it with the program of its day",
+                engine::STATE_VERSION
+            ));
+        }
+        self.engine = postcard::from_bytes(state).map_err(|e| format!("the state cannot be read: {e}"))?;
+        Ok(())
+    }
+
+    fn apply(&mut self, input: &Stamped<Input>, effects: &mut Effects) {
+        self.engine.handle(input, effects);
+    }
+
+    fn state(&self) -> (u32, Vec<u8>) {
+        let state = postcard::to_allocvec(&self.engine).expect("the engine's state has no sequences of unknown length");
+        (engine::STATE_VERSION, state)
+    }
+}

@@ -1,0 +1,207 @@
+//! What each key may hold: the one table behind checking, suggestions and the ranges told in the default file.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use toml::de::DeValue;
+use tracing_subscriber::EnvFilter;
+
+/// What a value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// `true` or `false`.
+    Switch,
+    /// A whole number in a range, both ends allowed.
+    Range(i64, i64),
+    /// One of some whole numbers.
+    OneOf(&'static [i64]),
+    /// One of some words.
+    Word(&'static [&'static str]),
+    /// `ADDR:PORT`.
+    Address,
+    /// An address with one of these schemes, without a path.
+    Base(&'static [&'static str]),
+    /// A path of a file or folder.
+    Path,
+    /// Paths of files.
+    Paths,
+    /// Symbols as the venue spells them, none twice.
+    Symbols,
+    /// Host names without scheme and port.
+    Hosts,
+    /// What the log filter takes.
+    LogLevel,
+}
+
+const PPM: Rule = Rule::Range(0, 1_000_000);
+const FEE: Rule = Rule::Range(0, 100_000);
+const WEBSOCKET: Rule = Rule::Base(&["wss", "ws"]);
+const HTTP: Rule = Rule::Base(&["https", "http"]);
+
+/// Every key with its rule. A test holds it against the configuration tree.
+pub(super) const RULES: &[(&str, Rule)] = &[
+    ("server.listen", Rule::Address),
+    ("server.allowed_hosts", Rule::Hosts),
+    ("store.data_dir", Rule::Path),
+    ("store.block_interval_s", Rule::Range(1, 60)),
+    ("store.checkpoint_interval_min", Rule::Range(1, 1_440)),
+    ("feeds.kraken.enabled", Rule::Switch),
+    ("feeds.kraken.symbols", Rule::Symbols),
+    ("feeds.kraken.ws_base", WEBSOCKET),
+    ("feeds.kraken.rest_base", HTTP),
+    ("feeds.kraken.book_depth", Rule::OneOf(&[10, 25, 100, 500, 1_000])),
+    ("feeds.binance-us.enabled", Rule::Switch),
+    ("feeds.binance-us.symbols", Rule::Symbols),
+    ("feeds.binance-us.ws_base", WEBSOCKET),
+    ("feeds.binance-us.rest_base", HTTP),
+    ("feeds.binance-us.book_depth", Rule::Range(1, 5_000)),
+    ("model.enabled", Rule::Switch),
+    ("model.bundle", Rule::Path),
+    ("model.trusted_keys", Rule::Paths),
+    ("engine.signal.rule", Rule::Word(&["off", "forecast", "reversion"])),
+    ("engine.signal.horizon_min", Rule::OneOf(&[5, 10, 30])),
+    ("engine.signal.edge_min_cbps", Rule::Range(0, 1_000_000)),
+    ("engine.signal.size_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.signal.hold_max_min", Rule::Range(1, 1_440)),
+    ("engine.risk.trading", Rule::Switch),
+    ("engine.risk.start_cash", Rule::Range(1, 1_000_000_000)),
+    ("engine.risk.position_max_ppm", PPM),
+    ("engine.risk.stop_loss_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.risk.drawdown_max_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.risk.daily_loss_max_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.risk.orders_per_min_max", Rule::Range(1, 600)),
+    ("engine.paper.latency_ms", Rule::Range(0, 60_000)),
+    ("engine.paper.fees.kraken.maker_ppm", FEE),
+    ("engine.paper.fees.kraken.taker_ppm", FEE),
+    ("engine.paper.fees.binance-us.maker_ppm", FEE),
+    ("engine.paper.fees.binance-us.taker_ppm", FEE),
+    ("engine.paper.fees.coinbase.maker_ppm", FEE),
+    ("engine.paper.fees.coinbase.taker_ppm", FEE),
+    ("engine.paper.fees.kucoin.maker_ppm", FEE),
+    ("engine.paper.fees.kucoin.taker_ppm", FEE),
+    ("log.level", Rule::LogLevel),
+];
+
+impl Rule {
+    /// What is wrong with a value, as the end of a sentence that begins with its key.
+    pub(super) fn check(self, value: &DeValue<'_>) -> Result<(), String> {
+        match self {
+            Self::Switch => value.as_bool().map(drop).ok_or_else(|| self.mismatch(value)),
+            Self::Range(low, high) => match self.integer(value)? {
+                number if (low..=high).contains(&number) => Ok(()),
+                number => Err(format!("{number} is not in {low} to {high}")),
+            },
+            Self::OneOf(choices) => match self.integer(value)? {
+                number if choices.contains(&number) => Ok(()),
+                number => Err(format!("{number} is not one of {}", list(choices))),
+            },
+            Self::Word(words) => match self.text(value)? {
+                text if words.contains(&text) => Ok(()),
+                text => Err(format!("{text:?} is not one of {}", list(words))),
+            },
+            Self::Address => match self.text(value)?.parse::<SocketAddr>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err(format!(
+                    "{value:?} is not an address and port such as 127.0.0.1:8080",
+                    value = self.text(value)?
+                )),
+            },
+            Self::Base(schemes) => check_base(self.text(value)?, schemes),
+            Self::Path => match self.text(value)? {
+                "" => Err("is empty".to_owned()),
+                _ => Ok(()),
+            },
+            Self::Paths => self.each(value, |text| if text.is_empty() { Err("is empty".to_owned()) } else { Ok(()) }),
+            Self::Symbols => {
+                self.each(value, check_symbol)?;
+                check_doubled(value)
+            }
+            Self::Hosts => self.each(value, check_host),
+            Self::LogLevel => match self.text(value)? {
+                "" => Err("is empty".to_owned()),
+                text => EnvFilter::try_new(text).map(drop).map_err(|_| {
+                    format!("{text:?} is not a log level such as info, or directives such as tickerbox=debug,warn")
+                }),
+            },
+        }
+    }
+
+    fn mismatch(self, value: &DeValue<'_>) -> String {
+        let found = value.type_str();
+        let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
+        format!("must be {self}, not {article} {found}")
+    }
+
+    fn integer(self, value: &DeValue<'_>) -> Result<i64, String> {
+        let integer = value.as_integer().ok_or_else(|| self.mismatch(value))?;
+        i64::from_str_radix(integer.as_str(), integer.radix()).map_err(|_| format!("{integer} is too large"))
+    }
+
+    fn text<'v>(self, value: &'v DeValue<'_>) -> Result<&'v str, String> {
+        value.as_str().ok_or_else(|| self.mismatch(value))
+    }
+
+    fn each(self, value: &DeValue<'_>, check: impl Fn(&str) -> Result<(), String>) -> Result<(), String> {
+        for item in value.as_array().ok_or_else(|| self.mismatch(value))?.iter() {
+            check(item.get_ref().as_str().ok_or_else(|| self.mismatch(item.get_ref()))?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wanted, for "must be ...".
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch => f.write_str("true or false"),
+            Self::Range(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Self::OneOf(choices) => write!(f, "one of {}", list(choices)),
+            Self::Word(words) => write!(f, "one of {}", list(words)),
+            Self::Address => f.write_str("a text such as \"127.0.0.1:8080\""),
+            Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
+            Self::Path | Self::LogLevel => f.write_str("a text"),
+            Self::Paths | Self::Symbols | Self::Hosts => f.write_str("a list of texts"),
+        }
+    }
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn check_base(text: &str, schemes: &[&str]) -> Result<(), String> {
+    let host = schemes.iter().find_map(|scheme| text.strip_prefix(scheme)?.strip_prefix("://"));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    match host {
+        Some(host) if !host.is_empty() && host.chars().all(is_host) => Ok(()),
+        _ => Err(format!("{text:?} is not an address such as {}://host, without a path", schemes[0])),
+    }
+}
+
+/// Symbols are put into messages and paths as they are, so only what venues use is allowed.
+fn check_symbol(text: &str) -> Result<(), String> {
+    let is_symbol = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'/' | b'-' | b'.' | b'_');
+    if (1..=32).contains(&text.len()) && text.bytes().all(is_symbol) {
+        Ok(())
+    } else {
+        Err(format!("{text:?} is not a venue's symbol such as BTC/USD or BTCUSDT"))
+    }
+}
+
+fn check_doubled(value: &DeValue<'_>) -> Result<(), String> {
+    let symbols: Vec<&str> =
+        value.as_array().into_iter().flat_map(|a| a.iter()).filter_map(|s| s.get_ref().as_str()).collect();
+    match symbols.iter().enumerate().find(|(n, symbol)| symbols[..*n].contains(symbol)) {
+        Some((_, symbol)) => Err(format!("{symbol:?} stands there twice")),
+        None => Ok(()),
+    }
+}
+
+fn check_host(text: &str) -> Result<(), String> {
+    let is_host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+    if (1..=253).contains(&text.len()) && text.bytes().all(is_host) {
+        Ok(())
+    } else {
+        Err(format!("{text:?} is not a host name such as box.example.org"))
+    }
+}
