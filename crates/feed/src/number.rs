@@ -77,11 +77,23 @@ pub(crate) fn needed_digits(text: &str) -> Option<u8> {
     Some(digits)
 }
 
-/// The smallest scale that holds all these prices and quantities exactly.
+/// The smallest scale that holds all these prices and quantities exactly: trailing zeros do not count.
 pub(crate) fn smallest_scale<'a>(numbers: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Scale, NumberError> {
+    scale_by(needed_digits, numbers)
+}
+
+/// The scale at which these prices and quantities are written: trailing zeros count.
+pub(crate) fn written_scale<'a>(numbers: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Scale, NumberError> {
+    scale_by(written_digits, numbers)
+}
+
+fn scale_by<'a>(
+    count: fn(&str) -> Option<u8>,
+    numbers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Scale, NumberError> {
     let mut scale = Scale { price_decimals: 0, qty_decimals: 0 };
     let digits = |what, text| {
-        needed_digits(text)
+        count(text)
             .filter(|digits| *digits <= SCALE_DECIMALS_MAX)
             .ok_or_else(|| NumberError::new(what, text, DecimalError::Malformed))
     };

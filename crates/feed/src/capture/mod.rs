@@ -1,40 +1,53 @@
-//! Offline analysis of recorded files.
+//! Offline analysis of recorded files, with the very book machines of the live feed. Pure: the caller reads the file.
+//!
+//! `frames` of the report counts received records: the `recv` records of a capture; all lines of the other two formats,
+//! a snapshot line among them included. REST answers in a capture (`http`) are no frames.
+//!
+//! A line that is not of the file's format is an error, for the file is damaged or of another kind. A message that
+//! cannot be read is counted as rejected, unless it is the last one and ends too early: then the file was cut off.
 
-use serde::Serialize;
+mod binance_us;
+mod format;
+mod kraken;
+mod report;
+
+pub use report::{BookReport, CaptureReport, Checksums, InstrumentReport, RejectionReport};
+
+use std::collections::BTreeSet;
+
 use types::Venue;
+
+use crate::decode::DecodeError;
+use binance_us::BinanceUsCapture;
+use format::{Format, Record};
+use kraken::KrakenCapture;
 
 /// Longest line of a recorded file, bytes. Readers should stop reading a line here.
 pub const LINE_BYTES_MAX: usize = 32 << 20;
+
+/// Rejections that are told one by one.
+const REJECTIONS_MAX: usize = 5;
 
 /// Reads a recorded file line by line with the book machines of the live feed.
 #[derive(Debug)]
 pub struct Capture {
     venue: Venue,
+    machine: Machine,
+    format: Option<Format>,
+    frames: u64,
+    readable: u64,
+    rejected: u64,
+    rejections: Vec<RejectionReport>,
+    /// The last message, if it ended too early.
+    cut_off: Option<u64>,
+    connections: BTreeSet<String>,
 }
 
-impl Capture {
-    /// For a recording of this venue.
-    #[must_use]
-    pub fn new(venue: Venue) -> Self {
-        Self { venue }
-    }
-
-    /// Takes one line, without its line end; `number` counts from one and names the line in errors.
-    ///
-    /// # Errors
-    /// [`CaptureError`] when the file cannot be a recording of this venue.
-    pub fn line(&mut self, number: u64, line: &[u8]) -> Result<(), CaptureError> {
-        let _ = (number, line);
-        Err(CaptureError::UnspokenVenue { venue: self.venue })
-    }
-
-    /// What the file showed.
-    ///
-    /// # Errors
-    /// [`CaptureError`] when the file held nothing readable for the venue or was cut off.
-    pub fn finish(self) -> Result<CaptureReport, CaptureError> {
-        Err(CaptureError::Empty)
-    }
+#[derive(Debug)]
+enum Machine {
+    Kraken(KrakenCapture),
+    BinanceUs(BinanceUsCapture),
+    Unspoken,
 }
 
 /// Why a file cannot be analysed.
@@ -50,12 +63,10 @@ pub enum CaptureError {
         line: u64,
     },
     /// Not text.
-    #[error("line {line}: not text: {detail}")]
+    #[error("line {line}: not text, but binary data")]
     NotText {
         /// Its number.
         line: u64,
-        /// What was found.
-        detail: String,
     },
     /// A line which is not of the file's format.
     #[error("line {line}: {detail}")]
@@ -73,17 +84,23 @@ pub enum CaptureError {
     },
     /// Nothing in it is of the venue.
     #[error(
-        "nothing in the file is {venue} data: all {frames} messages were rejected, the first at line {line}: {detail}"
+        "nothing in the file can be read as {venue} data; all {rejected} messages were rejected, the first one in line {line}: {detail}"
     )]
     NothingReadable {
         /// The venue asked for.
         venue: Venue,
         /// Messages in the file.
-        frames: u64,
+        rejected: u64,
         /// Line of the first rejected one.
         line: u64,
         /// Why it was rejected.
         detail: String,
+    },
+    /// Records without one message of the venue (connections and sent messages only).
+    #[error("the file holds no message received from {venue}")]
+    NothingRecorded {
+        /// The venue asked for.
+        venue: Venue,
     },
     /// The venue's protocol is not spoken.
     #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us")]
@@ -93,56 +110,143 @@ pub enum CaptureError {
     },
 }
 
-/// What a recorded file showed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CaptureReport {
-    /// Whose recording.
-    pub venue: Venue,
-    /// Received records: `recv` records of a capture, lines of the other formats.
-    pub frames: u64,
-    /// Of these, those that could not be read.
-    pub rejected: u64,
-    /// Checksums compared and matched.
-    pub checksums: Checksums,
-    /// Breaks in the streams of book updates.
-    pub gaps: u64,
-    /// Books built anew after one that held.
-    pub resyncs: u64,
-    /// What was seen of each instrument, by symbol.
-    pub instruments: Vec<InstrumentReport>,
-}
+impl Capture {
+    /// For a recording of this venue.
+    #[must_use]
+    pub fn new(venue: Venue) -> Self {
+        let machine = match venue {
+            Venue::Kraken => Machine::Kraken(KrakenCapture::default()),
+            Venue::BinanceUs => Machine::BinanceUs(BinanceUsCapture::default()),
+            Venue::Coinbase | Venue::Kucoin => Machine::Unspoken,
+        };
+        Self {
+            venue,
+            machine,
+            format: None,
+            frames: 0,
+            readable: 0,
+            rejected: 0,
+            rejections: Vec::new(),
+            cut_off: None,
+            connections: BTreeSet::new(),
+        }
+    }
 
-/// Checksums compared and matched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Checksums {
-    /// Compared.
-    pub checked: u64,
-    /// Matched.
-    pub matched: u64,
-}
+    /// Takes one line, with or without its line end; `number` counts from one and names the line in errors. Blank lines
+    /// are skipped.
+    ///
+    /// # Errors
+    /// [`CaptureError`] when the file cannot be a recording of this venue.
+    pub fn line(&mut self, number: u64, line: &[u8]) -> Result<(), CaptureError> {
+        if matches!(self.machine, Machine::Unspoken) {
+            return Err(CaptureError::UnspokenVenue { venue: self.venue });
+        }
+        if line.len() > LINE_BYTES_MAX {
+            return Err(CaptureError::LineTooLong { line: number });
+        }
+        let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line).trim_ascii();
+        let text = std::str::from_utf8(line).ok().filter(|text| !text.contains('\0'));
+        let text = text.ok_or(CaptureError::NotText { line: number })?;
+        if text.is_empty() {
+            return Ok(());
+        }
+        let format = match self.format {
+            Some(format) => format,
+            None => Format::detect(text).map_err(|detail| CaptureError::Line { line: number, detail })?,
+        };
+        self.format = Some(format);
+        match format.read(text) {
+            Ok(record) => {
+                self.record(number, record);
+                Ok(())
+            }
+            Err(error) if error.is_cut_off => Err(CaptureError::CutOff { line: number }),
+            Err(error) => Err(CaptureError::Line { line: number, detail: error.detail }),
+        }
+    }
 
-/// What was seen of one instrument.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct InstrumentReport {
-    /// The venue's symbol.
-    pub symbol: String,
-    /// Book updates received; snapshots are none.
-    pub deltas: u64,
-    /// Trades received.
-    pub trades: u64,
-    /// Candle rows received, running ones included.
-    pub candles: u64,
-    /// Updates after which the best bid was at or above the best ask.
-    pub crossed: u64,
-    /// Best ten levels of each side at the end, as the venue's own decimal text; empty when the book did not hold.
-    pub book: BookReport,
-}
+    fn record(&mut self, number: u64, record: Record<'_>) {
+        let result = match (record, &mut self.machine) {
+            (Record::Received(text), machine) => {
+                self.frames += 1;
+                self.cut_off = None;
+                let read = match machine {
+                    Machine::Kraken(kraken) => kraken.frame(text.as_str()),
+                    Machine::BinanceUs(binance_us) => binance_us.frame(text.as_str()),
+                    Machine::Unspoken => return,
+                };
+                read.map(|()| true)
+            }
+            (Record::Http { url, body }, Machine::BinanceUs(binance_us)) => {
+                binance_us.http(url.as_str(), body.as_str())
+            }
+            (Record::Connect { conn }, machine) => {
+                let is_again = !self.connections.insert(conn.as_str().to_owned());
+                match machine {
+                    Machine::Kraken(kraken) if is_again => kraken.reconnected(),
+                    Machine::BinanceUs(binance_us) if is_again => binance_us.reconnected(),
+                    _ => {}
+                }
+                return;
+            }
+            (Record::Http { .. } | Record::Sent, _) => return,
+        };
+        match result {
+            Ok(is_data) => self.readable += u64::from(is_data),
+            Err(error) => self.reject(number, error),
+        }
+    }
 
-/// The best levels of each side: price and quantity.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct BookReport {
-    /// Highest first.
-    pub bids: Vec<(String, String)>,
-    /// Lowest first.
-    pub asks: Vec<(String, String)>,
+    fn reject(&mut self, line: u64, error: DecodeError) {
+        self.rejected += 1;
+        // Within a capture's own quotes a message is complete, whatever it says.
+        if error.is_cut_off && self.format != Some(Format::Capture) {
+            self.cut_off = Some(line);
+        }
+        if self.rejections.len() < REJECTIONS_MAX {
+            self.rejections.push(RejectionReport { line, detail: error.detail });
+        }
+    }
+
+    /// What the file showed.
+    ///
+    /// # Errors
+    /// [`CaptureError`] when the file was empty, cut off, or held nothing readable for the venue.
+    pub fn finish(self) -> Result<CaptureReport, CaptureError> {
+        let Self { venue, machine, frames, readable, rejected, rejections, cut_off, .. } = self;
+        if self.format.is_none() {
+            return Err(CaptureError::Empty);
+        }
+        match (readable, cut_off, rejections.first()) {
+            // One message alone that is not complete: nothing more can be said of it.
+            (0, Some(line), _) if rejected == 1 => return Err(CaptureError::CutOff { line }),
+            (0, _, Some(RejectionReport { line, detail })) => {
+                let (line, detail) = (*line, detail.clone());
+                return Err(CaptureError::NothingReadable { venue, rejected, line, detail });
+            }
+            (0, _, None) => return Err(CaptureError::NothingRecorded { venue }),
+            (_, Some(line), _) => return Err(CaptureError::CutOff { line }),
+            _ => {}
+        }
+        let (refused, checksums, instruments) = match machine {
+            Machine::Kraken(kraken) => {
+                let refused = kraken.refused;
+                let (checksums, instruments) = kraken.finish();
+                (refused, checksums, instruments)
+            }
+            Machine::BinanceUs(binance_us) => (binance_us.refused, Checksums::default(), binance_us.finish()),
+            Machine::Unspoken => return Err(CaptureError::UnspokenVenue { venue }),
+        };
+        Ok(CaptureReport {
+            venue,
+            frames,
+            rejected,
+            refused,
+            checksums,
+            gaps: instruments.iter().map(|instrument| instrument.gaps).sum(),
+            resyncs: instruments.iter().map(|instrument| instrument.resyncs).sum(),
+            instruments,
+            rejections,
+        })
+    }
 }

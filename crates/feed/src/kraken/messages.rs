@@ -142,7 +142,7 @@ pub(crate) struct CandleData<'a> {
     #[serde(borrow)]
     pub(crate) symbol: Text<'a>,
     #[serde(borrow)]
-    pub(crate) open: Raw<'a>,
+    open: Raw<'a>,
     #[serde(borrow)]
     high: Raw<'a>,
     #[serde(borrow)]
@@ -157,7 +157,11 @@ pub(crate) struct CandleData<'a> {
     pub(crate) interval: u32,
 }
 
-impl CandleData<'_> {
+impl<'a> CandleData<'a> {
+    pub(crate) fn prices(&self) -> impl Iterator<Item = &'a str> {
+        [self.open, self.high, self.low, self.close].into_iter().map(|price| price.0)
+    }
+
     pub(crate) fn candle(&self, scale: Scale) -> Result<Candle, DecodeError> {
         let format = number_format(scale);
         Ok(Candle {

@@ -1,0 +1,164 @@
+//! A recording of Binance.US messages and REST snapshots, in the order of their arrival.
+
+use std::collections::BTreeMap;
+
+use types::decimal::fraction_digits;
+use types::{InstrumentId, Scale};
+
+use super::report::InstrumentReport;
+use crate::binance_us::messages::{self, DepthData, KlineData, LevelData, Message, SnapshotData, TradeData, TradeStream};
+use crate::binance_us::{SyncedBook, WRITTEN};
+use crate::decode::DecodeError;
+use crate::session::{Passed, TradeGate};
+use crate::status::Counts;
+
+#[derive(Debug, Default)]
+pub(super) struct BinanceUsCapture {
+    symbols: BTreeMap<String, Symbol>,
+    /// A snapshot line that came before anything told the file's symbol.
+    unnamed_snapshot: Option<String>,
+    pub(super) refused: u64,
+}
+
+#[derive(Debug)]
+struct Symbol {
+    counts: Counts,
+    book: SyncedBook,
+    /// Most digits seen in the venue's text.
+    written: Scale,
+    trade_gate: TradeGate,
+    trade_stream: Option<TradeStream>,
+}
+
+impl BinanceUsCapture {
+    /// The connection was made anew: books start from their next update and snapshot.
+    pub(super) fn reconnected(&mut self) {
+        for symbol in self.symbols.values_mut() {
+            symbol.book.restart(WRITTEN);
+        }
+    }
+
+    pub(super) fn frame(&mut self, text: &str) -> Result<(), DecodeError> {
+        match messages::decode(text)? {
+            Message::Depth(data) => self.symbol(data.symbol.as_str())?.depth(&data),
+            Message::Trade(data) => self.symbol(data.symbol.as_str())?.trade(&data),
+            Message::Kline(data) => self.symbol(data.symbol.as_str())?.kline(&data),
+            Message::Snapshot(data) => self.unnamed(&data, text),
+            Message::Refused { .. } => {
+                self.refused += 1;
+                Ok(())
+            }
+            Message::Accepted { .. } | Message::ServerShutdown | Message::Ignored => Ok(()),
+        }
+    }
+
+    /// A REST answer: depth snapshots of any version of the interface. False for everything else, which is left aside.
+    pub(super) fn http(&mut self, url: &str, body: &str) -> Result<bool, DecodeError> {
+        let Some((path, query)) = url.split_once('?').filter(|(path, _)| path.ends_with("/depth")) else {
+            return Ok(false);
+        };
+        let symbol = query.split('&').find_map(|pair| pair.strip_prefix("symbol="));
+        let symbol = symbol.ok_or_else(|| DecodeError::malformed(format_args!("no symbol in the query of {path}")))?;
+        match messages::decode(body)? {
+            Message::Snapshot(data) => self.symbol(symbol)?.snapshot(&data).map(|()| true),
+            _ => Err(DecodeError::malformed("no order book in the answer")),
+        }
+    }
+
+    /// A snapshot that does not say of which symbol it is: of the file's only one.
+    fn unnamed(&mut self, data: &SnapshotData<'_>, text: &str) -> Result<(), DecodeError> {
+        if self.symbols.len() > 1 {
+            return Err(DecodeError::malformed("a snapshot without a symbol among several symbols"));
+        }
+        match self.symbols.values_mut().next() {
+            Some(only) => only.snapshot(data),
+            None => {
+                self.unnamed_snapshot = Some(text.to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    fn symbol(&mut self, name: &str) -> Result<&mut Symbol, DecodeError> {
+        if !self.symbols.contains_key(name) {
+            self.symbols.insert(name.to_owned(), Symbol::new());
+            if let Some(text) = self.unnamed_snapshot.take()
+                && let Message::Snapshot(data) = messages::decode(&text)?
+            {
+                self.unnamed(&data, &text)?;
+            }
+        }
+        Ok(self.symbols.get_mut(name).expect("it was inserted if it was absent"))
+    }
+
+    pub(super) fn finish(self) -> Vec<InstrumentReport> {
+        self.symbols
+            .iter()
+            .map(|(name, symbol)| {
+                let held = symbol.book.book().map(|book| (book, WRITTEN, symbol.written));
+                InstrumentReport::new(name, &symbol.counts, held)
+            })
+            .collect()
+    }
+}
+
+impl Symbol {
+    fn new() -> Self {
+        Self {
+            counts: Counts::default(),
+            book: SyncedBook::new(WRITTEN),
+            written: Scale { price_decimals: 0, qty_decimals: 0 },
+            trade_gate: TradeGate::default(),
+            trade_stream: None,
+        }
+    }
+
+    fn depth(&mut self, data: &DepthData<'_>) -> Result<(), DecodeError> {
+        self.counts.deltas += 1;
+        self.note_digits(data.bids.iter().chain(&data.asks));
+        let verdict = self.book.update(data)?;
+        self.counts.count(verdict);
+        self.book.settle(0);
+        Ok(())
+    }
+
+    fn snapshot(&mut self, data: &SnapshotData<'_>) -> Result<(), DecodeError> {
+        self.note_digits(data.bids.iter().chain(&data.asks));
+        let verdict = self.book.snapshot(data, false)?;
+        self.counts.count(verdict);
+        self.book.settle(0);
+        Ok(())
+    }
+
+    fn trade(&mut self, data: &TradeData<'_>) -> Result<(), DecodeError> {
+        data.trade(InstrumentId(0), WRITTEN)?;
+        // Both streams tell the same trades under different numbers: the one heard first counts.
+        if *self.trade_stream.get_or_insert(data.stream) != data.stream {
+            return Ok(());
+        }
+        match self.trade_gate.pass(data.id) {
+            Passed::Doubled => self.counts.duplicates += 1,
+            Passed::AfterGap => {
+                self.counts.trade_gaps += 1;
+                self.counts.trades += 1;
+            }
+            Passed::Next => self.counts.trades += 1,
+        }
+        Ok(())
+    }
+
+    fn kline(&mut self, data: &KlineData<'_>) -> Result<(), DecodeError> {
+        data.candle(WRITTEN)?;
+        self.counts.candles += 1;
+        self.counts.candles_final += u64::from(data.kline.is_final);
+        Ok(())
+    }
+
+    fn note_digits<'a>(&mut self, levels: impl Iterator<Item = &'a LevelData<'a>>) {
+        for level in levels {
+            let Scale { price_decimals, qty_decimals } = &mut self.written;
+            *price_decimals = (*price_decimals).max(fraction_digits(level.price.as_bytes()));
+            *qty_decimals = (*qty_decimals).max(fraction_digits(level.qty.as_bytes()));
+        }
+    }
+}
