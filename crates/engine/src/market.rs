@@ -181,23 +181,22 @@ impl Market {
             return;
         }
         let mut closed = core::mem::take(&mut self.closed);
-        for change in closed.drain(..) {
-            self.record(&change, effects);
+        for change in &closed {
+            self.record(change, effects);
             match change.change {
                 Change::New => {
                     let shape = if is_current(&change.candle, at) { self.shape() } else { None };
                     self.candles.series_mut().set_book(change.candle.open_time, shape);
-                    self.live.advance(self.candles.series(), self.instrument.scale);
-                    fresh.push(change);
                 }
-                Change::Filled => {
-                    self.live.invalidate();
-                    fresh.push(change);
-                }
-                Change::Revised => self.live.invalidate(),
+                Change::Revised | Change::Filled => self.live.invalidate(),
                 Change::Confirmed => {}
             }
         }
+        // Once every new minute has its book: minutes that closed together are caught up with in one go.
+        if closed.iter().any(|change| change.change == Change::New) {
+            self.live.advance(self.candles.series(), self.instrument.scale);
+        }
+        fresh.extend(closed.drain(..).filter(|change| matches!(change.change, Change::New | Change::Filled)));
         self.closed = closed;
     }
 

@@ -1,0 +1,276 @@
+//! The standing properties, over random inputs with nonsense among them. A failure names its seed: `CASE_SEED=<seed>` repeats
+//! that one alone (`CASE_SEED=7 cargo test -p tickerbox-engine --test properties`).
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{instrument, random};
+use engine::Engine;
+use types::order::{Liquidity, OrderKind};
+use types::settings::EngineSettings;
+use types::{
+    BookTop, Cash, Effect, Effects, Fill, Input, InstrumentId, Order, OrderId, Ppm, Qty, Record, Rounding, Side,
+    Stamped, Timestamp,
+};
+
+const SEEDS: u64 = 60;
+const INPUTS: usize = 6_000;
+
+fn each_seed(check: impl Fn(u64)) {
+    let one = std::env::var("CASE_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = one.map_or(0..SEEDS, |seed| seed..seed + 1);
+    for seed in seeds {
+        println!("CASE_SEED={seed}");
+        check(seed);
+    }
+}
+
+fn encode(effects: &mut Effects, into: &mut Vec<u8>) {
+    for effect in effects.drain() {
+        into.extend(postcard::to_allocvec(&effect).expect("effects encode"));
+    }
+}
+
+/// All effects of the inputs as bytes.
+fn run(engine: &mut Engine, inputs: &[Stamped<Input>]) -> Vec<u8> {
+    let (mut effects, mut bytes) = (Effects::new(), Vec::new());
+    for input in inputs {
+        engine.handle(input, &mut effects);
+        encode(&mut effects, &mut bytes);
+    }
+    bytes
+}
+
+#[test]
+fn the_same_inputs_give_the_same_effects_and_state() {
+    each_seed(|seed| {
+        let inputs = random::inputs(seed, INPUTS);
+        let (mut first, mut second) = (Engine::new(), Engine::new());
+        assert!(run(&mut first, &inputs) == run(&mut second, &inputs), "effects differ");
+        assert_eq!(first, second);
+    });
+}
+
+#[test]
+fn a_restored_checkpoint_goes_on_as_if_nothing_had_happened() {
+    each_seed(|seed| {
+        let inputs = random::inputs(seed, INPUTS);
+        let cut = random::Rng(seed ^ 0xc0ffee).below(INPUTS as u64) as usize;
+        let mut engine = Engine::new();
+        run(&mut engine, &inputs[..cut]);
+        let checkpoint = postcard::to_allocvec(&engine).expect("the state encodes");
+        let mut restored: Engine = postcard::from_bytes(&checkpoint).expect("and decodes");
+        assert_eq!(restored, engine, "after {cut} inputs");
+        let (went_on, repeated) = (run(&mut engine, &inputs[cut..]), run(&mut restored, &inputs[cut..]));
+        assert!(went_on == repeated, "effects after input {cut} differ");
+        assert_eq!(restored, engine);
+        assert_eq!(postcard::to_allocvec(&restored), postcard::to_allocvec(&engine));
+    });
+}
+
+#[test]
+fn random_inputs_reach_every_part_of_trading() {
+    let (mut takers, mut makers, mut ends, mut refused, mut scores) = (0, 0, BTreeMap::new(), BTreeMap::new(), 0);
+    for seed in 0..SEEDS {
+        let (mut engine, mut effects) = (Engine::new(), Effects::new());
+        for input in random::inputs(seed, INPUTS) {
+            engine.handle(&input, &mut effects);
+        }
+        for effect in effects.drain() {
+            match effect {
+                Effect::Record(Record::Fill(fill)) if fill.liquidity == Liquidity::Taker => takers += 1,
+                Effect::Record(Record::Fill(_)) => makers += 1,
+                Effect::Record(Record::OrderEnd { end, .. }) => *ends.entry(format!("{end:?}")).or_insert(0) += 1,
+                Effect::Record(Record::Refused { refusal, .. }) => *refused.entry(refusal).or_insert(0) += 1,
+                Effect::Record(Record::Score(_)) => scores += 1,
+                _ => {}
+            }
+        }
+    }
+    println!("takers {takers}, makers {makers}, scores {scores}, ends {ends:?}, refused {refused:?}");
+    assert!(takers > 100 && makers > 0 && scores > 100, "too little happened to prove anything");
+    assert!(ends.len() >= 4 && refused.len() >= 6, "too little happened to prove anything");
+}
+
+/// Follows the engine from outside with what an auditor would keep: books, orders, fills.
+struct Auditor {
+    settings: EngineSettings,
+    books: BTreeMap<InstrumentId, (BookTop, bool)>,
+    open: BTreeMap<OrderId, (Order, Qty)>,
+    cash: i128,
+    fees: i128,
+    positions: BTreeMap<InstrumentId, Qty>,
+    sent: Vec<Timestamp>,
+    clock: bool,
+    started: bool,
+}
+
+impl Auditor {
+    fn new() -> Self {
+        Self {
+            settings: EngineSettings::default(),
+            books: BTreeMap::new(),
+            open: BTreeMap::new(),
+            cash: 0,
+            fees: 0,
+            positions: BTreeMap::new(),
+            sent: Vec::new(),
+            clock: false,
+            started: false,
+        }
+    }
+
+    /// What an accepted input changes. `is_rejected` as the engine says.
+    fn hear(&mut self, input: &Stamped<Input>, is_rejected: bool) {
+        match &input.input {
+            Input::Book(top) if is_rejected => self.mark_stale(top.instrument),
+            Input::BookStale { instrument, .. } if !is_rejected => self.mark_stale(*instrument),
+            Input::Book(top) => drop(self.books.insert(top.instrument, (top.clone(), true))),
+            Input::Clock { synchronised } if !is_rejected => self.clock = *synchronised,
+            Input::Boot { settings, .. } if !is_rejected => {
+                self.settings = (**settings).clone();
+                self.clock = false;
+                self.books.values_mut().for_each(|book| book.1 = false);
+                if !self.started {
+                    self.started = true;
+                    self.cash = i128::from(settings.risk.start_cash().0);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn mark_stale(&mut self, instrument: InstrumentId) {
+        if let Some(book) = self.books.get_mut(&instrument) {
+            book.1 = false;
+        }
+    }
+
+    fn check(&mut self, input: &Stamped<Input>, effect: &Effect, engine: &Engine) {
+        match effect {
+            Effect::Record(Record::Order(order)) => self.check_order(order, engine),
+            Effect::Record(Record::Fill(fill)) => self.check_fill(input, fill),
+            Effect::Record(Record::OrderEnd { order, .. }) => {
+                assert!(self.open.remove(order).is_some(), "an order ended twice or never began");
+            }
+            Effect::Infer(request) => {
+                assert!(self.books[&request.instrument].1, "asked while the book does not hold");
+                assert!(request.window.iter().all(|value| value.is_finite()));
+            }
+            _ => {}
+        }
+    }
+
+    fn check_order(&mut self, order: &Order, engine: &Engine) {
+        let (limits, listed) = (&self.settings.risk, instrument(order.instrument.0));
+        let view = engine.view();
+        let (top, is_proven) = &self.books[&order.instrument];
+        assert!(self.clock && *is_proven, "an order without clock or book");
+        assert!(self.open.values().all(|(open, _)| open.instrument != order.instrument), "two orders at once");
+        assert!(order.qty >= listed.qty_min && order.qty.0 % listed.lot == 0, "not a whole lot of allowed size");
+        self.sent.push(order.at);
+        let recent = |at: &&Timestamp| order.at.since(**at).as_secs() < 60;
+        assert!(self.sent.iter().filter(recent).count() <= usize::from(limits.orders_per_min_max), "too many orders");
+        let held = self.positions.get(&order.instrument).copied().unwrap_or_default();
+        if order.side == Side::Sell {
+            assert!(order.qty <= held, "sold what is not there");
+        } else {
+            let price = match order.kind {
+                OrderKind::Market => top.asks[0].price,
+                OrderKind::Limit { price, .. } => price,
+            };
+            let value = listed.scale.notional(price, held.saturating_add(order.qty), Rounding::Floor);
+            let limit = view.portfolio().equity().share(Ppm(limits.position_max_ppm), Rounding::Ceil);
+            assert!(value <= limit, "position of {value:?} beyond its limit {limit:?}");
+            assert!(view.is_trading() && !view.portfolio().is_breaker_open());
+            assert!(
+                view.portfolio().day_loss_ppm() == 0 || view.portfolio().day_loss_ppm() < limits.daily_loss_max_ppm
+            );
+            assert!(view.portfolio().drawdown_ppm() == 0 || view.portfolio().drawdown_ppm() < limits.drawdown_max_ppm);
+        }
+        self.open.insert(order.id, (order.clone(), Qty::ZERO));
+    }
+
+    fn check_fill(&mut self, input: &Stamped<Input>, fill: &Fill) {
+        let listed = instrument(fill.instrument.0);
+        let (order, filled) = self.open.get_mut(&fill.order).expect("a fill of a working order");
+        *filled = filled.saturating_add(fill.qty);
+        assert!(!fill.qty.is_zero() && *filled <= order.qty, "filled more than was ordered");
+        assert_eq!((fill.side, fill.instrument, fill.at), (order.side, order.instrument, input.at));
+        let arrival = order.at.as_nanos() + i64::from(self.settings.paper.latency_ms) * 1_000_000;
+        assert!(input.at.as_nanos() > arrival, "filled before it can have arrived");
+        assert!(self.books[&fill.instrument].1, "filled on a stale book");
+        let limit = match order.kind {
+            OrderKind::Market => None,
+            OrderKind::Limit { price, .. } => Some(price),
+        };
+        if let Some(limit) = limit {
+            assert!(
+                if fill.side == Side::Buy { fill.price <= limit } else { fill.price >= limit },
+                "worse than its limit"
+            );
+        }
+        match (&input.input, fill.liquidity) {
+            (Input::Book(top), Liquidity::Taker) => {
+                let side = if fill.side == Side::Buy { &top.asks } else { &top.bids };
+                let level = side.iter().find(|level| level.price == fill.price).expect("a price of the book");
+                assert!(fill.qty <= level.qty, "more than the book held");
+            }
+            (Input::Trade(trade), Liquidity::Maker) => {
+                assert_eq!((trade.instrument, Some(fill.price)), (fill.instrument, limit));
+                let through =
+                    if fill.side == Side::Buy { trade.price <= fill.price } else { trade.price >= fill.price };
+                assert!(through && fill.qty <= trade.qty, "more than was traded");
+            }
+            (other, liquidity) => panic!("a {liquidity:?} fill from {other:?}"),
+        }
+        let rate = self.settings.paper.fees.of(listed.venue);
+        let rate = if fill.liquidity == Liquidity::Taker { rate.taker_ppm } else { rate.maker_ppm };
+        let rounding = if fill.side == Side::Buy { Rounding::Ceil } else { Rounding::Floor };
+        let value = listed.scale.notional(fill.price, fill.qty, rounding);
+        assert_eq!(fill.fee, value.share(rate.min(Ppm(1_000_000)), Rounding::Ceil));
+        let (value, fee) = (i128::from(value.0), i128::from(fill.fee.0));
+        let held = self.positions.entry(fill.instrument).or_default();
+        match fill.side {
+            Side::Buy => (self.cash, held.0) = (self.cash - value - fee, held.0 + fill.qty.0),
+            Side::Sell => (self.cash, held.0) = (self.cash + value - fee, held.0 - fill.qty.0),
+        }
+        self.fees += fee;
+    }
+
+    fn balances(&self, engine: &Engine) {
+        let view = engine.view();
+        let portfolio = view.portfolio();
+        assert_eq!(i128::from(portfolio.cash().0), self.cash, "cash");
+        assert!(self.cash >= 0, "cash below zero");
+        assert_eq!(i128::from(portfolio.fees().0), self.fees, "fees");
+        let open = self.positions.iter().filter(|(_, qty)| !qty.is_zero());
+        assert!(open.eq(portfolio.holdings().iter().map(|(id, holding)| (id, &holding.qty))), "positions");
+        assert_eq!(view.orders().len(), self.open.len(), "working orders");
+        let reserved = view.orders().iter().fold(Cash::ZERO, |sum, order| sum.saturating_add(order.budget));
+        assert!(reserved <= portfolio.cash(), "set aside more than there is");
+    }
+}
+
+#[test]
+fn books_limits_and_the_account_hold_for_an_auditor() {
+    each_seed(|seed| {
+        let (mut engine, mut effects, mut auditor) = (Engine::new(), Effects::new(), Auditor::new());
+        for input in random::inputs(seed, INPUTS) {
+            let before = engine.view().rejections().total();
+            engine.handle(&input, &mut effects);
+            let is_rejected = engine.view().rejections().total() > before;
+            // A rejection for its place in the journal leaves the book as it was.
+            let is_in_order = engine.view().seq() == input.seq && engine.view().at() == input.at;
+            if is_in_order {
+                auditor.hear(&input, is_rejected);
+            }
+            for effect in effects.drain() {
+                auditor.check(&input, &effect, &engine);
+            }
+            auditor.balances(&engine);
+        }
+        println!("{} rejections", engine.view().rejections().total());
+    });
+}
