@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use types::{Timestamp, Venue};
+use types::{Level, Side, Timestamp, Venue};
 
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
 use crate::market::listing::{Listing, Step};
@@ -165,6 +165,13 @@ impl Sim {
         self.market.find(venue, symbol).map(|index| truth(self.now, &self.market.listings[index]))
     }
 
+    /// The true best levels, bids then asks, at most `depth` a side; cheaper than [`Sim::truth`].
+    #[must_use]
+    pub fn book_top(&self, venue: Venue, symbol: &str, depth: usize) -> Option<(Vec<Level>, Vec<Level>)> {
+        let book = &self.market.listings[self.market.find(venue, symbol)?].book;
+        Some((book.levels(Side::Buy).take(depth).collect(), book.levels(Side::Sell).take(depth).collect()))
+    }
+
     fn server_index(&self, venue: Venue) -> Option<usize> {
         self.servers.iter().position(|(of, _)| *of == venue)
     }
@@ -184,8 +191,8 @@ fn truth(at: Timestamp, listing: &Listing) -> Truth {
         price_decimals: listing.settings.price_decimals,
         qty_decimals: listing.settings.qty_decimals,
         update_id: listing.update_id,
-        bids: listing.book.levels(types::Side::Buy).collect(),
-        asks: listing.book.levels(types::Side::Sell).collect(),
+        bids: listing.book.levels(Side::Buy).collect(),
+        asks: listing.book.levels(Side::Sell).collect(),
         trades: trades.collect(),
         candles: listing.tape.minutes().map(|minute| minute.candle).collect(),
     }

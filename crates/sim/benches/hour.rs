@@ -1,0 +1,54 @@
+//! What a virtual hour of the default market costs: alone, and with a client on each venue that hears everything.
+//!
+//! `cargo bench -p tickerbox-sim --bench hour`
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+use std::time::Instant;
+
+use sim::{ServerFrame, Sim, SimSettings};
+use types::time::NS_PER_S;
+use types::{Timestamp, Venue};
+
+fn main() {
+    let began = Instant::now();
+    let mut sim = Sim::new(SimSettings::default());
+    println!("a market with its history: {:?}", began.elapsed());
+    let began = Instant::now();
+    run_hour(&mut sim, |_| {});
+    println!("an hour, nobody listening: {:?}", began.elapsed());
+
+    let kraken = sim.connect(Venue::Kraken, "/v2").expect("accepted");
+    for channel in ["book", "trade", "ohlc"] {
+        let params = format!(r#""channel":"{channel}","symbol":["BTC/USD","ETH/USD","BTC/USDT","ETH/USDT"]"#);
+        let depth = if channel == "book" { r#","depth":100"# } else { "" };
+        sim.receive(kraken, &format!(r#"{{"method":"subscribe","params":{{{params}{depth}}}}}"#));
+    }
+    let streams: Vec<String> = ["btcusdt", "ethusdt"]
+        .iter()
+        .flat_map(|symbol| ["depth@100ms", "aggTrade", "kline_1m"].map(|stream| format!("{symbol}@{stream}")))
+        .collect();
+    let binance = sim.connect(Venue::BinanceUs, &format!("/stream?streams={}", streams.join("/"))).expect("accepted");
+    let (mut frames, mut count, mut bytes) = (Vec::new(), 0usize, 0usize);
+    let began = Instant::now();
+    run_hour(&mut sim, |sim| {
+        sim.poll(kraken, &mut frames);
+        sim.poll(binance, &mut frames);
+        for frame in frames.drain(..) {
+            count += 1;
+            match frame {
+                ServerFrame::Text(text) => bytes += text.len(),
+                _ => sim.pong(binance),
+            }
+        }
+    });
+    println!("an hour, two clients: {:?}, {count} frames, {} MB", began.elapsed(), bytes / 1_000_000);
+}
+
+fn run_hour(sim: &mut Sim, mut each_second: impl FnMut(&mut Sim)) {
+    for _ in 0..3_600 {
+        let to = Timestamp::from_nanos(sim.now().as_nanos() + NS_PER_S);
+        sim.advance(to);
+        each_second(sim);
+    }
+}
