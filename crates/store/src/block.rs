@@ -328,3 +328,60 @@ impl<'a> Sealed<'a> {
         Ok(inputs)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A sealed block around any payload: the checksum holds, so what is inside must be judged by itself.
+    fn sealed(header: &BlockHeader, codec: u8, raw_len: u32, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = encode(header, &[]);
+        bytes.truncate(HEADER_BYTES - 4);
+        bytes[2] = codec;
+        bytes[44..48].copy_from_slice(&raw_len.to_le_bytes());
+        seal(bytes, payload)
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = Sealed::open(&bytes).map(|block| block.inputs().is_ok());
+        }
+
+        #[test]
+        fn any_payload_is_read_or_refused(
+            payload: Vec<u8>, codec in 0u8..4, raw_len in 0u32..200, inputs: u32, first_seq: u64, first_at: i64, span: u32,
+        ) {
+            let first = Timestamp::from_nanos(first_at);
+            let header = BlockHeader {
+                first_seq,
+                last_seq: first_seq.saturating_add(u64::from(inputs).saturating_sub(1)),
+                first_at: first,
+                last_at: Timestamp::from_nanos(first_at.saturating_add(span.into())),
+                inputs,
+                effects: 0,
+                effects_digest: Digest([0; 32]),
+            };
+            let bytes = sealed(&header, codec, raw_len, &payload);
+            let _ = Sealed::open(&bytes).map(|block| block.inputs().is_ok());
+        }
+
+        #[test]
+        fn ticks_come_back(steps in prop::collection::vec(0u32..1_000_000, 1..50), first_seq in 1u64..u64::MAX / 2) {
+            let mut at = Timestamp::from_secs(1_761_955_200);
+            let mut builder = BlockBuilder::new();
+            let mut pushed = Vec::new();
+            for (seq, step) in (first_seq..).zip(steps) {
+                at = Timestamp::from_nanos(at.as_nanos() + i64::from(step));
+                pushed.push(Stamped { seq, at, input: Input::Tick });
+                builder.push(pushed.last().expect("just pushed"), &[]).expect("in order");
+            }
+            let block = builder.finish().expect("not empty");
+            let opened = Sealed::open(block.as_bytes()).expect("our own");
+            prop_assert_eq!(&opened.header, block.header());
+            prop_assert_eq!(opened.inputs().expect("our own"), pushed);
+        }
+    }
+}

@@ -264,7 +264,7 @@ struct Part<'b> {
 
 impl<'b> Part<'b> {
     /// The last part when it is of `day`, else a new one.
-    fn of<'p>(parts: &'p mut Vec<Self>, day: i32, starts: bool) -> &'p mut Self {
+    fn of(parts: &mut Vec<Self>, day: i32, starts: bool) -> &mut Self {
         if parts.last().is_none_or(|p| p.day != day) {
             parts.push(Self { day, starts, checkpoints: Vec::new(), blocks: Vec::new() });
         }

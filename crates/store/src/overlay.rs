@@ -135,3 +135,65 @@ impl StorageBackend for Overlay {
         self.file.unlock_range(start, end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(u64, Vec<u8>),
+        Resize(u64),
+        Read(u64, usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let place = 0u64..20_000;
+        let write =
+            (place.clone(), prop::collection::vec(1u8.., 0..6_000)).prop_map(|(at, data)| Step::Write(at, data));
+        let resize = place.clone().prop_map(Step::Resize);
+        let read = (place, 0usize..9_000).prop_map(|(at, len)| Step::Read(at, len));
+        prop::collection::vec(prop_oneof![write, resize, read], 1..30)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn it_is_a_plain_file_of_which_nothing_reaches_the_disk(size in 0usize..15_000, steps in steps()) {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let path = dir.path().join("file");
+            let original: Vec<u8> = (0..size).map(|n| (n % 251) as u8 + 1).collect();
+            std::fs::write(&path, &original).expect("writes");
+            let overlay = Overlay::open(&path).expect("opens");
+            let mut model = original.clone();
+            for step in steps {
+                match step {
+                    Step::Write(at, data) => {
+                        overlay.write(at, &data).expect("memory");
+                        let end = at as usize + data.len();
+                        if !data.is_empty() {
+                            model.resize(model.len().max(end), 0);
+                            model[at as usize..end].copy_from_slice(&data);
+                        }
+                    }
+                    Step::Resize(len) => {
+                        overlay.set_len(len).expect("memory");
+                        model.resize(len as usize, 0);
+                    }
+                    Step::Read(at, len) => {
+                        let mut out = vec![0; len];
+                        let expected = model.get(at as usize..at as usize + len);
+                        prop_assert_eq!(overlay.read(at, &mut out).is_ok(), expected.is_some());
+                        if let Some(expected) = expected {
+                            prop_assert!(out == expected);
+                        }
+                    }
+                }
+                prop_assert_eq!(overlay.len().expect("known"), model.len() as u64);
+            }
+            prop_assert!(std::fs::read(&path).expect("reads") == original);
+        }
+    }
+}

@@ -123,8 +123,8 @@ fn check(dir: &Path, promised: u64, kill: u64) {
     assert_eq!(recovery.last_seq + 1, expected, "kill {kill}");
     assert!(recovery.last_seq >= promised, "kill {kill}: {promised} was promised, {} is there", recovery.last_seq);
     let newest = journal.latest_checkpoint().expect("reads").expect("there is one");
-    let after = journal.read_from(newest.seq + 1).expect("reads").map(|i| i.expect("holds").seq).count() as u64;
-    assert_eq!(newest.seq + after, recovery.last_seq, "kill {kill}");
+    let after: Vec<u64> = journal.read_from(newest.seq + 1).expect("reads").map(|i| i.expect("holds").seq).collect();
+    assert_eq!(newest.seq + after.len() as u64, recovery.last_seq, "kill {kill}");
     let state = State::open(dir).unwrap_or_else(|e| panic!("kill {kill}: {e}"));
     let applied = state.applied().expect("reads");
     assert!((promised..=recovery.last_seq).contains(&applied), "kill {kill}: {applied} records applied");
@@ -138,7 +138,7 @@ fn a_full_disk_is_an_error_and_what_was_durable_stays() {
     let child = spawn(dir.path(), "dense", "trap '' XFSZ; ulimit -f 4000;");
     let output = child.wait_with_output().expect("ends by itself");
     let text = String::from_utf8_lossy(&output.stdout);
-    let promised = text.lines().filter_map(|l| l.strip_prefix("durable ")?.parse::<u64>().ok()).last().unwrap_or(0);
+    let promised = text.lines().rev().find_map(|l| l.strip_prefix("durable ")?.parse::<u64>().ok()).unwrap_or(0);
     let failed =
         text.lines().find_map(|l| l.strip_prefix("failed: ")).unwrap_or_else(|| panic!("no failure in {text}"));
     assert!(failed.contains("cannot") && failed.contains(".redb"), "{failed}");
