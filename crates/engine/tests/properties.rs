@@ -5,13 +5,13 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{instrument, random};
+use common::random;
 use engine::Engine;
 use types::order::{Liquidity, OrderKind};
 use types::settings::EngineSettings;
 use types::{
-    BookTop, Cash, Effect, Effects, Fill, Input, InstrumentId, Order, OrderId, Ppm, Qty, Record, Rounding, Side,
-    Stamped, Timestamp,
+    BookTop, Cash, Effect, Effects, Fill, Input, Instrument, InstrumentId, Order, OrderId, Ppm, Qty, Record, Rounding,
+    Side, Stamped, Timestamp,
 };
 
 const SEEDS: u64 = 60;
@@ -93,6 +93,10 @@ fn random_inputs_reach_every_part_of_trading() {
     assert!(ends.len() >= 4 && refused.len() >= 6, "too little happened to prove anything");
 }
 
+fn listed(engine: &Engine, instrument: InstrumentId) -> Instrument {
+    engine.view().market(instrument).expect("a listed instrument").instrument.clone()
+}
+
 /// Follows the engine from outside with what an auditor would keep: books, orders, fills.
 struct Auditor {
     settings: EngineSettings,
@@ -150,7 +154,7 @@ impl Auditor {
     fn check(&mut self, input: &Stamped<Input>, effect: &Effect, engine: &Engine) {
         match effect {
             Effect::Record(Record::Order(order)) => self.check_order(order, engine),
-            Effect::Record(Record::Fill(fill)) => self.check_fill(input, fill),
+            Effect::Record(Record::Fill(fill)) => self.check_fill(input, fill, &listed(engine, fill.instrument)),
             Effect::Record(Record::OrderEnd { order, .. }) => {
                 assert!(self.open.remove(order).is_some(), "an order ended twice or never began");
             }
@@ -163,7 +167,7 @@ impl Auditor {
     }
 
     fn check_order(&mut self, order: &Order, engine: &Engine) {
-        let (limits, listed) = (&self.settings.risk, instrument(order.instrument.0));
+        let (limits, listed) = (&self.settings.risk, listed(engine, order.instrument));
         let view = engine.view();
         let (top, is_proven) = &self.books[&order.instrument];
         assert!(self.clock && *is_proven, "an order without clock or book");
@@ -192,8 +196,7 @@ impl Auditor {
         self.open.insert(order.id, (order.clone(), Qty::ZERO));
     }
 
-    fn check_fill(&mut self, input: &Stamped<Input>, fill: &Fill) {
-        let listed = instrument(fill.instrument.0);
+    fn check_fill(&mut self, input: &Stamped<Input>, fill: &Fill, listed: &Instrument) {
         let (order, filled) = self.open.get_mut(&fill.order).expect("a fill of a working order");
         *filled = filled.saturating_add(fill.qty);
         assert!(!fill.qty.is_zero() && *filled <= order.qty, "filled more than was ordered");
