@@ -124,6 +124,18 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// Like [`duration`], rounded to the nearest whole unit instead of down.
+#[must_use]
+pub fn duration_rounded(seconds: u64) -> String {
+    let half_unit = match seconds {
+        0..120 => 0,
+        120..7_200 => 30,
+        7_200..172_800 => 1_800,
+        _ => 43_200,
+    };
+    duration(seconds + half_unit)
+}
+
 /// A running time in its two largest units: `12 d 4 h`, `4 h 5 min`, `5 min`.
 #[must_use]
 pub fn uptime(seconds: u64) -> String {
@@ -219,6 +231,8 @@ mod tests {
         check(&age(61_000), "61_s");
         check(&age(240_000), "4_min");
         check(&duration(7 * 86_400), "7_days");
+        check(&duration_rounded(7 * 86_400 - 300), "7_days");
+        check(&duration_rounded(7_199), "2_h");
         check(&uptime(12 * 86_400 + 4 * 3_600 + 59), "12_d 4_h");
         check(&uptime(3_600 * 4 + 300), "4_h 5_min");
         check(&uptime(7), "7_s");

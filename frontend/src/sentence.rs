@@ -103,7 +103,7 @@ pub fn skill(card: &HorizonCard, now_ms: i64) -> Skill {
     let noun = if card.scored == 1 { "forecast" } else { "forecasts" };
     let window_s = now_ms.saturating_sub(since_ms).max(0) as u64 / 1_000;
     Skill {
-        lead: format!("Last {}, {} {noun}:", format::duration(window_s), format::count(u64::from(card.scored))),
+        lead: format!("Last {}, {} {noun}:", format::duration_rounded(window_s), format::count(u64::from(card.scored))),
         claim,
         rest: format!("than no change {interval}"),
     }

@@ -154,7 +154,8 @@ fn assemble(root: &Path, glue: &Glue) -> Result<Vec<File>> {
     };
     let wasm = hashed("app.wasm", &glue.wasm);
     // The script starts the module itself, so that the page needs no inline script.
-    let script = format!("{}\nexport const wasm = '/{wasm}';\n{}", glue.script, read("start.js")?);
+    let start = read("start.js")?.replace("{{app.wasm}}", &format!("/{wasm}"));
+    let script = format!("{}\n{start}", glue.script);
     place("{{app.wasm}}", "app.wasm", &glue.wasm)?;
     place("{{app.js}}", "app.js", script.as_bytes())?;
     for name in ["style.css", "theme.js", "icon.svg"] {

@@ -2,6 +2,8 @@
 
 /// Fewest slots on screen.
 pub const SPAN_MIN: f64 = 12.0;
+/// A fitted view is at least this many times as wide as the room ahead.
+const PAST_AND_AHEAD: f64 = 2.6;
 /// Share of the span that may be empty beyond either end of the candles.
 const EMPTY_MAX: f64 = 0.8;
 
@@ -29,9 +31,10 @@ pub struct View {
 
 impl View {
     /// The view to start with and to come back to: the newest candles, each about `slot_px` wide, with room ahead.
+    /// On a narrow plot they get narrower, so that what was takes more room than what may come.
     #[must_use]
     pub fn fit(extent: Extent, width_px: f64, slot_px: f64) -> Self {
-        let span = (width_px / slot_px).max(SPAN_MIN);
+        let span = (width_px / slot_px).max(extent.ahead * PAST_AND_AHEAD).max(SPAN_MIN);
         Self { right: extent.newest + 1.0 + extent.ahead, span, follows: true }
     }
 
@@ -105,7 +108,8 @@ mod tests {
         same(view.span, 100.0);
         same(view.right, 2_031.0);
         assert!(view.follows);
-        same(View::fit(EXTENT, 10.0, 8.0).span, SPAN_MIN);
+        same(View::fit(EXTENT, 160.0, 8.0).span, 78.0);
+        same(View::fit(Extent { ahead: 2.0, ..EXTENT }, 10.0, 8.0).span, SPAN_MIN);
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn Links() -> impl IntoView {
             "Home"
         </A>
         <A href="/market">
-            <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 4v16M12 7v14M17 3v14M5 8h4v7H5zM10 11h4v6h-4zM15 6h4v7h-4z" /></svg>
+            <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 4v3M8 16v4M5.5 7h5v9h-5zM16 3v5M16 15v3M13.5 8h5v7h-5z" /></svg>
             "Market"
         </A>
     }

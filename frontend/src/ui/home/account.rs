@@ -107,7 +107,7 @@ fn Today(account: Memo<Option<Account>>) -> impl IntoView {
     let loss = move || account.with(|a| a.as_ref().map_or(0, |a| a.daily_loss_ppm));
     let limit = move || account.with(|a| a.as_ref().map_or(1, |a| a.daily_loss_max_ppm));
     view! {
-        <Panel kind="today" title="Today" content=when_known(store) note=view! { <span class="note">"since 00:00 UTC"</span> }.into_any()>
+        <Panel kind="today" title="Today" content=when_known(store) note=view! { <span class="note wide-only">"since 00:00 UTC"</span> }.into_any()>
             <p class="figure">
                 <b class=move || sign_class(today() as f64) data-testid="today-value">{move || format::signed_cash(today())}</b>
             </p>
@@ -157,7 +157,7 @@ fn Open(account: Memo<Option<Account>>) -> impl IntoView {
                 <b data-testid="positions-count">{move || count.get().unwrap_or(0)}</b>
                 <span class="unit">{move || if count.get() == Some(1) { " position" } else { " positions" }}</span>
             </p>
-            <ul class="positions">
+            <ul class="holdings">
                 <For each=indices key=|index| *index let:index>{move || position(store, account, index)}</For>
             </ul>
             <Show when=move || { rest() > 0 }><p class="secondary">"and " {rest} " more"</p></Show>

@@ -56,7 +56,7 @@ fn row(store: Store, venue: String) -> impl IntoView {
             <td>
                 {name}
                 <Show when=move || { rejected() > 0 }>
-                    <span class="warning" title=rejected_title>" !"</span>
+                    <span class="refused" title=rejected_title>{move || format::count(rejected())} " rejected"</span>
                 </Show>
             </td>
             <td>{move || read(|b| format!("{} of {}", b.books_live, b.books))}</td>

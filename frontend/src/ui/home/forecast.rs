@@ -201,12 +201,12 @@ pub(in crate::ui) fn HorizonRow(
 ) -> impl IntoView {
     let (word, tone) = sentence::verdict(card.verdict);
     let word = Signal::stored((word.to_owned(), tone));
-    let bps = |value: f32| format::signed_float(f64::from(value) * 1e4, 1);
-    let expected = card.forecast.map_or_else(|| "–".into(), |f| bps(f.log_return));
+    let bps = |value: f32, digits| format::signed_float(f64::from(value) * 1e4, digits);
+    let expected = card.forecast.map_or_else(|| "–".into(), |f| bps(f.log_return, 1));
     let p_up = card.forecast.map_or_else(|| "–".into(), |f| format::percent(f64::from(f.p_up) * 1e6, 0));
     let band = card
         .forecast
-        .and_then(|f| f.band_90.map(|h| format!("{} to {}", bps(f.log_return - h), bps(f.log_return + h))));
+        .and_then(|f| f.band_90.map(|h| format!("{} to {}", bps(f.log_return - h, 0), bps(f.log_return + h, 0))));
     view! {
         <tr data-testid="horizon">
             <td>{card.horizon_min} <span class="unit">" min"</span></td>

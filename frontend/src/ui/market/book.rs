@@ -27,11 +27,11 @@ pub(super) fn BookPanel(instrument: Memo<Option<Instrument>>, content: Signal<Co
     view! {
         <Panel kind="book" title="Book" note=note content=content>
             <div class="ladder" class:behind=move || !holds.get()>
-                <div class="side asks">
+                <div class="levels asks">
                     {(0..ROWS).rev().map(|n| view! { <Level instrument ladder n is_ask=true /> }).collect::<Vec<_>>()}
                 </div>
                 <Middle instrument ladder holds />
-                <div class="side bids">
+                <div class="levels bids">
                     {(0..ROWS).map(|n| view! { <Level instrument ladder n is_ask=false /> }).collect::<Vec<_>>()}
                 </div>
             </div>

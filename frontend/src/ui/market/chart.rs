@@ -110,7 +110,7 @@ fn Readout(instrument: Memo<Option<Instrument>>, readout: RwSignal<Option<Candle
 }
 
 /// Width of a candle when the chart is opened, CSS pixels.
-const SLOT_PX: f64 = 8.0;
+const SLOT_PX: f64 = 6.5;
 /// How much one notch of the wheel or one key zooms.
 const ZOOM_STEP: f64 = 1.2;
 

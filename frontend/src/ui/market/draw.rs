@@ -31,7 +31,7 @@ pub(super) struct Scene<'a> {
 }
 
 /// Least room between two price labels, CSS pixels.
-const PRICE_LABEL_ROOM: f64 = 56.0;
+const PRICE_LABEL_ROOM: f64 = 44.0;
 /// Least room between two time labels.
 const TIME_LABEL_ROOM: f64 = 84.0;
 

@@ -62,13 +62,13 @@ pub(super) fn Elsewhere(instrument: Memo<Option<Instrument>>) -> impl IntoView {
         }
     };
     view! {
-        <Panel kind="elsewhere" title=title content=content>
+        <Panel kind="elsewhere" title=title note=view! { <span class="note">"difference in bps"</span> }.into_any() content=content>
             <table>
                 <thead>
                     <tr>
                         <th>"Market"</th>
                         <th>"Mid"</th>
-                        <th>"vs here, bps"</th>
+                        <th>"vs here"</th>
                         <th>"Book"</th>
                     </tr>
                 </thead>

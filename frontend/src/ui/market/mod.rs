@@ -206,7 +206,7 @@ fn HorizonTable(instrument: Memo<Option<Instrument>>) -> impl IntoView {
                 <thead>
                     <tr>
                         <th>"In"</th>
-                        <th>"Expected"</th>
+                        <th>"Move"</th>
                         <th>"90" {format::THIN_SPACE} "%"</th>
                         <th>"Rise"</th>
                         <th>"Record"</th>
