@@ -1,0 +1,401 @@
+//! What the box does, one rule at a time.
+
+mod common;
+
+use common::{Driver, HORIZONS, asked, book, instrument, model, prediction, price, settings};
+use engine::Engine;
+use engine::book::Standing;
+use engine::forecast::Missing;
+use engine::rejection::Rejection;
+use types::input::{Command, Prediction};
+use types::market::{Aggressor, StaleReason, Timeframe};
+use types::order::{OrderEnd, Reason, Refusal};
+use types::settings::{EngineSettings, Rule};
+use types::{Cash, Effect, Effects, Input, InstrumentId, Qty, Record, Side, Stamped, Timestamp};
+
+const MID: i64 = 1_000_000;
+const ID: InstrumentId = InstrumentId(0);
+
+fn cheap() -> EngineSettings {
+    settings(10)
+}
+
+/// A box that just bought because a forecast promised much.
+fn bought(settings: EngineSettings) -> Driver {
+    let mut driver = Driver::ready(settings);
+    let effects = driver.warm(MID);
+    driver.answer(asked(&effects).expect("asked"), 0.01);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    assert_eq!(driver.fills().len(), 1, "{:?}", driver.effects);
+    driver
+}
+
+fn last_order_reason(driver: &Driver) -> Reason {
+    driver.orders().last().expect("an order").reason
+}
+
+#[track_caller]
+fn rejected(driver: &mut Driver, input: Input, reason: Rejection) {
+    let before = driver.engine.view().rejections().of(reason);
+    let effects = driver.send(input);
+    assert_eq!(driver.engine.view().rejections().of(reason), before + 1, "{:?}", driver.engine.view().rejections());
+    assert!(effects.iter().all(|effect| matches!(effect, Effect::Notice(_))), "{effects:?}");
+}
+
+#[test]
+fn nothing_is_taken_before_the_first_start() {
+    let mut driver = Driver::new();
+    rejected(&mut driver, Input::Tick, Rejection::BeforeBoot);
+    rejected(&mut driver, Input::Instrument(instrument(0)), Rejection::BeforeBoot);
+    driver.boot(cheap());
+    assert_eq!(driver.engine.view().portfolio().equity(), Cash::from_units(10_000));
+}
+
+#[test]
+fn inputs_out_of_order_are_counted_and_change_nothing() {
+    let mut driver = Driver::ready(cheap());
+    let mut handle = |seq, at, reason| {
+        let mut effects = Effects::new();
+        driver.engine.handle(&Stamped { seq, at, input: Input::Book(book(0, MID, 3)) }, &mut effects);
+        assert_eq!(driver.engine.view().rejections().of(reason), 1);
+        assert_eq!(driver.engine.view().market(ID).expect("listed").book().standing(), Standing::Waiting);
+    };
+    handle(4, driver.at, Rejection::SeqNotIncreasing);
+    handle(5, Timestamp::from_nanos(driver.at.as_nanos() - 1), Rejection::TimeBackwards);
+    handle(5, Timestamp::MAX, Rejection::TimeImpossible);
+}
+
+#[test]
+fn odd_market_data_is_rejected_with_its_reason() {
+    let mut driver = Driver::ready(cheap());
+    rejected(&mut driver, Input::Book(book(9, MID, 3)), Rejection::UnknownInstrument);
+    let mut crossed = book(0, MID, 3);
+    core::mem::swap(&mut crossed.bids, &mut crossed.asks);
+    crossed.bids.sort_by_key(|level| core::cmp::Reverse(level.price));
+    crossed.asks.sort_by_key(|level| level.price);
+    rejected(&mut driver, Input::Book(crossed), Rejection::BookCrossed);
+    let mut rescaled = instrument(0);
+    rescaled.scale.price_decimals = 3;
+    rejected(&mut driver, Input::Instrument(rescaled), Rejection::InstrumentChanged);
+    let mut stepless = instrument(7);
+    stepless.lot = 0;
+    rejected(&mut driver, Input::Instrument(stepless), Rejection::InstrumentInvalid);
+    let mut finer = instrument(0);
+    finer.qty_min = Qty(1);
+    driver.send(Input::Instrument(finer.clone()));
+    assert_eq!(driver.engine.view().market(ID).expect("listed").instrument, finer);
+}
+
+#[test]
+fn a_book_that_cannot_be_true_makes_the_old_one_stale() {
+    let mut driver = Driver::ready(cheap());
+    driver.book(MID);
+    let mut unsorted = book(0, MID, 3);
+    unsorted.bids.reverse();
+    rejected(&mut driver, Input::Book(unsorted), Rejection::BookUnsorted);
+    assert!(!driver.engine.view().market(ID).expect("listed").book().is_proven());
+}
+
+#[test]
+fn a_model_for_other_features_is_refused_with_a_notice() {
+    let mut driver = Driver::ready(cheap());
+    let mut other = model();
+    other.fingerprint.replace_range(0..1, "x");
+    rejected(&mut driver, Input::Model(Some(other)), Rejection::ModelFingerprint);
+    assert!(driver.notices().last().is_some_and(|text| text.starts_with("Model test is not used")));
+    assert_eq!(driver.engine.view().forecast_missing(ID), Some(Missing::ModelRefused));
+    let effects = driver.warm(MID);
+    assert_eq!(asked(&effects), None);
+}
+
+#[test]
+fn a_question_is_asked_only_while_the_book_holds() {
+    let mut driver = Driver::ready(cheap());
+    assert_eq!(driver.engine.view().forecast_missing(ID), Some(Missing::BookNotProven));
+    let effects = driver.warm(MID);
+    assert!(asked(&effects).is_some());
+    assert_eq!(driver.engine.view().forecast_missing(ID), Some(Missing::Waiting));
+    driver.wait_ms(55_000);
+    driver.stale(StaleReason::SequenceGap);
+    driver.wait_ms(5_000);
+    let effects = driver.send(Input::Tick);
+    assert_eq!(asked(&effects), None);
+    assert_eq!(driver.engine.view().forecast_missing(ID), Some(Missing::BookNotProven));
+}
+
+#[test]
+fn answers_that_are_late_foreign_repeated_or_broken_are_counted_and_ignored() {
+    let mut driver = Driver::ready(cheap());
+    let effects = driver.warm(MID);
+    let early = asked(&effects).expect("asked").clone();
+    let effects = driver.minute(MID, MID);
+    let now = asked(&effects).expect("asked").clone();
+    let answer = prediction(&now, 0.0);
+    rejected(&mut driver, Input::Prediction(prediction(&early, 0.0)), Rejection::PredictionLate);
+    assert_eq!(driver.engine.view().late_predictions(), 1);
+    let foreign = Prediction { model: "other".to_owned(), ..answer.clone() };
+    rejected(&mut driver, Input::Prediction(foreign), Rejection::PredictionModel);
+    let elsewhere = Prediction { instrument: InstrumentId(5), ..answer.clone() };
+    rejected(&mut driver, Input::Prediction(elsewhere), Rejection::UnknownInstrument);
+    driver.send(Input::Prediction(answer.clone()));
+    assert_eq!(driver.engine.view().forecast_missing(ID), None);
+    rejected(&mut driver, Input::Prediction(answer), Rejection::PredictionUnasked);
+    let effects = driver.minute(MID, MID);
+    let mut broken = prediction(asked(&effects).expect("asked"), 0.0);
+    broken.horizons[1].log_return = f32::NAN;
+    rejected(&mut driver, Input::Prediction(broken), Rejection::PredictionInvalid);
+    let effects = driver.minute(MID, MID);
+    let failed = Prediction { horizons: Vec::new(), ..prediction(asked(&effects).expect("asked"), 0.0) };
+    rejected(&mut driver, Input::Prediction(failed), Rejection::PredictionFailed);
+}
+
+#[test]
+fn a_forecast_is_kept_before_its_outcome_and_scored_after() {
+    let mut driver = Driver::ready(settings(10_000));
+    let effects = driver.warm(MID);
+    let request = asked(&effects).expect("asked").clone();
+    let made = driver.answer(&request, 0.002);
+    let forecasts = made.iter().filter(|effect| matches!(effect, Effect::Record(Record::Forecast(_)))).count();
+    assert_eq!(forecasts, HORIZONS.len());
+    assert_eq!(driver.engine.view().forecast(ID, HORIZONS[0]).map(|forecast| forecast.price), Some(price(MID)));
+    let effects = driver.minute(MID, MID + 1_000);
+    let scores: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| if let Effect::Record(Record::Score(score)) = effect { Some(score) } else { None })
+        .collect();
+    assert_eq!(scores.len(), 1, "{effects:?}");
+    let expected = libm::log(1.001) as f32;
+    assert!((scores[0].outcome - expected).abs() < 1e-7 && scores[0].open_time == request.open_time);
+    assert_eq!(driver.engine.view().skill(ID, HORIZONS[0]).n, 1);
+}
+
+#[test]
+fn a_closed_minute_is_recorded_and_shown() {
+    let mut driver = Driver::ready(cheap());
+    driver.warm(MID);
+    driver.minute(MID, MID + 50);
+    let market = driver.engine.view().market(ID).expect("listed");
+    let candles = market.candles(Timeframe::M1, 1);
+    assert_eq!(candles[0].close, price(MID + 50));
+    let kept = driver.records().filter(|record| matches!(record, Record::Candle(c) if c.candle == candles[0]));
+    assert_eq!(kept.count(), 1);
+    assert_eq!(market.trades().next().map(|trade| trade.price), Some(price(MID + 50)));
+    for _ in 0..10 {
+        driver.minute(MID, MID);
+    }
+    let market = driver.engine.view().market(ID).expect("listed");
+    let five = market.candles(Timeframe::M5, 10);
+    assert!(five.len() >= 2 && five.windows(2).all(|pair| pair[0].open_time < pair[1].open_time), "{five:?}");
+    let recorded =
+        driver.records().filter(|record| matches!(record, Record::Candle(c) if c.timeframe == Timeframe::M5));
+    assert_eq!(recorded.count(), five.len());
+}
+
+#[test]
+fn a_forecast_above_its_cost_buys_and_its_end_sells() {
+    let mut driver = bought(cheap());
+    let fill = driver.fills()[0].clone();
+    assert_eq!((fill.side, fill.price), (Side::Buy, price(MID + 1)));
+    let view = driver.engine.view();
+    let position = view.positions().next().expect("a position");
+    assert_eq!((position.qty, position.entry), (fill.qty, Some(price(MID + 1))));
+    assert!(
+        driver.notices()[0].starts_with("Bought 0.049 BTC at 10\u{2009}000.01 on Kraken. Expected 100 bps"),
+        "{:?}",
+        driver.notices()
+    );
+    driver.minute(MID, MID);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    assert_eq!(last_order_reason(&driver), Reason::Expiry);
+    assert_eq!(driver.engine.view().positions().count(), 0);
+    assert!(
+        driver.notices()[1].starts_with("Sold 0.049 BTC at 9\u{2009}999.99 on Kraken. Its holding time is over. Loss")
+    );
+    assert_eq!(driver.engine.view().portfolio().day().trades, 2);
+}
+
+#[test]
+fn a_forecast_that_turns_sells_before_its_end() {
+    let mut settings = cheap();
+    settings.signal.horizon_min = HORIZONS[2];
+    let mut driver = bought(settings);
+    let effects = driver.minute(MID, MID);
+    driver.answer(asked(&effects).expect("asked"), -0.001);
+    assert!(
+        matches!(last_order_reason(&driver), Reason::Forecast { edge_cbps, .. } if (999..=1_001).contains(&edge_cbps))
+    );
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    assert_eq!(driver.engine.view().positions().count(), 0);
+}
+
+#[test]
+fn a_loss_beyond_the_stop_closes_the_position() {
+    let mut driver = bought(cheap());
+    driver.wait_ms(1_000);
+    driver.book(MID * 99 / 100);
+    assert_eq!(driver.orders().len(), 1);
+    driver.book(MID * 97 / 100);
+    assert_eq!(last_order_reason(&driver), Reason::StopLoss);
+    driver.wait_ms(1_000);
+    driver.book(MID * 97 / 100);
+    assert_eq!(driver.engine.view().positions().count(), 0);
+}
+
+#[test]
+fn the_drawdown_breaker_closes_all_and_stays_open_until_reset() {
+    let mut settings = cheap();
+    settings.risk.drawdown_max_ppm = 1_000;
+    settings.risk.stop_loss_ppm = 900_000;
+    let mut driver = bought(settings);
+    driver.wait_ms(1_000);
+    driver.book(MID * 95 / 100);
+    assert!(driver.engine.view().portfolio().is_breaker_open());
+    assert_eq!(last_order_reason(&driver), Reason::Breaker);
+    driver.wait_ms(1_000);
+    driver.book(MID * 95 / 100);
+    assert_eq!(driver.engine.view().positions().count(), 0);
+    assert_eq!(driver.notices().iter().filter(|text| text.starts_with("Equity fell")).count(), 1);
+    let effects = driver.minute(MID * 95 / 100, MID * 95 / 100);
+    driver.answer(asked(&effects).expect("asked"), 0.01);
+    assert_eq!(driver.engine.view().refusals().get(&Refusal::Drawdown), Some(&1));
+    driver.command(Command::ResetBreaker);
+    assert_eq!(driver.engine.view().portfolio().drawdown_ppm(), 0);
+    let effects = driver.minute(MID * 95 / 100, MID * 95 / 100);
+    driver.answer(asked(&effects).expect("asked"), 0.01);
+    assert_eq!(driver.orders().last().map(|order| order.side), Some(Side::Buy));
+}
+
+/// A forecast that would buy, after `happened`, is refused.
+#[track_caller]
+fn refused(settings: EngineSettings, happened: impl FnOnce(&mut Driver), refusal: Refusal) {
+    let mut driver = Driver::ready(settings);
+    let effects = driver.warm(MID);
+    happened(&mut driver);
+    driver.answer(asked(&effects).expect("asked"), 0.01);
+    assert_eq!(driver.orders().len(), 0);
+    assert_eq!(driver.engine.view().refusals().get(&refusal), Some(&1), "{:?}", driver.engine.view().refusals());
+}
+
+#[test]
+fn no_position_is_opened_while_something_forbids_it() {
+    refused(cheap(), |driver| drop(driver.command(Command::Trading { on: false })), Refusal::TradingOff);
+    refused(cheap(), |driver| drop(driver.send(Input::Clock { synchronised: false })), Refusal::ClockUnset);
+    refused(cheap(), |driver| driver.stale(StaleReason::ChecksumMismatch), Refusal::StaleBook);
+}
+
+#[test]
+fn no_position_is_opened_beyond_a_limit() {
+    let check = |limit: fn(&mut EngineSettings), refusal| {
+        let mut settings = cheap();
+        limit(&mut settings);
+        refused(settings, |_| (), refusal);
+    };
+    check(|settings| settings.risk.trading = false, Refusal::TradingOff);
+    check(|settings| settings.risk.position_max_ppm = 49_000, Refusal::PositionLimit);
+    check(|settings| settings.risk.orders_per_min_max = 0, Refusal::OrderRate);
+    check(|settings| settings.signal.size_ppm = 100, Refusal::BelowMinimum);
+    check(|settings| (settings.signal.size_ppm, settings.risk.position_max_ppm) = (999_000, 1_000_000), Refusal::Cash);
+}
+
+#[test]
+fn the_days_loss_stops_new_positions_until_midnight() {
+    let mut settings = cheap();
+    settings.risk.daily_loss_max_ppm = 100;
+    let mut driver = bought(settings);
+    driver.wait_ms(1_000);
+    driver.book(MID * 97 / 100);
+    driver.wait_ms(1_000);
+    driver.book(MID * 97 / 100);
+    let effects = driver.minute(MID * 97 / 100, MID * 97 / 100);
+    driver.answer(asked(&effects).expect("asked"), 0.01);
+    assert_eq!(driver.engine.view().refusals().get(&Refusal::DailyLoss), Some(&1));
+    let day = *driver.engine.view().portfolio().day();
+    assert!(day.trades == 2 && day.fees > Cash::ZERO);
+    driver.wait_ms(24 * 3_600_000);
+    driver.send(Input::Tick);
+    let day = *driver.engine.view().portfolio().day();
+    assert_eq!((day.trades, day.fees, driver.engine.view().portfolio().day_loss_ppm()), (0, Cash::ZERO, 0));
+}
+
+#[test]
+fn a_start_cancels_orders_marks_books_stale_and_keeps_the_account() {
+    let mut driver = bought(cheap());
+    let effects = driver.minute(MID, MID);
+    assert!(asked(&effects).is_some());
+    assert_eq!(driver.engine.view().orders().len(), 1, "the expiry's sale is on its way");
+    let cash = driver.engine.view().portfolio().cash();
+    driver.boot(cheap());
+    let cancelled = driver.records().filter(|r| matches!(r, Record::OrderEnd { end: OrderEnd::Cancelled, .. })).count();
+    assert_eq!((cancelled, driver.engine.view().orders().len()), (1, 0));
+    let view = driver.engine.view();
+    assert_eq!((view.portfolio().cash(), view.positions().count(), view.boots()), (cash, 1, 2));
+    assert!(!view.market(ID).expect("listed").book().is_proven() && !view.is_clock_set() && view.model().is_none());
+    driver.send(Input::Clock { synchronised: true });
+    driver.wait_ms(6_000);
+    driver.book(MID);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    assert_eq!(driver.engine.view().positions().count(), 0, "what was to be closed is closed after the start");
+}
+
+#[test]
+fn the_users_stop_outlives_a_restart() {
+    let mut driver = Driver::ready(cheap());
+    driver.command(Command::Trading { on: false });
+    driver.boot(cheap());
+    assert!(!driver.engine.view().is_trading());
+    driver.command(Command::Trading { on: true });
+    driver.boot(cheap());
+    assert!(driver.engine.view().is_trading());
+}
+
+#[test]
+fn equity_is_recorded_every_minute_with_its_control() {
+    let mut driver = Driver::ready(cheap());
+    driver.warm(MID);
+    driver.minute(MID, MID * 2);
+    let equities: Vec<_> =
+        driver.records().filter_map(|r| if let Record::Equity(equity) = r { Some(equity) } else { None }).collect();
+    assert_eq!(equities.len(), 5);
+    assert!(equities.windows(2).all(|pair| pair[1].at.as_nanos() - pair[0].at.as_nanos() == 60_000_000_000));
+    assert_eq!(equities[0].hold, Cash::from_units(10_000));
+    assert_eq!(driver.engine.view().hold_value(), Cash::from_units(20_000));
+}
+
+#[test]
+fn rule_reversion_joins_the_bid_after_the_price_came_back_into_its_band() {
+    let mut settings = cheap();
+    settings.signal.rule = Rule::Reversion;
+    let mut driver = Driver::ready(settings);
+    driver.warm(MID);
+    for minute in 0..22 {
+        let wiggle = if minute % 2 == 0 { 100 } else { -100 };
+        driver.minute(MID, MID + wiggle);
+    }
+    driver.minute(MID, MID - 3_000);
+    assert_eq!(driver.orders().len(), 0, "below its band");
+    driver.minute(MID - 3_000, MID - 900);
+    let order = (*driver.orders().last().expect("came back")).clone();
+    assert!(matches!(order.reason, Reason::Reversion { band_percent } if (0..50).contains(&band_percent)), "{order:?}");
+    driver.wait_ms(1_000);
+    driver.book(MID - 900);
+    assert_eq!(driver.fills().len(), 0, "it rests");
+    driver.wait_ms(1_000);
+    driver.trade(MID - 1_000, 100_000, Aggressor::Sell);
+    assert_eq!(driver.engine.view().positions().count(), 1);
+    driver.minute(MID - 900, MID + 50);
+    driver.wait_ms(1_000);
+    driver.book(MID + 50);
+    assert_eq!(driver.engine.view().positions().count(), 0, "sold at the middle");
+    assert!(driver.engine.view().portfolio().realised() > Cash::ZERO);
+}
+
+#[test]
+fn a_fresh_engine_is_the_same_everywhere() {
+    assert_eq!(Engine::new(), Engine::default());
+    let bytes = postcard::to_allocvec(&Engine::new()).expect("encodes");
+    assert_eq!(postcard::from_bytes::<Engine>(&bytes).expect("decodes"), Engine::new());
+}
