@@ -37,15 +37,13 @@ impl From<NumberError> for DecodeError {
     }
 }
 
-impl From<serde_json::Error> for DecodeError {
-    fn from(error: serde_json::Error) -> Self {
-        Self { is_cut_off: error.is_eof(), ..Self::malformed(error) }
-    }
-}
-
 /// Reads JSON text into a value that may borrow from it.
 pub(crate) fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, DecodeError> {
-    Ok(serde_json::from_str(text)?)
+    serde_json::from_str(text).map_err(|error| {
+        // A number that ends in its point is bad syntax to the reader, but what follows may only be missing.
+        let is_at_end = error.is_syntax() && error.line() == 1 && error.column() >= text.len();
+        DecodeError { is_cut_off: error.is_eof() || is_at_end, ..DecodeError::malformed(error) }
+    })
 }
 
 /// A message as text.

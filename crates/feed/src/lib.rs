@@ -29,6 +29,9 @@ mod kraken;
 mod number;
 mod session;
 
+#[cfg(test)]
+mod any_bytes;
+
 pub use feed::Feed;
 pub use io::{FeedInput, FeedOutput, ReconnectReason, RejectReason, Rejection, Request, RequestId};
 pub use settings::{Bases, FeedSettings, SettingsError, Wanted, default_bases};

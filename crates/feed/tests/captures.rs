@@ -48,10 +48,8 @@ fn assert_shows(report: &CaptureReport, expected: &Value) {
 }
 
 fn recording(path: &str) -> Option<Vec<u8>> {
-    let base = std::env::var("TICKERBOX_DATA").map_or_else(
-        |_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
-        PathBuf::from,
-    );
+    let base = std::env::var("TICKERBOX_DATA")
+        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
     let path = base.join(path);
     let Ok(packed) = std::fs::read(&path) else {
         println!("skipped: no data at {}", path.display());
@@ -191,7 +189,10 @@ fn a_lost_binance_update_is_a_gap_and_needs_a_new_snapshot() {
     assert!(!report.instruments[0].live);
 
     let doubled = std::str::from_utf8(BINANCE_US).expect("text");
-    let doubled: String = doubled.lines().map(|line| if is_depth(line) { format!("{line}\n{line}\n") } else { format!("{line}\n") }).collect();
+    let doubled: String = doubled
+        .lines()
+        .map(|line| if is_depth(line) { format!("{line}\n{line}\n") } else { format!("{line}\n") })
+        .collect();
     let report = analyse(Venue::BinanceUs, doubled.as_bytes()).expect("readable");
     assert_eq!(report.gaps, 0, "doubled updates are old, not gaps");
     let expected = fixture("expected_binance_us_crvusdt.json");

@@ -1,0 +1,214 @@
+//! Frames and level updates a second, from the JSON text to the proven book, on real recordings.
+//!
+//! `cargo bench -p tickerbox-feed` reads the recordings under `TICKERBOX_DATA` (default `../shared/data`). Each is run
+//! through the live session once to learn what it needs, and then many times through [`Feed::handle`]; the best of the
+//! runs counts, for everything else is the machine's noise.
+
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench reads files and clocks, and prints")]
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, Wanted};
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+use types::{InstrumentId, Timestamp, Venue};
+
+const RUNS: usize = 40;
+
+/// What happened in a recording, in its order.
+enum Step {
+    Frame(Vec<u8>),
+    /// A snapshot of the symbol with this index.
+    Snapshot(usize, Vec<u8>),
+}
+
+struct Recording {
+    venue: Venue,
+    symbols: Vec<String>,
+    steps: Vec<Step>,
+    frames: u64,
+    levels: u64,
+}
+
+fn main() {
+    let files = [
+        (Venue::Kraken, "ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz"),
+        (Venue::BinanceUs, "ws/binance_us_20210417.jsonl.gz"),
+        (Venue::BinanceUs, "ws/binance_us_20211011.jsonl.gz"),
+        (Venue::BinanceUs, "l2/binance_spot_btcusdt_20240808.txt.gz"),
+    ];
+    println!(
+        "{:<44} {:>8} {:>8} {:>12} {:>12} {:>10}",
+        "recording", "frames", "levels", "frames/s", "levels/s", "ns/level"
+    );
+    for (venue, path) in files {
+        let Some(recording) = load(venue, path) else { continue };
+        let best = (0..RUNS).map(|_| run(&recording)).fold(f64::INFINITY, f64::min);
+        let (frames, levels) = (recording.frames as f64, recording.levels as f64);
+        println!(
+            "{path:<44} {:>8} {:>8} {:>12.0} {:>12.0} {:>10.0}",
+            recording.frames,
+            recording.levels,
+            frames / best,
+            levels / best,
+            best * 1e9 / levels
+        );
+    }
+}
+
+/// Seconds for all frames of the recording; snapshots and the start are not counted.
+fn run(recording: &Recording) -> f64 {
+    let wanted =
+        recording.symbols.iter().zip(0..).map(|(symbol, id)| Wanted { id: InstrumentId(id), symbol: symbol.clone() });
+    let mut settings = FeedSettings::new(recording.venue, wanted.collect());
+    settings.book_depth = 10;
+    settings.history_minutes = 0;
+    let mut feed = Feed::new(settings).expect("settings that work");
+    let mut out = Vec::new();
+    let mut at = Timestamp::from_secs(1_800_000_000);
+    start(&mut feed, recording, at, &mut out);
+    let mut waiting = Vec::new();
+    let mut spent = 0.0;
+    for step in &recording.steps {
+        at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
+        match step {
+            Step::Frame(bytes) => {
+                let began = Instant::now();
+                feed.handle(at, FeedInput::Frame(bytes), &mut out);
+                spent += began.elapsed().as_secs_f64();
+            }
+            Step::Snapshot(index, body) => waiting.push((*index, body)),
+        }
+        // The recorded snapshot answers the request that the session makes for it, late enough for the budget.
+        if !waiting.is_empty() {
+            at = Timestamp::from_nanos(at.as_nanos() + 60_000_000_000);
+            feed.handle(at, FeedInput::Deadline, &mut out);
+        }
+        for output in out.drain(..) {
+            if let FeedOutput::Request(request) = output {
+                waiting.retain(|(index, body)| {
+                    let symbol = format!("symbol={}&", recording.symbols[*index]);
+                    let is_meant = request.path.contains(&symbol);
+                    if is_meant {
+                        let input = FeedInput::Response { request: request.id, status: 200, retry_after_s: None, body };
+                        feed.handle(at, input, &mut Vec::new());
+                    }
+                    !is_meant
+                });
+            }
+        }
+    }
+    let status = feed.status();
+    let live = status.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count();
+    assert_eq!(live, recording.symbols.len(), "all books hold at the end");
+    spent
+}
+
+/// Connects and teaches the rules.
+fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<FeedOutput>) {
+    feed.handle(at, FeedInput::Connected, out);
+    let rules: Vec<String> = recording
+        .symbols
+        .iter()
+        .map(|symbol| match recording.venue {
+            Venue::Kraken => {
+                format!(r#"{{"symbol":"{symbol}","base":"A","quote":"B","price_precision":1,"qty_precision":8}}"#)
+            }
+            _ => format!(r#"{{"symbol":"{symbol}","baseAsset":"A","quoteAsset":"B","filters":[]}}"#),
+        })
+        .collect();
+    let rules = rules.join(",");
+    let asked = out.drain(..).find_map(|output| match output {
+        FeedOutput::Request(request) => Some(request.id),
+        _ => None,
+    });
+    match asked {
+        Some(request) => {
+            let body = format!(r#"{{"symbols":[{rules}]}}"#);
+            let input = FeedInput::Response { request, status: 200, retry_after_s: None, body: body.as_bytes() };
+            feed.handle(at, input, out);
+        }
+        None => {
+            let frame =
+                format!(r#"{{"channel":"instrument","type":"snapshot","data":{{"assets":[],"pairs":[{rules}]}}}}"#);
+            feed.handle(at, FeedInput::Frame(frame.as_bytes()), out);
+        }
+    }
+}
+
+fn load(venue: Venue, path: &str) -> Option<Recording> {
+    let base = std::env::var("TICKERBOX_DATA")
+        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let Ok(packed) = std::fs::read(base.join(path)) else {
+        println!("{path}: skipped, no data at {}", base.display());
+        return None;
+    };
+    let mut text = String::new();
+    MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).expect("recordings are gzipped text");
+    let mut recording = Recording { venue, symbols: Vec::new(), steps: Vec::new(), frames: 0, levels: 0 };
+    for line in text.lines() {
+        recording.line(line);
+    }
+    Some(recording)
+}
+
+impl Recording {
+    fn line(&mut self, line: &str) {
+        match line.split_once(' ').filter(|(time, _)| time.bytes().all(|byte| byte.is_ascii_digit())) {
+            Some((_, json)) if json.starts_with(r#"{"lastUpdateId"#) => {
+                let index = self.index("BTCUSDT");
+                self.steps.push(Step::Snapshot(index, json.as_bytes().to_vec()));
+            }
+            Some((_, json)) => self.frame(json),
+            None => {
+                let record: Value = serde_json::from_str(line).expect("records are JSON");
+                let data = record["data"].as_str().unwrap_or_default();
+                match (record["t"].as_str(), record["url"].as_str()) {
+                    (Some("recv"), _) => self.frame(data),
+                    (Some("http"), Some(url)) => {
+                        let symbol = url.split("symbol=").nth(1).and_then(|rest| rest.split('&').next());
+                        let index = self.index(symbol.expect("snapshots name their symbol"));
+                        self.steps.push(Step::Snapshot(index, data.as_bytes().to_vec()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, json: &str) {
+        let message: Value = serde_json::from_str(json).expect("messages are JSON");
+        // The session did not subscribe to other streams.
+        if json.contains("bookTicker") || message["channel"] == "status" {
+            return;
+        }
+        let count = |value: &Value| value.as_array().map_or(0, |levels| levels.len() as u64);
+        if let Some(data) = message["data"].as_array() {
+            for book in data {
+                self.levels += count(&book["bids"]) + count(&book["asks"]);
+                if let Some(symbol) = book["symbol"].as_str() {
+                    self.index(symbol);
+                }
+            }
+        }
+        let data = &message["data"];
+        self.levels += count(&data["b"]) + count(&data["a"]);
+        if let Some(symbol) = data["s"].as_str() {
+            self.index(symbol);
+        }
+        self.frames += 1;
+        self.steps.push(Step::Frame(json.as_bytes().to_vec()));
+    }
+
+    fn index(&mut self, symbol: &str) -> usize {
+        match self.symbols.iter().position(|known| known == symbol) {
+            Some(index) => index,
+            None => {
+                self.symbols.push(symbol.to_owned());
+                self.symbols.len() - 1
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Whatever arrives, nothing panics: random bytes, real messages with damage, and sessions that are fed both.
+
+use proptest::prelude::*;
+use types::{InstrumentId, Scale, Timestamp, Venue};
+
+use crate::capture::Capture;
+use crate::io::{FeedInput, FeedOutput};
+use crate::{Feed, FeedSettings, Wanted, binance_us, decode, kraken, rest};
+
+/// Real messages and answers of every kind.
+const REAL: [&str; 12] = [
+    include_str!("../fixtures/kraken_guide_snapshot.json"),
+    include_str!("../fixtures/binance_us_kline.json"),
+    include_str!("../fixtures/binance_us_exchange_info.json"),
+    r#"{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"BTC/USD","base":"BTC","quote":"USD","price_precision":1,"qty_precision":8,"price_increment":0.1,"qty_increment":1e-8,"qty_min":0.0001,"cost_min":0.5}]}}"#,
+    r#"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":0.5,"qty":40.0,"ord_type":"market","trade_id":4665906,"timestamp":"2023-09-25T07:49:37.708706Z"}]}"#,
+    r#"{"channel":"ohlc","type":"update","timestamp":"2023-10-04T16:26:30.524394914Z","data":[{"symbol":"BTC/USD","open":0.5,"high":0.5,"low":0.5,"close":0.5,"trades":12,"volume":30927.6,"vwap":0.5,"interval_begin":"2023-10-04T16:25:00.000000000Z","interval":1}]}"#,
+    r#"{"method":"subscribe","error":"Currency pair not supported BTC/USD","success":false,"symbol":"BTC/USD","req_id":2}"#,
+    r#"{"error":[],"result":{"XXBTZUSD":[[1688671200,"30306.1","30306.2","30305.7","30305.7","30306.1","3.39243896",23],[1688671260,"1.0","1.0","1.0","1.0","1.0","3.0",2]],"last":1688672160}}"#,
+    r#"{"error":[],"result":{"X":[["105433.60000","0.00027625",1762795433.9717445,"b","l","",10218208]],"last":"1"}}"#,
+    r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998275394,"s":"BTCUSDT","U":113129221,"u":113129222,"b":[["296.45000000","38.69742000"]],"a":[]}}"#,
+    r#"{"e":"aggTrade","E":1672515782136,"s":"BTCUSDT","a":12345,"p":"0.01","q":"100","f":100,"l":105,"T":1672515782136,"m":true,"M":true}"#,
+    r#"{"lastUpdateId":113129221,"bids":[["296.45000000","38.69742000"]],"asks":[["297.0","1.0"]]}"#,
+];
+
+/// Random bytes, or a real message with a part cut out and random bytes put in.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let damaged = (0..REAL.len(), any::<prop::sample::Index>(), 0usize..12, prop::collection::vec(any::<u8>(), 0..6));
+    let damaged = damaged.prop_map(|(which, at, cut, put)| {
+        let mut message = REAL[which].as_bytes().to_vec();
+        let start = at.index(message.len());
+        let end = (start + cut).min(message.len());
+        message.splice(start..end, put);
+        message
+    });
+    let digits = (0..REAL.len(), any::<prop::sample::Index>(), "[0-9eE.+-]{1,24}").prop_map(|(which, at, digits)| {
+        let message = REAL[which];
+        let numbers: Vec<usize> = message.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(i, _)| i).collect();
+        let start = numbers[at.index(numbers.len())];
+        [&message[..start], &digits, &message[start + 1..]].concat().into_bytes()
+    });
+    prop_oneof![prop::collection::vec(any::<u8>(), 0..200), damaged, digits]
+}
+
+fn feed(venue: Venue) -> Feed {
+    let symbol = if venue == Venue::Kraken { "BTC/USD" } else { "BTCUSDT" };
+    let wanted = vec![Wanted { id: InstrumentId(0), symbol: symbol.to_owned() }];
+    Feed::new(FeedSettings::new(venue, wanted)).expect("settings that work")
+}
+
+proptest! {
+    #[test]
+    fn decoders(bytes in bytes()) {
+        let scale = Scale { price_decimals: 12, qty_decimals: 12 };
+        if let Ok(text) = decode::text(&bytes) {
+            let _ = kraken::messages::decode(text);
+            let _ = binance_us::messages::decode(text);
+        }
+        let _ = kraken::rest::candles(&bytes, scale);
+        let _ = binance_us::rest::candles(&bytes, scale, Timestamp::EPOCH);
+        for venue in Venue::ALL {
+            let _ = rest::trades(venue, &bytes);
+        }
+    }
+
+    #[test]
+    fn recordings(lines in prop::collection::vec(bytes(), 0..12)) {
+        for venue in Venue::ALL {
+            let mut capture = Capture::new(venue);
+            let read = lines.iter().zip(1..).try_for_each(|(line, number)| capture.line(number, line));
+            if read.is_ok() {
+                let _ = capture.finish();
+            }
+        }
+    }
+
+    /// Frames, answers to whatever is asked, breaks and deadlines in any order.
+    #[test]
+    fn sessions(steps in prop::collection::vec((bytes(), 0u8..12, 0i64..20_000), 1..60)) {
+        for venue in crate::SPOKEN {
+            let mut feed = feed(venue);
+            let mut out = Vec::new();
+            let mut at = Timestamp::from_secs(1_700_000_000);
+            feed.handle(at, FeedInput::Connected, &mut out);
+            for (bytes, kind, wait_ms) in &steps {
+                at = Timestamp::from_millis(at.as_millis() + wait_ms);
+                let asked = out.iter().rev().find_map(|output| match output {
+                    FeedOutput::Request(request) => Some(request.id),
+                    _ => None,
+                });
+                match (kind, asked) {
+                    (0, _) => feed.handle(at, FeedInput::Disconnected, &mut out),
+                    (1, _) => feed.handle(at, FeedInput::Connected, &mut out),
+                    (2..=4, Some(request)) => {
+                        let input = FeedInput::Response { request, status: 200, retry_after_s: None, body: bytes };
+                        feed.handle(at, input, &mut out);
+                    }
+                    (5, Some(request)) => feed.handle(at, FeedInput::Failed { request }, &mut out),
+                    (6, _) => feed.handle(at, FeedInput::Deadline, &mut out),
+                    _ => feed.handle(at, FeedInput::Frame(bytes), &mut out),
+                }
+                let _ = (feed.deadline(), feed.status());
+            }
+        }
+    }
+}

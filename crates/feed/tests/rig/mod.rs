@@ -1,0 +1,173 @@
+//! Drives a feed in virtual time and sorts what comes out.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::time::Duration;
+
+use feed::{
+    BookState, Feed, FeedInput, FeedOutput, FeedSettings, InstrumentStatus, ReconnectReason, RejectReason, Rejection,
+    Request, Wanted,
+};
+use types::market::{StaleReason, VenueCandle};
+use types::{BookTop, Input, Instrument, InstrumentId, Timestamp, Trade, Venue};
+
+pub(crate) struct Rig {
+    pub(crate) feed: Feed,
+    pub(crate) at: Timestamp,
+    out: Vec<FeedOutput>,
+}
+
+pub(crate) fn wanted(symbols: &[&str]) -> Vec<Wanted> {
+    symbols.iter().zip(0..).map(|(symbol, id)| Wanted { id: InstrumentId(id), symbol: (*symbol).to_owned() }).collect()
+}
+
+impl Rig {
+    pub(crate) fn new(venue: Venue, symbols: &[&str], change: impl FnOnce(&mut FeedSettings)) -> Self {
+        let mut settings = FeedSettings::new(venue, wanted(symbols));
+        change(&mut settings);
+        let feed = Feed::new(settings).expect("settings that work");
+        Self { feed, at: Timestamp::from_secs(1_800_000_000), out: Vec::new() }
+    }
+
+    pub(crate) fn give(&mut self, input: FeedInput<'_>) {
+        self.feed.handle(self.at, input, &mut self.out);
+    }
+
+    pub(crate) fn connect(&mut self) {
+        self.give(FeedInput::Connected);
+    }
+
+    pub(crate) fn frame(&mut self, text: &str) {
+        self.give(FeedInput::Frame(text.as_bytes()));
+    }
+
+    pub(crate) fn respond(&mut self, request: &Request, status: u16, body: &str) {
+        let body = body.as_bytes();
+        self.give(FeedInput::Response { request: request.id, status, retry_after_s: None, body });
+    }
+
+    /// Lets time pass, with a deadline input whenever the feed asked for one.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.at.plus(time);
+        let mut turns = 0;
+        while let Some(due) = self.feed.deadline().filter(|due| *due <= end) {
+            self.at = self.at.max(due);
+            self.give(FeedInput::Deadline);
+            turns += 1;
+            assert!(turns < 10_000, "the feed asks for a deadline again and again");
+        }
+        self.at = end;
+    }
+
+    /// Lets time pass with a heartbeat every second.
+    pub(crate) fn pass_with(&mut self, seconds: u64, heartbeat: &str) {
+        for _ in 0..seconds {
+            self.pass(Duration::from_secs(1));
+            self.frame(heartbeat);
+        }
+    }
+
+    fn take<T>(&mut self, pick: impl Fn(&FeedOutput) -> Option<T>) -> Vec<T> {
+        let mut taken = Vec::new();
+        self.out.retain(|output| match pick(output) {
+            Some(item) => {
+                taken.push(item);
+                false
+            }
+            None => true,
+        });
+        taken
+    }
+
+    fn events<T>(&mut self, pick: impl Fn(&Input) -> Option<T>) -> Vec<T> {
+        self.take(|output| match output {
+            FeedOutput::Event(input) => pick(input),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn sent(&mut self) -> Vec<String> {
+        self.take(|output| match output {
+            FeedOutput::Send(text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn requests(&mut self) -> Vec<Request> {
+        self.take(|output| match output {
+            FeedOutput::Request(request) => Some(request.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn reconnects(&mut self) -> Vec<ReconnectReason> {
+        self.take(|output| match output {
+            FeedOutput::Reconnect(reason) => Some(*reason),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn rejections(&mut self) -> Vec<Rejection> {
+        self.take(|output| match output {
+            FeedOutput::Rejected(rejection) => Some(rejection.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn reasons(&mut self) -> Vec<RejectReason> {
+        self.rejections().into_iter().map(|rejection| rejection.reason).collect()
+    }
+
+    pub(crate) fn instruments(&mut self) -> Vec<Instrument> {
+        self.events(|input| match input {
+            Input::Instrument(instrument) => Some(instrument.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn books(&mut self) -> Vec<BookTop> {
+        self.events(|input| match input {
+            Input::Book(book) => Some(book.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn stale(&mut self) -> Vec<(u16, StaleReason)> {
+        self.events(|input| match input {
+            Input::BookStale { instrument, reason } => Some((instrument.0, *reason)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn trades(&mut self) -> Vec<Trade> {
+        self.events(|input| match input {
+            Input::Trade(trade) => Some(trade.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn candles(&mut self) -> Vec<VenueCandle> {
+        self.events(|input| match input {
+            Input::Candle(candle) => Some(candle.clone()),
+            _ => None,
+        })
+    }
+
+    /// Nothing came out that the test did not look at.
+    #[track_caller]
+    pub(crate) fn nothing_else(&self) {
+        assert!(self.out.is_empty(), "{:#?}", self.out);
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.out.clear();
+    }
+
+    pub(crate) fn instrument(&self, index: usize) -> InstrumentStatus {
+        self.feed.status().instruments[index].clone()
+    }
+
+    pub(crate) fn book_state(&self, index: usize) -> BookState {
+        self.instrument(index).book
+    }
+}
