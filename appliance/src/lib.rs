@@ -1,1 +1,29 @@
-//! The appliance.
+//! The appliance: everything that touches the world. It carries bytes and values between sockets, files, threads and
+//! browsers, and leaves the thinking to `feed` and `engine`.
+//!
+//! ```text
+//!  venue tasks --+                    +--> inference thread --+
+//!  timers -------+--> engine thread --+--> store thread       |
+//!  browsers -----+         ^          +--> browsers           |
+//!                          +----------------------------------+
+//! ```
+
+mod appliance;
+pub mod cli;
+mod clock;
+pub mod config;
+mod engine_thread;
+mod inference_thread;
+mod log;
+mod market_server;
+mod model;
+mod monitor;
+mod projection;
+mod recovery;
+mod store_thread;
+mod venue;
+mod web;
+
+pub use appliance::{Appliance, Running, Setup};
+pub use clock::Clock;
+pub use market_server::MarketServer;

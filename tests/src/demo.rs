@@ -25,8 +25,17 @@ impl Demo {
     /// With what it said when it ends instead.
     #[must_use]
     pub fn start(data_dir: &Path, more: &[&str]) -> Self {
+        Self::start_at(data_dir, SocketAddr::from(([127, 0, 0, 1], 0)), more)
+    }
+
+    /// The same at a given address.
+    ///
+    /// # Panics
+    /// With what it said when it ends instead.
+    #[must_use]
+    pub fn start_at(data_dir: &Path, listen: SocketAddr, more: &[&str]) -> Self {
         let mut child = Command::new(crate::binary())
-            .args(["demo", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["demo", "--listen", &listen.to_string(), "--data-dir"])
             .arg(data_dir)
             .args(more)
             .stdout(Stdio::piped())

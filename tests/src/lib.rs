@@ -1,5 +1,6 @@
 //! Helpers of the end-to-end tests.
 
+pub mod browser;
 pub mod demo;
 
 use std::path::{Path, PathBuf};

@@ -125,3 +125,65 @@ impl Replayer for EngineReplayer {
         (engine::STATE_VERSION, state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use store::{BlockBuilder, Checkpoint, Journal};
+    use types::Timestamp;
+
+    use super::*;
+
+    /// A journal of one block of ticks, as the engine answers them.
+    fn record(dir: &Path) {
+        let mut recorder = EngineReplayer::default();
+        let start = Timestamp::from_secs(1_761_955_200);
+        let saved = |recorder: &EngineReplayer, seq, at| {
+            let (state_version, state) = recorder.state();
+            Checkpoint { seq, at, state_version, state }
+        };
+        let first = saved(&recorder, 0, start);
+        let mut block = BlockBuilder::new();
+        let mut effects = Effects::new();
+        for seq in 1..=200 {
+            let at = Timestamp::from_secs(start.as_secs() + seq as i64);
+            let stamped = Stamped { seq, at, input: Input::Tick };
+            effects.clear();
+            recorder.apply(&stamped, &mut effects);
+            block.push(&stamped, effects.as_slice()).unwrap();
+        }
+        let block = block.finish().unwrap();
+        let last = saved(&recorder, 200, block.header().last_at);
+        let (mut journal, _) = Journal::open(dir).unwrap();
+        journal.write(&[block], Some(first)).unwrap();
+        journal.write(&[], Some(last)).unwrap();
+    }
+
+    fn args(dir: &Path) -> Args {
+        Args { dir: dir.to_owned(), json: true }
+    }
+
+    #[test]
+    fn the_engine_agrees_with_its_own_recording() {
+        let dir = tempfile::tempdir().unwrap();
+        record(dir.path());
+        let days = args(dir.path()).days().unwrap();
+        let found = replay(&days, &mut EngineReplayer::default(), |_| {}).unwrap();
+        assert_eq!((found.inputs, found.checkpoints, found.differs), (200, 1, 0), "{:?}", found.first_difference);
+        let one = args(&days[0].path).days().unwrap();
+        assert_eq!(replay(&one, &mut EngineReplayer::default(), |_| {}).unwrap(), found);
+    }
+
+    #[test]
+    fn where_nothing_can_be_replayed_it_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let message = |path: &Path| args(path).run().unwrap_err().to_string();
+        assert!(message(&dir.path().join("none")).contains("none: no such directory"));
+        assert!(message(dir.path()).contains("no journal here"));
+        let day = dir.path().join("journal-20251101.redb");
+        std::fs::write(&day, b"").unwrap();
+        assert!(message(dir.path()).contains("journal-20251101.redb: corrupt: the file is cut short"));
+        assert!(message(&day).contains("journal-20251101.redb: corrupt: the file is cut short"));
+    }
+}

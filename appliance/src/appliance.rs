@@ -1,0 +1,230 @@
+//! Puts the parts together and takes them apart.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use store::StoreError;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use types::{Input, Timestamp};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine_thread::{self, Cadence, EngineThread, Message};
+use crate::inference_thread::{self, Inference};
+use crate::model::{self, Ready};
+use crate::monitor::Monitor;
+use crate::projection::{Curve, POINTS_MAX, Projection};
+use crate::recovery::{self, Recovered};
+use crate::store_thread;
+use crate::venue::VenueTask;
+use crate::web::{self, Site};
+
+/// How often browsers are told what changed, real time.
+const PROJECT_EVERY: Duration = Duration::from_millis(100);
+/// How often the engine is told that time goes on, by its own clock.
+const TICK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a start needs besides the configuration.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The time of the box.
+    pub clock: Clock,
+    /// True on the built-in market.
+    pub demo: bool,
+}
+
+/// The box before it runs.
+pub struct Appliance {
+    recovered: Recovered,
+}
+
+impl Appliance {
+    /// Opens the data directory and brings the engine to where it was.
+    ///
+    /// # Errors
+    /// When another process uses the directory, or something in it cannot be read.
+    pub fn recover(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self { recovered: recovery::recover(&config.store.data_dir)? })
+    }
+
+    /// When the last input before this start was received; the clock must not start before it.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.recovered.last_at
+    }
+
+    /// Starts all threads and tasks, and serves the dashboard on `config.server.listen`.
+    ///
+    /// # Errors
+    /// When the address is in use, a model is refused, or the configuration does not describe a box.
+    pub async fn start(self, config: &Config, setup: Setup) -> anyhow::Result<Running> {
+        let listen = config.server.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let address = listener.local_addr()?;
+        // A second start in the same process (tests) finds it installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+
+        let Setup { clock, demo } = setup;
+        let Recovered { journal, state, engine, last_seq, last_at } = self.recovered;
+        let model = model::load(&config.model)?;
+        let feeds = config.feeds.resolve(&state)?;
+        let equity = state.equity(store::Span::last(POINTS_MAX, Timestamp::MAX))?;
+        let curve = Curve::from_records(&equity);
+
+        let (to_engine, inbox) = mpsc::channel(engine_thread::QUEUE_MAX);
+        let store_counters = Arc::new(store_thread::Counters::default());
+        let (to_store, store) = store_thread::start(journal, state, store_counters.clone())?;
+        let counters = Arc::new(inference_thread::Counters::default());
+        let Ready { model, spec, health: model_health } = model;
+        let inference = model
+            .map(|model| Inference::start(model, to_engine.clone(), counters.clone()))
+            .transpose()?
+            .map(|(inference, _)| inference);
+
+        let mut tasks = JoinSet::new();
+        let mut statuses = Vec::new();
+        for (settings, endpoint) in feeds {
+            let (status, seen) = watch::channel(VenueTask::initial_status(&settings)?);
+            statuses.push(seen);
+            let task = VenueTask { settings, endpoint, clock: clock.clone(), engine: to_engine.clone(), status };
+            tasks.spawn(task.run());
+        }
+
+        let (engine_health, engine_seen) = watch::channel(web::EngineHealth::default());
+        let (projection, published) = Projection::new(statuses.clone(), curve, clock.now());
+        let start_at = last_at.unwrap_or_else(|| clock.now());
+        for input in first_inputs(config, &clock, spec) {
+            to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
+        }
+        let engine = EngineThread {
+            inbox,
+            engine,
+            clock: clock.clone(),
+            cadence: Cadence {
+                block: Duration::from_secs(config.store.block_interval_s.into()),
+                checkpoint: Duration::from_secs(60 * u64::from(config.store.checkpoint_interval_min)),
+            },
+            last: (last_seq, start_at),
+            store: to_store,
+            inference,
+            projection,
+            health: engine_health,
+        }
+        .start()?;
+
+        tasks.spawn(tick(clock.clone(), to_engine.clone()));
+        tasks.spawn(project(to_engine.clone()));
+        let (health, health_seen) = watch::channel(web::Health::starting(demo));
+        let monitor = Monitor {
+            clock,
+            demo,
+            venues: statuses,
+            engine: engine_seen,
+            store: store_counters.clone(),
+            model: model_health,
+            inference: counters,
+            health,
+        };
+        tasks.spawn(monitor.run());
+        let (stop_web, web_stopped) = oneshot::channel::<()>();
+        let site = Site::new(to_engine.clone(), published, health_seen, demo, config.server.allowed_hosts.clone());
+        tasks.spawn(async move {
+            let stopped = async move {
+                let _ = web_stopped.await;
+            };
+            if let Err(error) = web::serve(listener, site, stopped).await {
+                tracing::error!("web server: {error}");
+            }
+        });
+        Ok(Running { address, to_engine, engine, store, store_counters, tasks, _stop_web: stop_web })
+    }
+}
+
+/// What the engine hears first after every start.
+fn first_inputs(config: &Config, clock: &Clock, spec: Option<types::input::ModelSpec>) -> [Input; 3] {
+    [
+        Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings: Box::new(config.engine.clone()) },
+        Input::Clock { synchronised: clock.is_plausible() },
+        Input::Model(spec),
+    ]
+}
+
+async fn tick(clock: Clock, engine: mpsc::Sender<Message>) {
+    let mut timer = tokio::time::interval(clock.real(TICK_EVERY));
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut believed = clock.is_plausible();
+    loop {
+        timer.tick().await;
+        if !believed && clock.is_plausible() {
+            believed = true;
+            if engine.send(Message::Input(Input::Clock { synchronised: true })).await.is_err() {
+                return;
+            }
+        }
+        if engine.send(Message::Input(Input::Tick)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn project(engine: mpsc::Sender<Message>) {
+    let mut timer = tokio::time::interval(PROJECT_EVERY);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        timer.tick().await;
+        if engine.send(Message::Project).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A box that runs. Dropping it stops its tasks; [`Running::stop`] also waits until everything is written.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    to_engine: mpsc::Sender<Message>,
+    engine: JoinHandle<()>,
+    store: JoinHandle<Result<(), StoreError>>,
+    store_counters: Arc<store_thread::Counters>,
+    tasks: JoinSet<()>,
+    _stop_web: oneshot::Sender<()>,
+}
+
+impl Running {
+    /// Where the dashboard is served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until the box cannot go on, and says why.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        self.to_engine.closed().await;
+        match self.store_counters.error() {
+            error if error.is_empty() => anyhow::anyhow!("the engine thread ended"),
+            error => anyhow::anyhow!("cannot write: {error}"),
+        }
+    }
+
+    /// Ends the box in order: no new inputs, then the open block and a checkpoint are written.
+    ///
+    /// # Errors
+    /// When the last writes failed.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.tasks.shutdown().await;
+        // A full queue empties because nobody fills it any more; a closed one means that the engine ended by itself.
+        let _ = self.to_engine.send(Message::Stop).await;
+        let Self { engine, store, .. } = self;
+        tokio::task::spawn_blocking(move || {
+            engine.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
+            store.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))??;
+            Ok(())
+        })
+        .await?
+    }
+}

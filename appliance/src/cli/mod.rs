@@ -1,0 +1,133 @@
+//! The command line: one file per command, each with its arguments and a `run` that gives the exit code.
+//!
+//! Exit codes: 0 done, 1 failed (one message on standard error says what and where), 2 the arguments or a file's
+//! content are wrong.
+
+mod candles;
+mod check_config;
+mod demo;
+mod features;
+mod feed;
+mod input;
+mod replay;
+mod run;
+mod sim;
+mod status;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::appliance::Running;
+use crate::log::Destination;
+
+/// What `main` found in the environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment {
+    /// True when standard error is connected to the system's journal.
+    pub runs_under_journal: bool,
+}
+
+impl Environment {
+    fn log_destination(self) -> Destination {
+        if self.runs_under_journal { Destination::Journal } else { Destination::Terminal }
+    }
+}
+
+/// A crypto market appliance for the home: watches, keeps, forecasts and trades on paper.
+#[derive(Debug, Parser)]
+#[command(name = "tickerbox", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the box on live exchanges.
+    Run(run::Args),
+    /// Run the box on the built-in market; needs no internet.
+    Demo(demo::Args),
+    /// Serve the built-in market alone, in the venues' own wire formats, on the loopback interface.
+    Sim(sim::Args),
+    /// Check a configuration file, or print the default one.
+    CheckConfig(check_config::Args),
+    /// Rebuild the books of a recording and check every checksum and sequence number.
+    Feed(feed::Args),
+    /// Build candles from a venue's trades.
+    Candles(candles::Args),
+    /// Compute the feature rows of a candle file.
+    Features(features::Args),
+    /// Replay journal days and compare with what was recorded.
+    Replay(replay::Args),
+    /// Ask a running box how it is.
+    Status(status::Args),
+}
+
+impl Cli {
+    /// Runs the chosen command.
+    ///
+    /// # Errors
+    /// What kept the command from its work, for standard error.
+    pub fn run(self, environment: &Environment) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Run(args) => args.run(environment),
+            Command::Demo(args) => args.run(environment),
+            Command::Sim(args) => args.run(environment),
+            Command::CheckConfig(args) => args.run(),
+            Command::Feed(args) => args.run(),
+            Command::Candles(args) => args.run(),
+            Command::Features(args) => args.run(),
+            Command::Replay(args) => args.run(),
+            Command::Status(args) => args.run(),
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// Says where the dashboard is; the first line on standard output.
+fn announce(address: SocketAddr, what: Option<&str>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match what {
+        Some(what) => writeln!(out, "Tickerbox shows {what} at http://{address}")?,
+        None => writeln!(out, "Tickerbox is at http://{address}")?,
+    }
+    Ok(out.flush()?)
+}
+
+/// Waits for Ctrl-C, SIGTERM, or a failure of the box, and ends it in order.
+async fn until_stopped(mut running: Running) -> anyhow::Result<()> {
+    tokio::select! {
+        failure = running.failed() => {
+            running.stop().await?;
+            Err(failure)
+        }
+        signal = stop_signal() => {
+            signal?;
+            running.stop().await
+        }
+    }
+}
+
+async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => Ok(result?),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Prints `value` as one JSON object on standard output.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, value).map_err(std::io::Error::from)?;
+    out.write_all(b"\n")?;
+    Ok(())
+}

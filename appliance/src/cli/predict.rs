@@ -1,0 +1,225 @@
+//! `tickerbox predict`: a model's forecasts for a candle file.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use bundle::{PublicKey, TrustedKeys, VerifiedBundle};
+use engine::candle::{Bar, csv, step_of, tidy};
+use engine::feature::{FeatureState, FeatureWindow, fingerprint};
+use infer::{Answer, Model};
+use serde::Serialize;
+use types::time::NS_PER_MIN;
+
+use super::{input, print_json};
+
+/// Forecasts every minute of a candle file that has a whole window behind it.
+///
+/// The file holds one-minute rows `open_time_ms,open,high,low,close,volume`, gzipped or plain. No window spans a gap; of a
+/// doubled minute the last row counts.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The model: a bundle's folder, the manifest.json in it, or a .tbx file.
+    #[arg(long, value_name = "BUNDLE")]
+    bundle: PathBuf,
+    /// The candle file.
+    #[arg(long, value_name = "FILE")]
+    candles: PathBuf,
+    /// Only the last N forecasts.
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+    /// Public key file to trust besides the built-in ones; may be given more than once.
+    #[arg(long = "trust", value_name = "FILE")]
+    trust: Vec<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    digest: String,
+    forecasts: Vec<Forecast>,
+}
+
+/// A minute's forecasts.
+#[derive(Serialize)]
+struct Forecast {
+    /// Open time of the last candle that the model saw.
+    open_time_ms: i64,
+    /// Its close: the price now.
+    close: f64,
+    /// By horizon in minutes.
+    horizons: BTreeMap<u16, Horizon>,
+}
+
+#[derive(Serialize)]
+struct Horizon {
+    log_return: f32,
+    p_up: f32,
+}
+
+impl Args {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let bundle = self.bundle()?;
+        let mut model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
+        let bars = read_bars(&self.candles)?;
+        let forecasts = forecasts(&mut model, &bars, self.last)?;
+        let manifest = bundle.manifest();
+        let report = Report {
+            model: format!("{} r{}", manifest.name, manifest.revision),
+            digest: bundle.digest().to_string(),
+            forecasts,
+        };
+        if self.json {
+            print_json(&report)?
+        } else {
+            print(&report)?
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The bundle, proven, and with features as this program computes them.
+    fn bundle(&self) -> anyhow::Result<VerifiedBundle> {
+        let name = self.bundle.display();
+        let bundle = bundle::load(&self.bundle, &self.keys()?).with_context(|| name.to_string())?;
+        let manifest = bundle.manifest();
+        let ours = fingerprint(&manifest.features).with_context(|| name.to_string())?;
+        anyhow::ensure!(
+            ours == manifest.fingerprint,
+            "{name}: trained on other feature definitions: its fingerprint is {}, this program's is {ours}",
+            manifest.fingerprint
+        );
+        Ok(bundle)
+    }
+
+    fn keys(&self) -> anyhow::Result<TrustedKeys> {
+        let mut keys = TrustedKeys::builtin();
+        for path in &self.trust {
+            let name = path.display();
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+            keys.trust(PublicKey::parse(&text).with_context(|| name.to_string())?);
+        }
+        Ok(keys)
+    }
+}
+
+fn read_bars(path: &Path) -> anyhow::Result<Vec<Bar>> {
+    let name = path.display();
+    let mut bars = csv::parse(&input::read(path)?).with_context(|| name.to_string())?;
+    tidy(&mut bars);
+    if let Some(bar) = bars.iter().find(|bar| bar.open_time.as_nanos() % NS_PER_MIN != 0) {
+        anyhow::bail!("{name}: the candle of {} does not start with a minute", bar.open_time);
+    }
+    match step_of(&bars) {
+        Some(step) if step != NS_PER_MIN => {
+            anyhow::bail!("{name}: candles of {} minutes, the model needs candles of one", step / NS_PER_MIN)
+        }
+        _ => Ok(bars),
+    }
+}
+
+/// Forecasts in time order, of the `last` windows only when told so: the model is not asked for the others.
+fn forecasts(model: &mut Model, bars: &[Bar], last: Option<usize>) -> anyhow::Result<Vec<Forecast>> {
+    let manifest = model.manifest();
+    let mut state = FeatureState::new(1);
+    let mut window = FeatureWindow::new(&manifest.features, manifest.window_min)?;
+    let mut asked: VecDeque<(&Bar, Vec<f32>)> = VecDeque::new();
+    let mut done = Vec::new();
+    let mut before: Option<i64> = None;
+    for bar in bars {
+        let at = bar.open_time.as_nanos();
+        if before.is_some_and(|before| before + NS_PER_MIN != at) {
+            window.clear();
+        }
+        before = Some(at);
+        window.push(state.update(bar, None, None));
+        let Some(values) = window.values() else { continue };
+        match last {
+            None => done.push(forecast(bar, &model.predict(&values)?)),
+            Some(last) => {
+                asked.push_back((bar, values));
+                asked.drain(..asked.len().saturating_sub(last));
+            }
+        }
+    }
+    for (bar, values) in asked {
+        done.push(forecast(bar, &model.predict(&values)?));
+    }
+    Ok(done)
+}
+
+fn forecast(bar: &Bar, answer: &Answer) -> Forecast {
+    let horizons = answer.horizons.iter().map(|h| (h.horizon_min, Horizon { log_return: h.log_return, p_up: h.p_up }));
+    Forecast { open_time_ms: bar.open_time.as_millis(), close: bar.close, horizons: horizons.collect() }
+}
+
+fn print(report: &Report) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}, digest {}", report.model, report.digest)?;
+    for Forecast { open_time_ms, close, horizons } in &report.forecasts {
+        write!(out, "{} {close}", types::Timestamp::from_millis(*open_time_ms))?;
+        for (horizon, Horizon { log_return, p_up }) in horizons {
+            write!(out, "  +{horizon} min {:+.2} bps, {:.1} % up", log_return * 1e4, p_up * 100.0)?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "{} forecasts", report.forecasts.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use types::Timestamp;
+
+    use super::*;
+
+    /// A quiet walk over these minutes.
+    fn bars(minutes: impl IntoIterator<Item = i64>) -> Vec<Bar> {
+        let of = |minute: i64| {
+            let close = 100.0 + ((minute * 7) % 13) as f64 * 0.01;
+            let open_time = Timestamp::from_secs(minute * 60);
+            Bar {
+                open_time,
+                open: close,
+                high: close + 0.02,
+                low: close - 0.02,
+                close,
+                volume: 1.0 + (minute % 5) as f64,
+            }
+        };
+        minutes.into_iter().map(of).collect()
+    }
+
+    fn model() -> Model {
+        Model::load(&crate::model::starter().expect("it is signed by a built-in key")).expect("it runs here")
+    }
+
+    fn minutes(forecasts: &[Forecast]) -> Vec<i64> {
+        forecasts.iter().map(|forecast| forecast.open_time_ms / 60_000).collect()
+    }
+
+    #[test]
+    fn no_window_spans_a_gap() {
+        let mut model = model();
+        let whole = forecasts(&mut model, &bars(0..300), None).expect("sound bars");
+        let first = minutes(&whole)[0];
+        assert!(first >= i64::from(model.manifest().window_min) - 1);
+        assert_eq!(minutes(&whole), (first..300).collect::<Vec<_>>(), "one forecast a minute");
+        let gap = forecasts(&mut model, &bars((0..300).filter(|minute| *minute != 150)), None).expect("sound bars");
+        let expected: Vec<i64> = (first..150).chain(151 + first..300).collect();
+        assert_eq!(minutes(&gap), expected);
+    }
+
+    #[test]
+    fn the_last_forecasts_are_those_of_the_whole_file() {
+        let mut model = model();
+        let all = forecasts(&mut model, &bars(0..200), None).expect("sound bars");
+        let last = forecasts(&mut model, &bars(0..200), Some(3)).expect("sound bars");
+        let json = |forecasts: &[Forecast]| serde_json::to_string(forecasts).expect("plain values");
+        assert_eq!(json(&last), json(&all[all.len() - 3..]));
+    }
+}

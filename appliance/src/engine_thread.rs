@@ -1,0 +1,211 @@
+//! The one thread that owns the engine: stamps inputs, journals them, routes effects, answers browsers.
+//!
+//! Order of one input: stamp with `seq` and `at`; [`Engine::handle`]; add input and effects to the open block; questions go
+//! to the model; records wait in the same batch as their block, so that the store never writes a record before the input
+//! that caused it.
+
+use std::sync::mpsc::SyncSender;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use engine::Engine;
+use store::{BlockBuilder, Checkpoint, Entry};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use types::input::{Input, Stamped};
+use types::{Effect, Effects, InstrumentId, Timestamp};
+
+use crate::clock::Clock;
+use crate::inference_thread::Inference;
+use crate::projection::Projection;
+use crate::store_thread::Batch;
+use crate::web::EngineHealth;
+
+/// Most messages waiting for the engine. When full, venue tasks wait, and through TCP so do the venues.
+pub(crate) const QUEUE_MAX: usize = 4_096;
+
+/// What can be told to the engine thread.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Something happened.
+    Input(Input),
+    /// Time to tell browsers what changed.
+    Project,
+    /// A browser wants to follow a market.
+    Watch(Watch),
+    /// Write everything down and end.
+    Stop,
+}
+
+/// A market as a browser follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WatchKey {
+    pub(crate) instrument: InstrumentId,
+    pub(crate) timeframe_min: u16,
+}
+
+/// A browser's wish; left unanswered when there is no such market.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) key: WatchKey,
+    pub(crate) reply: oneshot::Sender<Watched>,
+}
+
+/// The whole market now, and what changes from now on.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) snapshot: Bytes,
+    pub(crate) ticks: broadcast::Receiver<Bytes>,
+}
+
+/// Encoded messages that are the same for all browsers; empty before the first.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    pub(crate) catalogue: watch::Receiver<Bytes>,
+    pub(crate) overview: watch::Receiver<Bytes>,
+}
+
+/// How often the journal is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cadence {
+    pub(crate) block: Duration,
+    pub(crate) checkpoint: Duration,
+}
+
+/// Everything the engine thread needs.
+pub(crate) struct EngineThread {
+    pub(crate) inbox: mpsc::Receiver<Message>,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Clock,
+    pub(crate) cadence: Cadence,
+    /// Place of the last input in the journal, and its time.
+    pub(crate) last: (u64, Timestamp),
+    pub(crate) store: SyncSender<Batch>,
+    pub(crate) inference: Option<Inference>,
+    pub(crate) projection: Projection,
+    pub(crate) health: watch::Sender<EngineHealth>,
+}
+
+impl EngineThread {
+    /// Starts the thread. It ends on [`Message::Stop`], when nobody can send any more, or when the store is gone.
+    pub(crate) fn start(self) -> std::io::Result<JoinHandle<()>> {
+        thread::Builder::new().name("engine".to_owned()).spawn(move || Running::new(self).run())
+    }
+}
+
+/// The store thread is gone: nothing may happen that cannot be written down.
+struct StoreGone;
+
+struct Running {
+    parts: EngineThread,
+    effects: Effects,
+    block: BlockBuilder,
+    checkpoint_at: Timestamp,
+    records: Vec<Entry>,
+}
+
+impl Running {
+    fn new(parts: EngineThread) -> Self {
+        let now = parts.last.1.max(parts.clock.now());
+        Self {
+            parts,
+            effects: Effects::new(),
+            block: BlockBuilder::new(),
+            checkpoint_at: now,
+            records: Vec::new(),
+        }
+    }
+
+    fn run(mut self) {
+        // What happened before the start is in the journal; a day file begins with the state before its first input.
+        let mut result = self.checkpoint();
+        while result.is_ok() {
+            result = match self.parts.inbox.blocking_recv() {
+                Some(Message::Input(input)) => self.take(input),
+                Some(Message::Project) => self.project(),
+                Some(Message::Watch(watch)) => {
+                    let at = self.parts.clock.now().max(self.parts.last.1);
+                    self.parts.projection.watch(&self.parts.engine, at, watch);
+                    Ok(())
+                }
+                Some(Message::Stop) | None => break,
+            };
+        }
+        let written = result.and_then(|()| self.flush()).and_then(|()| self.checkpoint());
+        if written.is_err() {
+            tracing::error!("the store is gone, the engine stops");
+        }
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), StoreGone> {
+        let (seq, before) = self.parts.last;
+        let at = self.parts.clock.now().max(before);
+        if !self.block.fits(at) {
+            self.flush()?;
+        }
+        if at.day() != before.day() {
+            self.checkpoint()?;
+        }
+        let stamped = Stamped { seq: seq + 1, at, input };
+        self.parts.last = (stamped.seq, at);
+        self.effects.clear();
+        self.parts.engine.handle(&stamped, &mut self.effects);
+        self.block.push(&stamped, self.effects.as_slice()).expect("numbered and timed above, and it fits");
+        let mut rank = 0;
+        for effect in self.effects.drain() {
+            match effect {
+                Effect::Infer(question) => {
+                    if let Some(inference) = &self.parts.inference {
+                        inference.ask(question);
+                    }
+                }
+                Effect::Record(record) => {
+                    self.parts.projection.note(&record);
+                    self.records.push(Entry { seq: stamped.seq, rank, record });
+                    rank += 1;
+                }
+                Effect::Notice(notice) => tracing::info!("{}", notice.text),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ten times a second: browsers, and whatever the clock says is due.
+    fn project(&mut self) -> Result<(), StoreGone> {
+        let now = self.parts.clock.now().max(self.parts.last.1);
+        self.parts.projection.publish(&self.parts.engine, now);
+        self.parts.health.send_replace(EngineHealth {
+            seq: self.parts.last.0,
+            at_ms: self.parts.last.1.as_millis(),
+            rejected: Projection::rejections(&self.parts.engine),
+            queued: self.parts.inbox.len(),
+        });
+        let clock = self.parts.clock.clone();
+        let real = |since: Timestamp| clock.real(now.since(since));
+        if self.block.first_at().is_some_and(|first_at| real(first_at) >= self.parts.cadence.block) {
+            self.flush()?;
+        }
+        if real(self.checkpoint_at) >= self.parts.cadence.checkpoint {
+            self.flush()?;
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StoreGone> {
+        let Some(block) = self.block.finish() else { return Ok(()) };
+        let records = std::mem::take(&mut self.records);
+        self.send(Batch::Block { block, records })
+    }
+
+    fn checkpoint(&mut self) -> Result<(), StoreGone> {
+        let (seq, at) = self.parts.last;
+        self.checkpoint_at = at;
+        let state = postcard::to_allocvec(&self.parts.engine).expect("the engine's state is plain data");
+        self.send(Batch::Checkpoint(Checkpoint { seq, at, state_version: engine::STATE_VERSION, state }))
+    }
+
+    fn send(&self, batch: Batch) -> Result<(), StoreGone> {
+        self.parts.store.send(batch).map_err(|_| StoreGone)
+    }
+}

@@ -1,0 +1,185 @@
+//! The built-in market on the loopback interface: carries bytes between sockets and the sans-IO [`Sim`], each venue on a
+//! port of its own, so that the box runs unchanged apart from its base addresses.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade};
+use axum::http::{Response, StatusCode, Uri};
+use axum::response::IntoResponse;
+use sim::{ConnectionId, ServerFrame, Sim, SimSettings};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use types::Venue;
+
+use crate::clock::Clock;
+use crate::venue::Endpoint;
+
+/// Venues that the market speaks.
+const VENUES: [Venue; 2] = [Venue::Kraken, Venue::BinanceUs];
+/// Longest pause between two steps of the market, real time.
+const STEP_MAX: Duration = Duration::from_millis(20);
+
+/// The running market. Dropping it closes all its sockets.
+#[derive(Debug)]
+pub struct MarketServer {
+    endpoints: Vec<(Venue, Endpoint)>,
+    tasks: JoinSet<()>,
+}
+
+impl MarketServer {
+    /// Makes the market at the clock's present and serves it. `port` is the first venue's port, the next venue gets the
+    /// next one; 0 lets the system choose.
+    ///
+    /// # Errors
+    /// When a port is taken.
+    pub async fn start(settings: SimSettings, clock: Clock, port: u16) -> anyhow::Result<Self> {
+        let market = Market {
+            sim: Arc::new(Mutex::new(Sim::new(SimSettings { start: clock.now(), ..settings }))),
+            clock,
+            stepped: watch::Sender::new(()),
+        };
+        let mut tasks = JoinSet::new();
+        let mut endpoints = Vec::new();
+        for (offset, venue) in (0u16..).zip(VENUES) {
+            let port = if port == 0 { 0 } else { port + offset };
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let listener = TcpListener::bind(address).await.with_context(|| format!("{venue}: cannot use {address}"))?;
+            let address = listener.local_addr()?;
+            endpoints.push((
+                venue,
+                Endpoint { ws_base: format!("ws://{address}"), rest_base: format!("http://{address}") },
+            ));
+            let router = Router::new().fallback(serve).with_state(Desk { venue, market: market.clone() });
+            tasks.spawn(async move {
+                if let Err(error) = axum::serve(listener, router).await {
+                    tracing::error!(%venue, "market server: {error}");
+                }
+            });
+        }
+        tasks.spawn(market.run());
+        Ok(Self { endpoints, tasks })
+    }
+
+    /// Where each venue listens.
+    #[must_use]
+    pub fn endpoints(&self) -> &[(Venue, Endpoint)] {
+        &self.endpoints
+    }
+
+    /// Serves until stopped from outside.
+    pub async fn wait(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+#[derive(Clone)]
+struct Market {
+    sim: Arc<Mutex<Sim>>,
+    clock: Clock,
+    stepped: watch::Sender<()>,
+}
+
+impl Market {
+    fn sim(&self) -> MutexGuard<'_, Sim> {
+        self.sim.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(self) {
+        loop {
+            let next = {
+                let mut sim = self.sim();
+                sim.advance(self.clock.now());
+                sim.next_event()
+            };
+            self.stepped.send_replace(());
+            let wait = self.clock.real(next.since(self.clock.now()));
+            tokio::time::sleep(wait.clamp(Duration::from_millis(1), STEP_MAX)).await;
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Desk {
+    venue: Venue,
+    market: Market,
+}
+
+async fn serve(
+    State(desk): State<Desk>,
+    uri: Uri,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response<Body> {
+    let path = uri.path_and_query().map_or("/", |p| p.as_str());
+    match upgrade {
+        Ok(upgrade) => {
+            let connected = desk.market.sim().connect(desk.venue, path);
+            match connected {
+                Ok(id) => upgrade.on_upgrade(move |socket| Connection { id, market: desk.market, socket }.carry()),
+                Err(refused) => {
+                    let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
+                    (status, refused.reason).into_response()
+                }
+            }
+        }
+        Err(_) => {
+            let answer = desk.market.sim().http(desk.venue, path);
+            let mut response = Response::builder().status(answer.status);
+            for (name, value) in &answer.headers {
+                response = response.header(name, value);
+            }
+            response.body(Body::from(answer.body)).unwrap_or_else(|error| {
+                (StatusCode::INTERNAL_SERVER_ERROR, format!("simulator: {error}")).into_response()
+            })
+        }
+    }
+}
+
+struct Connection {
+    id: ConnectionId,
+    market: Market,
+    socket: WebSocket,
+}
+
+impl Connection {
+    async fn carry(mut self) {
+        // The client went away, or the server closed: either way the simulator forgets the connection.
+        let _ = self.exchange().await;
+        self.market.sim().disconnect(self.id);
+    }
+
+    async fn exchange(&mut self) -> Result<(), axum::Error> {
+        let mut stepped = self.market.stepped.subscribe();
+        let mut frames = Vec::new();
+        loop {
+            self.market.sim().poll(self.id, &mut frames);
+            for frame in frames.drain(..) {
+                match frame {
+                    ServerFrame::Text(text) => self.socket.send(Frame::text(text)).await?,
+                    ServerFrame::Ping(payload) => self.socket.send(Frame::Ping(payload.into())).await?,
+                    ServerFrame::Close { code, reason } => {
+                        let close = CloseFrame { code, reason: reason.into() };
+                        return self.socket.send(Frame::Close(Some(close))).await;
+                    }
+                }
+            }
+            tokio::select! {
+                received = self.socket.recv() => match received {
+                    Some(Ok(Frame::Text(text))) => self.market.sim().receive(self.id, &text),
+                    Some(Ok(Frame::Pong(_))) => self.market.sim().pong(self.id),
+                    Some(Ok(Frame::Close(_))) | None => return Ok(()),
+                    Some(Ok(Frame::Binary(_) | Frame::Ping(_))) => {}
+                    Some(Err(error)) => return Err(error),
+                },
+                changed = stepped.changed() => if changed.is_err() { return Ok(()) },
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Puts together `/healthz` from what each part says about itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use feed::BookState;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::venue::VenueStatus;
+use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
+use crate::{inference_thread, store_thread};
+
+/// How often it is put together.
+const EVERY: Duration = Duration::from_millis(200);
+/// An engine that has not spoken for so long is failing.
+const ENGINE_SILENT_AFTER: Duration = Duration::from_secs(10);
+/// A venue may be away for so long before the box counts as degraded.
+const VENUE_AWAY_MAX: Duration = Duration::from_secs(30);
+
+/// What the monitor watches.
+pub(crate) struct Monitor {
+    pub(crate) clock: Clock,
+    pub(crate) demo: bool,
+    pub(crate) venues: Vec<watch::Receiver<VenueStatus>>,
+    pub(crate) engine: watch::Receiver<EngineHealth>,
+    pub(crate) store: Arc<store_thread::Counters>,
+    pub(crate) model: ModelHealth,
+    pub(crate) inference: Arc<inference_thread::Counters>,
+    pub(crate) health: watch::Sender<Health>,
+}
+
+impl Monitor {
+    /// Runs until the box stops.
+    pub(crate) async fn run(mut self) {
+        let started = Instant::now();
+        let mut engine_spoke = started;
+        let mut all_connected = started;
+        let mut timer = tokio::time::interval(EVERY);
+        loop {
+            timer.tick().await;
+            if self.engine.has_changed().unwrap_or(false) {
+                self.engine.mark_unchanged();
+                engine_spoke = Instant::now();
+            }
+            let mut health = self.collect(started.elapsed().as_secs());
+            if health.feeds.values().all(|feed| feed.connected) {
+                all_connected = Instant::now();
+            }
+            health.status = if engine_spoke.elapsed() > ENGINE_SILENT_AFTER || !health.store.error.is_empty() {
+                "failing"
+            } else if all_connected.elapsed() > VENUE_AWAY_MAX || !health.model.error.is_empty() {
+                "degraded"
+            } else {
+                "ok"
+            };
+            self.health.send_replace(health);
+        }
+    }
+
+    fn collect(&self, uptime_s: u64) -> Health {
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        Health {
+            status: "ok",
+            version: env!("CARGO_PKG_VERSION"),
+            demo: self.demo,
+            uptime_s,
+            feeds: self.feeds(),
+            engine: self.engine.borrow().clone(),
+            store: StoreHealth {
+                committed_seq: count(&self.store.committed_seq),
+                commits: count(&self.store.commits),
+                bytes: count(&self.store.bytes),
+                error: self.store.error(),
+            },
+            model: ModelHealth {
+                answers: count(&self.inference.answers),
+                dropped: count(&self.inference.dropped),
+                ..self.model.clone()
+            },
+        }
+    }
+
+    fn feeds(&self) -> BTreeMap<String, FeedHealth> {
+        let now = self.clock.now();
+        let one = |status: &VenueStatus| FeedHealth {
+            connected: status.feed.is_connected,
+            books_live: status.feed.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count() as u16,
+            books: status.feed.instruments.iter().filter(|i| i.book != BookState::NotListed).count() as u16,
+            frames: status.feed.frames,
+            rejected: status.feed.rejected.total(),
+            resyncs: status.feed.instruments.iter().map(|i| i.counts.resyncs).sum(),
+            age_ms: status.feed.last_frame_at.map(|at| now.since(at).as_millis() as u64),
+            trouble: status.trouble.clone(),
+        };
+        self.venues
+            .iter()
+            .map(|venue| {
+                let status = venue.borrow();
+                (status.venue.slug().to_owned(), one(&status))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! REST requests of a feed.
+
+use std::future::Future;
+use std::time::Duration;
+
+use anyhow::Context;
+use feed::{Feed, FeedInput, FeedOutput, Request, RequestId};
+use types::Timestamp;
+
+/// Longest time for one request, real time.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Largest answer taken, bytes. A full `exchangeInfo` is about 3 MiB.
+const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// A client for one venue's REST base.
+pub(super) struct Rest {
+    client: reqwest::Client,
+    base: String,
+}
+
+/// What became of a request.
+pub(super) struct Answer {
+    id: RequestId,
+    outcome: Option<Outcome>,
+}
+
+struct Outcome {
+    status: u16,
+    retry_after_s: Option<u32>,
+    body: Vec<u8>,
+}
+
+impl Rest {
+    pub(super) fn new(base: &str) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("tickerbox/", env!("CARGO_PKG_VERSION")))
+            .timeout(TIMEOUT)
+            .build()
+            .context("HTTP client")?;
+        Ok(Self { client, base: base.to_owned() })
+    }
+
+    /// Starts a GET. The answer carries the request's id whatever happens.
+    pub(super) fn get(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
+        let url = format!("{}{}", self.base, request.path);
+        let call = self.client.get(&url).send();
+        async move {
+            match read(call).await {
+                Ok(outcome) => Answer { id: request.id, outcome: Some(outcome) },
+                Err(error) => {
+                    tracing::debug!("{url}: {error:#}");
+                    Answer::failed(request.id)
+                }
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// No answer came.
+    pub(super) fn failed(id: RequestId) -> Self {
+        Self { id, outcome: None }
+    }
+
+    /// Tells the feed.
+    pub(super) fn hand_to(&self, feed: &mut Feed, at: Timestamp, out: &mut Vec<FeedOutput>) {
+        let input = match &self.outcome {
+            Some(outcome) => FeedInput::Response {
+                request: self.id,
+                status: outcome.status,
+                retry_after_s: outcome.retry_after_s,
+                body: &outcome.body,
+            },
+            None => FeedInput::Failed { request: self.id },
+        };
+        feed.handle(at, input, out);
+    }
+}
+
+async fn read(call: impl Future<Output = reqwest::Result<reqwest::Response>>) -> anyhow::Result<Outcome> {
+    let mut response = call.await?;
+    let retry_after_s = response
+        .headers()
+        .get(reqwest::header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.trim().parse().ok());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        anyhow::ensure!(body.len() + chunk.len() <= BODY_BYTES_MAX, "answer larger than {BODY_BYTES_MAX} bytes");
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Outcome { status: response.status().as_u16(), retry_after_s, body })
+}

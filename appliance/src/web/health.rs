@@ -1,0 +1,106 @@
+//! `/healthz`: the state of the box for machines.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use super::Site;
+
+/// The state of the box.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Health {
+    /// `ok`; `degraded` when a venue or the model is missing; `failing` when the engine or the store is.
+    pub status: &'static str,
+    /// Version of the program.
+    pub version: &'static str,
+    /// True on the built-in market.
+    pub demo: bool,
+    /// Seconds since start.
+    pub uptime_s: u64,
+    /// By venue.
+    pub feeds: BTreeMap<String, FeedHealth>,
+    /// The engine.
+    pub engine: EngineHealth,
+    /// The store.
+    pub store: StoreHealth,
+    /// The model.
+    pub model: ModelHealth,
+}
+
+impl Health {
+    /// Before anything was heard.
+    pub(crate) fn starting(demo: bool) -> Self {
+        Self { status: "ok", version: env!("CARGO_PKG_VERSION"), demo, ..Self::default() }
+    }
+}
+
+/// A venue's connection and books.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FeedHealth {
+    /// True while the socket is up.
+    pub connected: bool,
+    /// Books that hold.
+    pub books_live: u16,
+    /// Books wanted.
+    pub books: u16,
+    /// Frames since start.
+    pub frames: u64,
+    /// Messages refused since start.
+    pub rejected: u64,
+    /// Books fetched again after a fault since start.
+    pub resyncs: u64,
+    /// Age of the newest frame, milliseconds.
+    pub age_ms: Option<u64>,
+    /// Why it is not connected, if it is not.
+    pub trouble: String,
+}
+
+/// The engine thread.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct EngineHealth {
+    /// Sequence number of the newest input.
+    pub seq: u64,
+    /// When it came, milliseconds UTC.
+    pub at_ms: i64,
+    /// Inputs refused since start, by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Inputs waiting in the queue.
+    pub queued: usize,
+}
+
+/// The store thread.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct StoreHealth {
+    /// Sequence number of the newest input that survives a pulled plug.
+    pub committed_seq: u64,
+    /// Commits since start.
+    pub commits: u64,
+    /// Journal bytes written since start.
+    pub bytes: u64,
+    /// Why writing failed, if it did.
+    pub error: String,
+}
+
+/// The model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ModelHealth {
+    /// Its name; empty without one.
+    pub name: String,
+    /// Its digest; empty without one.
+    pub id: String,
+    /// Answers since start.
+    pub answers: u64,
+    /// Questions dropped because it was too slow, since start.
+    pub dropped: u64,
+    /// Why there is none, if there is none.
+    pub error: String,
+}
+
+pub(super) async fn healthz(State(site): State<Site>) -> (StatusCode, Json<Health>) {
+    let health = site.inner.health.borrow().clone();
+    let code = if health.status == "failing" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (code, Json(health))
+}

@@ -1,0 +1,134 @@
+//! The dashboard's WebSocket: one task per browser, all of them sending the same encoded messages.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{broadcast, oneshot};
+use types::InstrumentId;
+use types::input::{Command, Input};
+use wire::{ClientMessage, Hello, PROTOCOL, ServerMessage};
+
+use super::{Site, guard};
+use crate::engine_thread::{Message, Watch, WatchKey, Watched};
+
+pub(super) async fn upgrade(State(site): State<Site>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    if !guard::is_same_origin(&headers) {
+        return (StatusCode::FORBIDDEN, "opened by a page of another site\n").into_response();
+    }
+    let Ok(permit) = site.inner.browsers.clone().try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many browsers at once\n").into_response();
+    };
+    upgrade.max_message_size(wire::CLIENT_MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
+        // A browser that goes away is no error of ours.
+        let _ = Browser { socket, site, watched: None }.serve().await;
+        drop(permit);
+    })
+}
+
+/// The browser went away or the box is stopping.
+struct Gone;
+
+impl From<axum::Error> for Gone {
+    fn from(_: axum::Error) -> Self {
+        Self
+    }
+}
+
+struct Browser {
+    socket: WebSocket,
+    site: Site,
+    watched: Option<(WatchKey, broadcast::Receiver<Bytes>)>,
+}
+
+impl Browser {
+    async fn serve(mut self) -> Result<(), Gone> {
+        let hello = Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            demo: self.site.inner.demo,
+        };
+        self.send(wire::encode(&ServerMessage::Hello(hello)).into()).await?;
+        let mut catalogue = self.site.inner.published.catalogue.clone();
+        let mut overview = self.site.inner.published.overview.clone();
+        catalogue.mark_changed();
+        overview.mark_changed();
+        loop {
+            tokio::select! {
+                biased;
+                frame = self.socket.recv() => match frame {
+                    Some(Ok(Frame::Binary(bytes))) => self.obey(&bytes).await?,
+                    Some(Ok(Frame::Close(_)) | Err(_)) | None => return Err(Gone),
+                    Some(Ok(_)) => {}
+                },
+                changed = catalogue.changed() => {
+                    changed.map_err(|_| Gone)?;
+                    let bytes = catalogue.borrow_and_update().clone();
+                    self.send(bytes).await?;
+                }
+                changed = overview.changed() => {
+                    changed.map_err(|_| Gone)?;
+                    let bytes = overview.borrow_and_update().clone();
+                    self.send(bytes).await?;
+                }
+                tick = next_tick(&mut self.watched) => match tick {
+                    Ok(bytes) => self.send(bytes).await?,
+                    // A browser that fell behind gets the whole market again instead of what it missed.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        if let Some((key, _)) = self.watched.take() {
+                            self.watch(key).await?;
+                        }
+                    }
+                    Err(broadcast::error::RecvError::Closed) => self.watched = None,
+                },
+            }
+        }
+    }
+
+    async fn send(&mut self, bytes: Bytes) -> Result<(), Gone> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        Ok(self.socket.send(Frame::Binary(bytes)).await?)
+    }
+
+    async fn obey(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        match wire::decode(bytes) {
+            Ok(ClientMessage::Watch { instrument, timeframe_min }) => {
+                self.watch(WatchKey { instrument: InstrumentId(instrument), timeframe_min }).await
+            }
+            Ok(ClientMessage::Unwatch) => {
+                self.watched = None;
+                Ok(())
+            }
+            Ok(ClientMessage::Trading { on }) => {
+                tracing::info!("trading switched {} from the dashboard", if on { "on" } else { "off" });
+                let input = Input::Command(Command::Trading { on });
+                self.site.inner.engine.send(Message::Input(input)).await.map_err(|_| Gone)
+            }
+            // The page speaks another protocol: end the conversation, it will reload.
+            Err(_) => Err(Gone),
+        }
+    }
+
+    async fn watch(&mut self, key: WatchKey) -> Result<(), Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.site.inner.engine.send(Message::Watch(Watch { key, reply })).await.map_err(|_| Gone)?;
+        // No answer: there is no such instrument or time frame.
+        if let Ok(Watched { snapshot, ticks }) = answer.await {
+            self.send(snapshot).await?;
+            self.watched = Some((key, ticks));
+        }
+        Ok(())
+    }
+}
+
+async fn next_tick(
+    watched: &mut Option<(WatchKey, broadcast::Receiver<Bytes>)>,
+) -> Result<Bytes, broadcast::error::RecvError> {
+    match watched {
+        Some((_, ticks)) => ticks.recv().await,
+        None => std::future::pending().await,
+    }
+}

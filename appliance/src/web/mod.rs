@@ -1,0 +1,64 @@
+//! The web server: the embedded dashboard, its WebSocket, and `/healthz`.
+
+mod assets;
+mod guard;
+mod health;
+mod live;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::engine_thread::{Message, Published};
+
+pub use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
+
+/// Most browsers at once; more are told to come back later.
+const BROWSERS_MAX: usize = 64;
+
+/// What every request may use.
+#[derive(Clone)]
+pub(crate) struct Site {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: mpsc::Sender<Message>,
+    published: Published,
+    health: watch::Receiver<Health>,
+    demo: bool,
+    allowed_hosts: Vec<String>,
+    browsers: Arc<tokio::sync::Semaphore>,
+}
+
+impl Site {
+    pub(crate) fn new(
+        engine: mpsc::Sender<Message>,
+        published: Published,
+        health: watch::Receiver<Health>,
+        demo: bool,
+        allowed_hosts: Vec<String>,
+    ) -> Self {
+        let browsers = Arc::new(tokio::sync::Semaphore::new(BROWSERS_MAX));
+        Self { inner: Arc::new(Inner { engine, published, health, demo, allowed_hosts, browsers }) }
+    }
+}
+
+/// Serves `site` on `listener` until `stop` is done.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    site: Site,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route(wire::SOCKET_PATH, get(live::upgrade))
+        .fallback(get(assets::asset))
+        .layer(axum::middleware::from_fn_with_state(site.clone(), guard::check_host))
+        .with_state(site);
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
