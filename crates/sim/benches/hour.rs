@@ -17,6 +17,7 @@ fn main() {
     let began = Instant::now();
     run_hour(&mut sim, |_| {});
     println!("an hour, nobody listening: {:?}", began.elapsed());
+    SimSettings::default().listings.iter().for_each(|listing| show(&sim, listing.venue, &listing.symbol));
 
     let kraken = sim.connect(Venue::Kraken, "/v2").expect("accepted");
     for channel in ["book", "trade", "ohlc"] {
@@ -51,4 +52,23 @@ fn run_hour(sim: &mut Sim, mut each_second: impl FnMut(&mut Sim)) {
         sim.advance(to);
         each_second(sim);
     }
+}
+
+/// One line about what the hour looked like.
+fn show(sim: &Sim, venue: Venue, symbol: &str) {
+    let truth = sim.truth(venue, symbol).expect("listed");
+    let (bid, ask) = (truth.bids[0].price.mantissa() as f64, truth.asks[0].price.mantissa() as f64);
+    let minutes = &truth.candles[truth.candles.len() - 61..][..60];
+    let trades: Vec<u32> = minutes.iter().map(|minute| minute.trades).collect();
+    let ranges = minutes.iter().map(|m| (m.high.mantissa() - m.low.mantissa()) as f64 / m.low.mantissa() as f64);
+    println!(
+        "  {venue} {symbol}: spread {:.2} bps, {}+{} levels, trades a minute {}..{} (mean {}), minute range {:.1} bps",
+        (ask - bid) / bid * 1e4,
+        truth.bids.len(),
+        truth.asks.len(),
+        trades.iter().min().expect("minutes"),
+        trades.iter().max().expect("minutes"),
+        trades.iter().sum::<u32>() / 60,
+        ranges.sum::<f64>() / 60.0 * 1e4
+    );
 }

@@ -13,6 +13,9 @@ use crate::settings::SimSettings;
 use crate::truth::{Truth, TruthTrade};
 use crate::{binance_us, kraken};
 
+/// Open connections of all venues together; one more is refused with 503.
+const CONNECTIONS_MAX: usize = 256;
+
 /// A market and the venues that show it.
 ///
 /// ```text
@@ -109,6 +112,9 @@ impl Sim {
         let index = self
             .server_index(venue)
             .ok_or_else(|| Refused { status: 404, reason: format!("{venue} is not simulated") })?;
+        if self.connections.len() == CONNECTIONS_MAX {
+            return Err(Refused { status: 503, reason: format!("{CONNECTIONS_MAX} connections are open") });
+        }
         let id = ConnectionId(self.last_connection + 1);
         let now = Now { at: self.now, market: &self.market };
         self.servers[index].1.connect(now, id, &Request::parse(path_and_query))?;

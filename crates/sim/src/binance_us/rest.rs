@@ -51,9 +51,9 @@ pub(super) fn weight(request: &Request) -> u32 {
     match request.path.strip_prefix("/api/v3/") {
         Some("exchangeInfo") => 20,
         Some("depth") => match limit(request, DEPTH_DEFAULT, DEPTH_MAX).unwrap_or(DEPTH_DEFAULT) {
-            ..=100 => 5,
-            ..=500 => 25,
-            ..=1_000 => 50,
+            0..=100 => 5,
+            101..=500 => 25,
+            501..=1_000 => 50,
             _ => 250,
         },
         Some("trades") => 25,
