@@ -90,7 +90,7 @@ fn a_flipped_byte_is_found_or_harmless() {
             Ok(same) if same == truth => {}
             // The last commit of a file that was not closed may have been torn by the power cut: it is taken back.
             Ok(less) => {
-                assert!(n % 2 == 1 && is_one_commit_less(&less, &truth), "byte {at}: other content, not a word")
+                assert!(n % 2 == 1 && is_one_commit_less(&less, &truth), "byte {at}: other content, not a word");
             }
             Err(StoreError::Io { source, .. }) => panic!("byte {at}: {source}"),
             Err(_) => found += 1,
