@@ -3,7 +3,7 @@
 //! With the same seed, data and thread count a fit gives the same weights on the same kind of processor, interrupted
 //! or not: order and weights come from our own generator, and each epoch ends with a checkpoint of everything.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use burn::module::Module as _;
@@ -122,27 +122,37 @@ pub struct Task<'a> {
 impl Task<'_> {
     /// Fits, going on from the checkpoint at `path` if there is one for this very task.
     pub fn fit(&self, path: &Path, bar: &ProgressBar) -> anyhow::Result<Fitted> {
-        let device = Device::flex().autodiff();
-        let settings = self.settings;
-        let train = self.windows(self.fold.train);
-        let validation: Vec<Window> = self.windows(self.fold.validation).into_iter().step_by(settings.stride).collect();
-        let steps = train.len().div_ceil(settings.stride).div_ceil(settings.batch);
-        let mut state = self.start(path, &device)?;
-        bar.set_length((settings.epochs * steps) as u64);
-        while !state.progress.is_over(settings) {
-            let epoch = state.progress.epochs();
-            bar.set_position((epoch * steps) as u64);
-            let loss = self.epoch(&mut state, &train, epoch, steps, &device, bar);
-            let judged = self.loss_over(&state.net, &validation);
-            let is_best = state.progress.note(loss, judged);
-            if is_best {
-                state.best = state.net.clone();
-            }
-            bar.set_message(format!("epoch {} loss {loss:.4} validation {judged:.4}", epoch + 1));
-            state.save(path, &self.identity()).with_context(|| format!("checkpoint {}", path.display()))?;
+        let mut run = self.start(path)?;
+        bar.set_length((self.settings.epochs * run.steps) as u64);
+        while !run.state.progress.is_over(self.settings) {
+            bar.set_position((run.state.progress.epochs() * run.steps) as u64);
+            self.advance(&mut run, bar)?;
         }
         bar.finish();
-        Ok(Fitted { net: state.best.valid(), progress: state.progress })
+        Ok(Fitted { net: run.state.best.valid(), progress: run.state.progress })
+    }
+
+    /// Where the fit stands: at the checkpoint, or at its beginning.
+    pub fn start(&self, path: &Path) -> anyhow::Result<Run> {
+        let settings = self.settings;
+        let train = self.windows(self.fold.train);
+        let validation = self.windows(self.fold.validation).into_iter().step_by(settings.stride).collect();
+        let steps = train.len().div_ceil(settings.stride).div_ceil(settings.batch);
+        let device = Device::flex().autodiff();
+        let state = self.state(path, &device)?;
+        Ok(Run { path: path.to_owned(), train, validation, steps, device, state })
+    }
+
+    /// One epoch more, and its checkpoint.
+    pub fn advance(&self, run: &mut Run, bar: &ProgressBar) -> anyhow::Result<()> {
+        let epoch = run.state.progress.epochs();
+        let loss = self.epoch(run, epoch, bar);
+        let judged = self.loss_over(&run.state.net, &run.validation);
+        if run.state.progress.note(loss, judged) {
+            run.state.best = run.state.net.clone();
+        }
+        bar.set_message(format!("epoch {} loss {loss:.4} validation {judged:.4}", epoch + 1));
+        run.state.save(&run.path, &self.identity()).with_context(|| format!("checkpoint {}", run.path.display()))
     }
 
     fn windows(&self, (from, to): (i64, i64)) -> Vec<Window> {
@@ -156,7 +166,7 @@ impl Task<'_> {
         bundle::Digest::of(&serde_json::to_vec(&parts).expect("plain values")).to_string()
     }
 
-    fn start(&self, path: &Path, device: &Device) -> anyhow::Result<State> {
+    fn state(&self, path: &Path, device: &Device) -> anyhow::Result<State> {
         let settings = self.settings;
         let shape = settings.shape(self.dataset.features.len());
         let net = Net::new(&shape, &mut Random::new(settings.seed, self.number << 32), device);
@@ -172,16 +182,9 @@ impl Task<'_> {
     }
 
     /// One pass over a part of the windows; gives the mean loss.
-    fn epoch(
-        &self,
-        state: &mut State,
-        train: &[Window],
-        epoch: usize,
-        steps: usize,
-        device: &Device,
-        bar: &ProgressBar,
-    ) -> f64 {
+    fn epoch(&self, run: &mut Run, epoch: usize, bar: &ProgressBar) -> f64 {
         let settings = self.settings;
+        let Run { train, state, steps, device, .. } = run;
         let mut order: Vec<Window> =
             train.iter().copied().skip(epoch % settings.stride).step_by(settings.stride).collect();
         Random::new(settings.seed, self.number << 32 | (epoch as u64 + 1)).shuffle(&mut order);
@@ -191,7 +194,7 @@ impl Task<'_> {
             let loss = loss(state.net.forward(inputs), &targets);
             sum += f64::from(loss.clone().into_scalar::<f32>()) * batch.len() as f64;
             let gradients = GradientsParams::from_grads(loss.backward(), &state.net);
-            let rate = learning_rate(settings, epoch * steps + step, settings.epochs * steps);
+            let rate = learning_rate(settings, epoch * *steps + step, settings.epochs * *steps);
             state.net = state.optimiser.step(rate, state.net.clone(), gradients);
             bar.inc(1);
         }
@@ -255,7 +258,7 @@ pub fn raw_outputs(
     for batch in of.chunks(INFER_BATCH) {
         let output = net.forward(inputs(dataset, batch, len, scaling, &device));
         let horizons = output.units.dims()[1];
-        let vec = |tensor: Tensor<2>| tensor.into_data().to_vec::<f32>().expect("outputs are 32-bit floats");
+        let vec = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().expect("outputs are 32-bit floats");
         let (units, logits) = (vec(output.units), vec(output.logits));
         all.extend(units.chunks(horizons).map(<[f32]>::to_vec).zip(logits.chunks(horizons).map(<[f32]>::to_vec)));
     }
@@ -285,6 +288,17 @@ fn learning_rate(settings: &Settings, step: usize, steps: usize) -> f64 {
     }
     let share = (step - warm_up) as f64 / (steps - warm_up).max(1) as f64;
     settings.learning_rate * (0.05 + 0.95 * 0.5 * (1.0 + (std::f64::consts::PI * share).cos()))
+}
+
+/// A fit between two epochs.
+pub struct Run {
+    path: PathBuf,
+    train: Vec<Window>,
+    validation: Vec<Window>,
+    /// Steps of an epoch.
+    steps: usize,
+    device: Device,
+    state: State,
 }
 
 /// Everything a fit carries from one epoch to the next.

@@ -31,7 +31,7 @@ pub fn dataset(paths: &[impl AsRef<Path>], features: &[String]) -> anyhow::Resul
 
 /// The feature rows of a candle file of one-minute rows, gzipped or plain.
 pub fn candle_file(path: &Path, features: &[String]) -> anyhow::Result<Series> {
-    let read = || {
+    let read = || -> anyhow::Result<Series> {
         let bytes = read_bounded(path)?;
         let sha256 = Digest::of(&bytes);
         let text = if bytes.starts_with(&[0x1f, 0x8b]) { unpack(&bytes)? } else { bytes };
@@ -78,12 +78,7 @@ fn check_minutes(bars: &[Bar]) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// A feature that is not in the engine's table.
-pub fn series(
-    source: String,
-    sha256: Digest,
-    bars: &[Bar],
-    features: &[String],
-) -> Result<Series, UnknownFeature> {
+pub fn series(source: String, sha256: Digest, bars: &[Bar], features: &[String]) -> Result<Series, UnknownFeature> {
     let columns = columns_of(features)?;
     let mut state = FeatureState::new(1);
     let mut rows = Vec::with_capacity(bars.len() * columns.len());

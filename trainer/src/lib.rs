@@ -15,6 +15,7 @@ pub mod cli;
 pub mod dataset;
 pub mod fit;
 pub mod import;
+pub mod journal;
 pub mod net;
 pub mod onnx;
 pub mod random;

@@ -168,7 +168,7 @@ fn calibrate(trained: &Trained, net: &Net, dataset: &Dataset) -> Calibration {
     for batch in windows.chunks(128) {
         let inputs = fit::inputs(dataset, batch, len, &trained.scaling, &burn::tensor::Device::flex());
         net.forward_observed(inputs, &mut |site, tensor| {
-            let values = tensor.clone().into_data().to_vec::<f32>().expect("activations are 32-bit floats");
+            let values = tensor.clone().into_data().try_to_vec::<f32>().expect("activations are 32-bit floats");
             calibration.observe(site, &values);
         });
     }

@@ -220,7 +220,7 @@ impl Exporter<'_> {
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().to_vec().expect("weights are 32-bit floats")
+    tensor.into_data().try_to_vec().expect("weights are 32-bit floats")
 }
 
 /// Rows, weights `[rows, columns]` and bias of a linear layer.

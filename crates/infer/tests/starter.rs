@@ -1,0 +1,94 @@
+//! The bundle in `models/starter`, as the box takes it.
+
+use std::path::Path;
+
+use bundle::{Bundle, MODEL_NAME, SecretKey, TrustedKeys, VerifiedBundle};
+use infer::{InferError, Model};
+
+fn starter() -> VerifiedBundle {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/starter"));
+    bundle::load(path, &TrustedKeys::builtin()).expect("the starter bundle is signed by the built-in key")
+}
+
+/// The starter with something changed, signed by another key that is trusted.
+fn changed(change: impl Fn(&mut bundle::Manifest, &mut Vec<u8>)) -> VerifiedBundle {
+    let starter = starter();
+    let (mut manifest, mut model) = (starter.manifest().clone(), starter.model().to_vec());
+    change(&mut manifest, &mut model);
+    let key = SecretKey::from_bytes(&[5; 32]);
+    let packed = Bundle::pack(manifest, [(MODEL_NAME.to_owned(), model)].into(), &key).expect("a sound manifest");
+    packed.verify(&TrustedKeys::only(&[key.public()])).expect("signed by a trusted key")
+}
+
+#[test]
+fn it_loads_meets_its_probes_and_answers_alike_every_time() {
+    let mut model = Model::load(&starter()).expect("the starter runs");
+    assert_eq!(model.probes().probes, model.manifest().probes.len());
+    let window = model.manifest().probes[0].window.clone();
+    let answer = model.predict(&window).expect("a probe's window is sound");
+    let horizons: Vec<u16> = answer.horizons.iter().map(|horizon| horizon.horizon_min).collect();
+    assert_eq!(horizons, [5, 10, 30]);
+    assert_eq!(answer.attention.len(), usize::from(model.manifest().window_min));
+    let sum: f32 = answer.attention.iter().sum();
+    assert!((sum - 1.0).abs() < 1e-3, "attention sums to {sum}");
+    for _ in 0..3 {
+        assert_eq!(model.predict(&window).expect("as before"), answer, "a run leaves nothing behind");
+    }
+}
+
+#[test]
+fn its_weight_products_are_integer() {
+    let model = Model::load(&starter()).expect("the starter runs");
+    let macs = model.macs().expect("the engine counts its products");
+    // What is left in floats: attention scores and mixing, the heads.
+    assert!(macs.integer_share() > 0.6, "{macs:?}");
+}
+
+#[test]
+fn odd_windows_are_refused_by_name() {
+    let mut model = Model::load(&starter()).expect("the starter runs");
+    let mut window = model.manifest().probes[0].window.clone();
+    let columns = model.manifest().features.len();
+    window[columns + 1] = f32::NAN;
+    let error = model.predict(&window).expect_err("not a number");
+    assert!(
+        matches!(&error, InferError::WindowValue { row: 1, feature, .. } if *feature == model.manifest().features[1])
+    );
+    window.pop();
+    assert!(matches!(model.predict(&window), Err(InferError::WindowLength { .. })));
+    // The largest floats are clipped by the graph and must not come out as infinities.
+    for value in [f32::MAX, f32::MIN] {
+        window = vec![value; model.manifest().window_len()];
+        match model.predict(&window) {
+            Ok(answer) => assert!(answer.horizons.iter().all(|h| h.log_return.is_finite() && h.p_up.is_finite())),
+            Err(InferError::Output { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_model_that_computes_something_else_is_refused() {
+    let other = changed(|manifest, _| manifest.probes[0].p_up[0] += 0.2);
+    let error = Model::load(&other).err().expect("another answer than the manifest's");
+    assert!(matches!(error, InferError::Probe { probe: 0, output: "p_up", .. }), "{error}");
+}
+
+#[test]
+fn a_model_that_does_not_fit_its_manifest_is_refused() {
+    let fewer = changed(|manifest, _| {
+        manifest.horizons_min.pop();
+        for output in &mut manifest.outputs[..2] {
+            output.shape[1] -= 1;
+        }
+        for probe in &mut manifest.probes {
+            probe.log_return.pop();
+            probe.p_up.pop();
+        }
+        manifest.metrics.clear();
+    });
+    let error = Model::load(&fewer).err().expect("another shape than the manifest's");
+    assert!(matches!(&error, InferError::Mismatch(what) if what.contains("log_return")), "{error}");
+    let rubbish = changed(|_, model| *model = b"rubbish".to_vec());
+    assert!(matches!(Model::load(&rubbish), Err(InferError::Graph { stage: "reading", .. })));
+}
