@@ -251,10 +251,10 @@ impl Desk {
 
     /// Decides that a position is closed. The first reason stands, but a breaker outranks it.
     fn leave(&mut self, instrument: InstrumentId, reason: Reason) {
-        if let Some(plan) = self.plans.get_mut(&instrument) {
-            if plan.leaving.is_none() || reason == Reason::Breaker {
-                plan.leaving = Some(reason);
-            }
+        if let Some(plan) = self.plans.get_mut(&instrument)
+            && (plan.leaving.is_none() || reason == Reason::Breaker)
+        {
+            plan.leaving = Some(reason);
         }
     }
 

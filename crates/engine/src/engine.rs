@@ -154,12 +154,15 @@ impl Engine {
 
     fn model(&mut self, spec: Option<&ModelSpec>, effects: &mut Effects) -> Result<(), Rejection> {
         let outcome = self.set_model(spec);
-        if let (Err(_), Some(spec)) = (outcome, spec) {
-            let text = format!(
-                "Model {} is not used: it was trained on other features than this version computes. Train or fetch one \
-                 for this version.",
-                spec.name
-            );
+        if let (Err(reason), Some(spec)) = (outcome, spec) {
+            let text = match reason {
+                Rejection::ModelFingerprint => format!(
+                    "Model {} is not used: it was trained on other features than this version computes. Train or fetch \
+                     one for this version.",
+                    spec.name
+                ),
+                _ => format!("Model {} is not used: its description makes no sense.", spec.name),
+            };
             self.notices.tell(Severity::Warning, self.at, None, text, effects);
         }
         outcome

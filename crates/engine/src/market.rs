@@ -271,7 +271,7 @@ impl Markets {
                 return Err(Rejection::InstrumentChanged);
             }
         } else if self.0.len() == INSTRUMENTS_MAX {
-            return Err(Rejection::InstrumentInvalid);
+            return Err(Rejection::CatalogueFull);
         }
         let market = self.0.entry(instrument.id).or_insert_with(|| Market::new(instrument.clone()));
         market.instrument.clone_from(instrument);

@@ -107,7 +107,7 @@ mod tests {
         let check = |mantissa, decimals, expected: &str| assert_eq!(number(Fixed { mantissa, decimals }), expected);
         check(912_041, 1, "91\u{2009}204.1");
         check(2_100_000, 8, "0.021");
-        check(-1_234_567_00, 2, "\u{2212}1\u{2009}234\u{2009}567");
+        check(-123_456_700, 2, "\u{2212}1\u{2009}234\u{2009}567");
         check(0, 2, "0");
         check(999, 0, "999");
         assert_eq!(bps(1_440), "14.4");

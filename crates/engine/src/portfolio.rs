@@ -315,12 +315,12 @@ mod tests {
         let mut portfolio = Portfolio::new(Cash::from_units(1_000), Timestamp::EPOCH);
         portfolio.book(&fill(Side::Buy, 10_000, 1_000, 40_000_000), SCALE, true);
         portfolio.book(&fill(Side::Buy, 11_000, 1_000, 44_000_000), SCALE, false);
-        assert_eq!(portfolio.cash(), Cash(789_16_000_000));
+        assert_eq!(portfolio.cash(), Cash(78_916_000_000));
         let holding = *portfolio.holding(InstrumentId(0)).unwrap();
         assert_eq!(holding.entry(SCALE), Price::new(10_500));
         assert_eq!(holding.pnl(SCALE, Price::new(10_500).unwrap()), Cash(-84_000_000));
         let gain = portfolio.book(&fill(Side::Sell, 12_000, 500, 24_000_000), SCALE, true);
-        assert_eq!(gain, Cash(7_50_000_000 - 24_000_000 - 21_000_000));
+        assert_eq!(gain, Cash(750_000_000 - 24_000_000 - 21_000_000));
         let holding = *portfolio.holding(InstrumentId(0)).unwrap();
         assert_eq!((holding.qty, holding.entry(SCALE)), (Qty(1_500), Price::new(10_500)));
         portfolio.book(&fill(Side::Sell, 10_000, 1_500, 60_000_000), SCALE, true);
@@ -345,8 +345,8 @@ mod tests {
         let check = |value, qty, expected| {
             assert_eq!(average_price(SCALE, Cash(value), Qty(qty)).map(Price::mantissa), expected, "{value} / {qty}");
         };
-        check(100_00_000_000, 1_000, Some(10_000));
-        check(100_00_000_000, 3_000, Some(3_333));
+        check(10_000_000_000, 1_000, Some(10_000));
+        check(10_000_000_000, 3_000, Some(3_333));
         check(0, 1, None);
         check(1, 0, None);
         check(i64::MAX, 1, Some(9_223_372_036_854_776));

@@ -19,8 +19,10 @@ pub enum Rejection {
     BeforeBoot,
     /// The catalogue does not hold its instrument.
     UnknownInstrument,
-    /// The instrument's own rules make no sense (a step of zero, too many decimals), or the catalogue is full.
+    /// The instrument's own rules make no sense (a step of zero, too many decimals).
     InstrumentInvalid,
+    /// The catalogue holds [`INSTRUMENTS_MAX`](crate::market::INSTRUMENTS_MAX) instruments already.
+    CatalogueFull,
     /// A known instrument came with another venue, symbol, currency or scale; that needs an id of its own.
     InstrumentChanged,
     /// Best bid at or above best ask.
@@ -68,6 +70,7 @@ impl Rejection {
             Self::BeforeBoot => "before the first start",
             Self::UnknownInstrument => "unknown instrument",
             Self::InstrumentInvalid => "instrument with impossible rules",
+            Self::CatalogueFull => "catalogue full",
             Self::InstrumentChanged => "instrument changed its scale or name",
             Self::BookCrossed => "crossed book",
             Self::BookUnsorted => "book out of order",

@@ -6,6 +6,7 @@ use common::{Driver, HORIZONS, asked, book, instrument, model, prediction, price
 use engine::Engine;
 use engine::book::Standing;
 use engine::forecast::Missing;
+use engine::market::INSTRUMENTS_MAX;
 use engine::rejection::Rejection;
 use types::input::{Command, Prediction};
 use types::market::{Aggressor, StaleReason, Timeframe};
@@ -85,6 +86,16 @@ fn odd_market_data_is_rejected_with_its_reason() {
     finer.qty_min = Qty(1);
     driver.send(Input::Instrument(finer.clone()));
     assert_eq!(driver.engine.view().market(ID).expect("listed").instrument, finer);
+}
+
+#[test]
+fn the_catalogue_is_bounded() {
+    let mut driver = Driver::ready(cheap());
+    for id in 1..INSTRUMENTS_MAX as u16 {
+        driver.send(Input::Instrument(instrument(id)));
+    }
+    assert_eq!(driver.engine.view().markets().count(), INSTRUMENTS_MAX);
+    rejected(&mut driver, Input::Instrument(instrument(INSTRUMENTS_MAX as u16)), Rejection::CatalogueFull);
 }
 
 #[test]

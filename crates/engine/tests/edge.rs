@@ -1,4 +1,5 @@
 //! A planted edge is found, and no edge yields no profit: the whole chain from closed minute to equity, on synthetic markets.
+#![allow(clippy::print_stdout, reason = "a randomised test prints its figures")]
 
 mod common;
 

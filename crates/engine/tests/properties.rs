@@ -1,5 +1,7 @@
 //! The standing properties, over random inputs with nonsense among them. A failure names its seed: `CASE_SEED=<seed>` repeats
 //! that one alone (`CASE_SEED=7 cargo test -p tickerbox-engine --test properties`).
+#![allow(clippy::print_stdout, reason = "a randomised test prints its seed")]
+#![allow(clippy::disallowed_methods, reason = "the seed to repeat comes from the environment")]
 
 mod common;
 
@@ -172,7 +174,10 @@ impl Auditor {
         let (top, is_proven) = &self.books[&order.instrument];
         assert!(self.clock && *is_proven, "an order without clock or book");
         assert!(self.open.values().all(|(open, _)| open.instrument != order.instrument), "two orders at once");
-        assert!(order.qty >= listed.qty_min && order.qty.0 % listed.lot == 0, "not a whole lot of allowed size");
+        assert!(
+            order.qty >= listed.qty_min && order.qty.0.is_multiple_of(listed.lot),
+            "not a whole lot of allowed size"
+        );
         self.sent.push(order.at);
         let recent = |at: &&Timestamp| order.at.since(**at).as_secs() < 60;
         assert!(self.sent.iter().filter(recent).count() <= usize::from(limits.orders_per_min_max), "too many orders");

@@ -139,10 +139,10 @@ fn a_stale_book_fills_nothing() {
 #[test]
 fn an_order_never_spends_more_than_its_budget() {
     // 1.00 at 100.00 costs 100 and a fee of 0.40.
-    Desk::new(Side::Buy, 250, OrderKind::Market, Cash(100_4000_0000))
+    Desk::new(Side::Buy, 250, OrderKind::Market, Cash(10_040_000_000))
         .book(1_200, &[(9_990, 1)], &[(10_000, 900)])
         .gives(&["first Taker 100 at 10000 fee 0.40000000", "NoDepth"]);
-    Desk::new(Side::Buy, 250, OrderKind::Market, Cash(100_3999_9999))
+    Desk::new(Side::Buy, 250, OrderKind::Market, Cash(10_039_999_999))
         .book(1_200, &[(9_990, 1)], &[(10_000, 900)])
         .gives(&["first Taker 99 at 10000 fee 0.39600000", "NoDepth"]);
 }
