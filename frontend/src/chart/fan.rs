@@ -7,7 +7,10 @@ use crate::calendar::MINUTE_MS;
 /// Points per stretch between two horizons: enough to look round.
 const STEPS: usize = 8;
 
-/// One moment of a fan. Prices in price units; a band is (low, high) and there only where past errors allow one.
+/// Lowest and highest price of a band; `None` where past errors do not allow one.
+pub type Band = Option<(f64, f64)>;
+
+/// One moment of a fan. Prices in price units.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
     /// When.
@@ -15,9 +18,9 @@ pub struct Moment {
     /// Expected price.
     pub price: f64,
     /// Band that half of the outcomes should lie in.
-    pub band_50: Option<(f64, f64)>,
+    pub band_50: Band,
     /// Band that nine of ten outcomes should lie in.
-    pub band_90: Option<(f64, f64)>,
+    pub band_90: Band,
 }
 
 /// A horizon of the fan: log-returns from the price the model saw.

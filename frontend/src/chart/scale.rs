@@ -16,7 +16,8 @@ impl Linear {
     #[must_use]
     pub fn at(self, value: f64) -> f64 {
         let (from, to) = self.domain;
-        let share = if to == from { 0.5 } else { (value - from) / (to - from) };
+        let share = (value - from) / (to - from);
+        let share = if share.is_finite() { share } else { 0.5 };
         self.range.0 + share * (self.range.1 - self.range.0)
     }
 
@@ -24,7 +25,8 @@ impl Linear {
     #[must_use]
     pub fn value(self, pixel: f64) -> f64 {
         let (from, to) = self.range;
-        let share = if to == from { 0.5 } else { (pixel - from) / (to - from) };
+        let share = (pixel - from) / (to - from);
+        let share = if share.is_finite() { share } else { 0.5 };
         self.domain.0 + share * (self.domain.1 - self.domain.0)
     }
 }

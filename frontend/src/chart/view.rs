@@ -4,6 +4,8 @@
 pub const SPAN_MIN: f64 = 12.0;
 /// A fitted view is at least this many times as wide as the room ahead.
 const PAST_AND_AHEAD: f64 = 2.6;
+/// Slots of a fitted view of a market that has only a few candles.
+const FEW: f64 = 48.0;
 /// Share of the span that may be empty beyond either end of the candles.
 const EMPTY_MAX: f64 = 0.8;
 
@@ -34,7 +36,8 @@ impl View {
     /// On a narrow plot they get narrower, so that what was takes more room than what may come.
     #[must_use]
     pub fn fit(extent: Extent, width_px: f64, slot_px: f64) -> Self {
-        let span = (width_px / slot_px).max(extent.ahead * PAST_AND_AHEAD).max(SPAN_MIN);
+        let all = (extent.newest + 1.0 - extent.first + extent.ahead).max(FEW);
+        let span = (width_px / slot_px).min(all).max(extent.ahead * PAST_AND_AHEAD).max(SPAN_MIN);
         Self { right: extent.newest + 1.0 + extent.ahead, span, follows: true }
     }
 
@@ -109,6 +112,7 @@ mod tests {
         same(view.right, 2_031.0);
         assert!(view.follows);
         same(View::fit(EXTENT, 160.0, 8.0).span, 78.0);
+        same(View::fit(Extent { first: 1_999.0, ahead: 2.0, ..EXTENT }, 800.0, 8.0).span, FEW);
         same(View::fit(Extent { ahead: 2.0, ..EXTENT }, 10.0, 8.0).span, SPAN_MIN);
     }
 

@@ -55,7 +55,7 @@ fn Placeholder(store: Store) -> impl IntoView {
         Some(false) => Content::Empty("No forecast yet: a full window of minutes has to come first.".into()),
     });
     [5, 10, 30].map(|minutes| {
-        view! { <Panel kind="forecast" title=format!("In {minutes} min") content=content>{()}</Panel> }
+        view! { <Panel kind="forecast" title=format!("In {minutes} min") content=content>""</Panel> }
     })
 }
 

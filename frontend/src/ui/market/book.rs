@@ -75,7 +75,7 @@ fn Middle(instrument: Memo<Option<Instrument>>, ladder: Memo<Ladder>, holds: Mem
         )
     };
     let words = move || match (holds.get(), middle.get()) {
-        (false, _) => "the book does not hold just now: last known levels".into(),
+        (false, _) => "not live: last known levels".into(),
         (true, None) => "one side is empty".into(),
         (true, Some(m)) => format!(
             "spread {} · {} bps · imbalance {}",

@@ -6,7 +6,7 @@ use wire::{Candle, FillMark};
 use super::palette::Palette;
 use crate::calendar::Zone;
 use crate::chart::bars::{self, Bar};
-use crate::chart::fan::Moment;
+use crate::chart::fan::{Band, Moment};
 use crate::chart::layout::Layout;
 use crate::chart::scale::{self, Linear};
 use crate::chart::view::View;
@@ -167,7 +167,7 @@ impl Scene<'_> {
     }
 
     fn fan(&self, canvas: &Canvas, prices: Linear) {
-        let bands: [fn(&Moment) -> Option<(f64, f64)>; 2] = [|m| m.band_90, |m| m.band_50];
+        let bands: [fn(&Moment) -> Band; 2] = [|m| m.band_90, |m| m.band_50];
         canvas.set_fill_style_str(&self.palette.information);
         canvas.set_global_alpha(0.2);
         for band in bands {

@@ -62,7 +62,6 @@ pub(super) fn MarketPage() -> impl IntoView {
         choice.instrument.set(Some(id));
         store.watch(Some((id, choice.timeframe_min.get())));
     });
-    on_cleanup(move || store.watch(None));
     let content = Signal::derive(move || {
         let is_catalogue_here = store.read(Part::Catalogue, |state| !state.catalogue.is_empty());
         match (instrument.with(Option::is_some), is_catalogue_here) {
@@ -93,7 +92,7 @@ fn MarketHead(instrument: Memo<Option<Instrument>>) -> impl IntoView {
     let go = move |target: Option<Instrument>| {
         if let Some(target) = target {
             navigate.with_value(|navigate| {
-                navigate(&address::market(&target), NavigateOptions { scroll: false, ..Default::default() })
+                navigate(&address::market(&target), NavigateOptions { scroll: false, ..Default::default() });
             });
         }
     };
