@@ -376,8 +376,8 @@ fn equity_is_recorded_every_minute_with_its_control() {
     assert_eq!(driver.engine.view().hold_value(), Cash::from_units(20_000));
 }
 
-#[test]
-fn rule_reversion_joins_the_bid_after_the_price_came_back_into_its_band() {
+/// A box whose rule `reversion` just joined the bid.
+fn resting() -> Driver {
     let mut settings = cheap();
     settings.signal.rule = Rule::Reversion;
     let mut driver = Driver::ready(settings);
@@ -389,12 +389,21 @@ fn rule_reversion_joins_the_bid_after_the_price_came_back_into_its_band() {
     driver.minute(MID, MID - 3_000);
     assert_eq!(driver.orders().len(), 0, "below its band");
     driver.minute(MID - 3_000, MID - 900);
-    let order = (*driver.orders().last().expect("came back")).clone();
-    assert!(matches!(order.reason, Reason::Reversion { band_percent } if (0..50).contains(&band_percent)), "{order:?}");
     driver.wait_ms(1_000);
     driver.book(MID - 900);
-    assert_eq!(driver.fills().len(), 0, "it rests");
     driver.wait_ms(1_000);
+    assert_eq!((driver.orders().len(), driver.fills().len()), (1, 0), "it rests");
+    driver
+}
+
+#[test]
+fn rule_reversion_joins_the_bid_after_the_price_came_back_into_its_band() {
+    let mut driver = resting();
+    assert!(
+        matches!(last_order_reason(&driver), Reason::Reversion { band_percent } if (0..50).contains(&band_percent)),
+        "{:?}",
+        driver.orders()
+    );
     driver.trade(MID - 1_000, 100_000, Aggressor::Sell);
     assert_eq!(driver.engine.view().positions().count(), 1);
     driver.minute(MID - 900, MID + 50);
@@ -402,6 +411,28 @@ fn rule_reversion_joins_the_bid_after_the_price_came_back_into_its_band() {
     driver.book(MID + 50);
     assert_eq!(driver.engine.view().positions().count(), 0, "sold at the middle");
     assert!(driver.engine.view().portfolio().realised() > Cash::ZERO);
+}
+
+#[test]
+fn a_resting_order_is_not_filled_while_the_book_is_stale() {
+    let mut driver = resting();
+    driver.stale(StaleReason::ChecksumMismatch);
+    driver.trade(MID - 1_000, 100_000, Aggressor::Sell);
+    assert_eq!(driver.fills().len(), 0);
+    driver.book(MID - 900);
+    driver.trade(MID - 1_000, 100_000, Aggressor::Sell);
+    assert_eq!(driver.fills().len(), 1);
+}
+
+#[test]
+fn a_minute_that_closes_late_does_not_see_the_book_of_now() {
+    let mut driver = Driver::ready(cheap());
+    driver.warm(MID);
+    driver.wait_ms(5 * 60_000);
+    driver.send(Input::Tick);
+    let series = driver.engine.view().market(ID).expect("listed").series();
+    let has_book: Vec<bool> = series.entries().rev().take(5).map(|entry| entry.book.is_some()).collect();
+    assert_eq!(has_book, [true, false, false, false, false]);
 }
 
 #[test]
