@@ -8,27 +8,21 @@
 
 use std::io::Read;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, Wanted};
+use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, RequestId, Wanted};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use types::{InstrumentId, Timestamp, Venue};
 
 const RUNS: usize = 40;
 
-/// What happened in a recording, in its order.
-enum Step {
-    Frame(Vec<u8>),
-    /// A snapshot of the symbol with this index.
-    Snapshot(usize, Vec<u8>),
-}
-
 struct Recording {
     venue: Venue,
     symbols: Vec<String>,
-    steps: Vec<Step>,
-    frames: u64,
+    /// By symbol.
+    snapshots: Vec<Option<Vec<u8>>>,
+    frames: Vec<Vec<u8>>,
     levels: u64,
 }
 
@@ -46,10 +40,10 @@ fn main() {
     for (venue, path) in files {
         let Some(recording) = load(venue, path) else { continue };
         let best = (0..RUNS).map(|_| run(&recording)).fold(f64::INFINITY, f64::min);
-        let (frames, levels) = (recording.frames as f64, recording.levels as f64);
+        let (frames, levels) = (recording.frames.len() as f64, recording.levels as f64);
         println!(
             "{path:<44} {:>8} {:>8} {:>12.0} {:>12.0} {:>10.0}",
-            recording.frames,
+            recording.frames.len(),
             recording.levels,
             frames / best,
             levels / best,
@@ -65,45 +59,41 @@ fn run(recording: &Recording) -> f64 {
     let mut settings = FeedSettings::new(recording.venue, wanted.collect());
     settings.book_depth = 10;
     settings.history_minutes = 0;
+    // Nothing answers the subscriptions here, and the recordings are run faster than they were made.
+    settings.subscribe_timeout = Duration::from_secs(86_400);
+    settings.silent_after = Duration::from_secs(86_400);
     let mut feed = Feed::new(settings).expect("settings that work");
     let mut out = Vec::new();
     let mut at = Timestamp::from_secs(1_800_000_000);
     start(&mut feed, recording, at, &mut out);
-    let mut waiting = Vec::new();
     let mut spent = 0.0;
-    for step in &recording.steps {
+    for frame in &recording.frames {
         at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
-        match step {
-            Step::Frame(bytes) => {
-                let began = Instant::now();
-                feed.handle(at, FeedInput::Frame(bytes), &mut out);
-                spent += began.elapsed().as_secs_f64();
-            }
-            Step::Snapshot(index, body) => waiting.push((*index, body)),
-        }
-        // The recorded snapshot answers the request that the session makes for it, late enough for the budget.
-        if !waiting.is_empty() {
-            at = Timestamp::from_nanos(at.as_nanos() + 60_000_000_000);
-            feed.handle(at, FeedInput::Deadline, &mut out);
-        }
-        for output in out.drain(..) {
-            if let FeedOutput::Request(request) = output {
-                waiting.retain(|(index, body)| {
-                    let symbol = format!("symbol={}&", recording.symbols[*index]);
-                    let is_meant = request.path.contains(&symbol);
-                    if is_meant {
-                        let input = FeedInput::Response { request: request.id, status: 200, retry_after_s: None, body };
-                        feed.handle(at, input, &mut Vec::new());
-                    }
-                    !is_meant
-                });
-            }
+        let began = Instant::now();
+        feed.handle(at, FeedInput::Frame(frame), &mut out);
+        spent += began.elapsed().as_secs_f64();
+        // The recorded snapshot answers the session's request for it. It may be newer than the stream so far: then the
+        // book waits for the stream to catch up, as it does live.
+        let requests: Vec<_> = out.drain(..).filter_map(request).collect();
+        for (id, path) in requests {
+            let is_meant = |symbol: &&String| path.contains(&format!("symbol={symbol}&"));
+            let index = recording.symbols.iter().position(|symbol| is_meant(&symbol)).expect("a snapshot is asked for");
+            let body = recording.snapshots[index].as_deref().expect("every book has a snapshot");
+            let input = FeedInput::Response { request: id, status: 200, retry_after_s: None, body };
+            feed.handle(at, input, &mut out);
         }
     }
     let status = feed.status();
     let live = status.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count();
     assert_eq!(live, recording.symbols.len(), "all books hold at the end");
     spent
+}
+
+fn request(output: FeedOutput) -> Option<(RequestId, String)> {
+    match output {
+        FeedOutput::Request(request) => Some((request.id, request.path)),
+        _ => None,
+    }
 }
 
 /// Connects and teaches the rules.
@@ -120,10 +110,7 @@ fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<Fe
         })
         .collect();
     let rules = rules.join(",");
-    let asked = out.drain(..).find_map(|output| match output {
-        FeedOutput::Request(request) => Some(request.id),
-        _ => None,
-    });
+    let asked = out.drain(..).find_map(request).map(|(id, _)| id);
     match asked {
         Some(request) => {
             let body = format!(r#"{{"symbols":[{rules}]}}"#);
@@ -147,7 +134,7 @@ fn load(venue: Venue, path: &str) -> Option<Recording> {
     };
     let mut text = String::new();
     MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).expect("recordings are gzipped text");
-    let mut recording = Recording { venue, symbols: Vec::new(), steps: Vec::new(), frames: 0, levels: 0 };
+    let mut recording = Recording { venue, symbols: Vec::new(), snapshots: Vec::new(), frames: Vec::new(), levels: 0 };
     for line in text.lines() {
         recording.line(line);
     }
@@ -159,7 +146,7 @@ impl Recording {
         match line.split_once(' ').filter(|(time, _)| time.bytes().all(|byte| byte.is_ascii_digit())) {
             Some((_, json)) if json.starts_with(r#"{"lastUpdateId"#) => {
                 let index = self.index("BTCUSDT");
-                self.steps.push(Step::Snapshot(index, json.as_bytes().to_vec()));
+                self.snapshots[index] = Some(json.as_bytes().to_vec());
             }
             Some((_, json)) => self.frame(json),
             None => {
@@ -170,7 +157,7 @@ impl Recording {
                     (Some("http"), Some(url)) => {
                         let symbol = url.split("symbol=").nth(1).and_then(|rest| rest.split('&').next());
                         let index = self.index(symbol.expect("snapshots name their symbol"));
-                        self.steps.push(Step::Snapshot(index, data.as_bytes().to_vec()));
+                        self.snapshots[index] = Some(data.as_bytes().to_vec());
                     }
                     _ => {}
                 }
@@ -198,8 +185,7 @@ impl Recording {
         if let Some(symbol) = data["s"].as_str() {
             self.index(symbol);
         }
-        self.frames += 1;
-        self.steps.push(Step::Frame(json.as_bytes().to_vec()));
+        self.frames.push(json.as_bytes().to_vec());
     }
 
     fn index(&mut self, symbol: &str) -> usize {
@@ -207,6 +193,7 @@ impl Recording {
             Some(index) => index,
             None => {
                 self.symbols.push(symbol.to_owned());
+                self.snapshots.push(None);
                 self.symbols.len() - 1
             }
         }
