@@ -41,7 +41,11 @@ fn manifest(folder: &str) -> toml::Table {
 }
 
 fn dependencies(folder: &str) -> BTreeSet<String> {
-    manifest(folder).get("dependencies").and_then(|d| d.as_table()).map(|d| d.keys().cloned().collect()).unwrap_or_default()
+    manifest(folder)
+        .get("dependencies")
+        .and_then(|d| d.as_table())
+        .map(|d| d.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -49,7 +53,10 @@ fn crates_use_only_what_the_architecture_allows() {
     let ours: BTreeSet<&str> = ["types", "feed", "engine", "sim", "store", "bundle", "infer", "wire"].into();
     for (folder, allowed) in ALLOWED {
         for name in dependencies(folder).iter().filter(|name| ours.contains(name.as_str())) {
-            assert!(allowed.contains(&name.as_str()), "{folder} must not depend on {name} (ARCHITECTURE.md, The house)");
+            assert!(
+                allowed.contains(&name.as_str()),
+                "{folder} must not depend on {name} (ARCHITECTURE.md, The house)"
+            );
         }
     }
 }

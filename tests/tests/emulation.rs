@@ -15,7 +15,8 @@ fn emulated() -> Option<(Command, PathBuf)> {
     }
     let profile = binary().parent().expect("lies in a profile").to_owned();
     let name = profile.file_name().expect("a profile has a name");
-    let target = profile.parent().expect("lies in target").join("aarch64-unknown-linux-gnu").join(name).join("tickerbox");
+    let target =
+        profile.parent().expect("lies in target").join("aarch64-unknown-linux-gnu").join(name).join("tickerbox");
     if !target.exists() {
         eprintln!("skipped: {} was not built (cargo xtask test builds it)", target.display());
         return None;

@@ -27,6 +27,8 @@ pub(crate) fn all(args: &Args) -> Result<()> {
         tools::rust_target(check::PI)?;
         run(cargo().args(["build", "--package", "tickerbox", "--target", check::PI]))?;
     }
+    // The end-to-end tests run the program itself.
+    run(cargo().args(["build", "--package", "tickerbox"]))?;
     let mut count = Count::default();
     count.workspace(Path::new("Cargo.toml"), &target_dir())?;
     if !args.no_trainer {

@@ -3,7 +3,8 @@
 //! 1. build `frontend` for wasm32, 2. let wasm-bindgen write the JavaScript beside it, 3. name each file by its content,
 //! 4. fill in `index.html`, 5. put a brotli and a gzip copy beside each file.
 //!
-//! Nothing but a Rust toolchain is needed: all of it comes as crates. There is no wasm-opt step on purpose; it saved 2 % of the transfer and an old one broke the module.
+//! Nothing but a Rust toolchain is needed: all of it comes as crates. There is no wasm-opt step on purpose; it saved 2 % of
+//! the transfer, and an old one broke the module.
 
 use std::fs;
 use std::io::Write as _;

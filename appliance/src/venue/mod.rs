@@ -44,7 +44,7 @@ pub struct Endpoint {
 
 /// What the rest of the box may know about a venue's connection.
 #[derive(Clone, Debug)]
-pub struct VenueStatus {
+pub(crate) struct VenueStatus {
     /// Which venue.
     pub venue: Venue,
     /// The feed's own figures.

@@ -11,7 +11,7 @@ use super::Site;
 
 /// The state of the box.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Health {
+pub(crate) struct Health {
     /// `ok`; `degraded` when a venue or the model is missing; `failing` when the engine or the store is.
     pub status: &'static str,
     /// Version of the program.
@@ -39,7 +39,7 @@ impl Health {
 
 /// A venue's connection and books.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct FeedHealth {
+pub(crate) struct FeedHealth {
     /// True while the socket is up.
     pub connected: bool,
     /// Books that hold.
@@ -60,7 +60,7 @@ pub struct FeedHealth {
 
 /// The engine thread.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct EngineHealth {
+pub(crate) struct EngineHealth {
     /// Sequence number of the newest input.
     pub seq: u64,
     /// When it came, milliseconds UTC.
@@ -73,7 +73,7 @@ pub struct EngineHealth {
 
 /// The store thread.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct StoreHealth {
+pub(crate) struct StoreHealth {
     /// Sequence number of the newest input that survives a pulled plug.
     pub committed_seq: u64,
     /// Commits since start.
@@ -86,7 +86,7 @@ pub struct StoreHealth {
 
 /// The model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct ModelHealth {
+pub(crate) struct ModelHealth {
     /// Its name; empty without one.
     pub name: String,
     /// Its digest; empty without one.

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine_thread::{Message, Published};
 
-pub use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
+pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
 
 /// Most browsers at once; more are told to come back later.
 const BROWSERS_MAX: usize = 64;
