@@ -431,6 +431,10 @@ fn a_minute_that_closes_late_does_not_see_the_book_of_now() {
     driver.wait_ms(5 * 60_000);
     driver.send(Input::Tick);
     let series = driver.engine.view().market(ID).expect("listed").series();
+    assert_eq!(
+        series.last().map(|entry| entry.candle.open_time.plus(core::time::Duration::from_secs(63))),
+        Some(driver.at)
+    );
     let has_book: Vec<bool> = series.entries().rev().take(5).map(|entry| entry.book.is_some()).collect();
     assert_eq!(has_book, [true, false, false, false, false]);
 }
