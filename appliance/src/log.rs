@@ -21,6 +21,8 @@ pub(crate) enum Destination {
 /// When `level` is not a filter.
 pub(crate) fn start(level: &str, wanted: Destination) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(level).map_err(|error| anyhow::anyhow!("log level `{level}`: {error}"))?;
+    // It warns about every model of opset 20; the bundle's probes tell whether a model runs right.
+    let filter = filter.add_directive("tract_onnx=error".parse()?);
     let journal = match wanted {
         Destination::Journal => tracing_journald::layer().ok(),
         Destination::Terminal => None,

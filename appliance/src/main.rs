@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tickerbox::cli::{Cli, Environment};
+use tickerbox::config::ConfigError;
 
 fn main() -> ExitCode {
     let environment = Environment {
@@ -18,7 +19,8 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             eprintln!("tickerbox: {error:#}");
-            ExitCode::FAILURE
+            let is_wrong_content = matches!(error.downcast_ref(), Some(ConfigError::Content { .. }));
+            ExitCode::from(if is_wrong_content { 2 } else { 1 })
         }
     }
 }

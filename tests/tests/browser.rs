@@ -27,7 +27,7 @@ async fn home_is_alive_on_a_wide_screen() {
     assert_eq!(browser.count("feed").await, 2, "two venues");
     assert!(browser.text("demo").await.contains("built-in market"));
     browser.wait_for("forecast-bps", |text| text.chars().any(|c| c.is_ascii_digit())).await;
-    assert_eq!(browser.count("horizon").await, 3, "three horizons");
+    assert_eq!(browser.count("forecast-bps").await, 3, "three horizons");
     // However the market goes, the verdict is one of three words.
     let verdict = browser.text("verdict").await;
     assert!(["worse", "not proven", "better"].contains(&verdict.as_str()), "{verdict}");

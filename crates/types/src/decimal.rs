@@ -96,7 +96,7 @@ fn rescale(mantissa: u64, shift: i32) -> Result<u64, DecimalError> {
         power(shift as u32).and_then(|p| mantissa.checked_mul(p)).ok_or(DecimalError::TooLarge)
     } else {
         let divisor = power(shift.unsigned_abs()).ok_or(DecimalError::TooPrecise)?;
-        if mantissa % divisor == 0 { Ok(mantissa / divisor) } else { Err(DecimalError::TooPrecise) }
+        if mantissa.is_multiple_of(divisor) { Ok(mantissa / divisor) } else { Err(DecimalError::TooPrecise) }
     }
 }
 
