@@ -27,6 +27,7 @@ mod decode;
 mod feed;
 mod kraken;
 mod number;
+mod scan;
 mod session;
 
 #[cfg(test)]

@@ -22,15 +22,62 @@ pub(crate) struct NumberFormat {
 
 impl NumberFormat {
     pub(crate) fn price(self, text: &str) -> Result<Price, NumberError> {
-        let mantissa = decimal::parse(text.as_bytes(), self.scale.price_decimals, self.exponent)
-            .map_err(|error| NumberError::new("price", text, error))?;
+        let mantissa =
+            self.parse(text, self.scale.price_decimals).map_err(|error| NumberError::new("price", text, error))?;
         Price::new(mantissa).ok_or_else(|| NumberError::new("price", text, DecimalError::Malformed))
     }
 
     pub(crate) fn qty(self, text: &str) -> Result<Qty, NumberError> {
-        let mantissa = decimal::parse(text.as_bytes(), self.scale.qty_decimals, self.exponent)
-            .map_err(|error| NumberError::new("quantity", text, error))?;
+        let mantissa =
+            self.parse(text, self.scale.qty_decimals).map_err(|error| NumberError::new("quantity", text, error))?;
         u64::try_from(mantissa).map(Qty).map_err(|_| NumberError::new("quantity", text, DecimalError::Malformed))
+    }
+
+    #[inline]
+    fn parse(self, text: &str, decimals: u8) -> Result<i64, DecimalError> {
+        match parse_plain(text.as_bytes(), decimals) {
+            Some(mantissa) => Ok(mantissa),
+            None => decimal::parse(text.as_bytes(), decimals, self.exponent),
+        }
+    }
+}
+
+/// Reads what venues nearly always send: digits, perhaps a point and digits, no more of them than fit without a check.
+/// `None` says nothing about the number: the general reader decides.
+#[inline]
+fn parse_plain(text: &[u8], decimals: u8) -> Option<i64> {
+    const POWERS: [i64; 19] = {
+        let mut powers = [1; 19];
+        let mut n = 1;
+        while n < 19 {
+            powers[n] = powers[n - 1] * 10;
+            n += 1;
+        }
+        powers
+    };
+    // Eighteen digits are below 10^18 and so below the largest `i64`.
+    if text.is_empty() || text.len() > 19 {
+        return None;
+    }
+    let mut mantissa: i64 = 0;
+    let mut point = None;
+    for (index, byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => mantissa = mantissa * 10 + i64::from(byte - b'0'),
+            b'.' if point.is_none() && index > 0 => point = Some(index),
+            _ => return None,
+        }
+    }
+    let fraction = point.map_or(0, |point| text.len() - point - 1);
+    if (point.is_some() && fraction == 0) || (point.is_none() && text.len() > 18) {
+        return None;
+    }
+    match usize::from(decimals).checked_sub(fraction) {
+        Some(missing) => mantissa.checked_mul(*POWERS.get(missing)?),
+        None => {
+            let surplus = POWERS.get(fraction - usize::from(decimals))?;
+            (mantissa % surplus == 0).then(|| mantissa / surplus)
+        }
     }
 }
 
@@ -191,6 +238,24 @@ mod tests {
         check("0.0000000000000000001", None, None);
         check("abc", None, None);
         check("1e", None, None);
+    }
+
+    #[test]
+    fn the_quick_reader_agrees_with_the_general_one() {
+        let check = |text: &str, decimals| {
+            if let Some(mantissa) = parse_plain(text.as_bytes(), decimals) {
+                assert_eq!(decimal::parse(text.as_bytes(), decimals, Exponent::Refuse), Ok(mantissa), "{text}");
+                return true;
+            }
+            false
+        };
+        for text in ["61837.63000000", "0.00000000", "64525.0", "1", "999999999999999999", "0.00000001"] {
+            assert!(check(text, 8) || text.len() > 17, "{text} is read quickly");
+        }
+        for text in ["", ".", "1.", ".5", "1.2.3", "-1", "1e3", "0.000000001", "9999999999999999999"] {
+            assert!(!check(text, 8), "{text}");
+        }
+        proptest::proptest!(|(text in "[0-9]{0,20}\\.?[0-9]{0,20}", decimals in 0u8..=12)| { check(&text, decimals); });
     }
 
     #[test]

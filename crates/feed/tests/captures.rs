@@ -1,6 +1,10 @@
 //! Recorded files: what they show, against counts and books computed independently, and what damaged ones are told.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "tests read recordings and say when there are none")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests read recordings and say when there are none"
+)]
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

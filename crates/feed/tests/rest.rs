@@ -1,6 +1,10 @@
 //! REST answers that were recorded: trades against the exchange's own candles of the same minutes.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "tests read recordings and say when there are none")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests read recordings and say when there are none"
+)]
 
 use std::collections::BTreeMap;
 use std::io::Read;

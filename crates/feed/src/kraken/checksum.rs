@@ -19,6 +19,17 @@ pub(crate) fn checksum(asks: impl Iterator<Item = Level>, bids: impl Iterator<It
     crc32fast::hash(text.as_slice())
 }
 
+/// `00` to `99`.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
+
 /// Room for the text of twenty levels; a `u64` has at most twenty digits.
 struct Digits {
     bytes: [u8; 2 * LEVELS * 2 * 20],
@@ -32,12 +43,22 @@ impl Digits {
 
     fn push(&mut self, value: u64) {
         let digits = value.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let mut end = self.len + digits;
+        self.len = end;
+        // Two digits at a time: half the divisions.
         let mut rest = value;
-        for byte in self.bytes[self.len..self.len + digits].iter_mut().rev() {
-            *byte = b'0' + (rest % 10) as u8;
-            rest /= 10;
+        while rest >= 100 {
+            let pair = &PAIRS[(rest % 100) as usize];
+            rest /= 100;
+            end -= 2;
+            self.bytes[end..end + 2].copy_from_slice(pair);
         }
-        self.len += digits;
+        let pair = &PAIRS[rest as usize];
+        if rest >= 10 {
+            self.bytes[end - 2..end].copy_from_slice(pair);
+        } else {
+            self.bytes[end - 1] = pair[1];
+        }
     }
 
     fn as_slice(&self) -> &[u8] {
@@ -124,6 +145,19 @@ mod tests {
             book.bids.set(format.price(price).expect("price"), format.qty(qty).expect("quantity"));
             assert_eq!(of(&book), expected, "after {price} x {qty}");
         }
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        proptest::proptest!(|(values in proptest::collection::vec((proptest::prelude::any::<u64>(), 0u32..64), 0..40))| {
+            let mut digits = Digits::new();
+            let mut text = String::new();
+            for value in values.iter().map(|(value, shift)| value >> shift) {
+                digits.push(value);
+                text.push_str(&value.to_string());
+            }
+            proptest::prop_assert_eq!(digits.as_slice(), text.as_bytes());
+        });
     }
 
     #[test]
