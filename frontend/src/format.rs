@@ -97,6 +97,16 @@ pub fn percent(ppm: f64, decimals: u8) -> String {
     format!("{}{THIN_SPACE}%", float(ppm / 1e4, decimals))
 }
 
+/// The class that colours a signed number as it is read: a value that rounds to zero has no sign and no colour.
+#[must_use]
+pub fn sign_class(text: &str) -> &'static str {
+    match text.chars().next() {
+        Some('+') => "up",
+        Some(MINUS) => "down",
+        _ => "",
+    }
+}
+
 /// A count with thin spaces: `2 016`.
 #[must_use]
 pub fn count(n: u64) -> String {
@@ -222,6 +232,8 @@ mod tests {
         check(&float(1e300, 1), "–");
         check(&signed_percent(21_400.0, 2), "+2.14_%");
         check(&percent(200_000.0, 0), "20_%");
+        assert_eq!([0.06, -0.06, 0.04, -0.04].map(|v| sign_class(&signed_float(v, 1))), ["up", "down", "", ""]);
+        assert_eq!(sign_class(&signed_cash(-127_000_000)), "down");
     }
 
     #[test]

@@ -115,12 +115,3 @@ pub(super) fn LimitBar(
         </div>
     }
 }
-
-/// The class that colours a signed number.
-pub(super) fn sign_class(value: f64) -> &'static str {
-    match value {
-        v if v > 0.0 => "up",
-        v if v < 0.0 => "down",
-        _ => "",
-    }
-}

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use wire::Account;
 
-use super::super::panel::{Content, LimitBar, Panel, ViewError, sign_class};
+use super::super::panel::{Content, LimitBar, Panel, ViewError};
 use super::super::store::Store;
 use super::when_known;
 use crate::chart::shape;
@@ -80,7 +80,7 @@ fn Equity(account: Memo<Option<Account>>) -> impl IntoView {
         <Panel kind="equity" title=title content=when_known(store) note=view! { <span class="note">{hold}</span> }.into_any()>
             <p class="figure">
                 <b data-testid="equity-value">{move || format::cash(equity())}</b>
-                <span class=move || format!("side {}", sign_class(gained()))>
+                <span class=move || format!("side {}", format::sign_class(&format::signed_percent(gained(), 2)))>
                     {move || format::signed_percent(gained(), 2)} <span class="unit">" since start"</span>
                 </span>
             </p>
@@ -109,7 +109,7 @@ fn Today(account: Memo<Option<Account>>) -> impl IntoView {
     view! {
         <Panel kind="today" title="Today" content=when_known(store) note=view! { <span class="note wide-only">"since 00:00 UTC"</span> }.into_any()>
             <p class="figure">
-                <b class=move || sign_class(today() as f64) data-testid="today-value">{move || format::signed_cash(today())}</b>
+                <b class=move || format::sign_class(&format::signed_cash(today())) data-testid="today-value">{move || format::signed_cash(today())}</b>
             </p>
             <p class="secondary">
                 {move || format::count(trades() as u64)} {move || if trades() == 1 { " trade" } else { " trades" }} " · fees "
@@ -176,11 +176,13 @@ fn position(store: Store, account: Memo<Option<Account>>, index: usize) -> Resul
         ViewError(format!("a position in instrument {}, which the box has not named", row.instrument))
     })?;
     let qty = format::quantity(row.qty.unsigned_abs(), instrument.qty_decimals);
+    let pnl = format::signed_cash(row.pnl);
+    let class = format::sign_class(&pnl);
     let sign = if row.qty < 0 { "\u{2212}" } else { "" };
     Ok(view! {
         <li data-testid="position">
             <span>{instrument.pair} " " <span class="secondary">{sign}{qty}</span></span>
-            <span class=sign_class(row.pnl as f64)>{format::signed_cash(row.pnl)}</span>
+            <span class=class>{pnl}</span>
         </li>
     })
 }

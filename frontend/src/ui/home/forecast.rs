@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use wire::{Forecasts, HorizonCard, Instrument};
 
 use super::super::choice::{Choice, Choosable};
-use super::super::panel::{Chip, Content, Panel, sign_class};
+use super::super::panel::{Chip, Content, Panel};
 use super::super::store::Store;
 use crate::chart::{fan, shape};
 use crate::format;
@@ -185,7 +185,7 @@ fn Gauge(p_up: Signal<Option<f32>>) -> impl IntoView {
     view! {
         <svg class="gauge" viewBox="0 0 66 50" role="img" aria-label=label>
             <path class="track" d=shape::half_arc(33.0, 34.0, 28.0, 0.0, 1.0) />
-            <path class=move || format!("value {}", sign_class(tilt())) d=arc />
+            <path class=move || format!("value {}", format::sign_class(&format::signed_float(tilt(), 2))) d=arc />
             <path class="half" d="M33 2v8" />
             <text x="33" y="35">{text}</text>
             <text class="what" x="33" y="48">"rise"</text>
@@ -203,6 +203,7 @@ pub(in crate::ui) fn HorizonRow(
     let word = Signal::stored((word.to_owned(), tone));
     let bps = |value: f32, digits| format::signed_float(f64::from(value) * 1e4, digits);
     let expected = card.forecast.map_or_else(|| "–".into(), |f| bps(f.log_return, 1));
+    let class = format::sign_class(&expected);
     let p_up = card.forecast.map_or_else(|| "–".into(), |f| format::percent(f64::from(f.p_up) * 1e6, 0));
     let band = card
         .forecast
@@ -210,7 +211,7 @@ pub(in crate::ui) fn HorizonRow(
     view! {
         <tr data-testid="horizon">
             <td>{card.horizon_min} <span class="unit">" min"</span></td>
-            <td class=card.forecast.map_or("", |f| sign_class(f64::from(f.log_return)))>{expected}</td>
+            <td class=class>{expected}</td>
             <td class="secondary">{band.unwrap_or_else(|| "–".into())}</td>
             <td>{p_up}</td>
             <td><Chip word=word testid="verdict" /></td>

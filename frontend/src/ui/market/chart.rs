@@ -11,7 +11,7 @@ use wire::{Candle, Instrument};
 
 use super::super::browser;
 use super::super::choice::{Choice, Choosable};
-use super::super::panel::{Content, Panel, ViewError, sign_class};
+use super::super::panel::{Content, Panel, ViewError};
 use super::super::store::Store;
 use super::super::theme::Theme;
 use super::draw::{self, Scene};
@@ -94,6 +94,8 @@ fn Readout(instrument: Memo<Option<Instrument>>, readout: RwSignal<Option<Candle
         let candle = readout.get()?;
         let (price, qty) = instrument.with(|i| i.as_ref().map_or((2, 8), |i| (i.price_decimals, i.qty_decimals)));
         let change = if candle.open == 0 { 0.0 } else { (candle.close as f64 / candle.open as f64 - 1.0) * 1e6 };
+        let change = format::signed_percent(change, 2);
+        let class = format::sign_class(&change);
         let value = move |name: &'static str, text: String| view! { <span class="pair"><i>{name}</i>{text}</span> };
         Some(view! {
             <span class="values" data-testid="readout">
@@ -103,7 +105,7 @@ fn Readout(instrument: Memo<Option<Instrument>>, readout: RwSignal<Option<Candle
                 {value("L", format::fixed(candle.low, price))}
                 {value("C", format::fixed(candle.close, price))}
                 {value("V", format::quantity(candle.volume, qty))}
-                <span class=sign_class(change)>{format::signed_percent(change, 2)}</span>
+                <span class=class>{change}</span>
             </span>
         })
     }

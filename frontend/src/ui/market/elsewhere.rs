@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 use wire::{Instrument, Quote};
 
-use super::super::panel::{Chip, Content, Panel, sign_class};
+use super::super::panel::{Chip, Content, Panel};
 use super::super::store::Store;
 use crate::state::Part;
 use crate::{address, format, sentence};
@@ -40,6 +40,7 @@ pub(super) fn Elsewhere(instrument: Memo<Option<Instrument>>) -> impl IntoView {
             mid(quote(id)).map(|mid| mid / format::ten_to(digits))
         };
         let difference = move || Some((mid_there()? / mid_here()? - 1.0) * 1e4);
+        let difference_text = move || difference().map_or_else(|| "–".into(), |d| format::signed_float(d, 1));
         let word = Signal::derive(move || match quote(id) {
             Some(quote) => {
                 let (word, tone) = sentence::book_state(quote.state);
@@ -54,8 +55,8 @@ pub(super) fn Elsewhere(instrument: Memo<Option<Instrument>>) -> impl IntoView {
             <tr data-testid="elsewhere-row">
                 <td><A href=address::market(&other)>{other.venue.clone()} " " <span class="secondary">{other.pair.clone()}</span></A></td>
                 <td>{price}</td>
-                <td class=move || sign_class(difference().unwrap_or(0.0))>
-                    {move || difference().map_or_else(|| "–".into(), |d| format::signed_float(d, 1))}
+                <td class=move || format::sign_class(&difference_text())>
+                    {difference_text}
                 </td>
                 <td><Chip word=word /></td>
             </tr>

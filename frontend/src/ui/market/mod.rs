@@ -7,6 +7,8 @@ mod elsewhere;
 mod palette;
 mod trades;
 
+use std::cmp::Ordering;
+
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map};
@@ -15,7 +17,7 @@ use wire::Instrument;
 use super::browser;
 use super::choice::{Choice, Choosable};
 use super::home::HorizonRow;
-use super::panel::{Chip, Content, Panel, sign_class};
+use super::panel::{Chip, Content, Panel};
 use super::store::Store;
 use crate::state::Part;
 use crate::{address, format, sentence};
@@ -153,7 +155,11 @@ fn Price(instrument: Memo<Option<Instrument>>) -> impl IntoView {
     let tint = Memo::new(move |before: Option<&(Option<i64>, &'static str)>| {
         let now = last.get();
         let class = match (before.and_then(|b| b.0), now) {
-            (Some(old), Some(new)) => sign_class((new - old) as f64),
+            (Some(old), Some(new)) => match new.cmp(&old) {
+                Ordering::Greater => "up",
+                Ordering::Less => "down",
+                Ordering::Equal => "",
+            },
             _ => "",
         };
         (now, class)
@@ -161,9 +167,11 @@ fn Price(instrument: Memo<Option<Instrument>>) -> impl IntoView {
     let change = move || {
         quote.get().and_then(|q| q.change).map(|c| {
             let over = format::duration(u64::from(c.minutes) * 60);
+            let percent = format::signed_percent(f64::from(c.ppm), 2);
+            let class = format!("side {}", format::sign_class(&percent));
             view! {
-                <span class=format!("side {}", sign_class(f64::from(c.ppm)))>
-                    {format::signed_percent(f64::from(c.ppm), 2)} <span class="unit wide-only">" in " {over}</span>
+                <span class=class>
+                    {percent} <span class="unit wide-only">" in " {over}</span>
                 </span>
             }
         })
@@ -177,7 +185,6 @@ fn Price(instrument: Memo<Option<Instrument>>) -> impl IntoView {
     });
     view! {
         <div class="price">
-            // Two names for the same tint: changing the class starts the animation again.
             <b class=move || format!("tint {}", tint.read().1) data-testid="price">{text}</b>
             {change}
             <Chip word=word testid="book-state" />
