@@ -107,13 +107,7 @@ struct Running {
 impl Running {
     fn new(parts: EngineThread) -> Self {
         let now = parts.last.1.max(parts.clock.now());
-        Self {
-            parts,
-            effects: Effects::new(),
-            block: BlockBuilder::new(),
-            checkpoint_at: now,
-            records: Vec::new(),
-        }
+        Self { parts, effects: Effects::new(), block: BlockBuilder::new(), checkpoint_at: now, records: Vec::new() }
     }
 
     fn run(mut self) {

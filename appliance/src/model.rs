@@ -44,9 +44,8 @@ pub(crate) fn load(section: &ModelSection) -> anyhow::Result<Ready> {
 
 /// The bundle that the program brings along.
 pub(crate) fn starter() -> anyhow::Result<VerifiedBundle> {
-    let files = Starter::iter()
-        .filter_map(|name| Some((name.to_string(), Starter::get(&name)?.data.into_owned())))
-        .collect();
+    let files =
+        Starter::iter().filter_map(|name| Some((name.to_string(), Starter::get(&name)?.data.into_owned()))).collect();
     Bundle::from_files(files).verify(&TrustedKeys::builtin()).context("the built-in starter model")
 }
 

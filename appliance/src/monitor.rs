@@ -88,7 +88,8 @@ impl Monitor {
         let now = self.clock.now();
         let one = |status: &VenueStatus| FeedHealth {
             connected: status.feed.is_connected,
-            books_live: status.feed.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count() as u16,
+            books_live: status.feed.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count()
+                as u16,
             books: status.feed.instruments.iter().filter(|i| i.book != BookState::NotListed).count() as u16,
             frames: status.feed.frames,
             rejected: status.feed.rejected.total(),

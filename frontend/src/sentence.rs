@@ -1,6 +1,6 @@
 //! Sentences and words the page makes from messages.
 
-use wire::{BookState, FeedBadge, HorizonCard, Verdict};
+use wire::{BandSource, BookState, FeedBadge, ForecastPoint, HorizonCard, Verdict};
 
 use crate::format::{self, THIN_SPACE};
 
@@ -111,11 +111,29 @@ pub fn skill(card: &HorizonCard, now_ms: i64) -> Skill {
 
 /// The 90 % band in basis points, `90 %: −7 to +9 bps`, or why there is none.
 #[must_use]
-pub fn band(log_return: f32, half_width: Option<f32>) -> String {
+pub fn band(forecast: &ForecastPoint) -> String {
     let bps = |value: f32| format::signed_float(f64::from(value) * 1e4, 0);
-    match half_width {
-        Some(half) => format!("90{THIN_SPACE}%: {} to {} bps", bps(log_return - half), bps(log_return + half)),
-        None => "No band yet: too few past errors".into(),
+    let centre = forecast.log_return;
+    match (forecast.band_90, forecast.bands_from) {
+        (Some(half), BandSource::Errors) => {
+            format!("90{THIN_SPACE}%: {} to {} bps", bps(centre - half), bps(centre + half))
+        }
+        (Some(half), BandSource::Volatility) => {
+            format!("90{THIN_SPACE}% by volatility: {} to {}", bps(centre - half), bps(centre + half))
+        }
+        (None, _) => "No band yet: too few minutes".into(),
+    }
+}
+
+/// What the bands in the chart are.
+#[must_use]
+pub const fn bands(source: Option<BandSource>) -> &'static str {
+    match source {
+        Some(BandSource::Errors) => "bands: 50 and 90 % of past errors",
+        Some(BandSource::Volatility) => {
+            "bands: 50 and 90 % by the last hour's volatility, until enough errors are known"
+        }
+        None => "no band yet: too few minutes",
     }
 }
 
@@ -178,9 +196,21 @@ mod tests {
 
     #[test]
     fn a_band_is_told_in_basis_points() {
-        let text = band(0.000_1, Some(0.000_8));
-        assert_eq!(text.replace(THIN_SPACE, " ").replace(MINUS, "-"), "90 %: -7 to +9 bps");
-        assert!(band(0.0, None).starts_with("No band yet"));
+        let told = |band_90, bands_from| {
+            let forecast = ForecastPoint {
+                open_time_ms: 0,
+                price: 1,
+                log_return: 0.000_1,
+                p_up: 0.5,
+                band_50: None,
+                band_90,
+                bands_from,
+            };
+            band(&forecast).replace(THIN_SPACE, " ").replace(MINUS, "-")
+        };
+        assert_eq!(told(Some(0.000_8), BandSource::Errors), "90 %: -7 to +9 bps");
+        assert_eq!(told(Some(0.000_8), BandSource::Volatility), "90 % by volatility: -7 to +9");
+        assert!(told(None, BandSource::Volatility).starts_with("No band yet"));
     }
 
     #[test]

@@ -44,10 +44,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Calls `each` with every line of `path` and its number from 1, without the line end.
-pub(super) fn for_each_line(
-    path: &Path,
-    mut each: impl FnMut(u64, &[u8]) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+pub(super) fn for_each_line(path: &Path, mut each: impl FnMut(u64, &[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let name = path.display();
     let mut reader = open(path)?;
     let mut line = Vec::new();

@@ -9,6 +9,7 @@ mod demo;
 mod features;
 mod feed;
 mod input;
+mod predict;
 mod replay;
 mod run;
 mod sim;
@@ -39,7 +40,7 @@ impl Environment {
 
 /// A crypto market appliance for the home: watches, keeps, forecasts and trades on paper.
 #[derive(Debug, Parser)]
-#[command(name = "tickerbox", version, about, propagate_version = true)]
+#[command(name = "tickerbox", version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -61,6 +62,8 @@ enum Command {
     Candles(candles::Args),
     /// Compute the feature rows of a candle file.
     Features(features::Args),
+    /// Forecasts of a model for a file of candles.
+    Predict(predict::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
     /// Ask a running box how it is.
@@ -81,6 +84,7 @@ impl Cli {
             Command::Feed(args) => args.run(),
             Command::Candles(args) => args.run(),
             Command::Features(args) => args.run(),
+            Command::Predict(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Status(args) => args.run(),
         }

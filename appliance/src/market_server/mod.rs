@@ -51,12 +51,11 @@ impl MarketServer {
         for (offset, venue) in (0u16..).zip(VENUES) {
             let port = if port == 0 { 0 } else { port + offset };
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let listener = TcpListener::bind(address).await.with_context(|| format!("{venue}: cannot use {address}"))?;
+            let listener =
+                TcpListener::bind(address).await.with_context(|| format!("{venue}: cannot use {address}"))?;
             let address = listener.local_addr()?;
-            endpoints.push((
-                venue,
-                Endpoint { ws_base: format!("ws://{address}"), rest_base: format!("http://{address}") },
-            ));
+            endpoints
+                .push((venue, Endpoint { ws_base: format!("ws://{address}"), rest_base: format!("http://{address}") }));
             let router = Router::new().fallback(serve).with_state(Desk { venue, market: market.clone() });
             tasks.spawn(async move {
                 if let Err(error) = axum::serve(listener, router).await {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::candle::SERIES_MAX;
+use engine::feature::Column;
 use engine::forecast::Missing;
 use engine::market::Market;
 use engine::skill::{SkillReport, Verdict};
@@ -20,6 +21,8 @@ use crate::venue::VenueStatus;
 
 /// Closes in the small picture of a forecast card.
 const CLOSES_SHOWN: usize = 60;
+/// Half of all values of a normal distribution, and nine tenths, lie within so many standard deviations.
+const NORMAL_QUANTILES: [f64; 2] = [0.674_490, 1.644_854];
 /// Minutes of a day: over how long a change of price is told.
 const DAY_MIN: i64 = 1_440;
 
@@ -38,7 +41,8 @@ pub(super) struct Skills(BTreeMap<(InstrumentId, u16), (Timestamp, Skill)>);
 struct Skill {
     report: SkillReport,
     since: Option<Timestamp>,
-    bands: [Option<f32>; 2],
+    /// Half-widths of the 50 % and the 90 % band, and what they rest on.
+    bands: ([Option<f32>; 2], wire::BandSource),
 }
 
 impl Skills {
@@ -48,7 +52,7 @@ impl Skills {
         let ask = || Skill {
             report: view.skill(instrument, horizon_min),
             since: view.skill_since(instrument, horizon_min),
-            bands: [0.5, 0.9].map(|share| view.error_quantile(instrument, horizon_min, share).map(|q| q as f32)),
+            bands: bands(view, market, horizon_min),
         };
         let entry = self.0.entry((instrument, horizon_min)).or_insert_with(|| (minute, ask()));
         if entry.0 != minute {
@@ -187,7 +191,7 @@ const fn why_missing(missing: Missing) -> &'static str {
 }
 
 fn card(view: View<'_>, market: &Market, skills: &mut Skills, horizon_min: u16) -> wire::HorizonCard {
-    let Skill { report, since, bands: [band_50, band_90] } = skills.of(view, market, horizon_min);
+    let Skill { report, since, bands: ([band_50, band_90], bands_from) } = skills.of(view, market, horizon_min);
     let newest = market.series().last().map(|entry| entry.candle.open_time);
     let forecast = view.forecast(market.instrument.id, horizon_min).filter(|forecast| {
         // The minute that just closed may wait for its answer; anything older is out of date.
@@ -202,6 +206,7 @@ fn card(view: View<'_>, market: &Market, skills: &mut Skills, horizon_min: u16) 
             p_up: forecast.p_up,
             band_50,
             band_90,
+            bands_from,
         }),
         scored: report.n as u32,
         since_ms: since.map(Timestamp::as_millis),
@@ -213,6 +218,18 @@ fn card(view: View<'_>, market: &Market, skills: &mut Skills, horizon_min: u16) 
             Verdict::Better => wire::Verdict::Better,
         },
     }
+}
+
+/// Bands of the model's own past errors; until there are enough, of a walk without drift at the last hour's volatility.
+fn bands(view: View<'_>, market: &Market, horizon_min: u16) -> ([Option<f32>; 2], wire::BandSource) {
+    let instrument = market.instrument.id;
+    let errors = [0.5, 0.9].map(|share| view.error_quantile(instrument, horizon_min, share).map(|q| q as f32));
+    if errors.iter().all(Option::is_some) {
+        return (errors, wire::BandSource::Errors);
+    }
+    let minute = market.row().and_then(|row| row.get(Column::Volatility60));
+    let by_volatility = NORMAL_QUANTILES.map(|z| minute.map(|sd| (z * sd * f64::from(horizon_min).sqrt()) as f32));
+    (by_volatility, wire::BandSource::Volatility)
 }
 
 fn event(notice: &types::effect::Notice) -> wire::Event {

@@ -73,11 +73,7 @@ enum Ended {
 impl VenueTask {
     /// The status before anything happened.
     pub(crate) fn initial_status(settings: &FeedSettings) -> Result<VenueStatus, SettingsError> {
-        Ok(VenueStatus {
-            venue: settings.venue,
-            feed: Feed::new(settings.clone())?.status(),
-            trouble: String::new(),
-        })
+        Ok(VenueStatus { venue: settings.venue, feed: Feed::new(settings.clone())?.status(), trouble: String::new() })
     }
 
     /// Runs until the box stops (the task is aborted) or the engine thread is gone.
@@ -97,13 +93,7 @@ impl VenueTask {
                 return;
             }
         };
-        let mut session = Session {
-            feed,
-            rest,
-            requests: JoinSet::new(),
-            out: Vec::new(),
-            task: self,
-        };
+        let mut session = Session { feed, rest, requests: JoinSet::new(), out: Vec::new(), task: self };
         let mut backoff = BACKOFF_FIRST;
         loop {
             let began = session.task.clock.now();

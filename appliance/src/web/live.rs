@@ -44,11 +44,8 @@ struct Browser {
 
 impl Browser {
     async fn serve(mut self) -> Result<(), Gone> {
-        let hello = Hello {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            demo: self.site.inner.demo,
-        };
+        let hello =
+            Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), demo: self.site.inner.demo };
         self.send(wire::encode(&ServerMessage::Hello(hello)).into()).await?;
         let mut catalogue = self.site.inner.published.catalogue.clone();
         let mut overview = self.site.inner.published.overview.clone();
@@ -104,12 +101,17 @@ impl Browser {
             }
             Ok(ClientMessage::Trading { on }) => {
                 tracing::info!("trading switched {} from the dashboard", if on { "on" } else { "off" });
-                let input = Input::Command(Command::Trading { on });
-                self.site.inner.engine.send(Message::Input(input)).await.map_err(|_| Gone)
+                self.command(Command::Trading { on }).await?;
+                // The page asks for both in one: who allows trading again after a breaker has seen why it opened.
+                if on { self.command(Command::ResetBreaker).await } else { Ok(()) }
             }
             // The page speaks another protocol: end the conversation, it will reload.
             Err(_) => Err(Gone),
         }
+    }
+
+    async fn command(&self, command: Command) -> Result<(), Gone> {
+        self.site.inner.engine.send(Message::Input(Input::Command(command))).await.map_err(|_| Gone)
     }
 
     async fn watch(&mut self, key: WatchKey) -> Result<(), Gone> {

@@ -262,6 +262,8 @@ impl Engine {
                 };
                 self.notices.tell(Severity::Info, self.at, None, text.to_owned(), effects);
             }
+            // A peak that may be forgotten at any time would make the limit worthless.
+            Command::ResetBreaker if !self.desk.portfolio.is_breaker_open() => {}
             Command::ResetBreaker => {
                 self.desk.reset_breaker(&self.markets);
                 let text = "The drawdown breaker is closed again; the peak counts from now.".to_owned();

@@ -66,7 +66,7 @@ pub enum Command {
         /// True to allow.
         on: bool,
     },
-    /// Close the drawdown breaker; the peak starts again from today's equity.
+    /// Close the drawdown breaker if it is open; the peak starts again from today's equity.
     ResetBreaker,
 }
 

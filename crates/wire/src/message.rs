@@ -138,10 +138,21 @@ pub struct ForecastPoint {
     pub log_return: f32,
     /// Probability of a rise.
     pub p_up: f32,
-    /// Half-width of the 50 % band, log-return, from past errors; `None` while too few.
+    /// Half-width of the 50 % band, log-return; `None` while nothing can be said.
     pub band_50: Option<f32>,
     /// Half-width of the 90 % band.
     pub band_90: Option<f32>,
+    /// What the bands rest on.
+    pub bands_from: BandSource,
+}
+
+/// What a forecast's bands rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BandSource {
+    /// The model's own past errors at this horizon.
+    Errors,
+    /// Too few of those yet: the volatility of the last hour, scaled by the square root of the horizon.
+    Volatility,
 }
 
 /// Forecasts for one instrument.

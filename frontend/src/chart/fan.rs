@@ -91,7 +91,7 @@ fn moment(start_ms: i64, price: i64, knot: Knot) -> Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::Verdict;
+    use wire::{BandSource, Verdict};
 
     fn card(horizon_min: u16, open_time_ms: i64, log_return: f32, band_90: Option<f32>) -> HorizonCard {
         let forecast = Some(ForecastPoint {
@@ -101,6 +101,7 @@ mod tests {
             p_up: 0.5,
             band_50: band_90.map(|half| half / 2.0),
             band_90,
+            bands_from: BandSource::Errors,
         });
         HorizonCard {
             horizon_min,

@@ -137,7 +137,7 @@ fn ForecastCard(
             _ => "No forecast just now.".into(),
         })
     };
-    let band = move || forecast.get().map_or_else(missing, |f| sentence::band(f.log_return, f.band_90));
+    let band = move || forecast.get().map_or_else(missing, |f| sentence::band(&f));
     let picture = Memo::new(move |_| {
         forecasts.with(|f| card.with(|c| f.as_ref().zip(c.as_ref()).map(|(f, c)| picture(f, c)).unwrap_or_default()))
     });

@@ -7,7 +7,7 @@ use leptos::html::{Canvas, I};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast as _, closure::Closure};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlElement, KeyboardEvent, PointerEvent, WheelEvent};
-use wire::{Candle, Instrument};
+use wire::{Candle, HorizonCard, Instrument};
 
 use super::super::browser;
 use super::super::choice::{Choice, Choosable};
@@ -22,6 +22,7 @@ use crate::chart::fan::{self, Moment};
 use crate::chart::inertia::{Drag, Glide};
 use crate::chart::layout::Layout;
 use crate::chart::view::{Extent, View};
+use crate::sentence;
 use crate::state::{MarketState, Part};
 use crate::{export, format};
 
@@ -72,10 +73,12 @@ pub(super) fn ChartPanel(instrument: Memo<Option<Instrument>>, content: Signal<C
     .into_any();
     let band = move || {
         let id = instrument.with(|i| i.as_ref().map(|i| i.id))?;
-        let has_band = store.read(Part::Overview, |state| {
-            state.forecasts(id).map(|f| f.horizons.iter().any(|h| h.forecast.is_some_and(|f| f.band_90.is_some())))
+        let source = store.read(Part::Overview, |state| {
+            let shown = |card: &HorizonCard| card.forecast.filter(|f| f.band_90.is_some()).map(|f| f.bands_from);
+            // The widest horizon is the last one to have enough errors.
+            state.forecasts(id).map(|f| f.horizons.iter().rev().find_map(shown))
         })?;
-        Some(if has_band { "bands: 50 and 90 % of past errors" } else { "no band yet: too few past errors" })
+        Some(sentence::bands(source))
     };
     view! {
         <Panel kind="chart" title=title note=note content=content>
