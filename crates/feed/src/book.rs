@@ -1,5 +1,7 @@
 //! The venue-depth book of one instrument.
 
+use std::collections::BTreeMap;
+
 use types::market::StaleReason;
 use types::{Level, Price, Qty};
 
@@ -76,39 +78,56 @@ enum Direction {
     Asks,
 }
 
+/// Levels that stand in the vector of the best ones, at most; half of them are moved when there are more.
+const NEAR_MAX: usize = 64;
+/// Levels of a side that are kept at most; the worst goes first. Real books have some ten thousand.
+const LEVELS_MAX: usize = 1 << 16;
+/// When fewer are left in the vector, it is filled up again.
+const NEAR_MIN: usize = 8;
+
 /// One side of a book.
 ///
-/// The levels stand in one vector, worst first and best last: markets move at their best prices, so nearly every
-/// insertion and removal shifts only the few levels behind it.
+/// The best levels stand in a vector, worst first and best last: markets move at their best prices, so nearly every
+/// insertion and removal shifts only the few levels behind it. The others stand in a map: thousands of levels far away
+/// come and go too, and shifting all that is better for each of them would be most of the work.
+///
+/// Every level in the vector is better than every level in the map, and the vector is empty only with the map.
 #[derive(Clone, Debug)]
 pub(crate) struct Ladder {
     direction: Direction,
-    levels: Vec<Level>,
+    near: Vec<Level>,
+    /// By rank.
+    far: BTreeMap<i64, Level>,
     /// Nothing complete is known about prices worse than this one.
     trusted_to: Option<Price>,
 }
 
 impl Ladder {
     const fn new(direction: Direction) -> Self {
-        Self { direction, levels: Vec::new(), trusted_to: None }
+        Self { direction, near: Vec::new(), far: BTreeMap::new(), trusted_to: None }
     }
 
     fn clear(&mut self) {
-        self.levels.clear();
+        self.near.clear();
+        self.far.clear();
         self.trusted_to = None;
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.levels.len()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.near.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.near.len() + self.far.len()
     }
 
     pub(crate) fn best(&self) -> Option<Level> {
-        self.levels.last().copied()
+        self.near.last().copied()
     }
 
     /// All levels, best first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Level> + '_ {
-        self.levels.iter().rev().copied()
+        self.near.iter().rev().copied().chain(self.far.values().rev().copied())
     }
 
     /// The levels that are completely known, best first.
@@ -118,50 +137,90 @@ impl Ladder {
 
     /// Sets the whole quantity at a price; zero removes the level, also an absent one.
     pub(crate) fn set(&mut self, price: Price, qty: Qty) {
+        let worst_near = self.near.first().filter(|_| !self.far.is_empty());
+        if worst_near.is_some_and(|worst| self.is_worse(price, worst.price)) {
+            self.set_far(price, qty);
+        } else {
+            self.set_near(price, qty);
+        }
+    }
+
+    fn set_far(&mut self, price: Price, qty: Qty) {
+        let key = rank(self.direction, price);
+        if qty.is_zero() {
+            self.far.remove(&key);
+        } else {
+            self.far.insert(key, Level { price, qty });
+            if self.far.len() > LEVELS_MAX {
+                self.far.pop_first();
+                // What is forgotten is not known any more.
+                let worst = self.far.first_key_value().map(|(_, level)| level.price);
+                self.trusted_to =
+                    [self.trusted_to, worst].into_iter().flatten().max_by_key(|price| rank(self.direction, *price));
+            }
+        }
+    }
+
+    fn set_near(&mut self, price: Price, qty: Qty) {
         let at = self.position(price);
-        let is_present = self.levels.get(at).is_some_and(|level| level.price == price);
+        let is_present = self.near.get(at).is_some_and(|level| level.price == price);
         match (is_present, qty.is_zero()) {
             (true, true) => {
-                self.levels.remove(at);
+                self.near.remove(at);
+                self.fill_up();
             }
-            (true, false) => self.levels[at].qty = qty,
+            (true, false) => self.near[at].qty = qty,
             (false, true) => {}
-            (false, false) => self.levels.insert(at, Level { price, qty }),
+            (false, false) => {
+                self.near.insert(at, Level { price, qty });
+                self.move_surplus();
+            }
+        }
+    }
+
+    /// Moves the worse half of a vector that is full to the map.
+    fn move_surplus(&mut self) {
+        if self.near.len() > NEAR_MAX {
+            let direction = self.direction;
+            let surplus = self.near.drain(..NEAR_MAX / 2);
+            self.far.extend(surplus.map(|level| (rank(direction, level.price), level)));
+        }
+    }
+
+    /// Moves the best of the map to a vector that runs out.
+    fn fill_up(&mut self) {
+        if self.near.len() < NEAR_MIN && !self.far.is_empty() {
+            let better = std::mem::take(&mut self.near);
+            let moved = std::iter::from_fn(|| self.far.pop_last().map(|(_, level)| level));
+            self.near.extend(moved.take(NEAR_MAX / 2));
+            self.near.reverse();
+            self.near.extend(better);
         }
     }
 
     /// Replaces everything by the levels of a snapshot in any order. Of a doubled price the last one counts.
     /// `is_partial`: the venue knows more levels, beyond the worst one here.
     pub(crate) fn load(&mut self, levels: &[Level], is_partial: bool) {
-        self.levels.clear();
-        self.levels.extend_from_slice(levels);
+        self.clear();
         let direction = self.direction;
-        // The sort is stable: levels of one price keep their order of arrival, and the dedup below keeps the last.
-        self.levels.sort_by_key(|level| rank(direction, level.price));
-        self.levels.reverse();
-        self.levels.dedup_by_key(|level| level.price);
-        self.levels.reverse();
-        self.trusted_to = self.levels.first().filter(|_| is_partial).map(|level| level.price);
-        self.levels.retain(|level| !level.qty.is_zero());
+        self.far.extend(levels.iter().map(|level| (rank(direction, level.price), *level)));
+        self.trusted_to = self.far.values().next().filter(|_| is_partial).map(|level| level.price);
+        self.far.retain(|_, level| !level.qty.is_zero());
+        self.fill_up();
     }
 
     fn cut(&mut self, depth: usize) {
-        if let Some(surplus) = self.levels.len().checked_sub(depth) {
-            self.levels.drain(..surplus);
+        while self.len() > depth && self.far.pop_first().is_some() {}
+        if let Some(surplus) = self.near.len().checked_sub(depth) {
+            self.near.drain(..surplus);
         }
     }
 
-    /// Where the price stands, or would stand. Looks at the best few levels first: that is where markets move.
+    /// Where the price stands in the vector, or would stand. Looks from the best one on: that is where markets move.
     fn position(&self, price: Price) -> usize {
-        const NEAR: usize = 8;
-        let rank_wanted = rank(self.direction, price);
-        let far = self.levels.len().saturating_sub(NEAR);
-        for (offset, level) in self.levels[far..].iter().enumerate().rev() {
-            if rank(self.direction, level.price) < rank_wanted {
-                return far + offset + 1;
-            }
-        }
-        self.levels[..far].partition_point(|level| rank(self.direction, level.price) < rank_wanted)
+        let wanted = rank(self.direction, price);
+        let worse = self.near.iter().rposition(|level| rank(self.direction, level.price) < wanted);
+        worse.map_or(0, |at| at + 1)
     }
 
     fn is_worse(&self, price: Price, than: Price) -> bool {
@@ -179,8 +238,6 @@ fn rank(direction: Direction, price: Price) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -213,6 +270,20 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_levels_is_bounded_and_what_was_forgotten_is_not_trusted() {
+        let mut book = Book::new();
+        let most = (LEVELS_MAX + NEAR_MAX) as i64;
+        for n in 0..most + 100 {
+            book.asks.set(price(1 + n), Qty(1));
+        }
+        assert!(book.asks.len() <= most as usize);
+        assert_eq!(book.asks.best(), Some(level(1, 1)));
+        let forgotten = price(most + 100);
+        book.asks.set(forgotten, Qty(1));
+        assert!(book.asks.trusted().all(|level| level.price < forgotten));
+    }
+
+    #[test]
     fn crossing_is_at_or_above() {
         let mut book = Book::new();
         book.bids.set(price(5), Qty(1));
@@ -226,8 +297,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_ladder_is_a_sorted_map(
-            start in prop::collection::vec((1i64..60, 0u64..5), 0..40),
-            steps in prop::collection::vec((1i64..60, 0u64..5, prop::option::of(1usize..30)), 0..300),
+            start in prop::collection::vec((1i64..400, 0u64..5), 0..300),
+            steps in prop::collection::vec(
+                (1i64..400, 0u64..3, prop::option::weighted(0.1, 0usize..200)),
+                0..400,
+            ),
         ) {
             let mut book = Book::new();
             let levels: Vec<Level> = start.iter().map(|&(p, q)| level(p, q)).collect();
@@ -249,6 +323,7 @@ mod tests {
                 }
                 let bids: Vec<_> = naive_bids.iter().rev().map(|(p, q)| level(*p, *q)).collect();
                 let asks: Vec<_> = naive_asks.iter().map(|(p, q)| level(*p, *q)).collect();
+                prop_assert_eq!((book.bids.len(), book.bids.best()), (bids.len(), bids.first().copied()));
                 prop_assert_eq!(book.bids.iter().collect::<Vec<_>>(), bids);
                 prop_assert_eq!(book.asks.iter().collect::<Vec<_>>(), asks);
             }

@@ -11,8 +11,11 @@
 //!            Event(Input), Send, Request, Reconnect, Rejected
 //! ```
 //!
-//! A venue's folder holds `mod.rs` (the session: what is said when), `messages.rs` (the wire), `book.rs` (how a book
-//! is proven), `instruments.rs` (rules of instruments) and `rest.rs` (requests and their answers).
+//! A venue's folder holds `mod.rs` (the session: its state and what time alone brings about), `heard.rs` (what follows
+//! from a message), `asked.rs` (what is sent and requested, and what follows from answers), `messages.rs` (the wire),
+//! `book.rs` (how a book is proven), `instruments.rs` (rules of instruments) and `rest.rs` (paths and bodies). Another
+//! venue is another such folder, a variant in `feed.rs`, and its recordings in `capture`.
+//!
 //! [`capture`] runs recorded files through the same book machines.
 
 pub mod capture;

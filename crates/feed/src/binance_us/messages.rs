@@ -248,7 +248,7 @@ fn scan(text: &str) -> Option<Message<'_>> {
         scan.literal(r#","data":"#)?;
         payload = scan.remainder().strip_suffix('}')?;
     }
-    scan_depth(payload).or_else(|| scan_aggregate(payload))
+    scan_depth(payload).or_else(|| scan_aggregate(payload)).or_else(|| scan_fill(payload))
 }
 
 fn scan_depth(text: &str) -> Option<Message<'_>> {
@@ -296,15 +296,41 @@ fn scan_aggregate(text: &str) -> Option<Message<'_>> {
     let last = scan.integer()?;
     scan.literal(r#","T":"#)?;
     let trade_ms = scan.integer()?;
+    let is_buyer_maker = scan_maker(&mut scan)?;
+    let stream = TradeStream::Aggregates;
+    let data = TradeData { stream, symbol, id, price, qty, fills: fills(first, last), trade_ms, is_buyer_maker };
+    scan.is_done().then_some(Message::Trade(data))
+}
+
+fn scan_fill(text: &str) -> Option<Message<'_>> {
+    let mut scan = Scan::new(text);
+    scan.literal(r#"{"e":"trade","E":"#)?;
+    scan.integer::<i64>()?;
+    scan.literal(r#","s":""#)?;
+    let symbol = Text(scan.string_end()?.into());
+    scan.literal(r#","t":"#)?;
+    let id = scan.integer()?;
+    scan.literal(r#","p":""#)?;
+    let price = scan.string_end()?;
+    scan.literal(r#","q":""#)?;
+    let qty = scan.string_end()?;
+    scan.literal(r#","T":"#)?;
+    let trade_ms = scan.integer()?;
+    let is_buyer_maker = scan_maker(&mut scan)?;
+    let stream = TradeStream::Fills;
+    let data = TradeData { stream, symbol, id, price, qty, fills: 1, trade_ms, is_buyer_maker };
+    scan.is_done().then_some(Message::Trade(data))
+}
+
+/// The end of a trade: who was the maker, and a field that means nothing.
+fn scan_maker(scan: &mut Scan<'_>) -> Option<bool> {
     scan.literal(r#","m":"#)?;
     let is_buyer_maker = scan.literal("true").is_some();
     if !is_buyer_maker {
         scan.literal("false")?;
     }
     scan.literal(r#","M":true}"#).or_else(|| scan.literal("}"))?;
-    let stream = TradeStream::Aggregates;
-    let data = TradeData { stream, symbol, id, price, qty, fills: fills(first, last), trade_ms, is_buyer_maker };
-    scan.is_done().then_some(Message::Trade(data))
+    Some(is_buyer_maker)
 }
 
 fn decode_any(text: &str) -> Result<Message<'_>, DecodeError> {
@@ -500,14 +526,16 @@ mod tests {
     const DEPTH: &str = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998275394,"s":"BTCUSDT","U":113129221,"u":113129222,"b":[["296.45000000","38.69742000"],["296.17000000","0.00000000"]],"a":[]}}"#;
     const AGGREGATE: &str = r#"{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1672515782136,"s":"BTCUSDT","a":12345,"p":"0.001","q":"100","f":100,"l":105,"T":1672515782136,"m":true,"M":true}}"#;
 
+    const FILL: &str = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":false,"M":true}}"#;
+
     proptest::proptest! {
         /// Whatever is damaged: what is scanned is what general JSON says.
         #[test]
         fn scanning_agrees_with_general_json(
-            is_depth: bool, is_bare: bool, at: proptest::sample::Index, cut in 0usize..4,
+            which in 0usize..3, is_bare: bool, at: proptest::sample::Index, cut in 0usize..4,
             put in "[0-9a-z.,:{}\\[\\]\" \\\\/-]{0,4}",
         ) {
-            let message = if is_depth { DEPTH } else { AGGREGATE };
+            let message = [DEPTH, AGGREGATE, FILL][which];
             let payload = message.split_once("\"data\":").map_or(message, |(_, data)| &data[..data.len() - 1]);
             let message = if is_bare { payload } else { message };
             proptest::prop_assert!(scan(message).is_some());

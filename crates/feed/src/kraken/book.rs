@@ -93,8 +93,8 @@ impl ProvenBook {
 
 fn set_all(ladder: &mut Ladder, levels: &[LevelData<'_>], scale: Scale) -> Result<(), NumberError> {
     let format = number_format(scale);
-    // A snapshot comes best first, and the best stands last in a ladder: sorting once is cheaper than inserting.
-    if ladder.len() == 0 {
+    // A whole side at once is cheaper to build than level by level.
+    if ladder.is_empty() {
         let levels: Result<Vec<_>, _> = levels.iter().map(|level| level.level(format)).collect();
         ladder.load(&levels?, false);
         return Ok(());
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(apply(&mut book, &update("", &asks, 717_196_778)), Ok(Verdict::Held));
         let removed = update("", &level("45285.2", "0.0"), 4_015_869_771);
         assert_eq!(apply(&mut nine_asks, &removed), Ok(Verdict::Held));
-        assert_eq!(nine_asks.book().asks.len(), 9);
+        assert_eq!(nine_asks.book().asks.iter().count(), 9);
         assert_eq!(book.checksums(), (3, 3));
     }
 
@@ -187,7 +187,7 @@ mod tests {
         apply(&mut book, GUIDE).expect("guide");
         let wrong = update(&level("45284.0", "0.5"), "", 1_818_405_666);
         assert_eq!(apply(&mut book, &wrong), Ok(Verdict::Broken(StaleReason::ChecksumMismatch)));
-        assert_eq!(book.book().bids.len(), 0);
+        assert!(book.book().bids.is_empty());
         let right = update(&level("45284.0", "0.5"), "", 1_818_405_665);
         assert_eq!(apply(&mut book, &right), Ok(Verdict::Waiting));
         assert_eq!(apply(&mut book, GUIDE), Ok(Verdict::Rebuilt));

@@ -1,0 +1,199 @@
+//! What Binance.US is asked for: streams on the socket; rules, snapshots and history by REST.
+
+use std::time::Duration;
+
+use types::Timestamp;
+use types::market::StaleReason;
+
+use super::instruments::{self, ExchangeInfo};
+use super::messages::{self, Message};
+use super::{Ask, BATCH, Batch, BatchState, HISTORY_TRIES, STREAMS, Session, rest, stream_name};
+use crate::book::Verdict;
+use crate::decode::{self, DecodeError};
+use crate::io::{FeedOutput, RejectReason, Rejection, RequestId};
+use crate::session::Answer;
+
+impl Session {
+    pub(super) fn id(&mut self) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    /// Subscribes all symbols whose rules are known and that are not subscribed on this connection.
+    pub(super) fn subscribe_newcomers(&mut self, at: Timestamp) {
+        let mut streams = Vec::new();
+        for (index, symbol) in self.symbols.iter_mut().enumerate().filter(|(_, symbol)| symbol.is_newcomer()) {
+            symbol.subscribed_at = Some(at);
+            symbol.history.reset();
+            let name = &symbol.market.wanted.symbol;
+            streams.extend(STREAMS.iter().map(|stream| stream_name(name, stream.channel)));
+            if self.settings.history_minutes > 0 {
+                let (path, weight) = symbol.candles_wanted(at, self.settings.history_minutes);
+                self.requests.want(Ask::Candles(index), path, weight, at);
+            }
+        }
+        for batch in streams.chunks(BATCH) {
+            self.subscribe(at, batch.to_vec());
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, at: Timestamp, streams: Vec<String>) {
+        let id = self.id();
+        let quoted: Vec<String> = streams.iter().map(|stream| format!("\"{stream}\"")).collect();
+        let params = quoted.join(",");
+        self.outbox.push(format!(r#"{{"method":"SUBSCRIBE","params":[{params}],"id":{id}}}"#));
+        self.subscribing.push(Batch { id, streams, state: BatchState::Asked { since: at } });
+    }
+
+    pub(super) fn want_rules(&mut self, not_before: Timestamp) {
+        let symbols = self.symbols.iter().map(|symbol| symbol.market.wanted.symbol.as_str());
+        let (path, weight) = rest::exchange_info(symbols);
+        self.requests.want(Ask::Rules, path, weight, not_before);
+    }
+
+    pub(super) fn answer(&mut self, at: Timestamp, request: RequestId, answer: Answer<'_>, out: &mut Vec<FeedOutput>) {
+        let Some(ask) = self.requests.take(request) else { return };
+        let (status, retry_after_s, body) = match answer {
+            Answer::Failed => return self.failed(at, ask, "no answer", &[], out),
+            Answer::Response { status, retry_after_s, body } => (status, retry_after_s, body),
+        };
+        // Section 6.1: slow down (429) or banned (418): nothing at all is asked until then.
+        let pause_s = match (status, retry_after_s) {
+            (_, Some(seconds)) => Some(seconds),
+            (429, None) => Some(60),
+            (418, None) => Some(120),
+            _ => None,
+        };
+        if let Some(seconds) = pause_s {
+            self.requests.block_until(at.plus(Duration::from_secs(u64::from(seconds))));
+        }
+        if status == 200 {
+            self.answered(at, ask, body, out);
+        } else if status == 400 && ask == Ask::Rules {
+            let (path, weight) = rest::exchange_info_of_all();
+            self.requests.want(Ask::AllRules, path, weight, at);
+        } else {
+            let detail = format!("HTTP status {status}: {}", rest::error_text(body));
+            self.failed(at, ask, &detail, body, out);
+        }
+    }
+
+    pub(super) fn answered(&mut self, at: Timestamp, ask: Ask, body: &[u8], out: &mut Vec<FeedOutput>) {
+        let result = match ask {
+            Ask::Rules | Ask::AllRules => ExchangeInfo::read(body).map(|info| self.learn(at, &info, body, out)),
+            Ask::Snapshot(index) => self.snapshot(at, index, body, out),
+            Ask::Candles(index) => self.candles(at, index, body, out),
+        };
+        if let Err(error) = result {
+            self.failed(at, ask, &error.detail, body, out);
+        }
+    }
+
+    pub(super) fn learn(&mut self, at: Timestamp, info: &ExchangeInfo<'_>, body: &[u8], out: &mut Vec<FeedOutput>) {
+        self.rules_at = Some(at);
+        self.rules_retry.reset();
+        if let Some(weight) = info.weight_per_min() {
+            self.requests.allow(weight / 2);
+        }
+        let mut seen = vec![false; self.symbols.len()];
+        let by_symbol = &self.by_symbol;
+        for data in info.find(|symbol| by_symbol.contains_key(symbol)) {
+            let learned = data.and_then(|data| {
+                let index = by_symbol[data.symbol.as_str()];
+                Ok((index, instruments::instrument(self.symbols[index].market.wanted.id, &data)?))
+            });
+            match learned {
+                Ok((index, instrument)) => {
+                    seen[index] = true;
+                    let symbol = &mut self.symbols[index];
+                    let scale = instrument.scale;
+                    if symbol.market.learn(instrument, out) {
+                        symbol.book.restart(scale);
+                        symbol.broken(at, StaleReason::Resync, out);
+                    }
+                }
+                Err(error) => self.link.reject(Rejection::new(error.reason, error, body), out),
+            }
+        }
+        for (symbol, _) in self.symbols.iter_mut().zip(&seen).filter(|(_, is_listed)| !**is_listed) {
+            symbol.market.publisher.broken(StaleReason::Resync, out);
+            if symbol.market.not_listed() {
+                let wanted = &symbol.market.wanted;
+                let detail = format_args!("binance-us does not list {}", wanted.symbol);
+                self.link.reject_of(wanted.id, RejectReason::NotListed, detail, wanted.symbol.as_bytes(), out);
+            }
+        }
+    }
+
+    pub(super) fn snapshot(
+        &mut self,
+        at: Timestamp,
+        index: usize,
+        body: &[u8],
+        out: &mut Vec<FeedOutput>,
+    ) -> Result<(), DecodeError> {
+        let Message::Snapshot(data) = messages::decode(decode::text(body)?)? else {
+            return Err(DecodeError::malformed("no order book in the answer"));
+        };
+        let symbol = &mut self.symbols[index];
+        // The connection broke meanwhile: there is nothing the snapshot could join.
+        if !symbol.book.wants_snapshot() {
+            return Ok(());
+        }
+        let is_partial = data.bids.len() >= rest::SNAPSHOT_LIMIT || data.asks.len() >= rest::SNAPSHOT_LIMIT;
+        let verdict = symbol.book.snapshot(&data, is_partial)?;
+        symbol.market.count_book(verdict, None);
+        match verdict {
+            Verdict::Rebuilt => symbol.renewed_at = Some(at),
+            Verdict::SnapshotTooOld => symbol.snapshot_at = symbol.snapshot.failed(at),
+            _ => symbol.settle(None, out),
+        }
+        Ok(())
+    }
+
+    pub(super) fn candles(
+        &mut self,
+        at: Timestamp,
+        index: usize,
+        body: &[u8],
+        out: &mut Vec<FeedOutput>,
+    ) -> Result<(), DecodeError> {
+        let now = self.link.clock.now(at);
+        let market = &mut self.symbols[index].market;
+        let Some(instrument) = &market.instrument else { return Ok(()) };
+        let candles = rest::candles(body, instrument.scale, now)?;
+        market.history(&candles, self.settings.history_minutes, out);
+        Ok(())
+    }
+
+    pub(super) fn failed(&mut self, at: Timestamp, ask: Ask, detail: &str, body: &[u8], out: &mut Vec<FeedOutput>) {
+        let (what, index) = match ask {
+            Ask::Rules | Ask::AllRules => ("instrument rules", None),
+            Ask::Snapshot(index) => ("book snapshot", Some(index)),
+            Ask::Candles(index) => ("candle history", Some(index)),
+        };
+        let mut rejection = Rejection::new(RejectReason::RequestFailed, format_args!("{what}: {detail}"), body);
+        rejection.instrument = index.map(|index| self.symbols[index].market.wanted.id);
+        self.link.reject(rejection, out);
+        match ask {
+            Ask::Rules | Ask::AllRules => {
+                let again_at = self.rules_retry.failed(at);
+                self.want_rules(again_at);
+            }
+            // Asked again by the poll, as long as the book wants one.
+            Ask::Snapshot(index) => {
+                let symbol = &mut self.symbols[index];
+                symbol.snapshot_at = symbol.snapshot.failed(at);
+            }
+            Ask::Candles(index) => {
+                let symbol = &mut self.symbols[index];
+                let again_at = symbol.history.failed(at);
+                if symbol.history.failures() < HISTORY_TRIES && self.link.is_up() {
+                    let (path, weight) = symbol.candles_wanted(at, self.settings.history_minutes);
+                    self.requests.want(ask, path, weight, again_at);
+                }
+            }
+        }
+    }
+}
