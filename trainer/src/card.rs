@@ -24,7 +24,7 @@ fn write(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Ex
     writeln!(
         out,
         "Looks at the last {} minutes of one instrument and says, for {horizons} minutes, the expected log-return and the\n\
-         probability of a rise. {}.\n",
+         probability of a rise. A {}.\n",
         manifest.window_min, manifest.architecture
     )?;
     writeln!(out, "This file is part of the signed bundle: it is written by `tickerbox-trainer pack`, not by hand.\n")?;
@@ -151,7 +151,8 @@ fn sentence(metrics: &MetricsBySource) -> String {
     let count = |verdict: Verdict| all.iter().filter(|m| m.verdict == verdict).count();
     let (better, open, worse) = (count(Verdict::Better), count(Verdict::NotProven), count(Verdict::Worse));
     format!(
-        "Of {} results {better} are better than \"no change\", {open} are not proven and {worse} are worse.",
+        "Of {} results {better} are better than \"no change\", {open} are not proven and {worse} are worse. Each interval stands for\n\
+         itself: of forty results without any skill, about one passes for better and one for worse by chance.",
         all.len()
     )
 }

@@ -17,14 +17,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::fit::{Settings, State};
 use crate::net::Net;
+use crate::run;
 
 const MAGIC: &[u8; 8] = b"TBXCKPT\x01";
 
 /// The epochs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Training and validation loss of each epoch.
-    pub losses: Vec<(f64, f64)>,
+    /// Training and validation loss of each epoch. 32 bits: these survive JSON exactly.
+    pub losses: Vec<(f32, f32)>,
     /// Which epoch had the smallest validation loss, from 0.
     pub best: usize,
 }
@@ -36,7 +37,7 @@ impl Progress {
     }
 
     /// Notes an epoch; true when it is the best so far.
-    pub fn note(&mut self, train: f64, validation: f64) -> bool {
+    pub fn note(&mut self, train: f32, validation: f32) -> bool {
         let is_best = self.losses.get(self.best).is_none_or(|(_, best)| validation < *best);
         if is_best {
             self.best = self.losses.len();
@@ -88,7 +89,7 @@ impl Checkpoint {
 }
 
 impl State {
-    /// Writes aside and renames.
+    /// Writes the file.
     pub(crate) fn save(&self, path: &Path, identity: &str) -> anyhow::Result<()> {
         let records = [
             self.net.clone().into_record().into_bytes()?,
@@ -109,9 +110,7 @@ impl State {
         }
         let digest = Digest::of(&out);
         out.extend_from_slice(&digest.0);
-        let scratch = path.with_extension("new");
-        fs::write(&scratch, out)?;
-        Ok(fs::rename(&scratch, path)?)
+        run::write(path, &out)
     }
 
     /// Goes on from a checkpoint of the same task.

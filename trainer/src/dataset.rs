@@ -20,6 +20,8 @@ use anyhow::{Context as _, bail, ensure};
 use bundle::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::run;
+
 const MAGIC: &[u8; 8] = b"TBXDATA\x01";
 /// Largest file that is read, bytes.
 const BYTES_MAX: u64 = 4 << 30;
@@ -147,11 +149,9 @@ impl Dataset {
         Ok(Self { features: header.features, fingerprint: header.fingerprint, series })
     }
 
-    /// Writes the file aside and renames it.
+    /// Writes the file.
     pub fn save(&self, path: &Path) -> anyhow::Result<()> {
-        let scratch = path.with_extension("new");
-        fs::write(&scratch, self.to_bytes()).with_context(|| format!("{}", scratch.display()))?;
-        fs::rename(&scratch, path).with_context(|| format!("{}", path.display()))
+        run::write(path, &self.to_bytes())
     }
 
     /// Reads the file.

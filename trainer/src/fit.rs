@@ -148,7 +148,7 @@ impl Task<'_> {
         let epoch = run.state.progress.epochs();
         let loss = self.epoch(run, epoch, bar);
         let judged = self.loss_over(&run.state.net, &run.validation);
-        if run.state.progress.note(loss, judged) {
+        if run.state.progress.note(loss as f32, judged as f32) {
             run.state.best = run.state.net.clone();
         }
         bar.set_message(format!("epoch {} loss {loss:.4} validation {judged:.4}", epoch + 1));

@@ -24,7 +24,8 @@ pub fn series(dir: &Path, features: &[String]) -> anyhow::Result<Vec<Series>> {
     let mut all = Vec::new();
     for (id, candles) in &minutes.candles {
         let market = minutes.engine.view().market(*id);
-        let instrument = &market.with_context(|| format!("the journal never tells what instrument {} is", id.0))?.instrument;
+        let instrument =
+            &market.with_context(|| format!("the journal never tells what instrument {} is", id.0))?.instrument;
         let bars: Vec<Bar> = candles.values().map(|candle| Bar::of(candle, instrument.scale)).collect();
         let source = format!("{}-{}", instrument.venue, instrument.symbol);
         all.push(import::series(source, Digest(found.digest.0), &bars, features)?);

@@ -244,7 +244,7 @@ fn manifest(trained: &Trained) -> Manifest {
     let spec = |name: &str, shape: &[u32]| TensorSpec { name: name.to_owned(), shape: shape.to_vec() };
     let ms = |(from, to): (i64, i64)| (from * 60_000, to * 60_000);
     let text = format!(
-        "{} walk-forward folds, each trained on all before its test, then a final fit; the last fifth of time is held out. Rows and \
+        "Walk-forward folds ({}), each trained on all before its test, then a final fit; the last fifth of time is held out. Rows and \
          outcomes of a window lie in one part.",
         trained.split.folds.len()
     );

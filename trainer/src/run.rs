@@ -11,6 +11,7 @@
 //! ```
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
@@ -65,7 +66,7 @@ pub struct Trained {
     pub split: Split,
     pub scaling: Scaling,
     /// Losses of the released fit, training and validation, per epoch.
-    pub losses: Vec<(f64, f64)>,
+    pub losses: Vec<(f32, f32)>,
     /// Its best epoch, from 0.
     pub best: usize,
     /// Walk-forward results with the shrinkage that was chosen on them.
@@ -202,11 +203,21 @@ fn data_range(series: &crate::dataset::Series) -> DataRange {
     }
 }
 
-/// Writes a file of a run aside and renames it.
+/// Writes a file aside and puts it into place when it is whole.
 pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let scratch = path.with_extension("new");
-    fs::write(&scratch, bytes).with_context(|| format!("{}", scratch.display()))?;
-    fs::rename(&scratch, path).with_context(|| format!("{}", path.display()))
+    let put = || -> anyhow::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut scratch = tempfile::Builder::new().permissions(plain()).tempfile_in(folder)?;
+        scratch.write_all(bytes)?;
+        scratch.persist(path)?;
+        Ok(())
+    };
+    put().with_context(|| format!("{}", path.display()))
+}
+
+/// Scratch files are private by default; what comes out of a run is for everybody.
+fn plain() -> fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o644)
 }
 
 fn bar(name: &str) -> ProgressBar {
