@@ -56,7 +56,7 @@ fn parse_plain(text: &[u8], decimals: u8) -> Option<i64> {
         powers
     };
     // Eighteen digits are below 10^18 and so below the largest `i64`.
-    if text.is_empty() || text.len() > 19 {
+    if text.is_empty() || text.len() > 18 {
         return None;
     }
     let mut mantissa: i64 = 0;
@@ -69,7 +69,7 @@ fn parse_plain(text: &[u8], decimals: u8) -> Option<i64> {
         }
     }
     let fraction = point.map_or(0, |point| text.len() - point - 1);
-    if (point.is_some() && fraction == 0) || (point.is_none() && text.len() > 18) {
+    if point.is_some() && fraction == 0 {
         return None;
     }
     match usize::from(decimals).checked_sub(fraction) {
