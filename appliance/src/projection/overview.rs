@@ -227,7 +227,7 @@ fn bands(view: View<'_>, market: &Market, horizon_min: u16) -> ([Option<f32>; 2]
     if errors.iter().all(Option::is_some) {
         return (errors, wire::BandSource::Errors);
     }
-    let minute = market.row().and_then(|row| row.get(Column::Volatility60));
+    let minute = market.row().and_then(|(_, row)| row.get(Column::Volatility60));
     let by_volatility = NORMAL_QUANTILES.map(|z| minute.map(|sd| (z * sd * f64::from(horizon_min).sqrt()) as f32));
     (by_volatility, wire::BandSource::Volatility)
 }

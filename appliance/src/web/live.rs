@@ -1,5 +1,7 @@
 //! The dashboard's WebSocket: one task per browser, all of them sending the same encoded messages.
 
+use std::future::Future;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
@@ -110,8 +112,9 @@ impl Browser {
         }
     }
 
-    async fn command(&self, command: Command) -> Result<(), Gone> {
-        self.site.inner.engine.send(Message::Input(Input::Command(command))).await.map_err(|_| Gone)
+    fn command(&self, command: Command) -> impl Future<Output = Result<(), Gone>> + Send + use<> {
+        let engine = self.site.inner.engine.clone();
+        async move { engine.send(Message::Input(Input::Command(command))).await.map_err(|_| Gone) }
     }
 
     async fn watch(&mut self, key: WatchKey) -> Result<(), Gone> {
