@@ -85,7 +85,12 @@ impl Settings {
             [self.width, self.layers, self.heads, self.hidden, self.epochs, self.batch, self.stride, self.folds];
         ensure!(sizes.iter().all(|size| (1..=100_000).contains(size)), "sizes and counts must be at least 1");
         ensure!((2..=1440).contains(&self.window), "the window must be 2 to 1440 minutes");
-        ensure!(self.width % self.heads == 0, "width {} is not a multiple of {} heads", self.width, self.heads);
+        ensure!(
+            self.width.is_multiple_of(self.heads),
+            "width {} is not a multiple of {} heads",
+            self.width,
+            self.heads
+        );
         ensure!(
             self.learning_rate > 0.0 && self.weight_decay >= 0.0,
             "the learning rate must be positive, the decay not negative"

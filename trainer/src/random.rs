@@ -10,12 +10,12 @@ impl Random {
     /// A stream of its own for each (seed, purpose).
     pub fn new(seed: u64, purpose: u64) -> Self {
         let mut random = Self(seed ^ purpose.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        random.next();
+        random.bits();
         random
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,13 +25,13 @@ impl Random {
 
     /// Uniform in `from..to`, 24 random bits.
     pub fn uniform(&mut self, from: f32, to: f32) -> f32 {
-        from + (to - from) * ((self.next() >> 40) as f32 / (1u64 << 24) as f32)
+        from + (to - from) * ((self.bits() >> 40) as f32 / (1u64 << 24) as f32)
     }
 
     /// Fisher-Yates.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
-            let other = (u128::from(self.next()) * (last as u128 + 1) >> 64) as usize;
+            let other = ((u128::from(self.bits()) * (last as u128 + 1)) >> 64) as usize;
             items.swap(last, other);
         }
     }

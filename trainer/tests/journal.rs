@@ -1,0 +1,102 @@
+//! A box's journal gives the rows that its candles give.
+
+use std::path::Path;
+
+use engine::Engine;
+use engine::candle::Bar;
+use store::{BlockBuilder, Checkpoint, Journal};
+use trainer::random::Random;
+use trainer::{import, journal, run};
+use types::market::{CandleSource, CandleState, VenueCandle};
+use types::settings::EngineSettings;
+use types::{Candle, Cash, Effects, Input, Instrument, InstrumentId, Price, Qty, Scale, Stamped, Timestamp, Venue};
+
+const FIRST_MINUTE: i64 = 29_000_160;
+
+fn instrument() -> Instrument {
+    Instrument {
+        id: InstrumentId(0),
+        venue: Venue::Kraken,
+        symbol: "BTC/USD".to_owned(),
+        base: "BTC".to_owned(),
+        quote: "USD".to_owned(),
+        scale: Scale { price_decimals: 1, qty_decimals: 8 },
+        tick: 1,
+        lot: 1,
+        qty_min: Qty(1),
+        notional_min: Cash(0),
+    }
+}
+
+fn candles(count: i64) -> Vec<Candle> {
+    let mut random = Random::new(1, 1);
+    let mut close = 500_000i64;
+    let mut candle = |minute: i64| {
+        let open = close;
+        close += (random.bits() % 201) as i64 - 100;
+        let price = |mantissa: i64| Price::new(mantissa).expect("far from zero");
+        Candle {
+            open_time: Timestamp::from_secs((FIRST_MINUTE + minute) * 60),
+            open: price(open),
+            high: price(open.max(close) + 5),
+            low: price(open.min(close) - 5),
+            close: price(close),
+            volume: Qty(100_000_000 + random.bits() % 100_000_000),
+            trades: 7,
+        }
+    };
+    (0..count).map(&mut candle).collect()
+}
+
+/// Journals what a box hears that sees each of these minutes closed by the venue.
+fn record(dir: &Path, candles: &[Candle]) {
+    let start = candles[0].open_time;
+    let boot = Input::Boot { version: "test".to_owned(), settings: Box::new(EngineSettings::default()) };
+    let mut inputs = vec![(start, boot), (start, Input::Instrument(instrument()))];
+    for candle in candles {
+        let heard = Timestamp::from_secs(candle.open_time.as_secs() + 61);
+        let (state, source) = (CandleState::Final, CandleSource::Stream);
+        let told = VenueCandle { instrument: InstrumentId(0), candle: *candle, state, source };
+        inputs.push((heard, Input::Candle(told)));
+        inputs.push((heard, Input::Tick));
+    }
+    let mut engine = Engine::new();
+    let state = postcard::to_allocvec(&engine).expect("no sequences of unknown length");
+    let checkpoint = Checkpoint { seq: 0, at: start, state_version: engine::STATE_VERSION, state };
+    let (mut builder, mut blocks, mut effects) = (BlockBuilder::new(), Vec::new(), Effects::new());
+    for (seq, (at, input)) in (1u64..).zip(inputs) {
+        let stamped = Stamped { seq, at, input };
+        effects.clear();
+        engine.handle(&stamped, &mut effects);
+        if !builder.fits(at) {
+            blocks.extend(builder.finish());
+        }
+        builder.push(&stamped, effects.as_slice()).expect("it fits");
+    }
+    blocks.extend(builder.finish());
+    let (mut journal, _) = Journal::open(dir).expect("an empty folder");
+    journal.write(&blocks, Some(checkpoint)).expect("room on the disk");
+}
+
+#[test]
+fn rows_of_a_journal_are_those_of_its_candles() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let candles = candles(200);
+    record(dir.path(), &candles);
+    let features: Vec<String> = run::FEATURES.map(str::to_owned).into();
+    let found = journal::series(dir.path(), &features).expect("a sound journal");
+    assert_eq!(found.iter().map(|series| series.source.as_str()).collect::<Vec<_>>(), ["kraken-BTC/USD"]);
+    let bars: Vec<Bar> = candles.iter().map(|candle| Bar::of(candle, instrument().scale)).collect();
+    let expected = import::series(String::new(), found[0].sha256, &bars, &features).expect("known features");
+    assert_eq!(found[0].minutes, expected.minutes);
+    assert_eq!(found[0].closes, expected.closes);
+    let bits = |rows: &[f32]| rows.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&found[0].rows), bits(&expected.rows));
+}
+
+#[test]
+fn a_folder_without_a_journal_is_refused_in_words() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let error = journal::series(dir.path(), &[]).expect_err("nothing is there");
+    assert!(format!("{error:#}").contains("no journal here"), "{error:#}");
+}
