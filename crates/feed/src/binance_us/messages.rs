@@ -342,17 +342,16 @@ fn decode_any(text: &str) -> Result<Message<'_>, DecodeError> {
 }
 
 fn decode_combined<'a>(stream: &str, data: &'a str) -> Result<Message<'a>, DecodeError> {
-    // The name of the stream tells the kind without another look at the payload. Names of several streams at once
-    // (`!ticker@arr`) carry nothing of ours.
-    let channel = stream.split_once('@').map_or("", |(_, channel)| channel);
-    match channel {
-        "depth" | "depth@100ms" | "depth@1000ms" => Ok(Message::Depth(from_json(data)?)),
-        "aggTrade" => aggregate(data),
-        "trade" => fill(data),
-        _ if channel.starts_with("depth") || channel.ends_with("icker") => Ok(Message::Ignored),
-        _ if stream.starts_with('!') && stream.contains('@') => Ok(Message::Ignored),
-        _ => decode_bare(data, &from_json(data)?),
+    // Streams of all symbols at once (`!ticker@arr`) are lists, with nothing of ours.
+    if stream.starts_with('!') && stream.contains('@') {
+        return Ok(Message::Ignored);
     }
+    let payload: Envelope<'_> = from_json(data)?;
+    // Partial depth looks like a snapshot from REST, but is a new one each time and not spliced into anything.
+    if payload.e.is_none() && stream.contains("@depth") {
+        return Ok(Message::Ignored);
+    }
+    decode_bare(data, &payload)
 }
 
 fn decode_bare<'a>(text: &'a str, envelope: &Envelope<'a>) -> Result<Message<'a>, DecodeError> {
