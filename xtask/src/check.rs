@@ -23,4 +23,3 @@ pub(crate) fn all() -> Result<()> {
     }
     run(cargo().args(["build", "--package", "tickerbox", "--target", PI]))
 }
-

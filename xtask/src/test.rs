@@ -30,9 +30,10 @@ pub(crate) fn all(args: &Args) -> Result<()> {
     // The end-to-end tests run the program itself.
     run(cargo().args(["build", "--package", "tickerbox"]))?;
     let mut count = Count::default();
-    count.workspace(Path::new("Cargo.toml"), &target_dir())?;
+    count.workspace(Path::new("Cargo.toml"), &target_dir(), &[])?;
     if !args.no_trainer {
-        count.workspace(Path::new("trainer/Cargo.toml"), &target_dir().join("trainer"))?;
+        // Training with unoptimised tensors is hopeless.
+        count.workspace(Path::new("trainer/Cargo.toml"), &target_dir().join("trainer"), &["--release"])?;
     }
     println!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped);
     ensure!(count.failed == 0 && count.broken.is_empty(), "failed: {}", count.broken.join(", "));
@@ -50,14 +51,22 @@ struct Count {
 
 impl Count {
     /// Runs all tests of a workspace, with nextest where it is installed.
-    fn workspace(&mut self, manifest: &Path, target: &Path) -> Result<()> {
+    fn workspace(&mut self, manifest: &Path, target: &Path, more: &[&str]) -> Result<()> {
         let mut command = cargo();
         if succeeds("cargo-nextest", &["nextest", "--version"]) {
-            command.args(["nextest", "run", "--no-fail-fast", "--status-level", "slow", "--final-status-level", "fail"]);
+            command.args([
+                "nextest",
+                "run",
+                "--no-fail-fast",
+                "--status-level",
+                "slow",
+                "--final-status-level",
+                "fail",
+            ]);
         } else {
             command.args(["test", "--no-fail-fast", "--quiet"]);
         }
-        command.args(["--workspace", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(target);
+        command.args(["--workspace", "--manifest-path"]).arg(manifest).arg("--target-dir").arg(target).args(more);
         self.stream(&mut command)
     }
 
