@@ -6,7 +6,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use store::StoreError;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -20,7 +19,7 @@ use crate::model::{self, Ready};
 use crate::monitor::Monitor;
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::recovery::{self, Recovered};
-use crate::store_thread;
+use crate::store_thread::{self, StoreThread};
 use crate::venue::VenueTask;
 use crate::web::{self, Site};
 
@@ -189,7 +188,7 @@ pub struct Running {
     address: SocketAddr,
     to_engine: mpsc::Sender<Message>,
     engine: JoinHandle<()>,
-    store: JoinHandle<Result<(), StoreError>>,
+    store: StoreThread,
     store_counters: Arc<store_thread::Counters>,
     tasks: JoinSet<()>,
     _stop_web: oneshot::Sender<()>,

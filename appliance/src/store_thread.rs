@@ -39,13 +39,16 @@ impl Counters {
     }
 }
 
+/// The thread, which ends with what kept it from writing.
+pub(crate) type StoreThread = JoinHandle<Result<(), StoreError>>;
+
 /// Starts the thread. It ends when the sender is dropped, or at the first failure: a box that cannot write must not go on
 /// as if it could. The failure is logged, told in `counters`, and seen by the engine thread.
 pub(crate) fn start(
     journal: Journal,
     state: State,
     counters: Arc<Counters>,
-) -> std::io::Result<(SyncSender<Batch>, JoinHandle<Result<(), StoreError>>)> {
+) -> std::io::Result<(SyncSender<Batch>, StoreThread)> {
     let (sender, inbox) = mpsc::sync_channel(QUEUE_MAX);
     let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
         let mut writer = Writer { journal, state, counters };

@@ -34,7 +34,7 @@ impl Demo {
     /// With what it said when it ends instead.
     #[must_use]
     pub fn start_at(data_dir: &Path, listen: SocketAddr, more: &[&str]) -> Self {
-        let mut child = Command::new(crate::binary())
+        let child = Command::new(crate::binary())
             .args(["demo", "--listen", &listen.to_string(), "--data-dir"])
             .arg(data_dir)
             .args(more)
@@ -42,23 +42,22 @@ impl Demo {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program can be started");
-        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let mut demo = Self { child, address: listen };
+        let mut out = BufReader::new(demo.child.stdout.take().expect("piped"));
+        let mut err = demo.child.stderr.take().expect("piped");
         let mut line = String::new();
         while out.read_line(&mut line).is_ok_and(|read| read > 0) {
             if let Some((_, address)) = line.trim().split_once("http://") {
-                let address = address.parse().unwrap_or_else(|error| panic!("{error}: {line:?}"));
+                demo.address = address.parse().unwrap_or_else(|error| panic!("{error}: {line:?}"));
                 // Its messages are read away so that it never waits for a reader.
-                let mut err = child.stderr.take().expect("piped");
-                std::thread::spawn(move || {
-                    std::io::copy(&mut out, &mut std::io::sink()).ok();
-                });
+                std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()).ok());
                 std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::stderr()).ok());
-                return Self { child, address };
+                return demo;
             }
             line.clear();
         }
         let mut said = String::new();
-        child.stderr.take().expect("piped").read_to_string(&mut said).ok();
+        err.read_to_string(&mut said).ok();
         panic!("the demo ended: {said}");
     }
 

@@ -76,9 +76,9 @@ impl Args {
             forecasts,
         };
         if self.json {
-            print_json(&report)?
+            print_json(&report)?;
         } else {
-            print(&report)?
+            print(&report)?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -106,7 +106,12 @@ impl Config {
                 Ok(config) => return Ok(config),
                 // The rules let something pass that the tree does not take: still a message, not a crash.
                 Err(error) => {
-                    problems.push(Problem { line: 1, column: 1, path: String::new(), what: error.message().to_owned() })
+                    problems.push(Problem {
+                        line: 1,
+                        column: 1,
+                        path: String::new(),
+                        what: error.message().to_owned(),
+                    });
                 }
             }
         }
@@ -160,7 +165,7 @@ impl Check<'_> {
                 match value.get_ref() {
                     DeValue::Table(table) => self.section(&path, table),
                     other => {
-                        self.add(value.span(), path, format!("is a section, not a value of type {}", other.type_str()))
+                        self.add(value.span(), path, format!("is a section, not a value of type {}", other.type_str()));
                     }
                 }
             } else {

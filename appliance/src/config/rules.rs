@@ -142,7 +142,7 @@ impl Rule {
     }
 
     fn each(self, value: &DeValue<'_>, check: impl Fn(&str) -> Result<(), String>) -> Result<(), String> {
-        for item in value.as_array().ok_or_else(|| self.mismatch(value))?.iter() {
+        for item in value.as_array().ok_or_else(|| self.mismatch(value))? {
             check(item.get_ref().as_str().ok_or_else(|| self.mismatch(item.get_ref()))?)?;
         }
         Ok(())
