@@ -27,7 +27,8 @@ pub struct SimSettings {
 pub struct AssetSettings {
     /// Canonical name, `BTC`.
     pub name: String,
-    /// Price at the beginning of the history, in hundredths of a US dollar.
+    /// Price that it stays around over the years, in hundredths of a US dollar. Where it is at a moment depends on the
+    /// seed and the moment alone.
     pub price_cents: u64,
     /// Average volatility, millionths a year (550 000 is 55 %).
     pub volatility_ppm: u32,

@@ -51,7 +51,7 @@ fn the_market_of_a_seed_is_the_same_everywhere() {
         // FNV-1a over whole numbers.
         numbers.for_each(|number| digest = (digest ^ number).wrapping_mul(0x0000_0100_0000_01B3));
     }
-    assert_eq!(digest, 7_524_464_303_437_977_204);
+    assert_eq!(digest, 10_885_265_261_451_273_283);
 }
 
 #[test]

@@ -8,16 +8,16 @@ use types::time::NS_PER_MS;
 use types::{Qty, Side, Timestamp};
 
 use super::listing::Shape;
-use super::price::Reversion;
 use super::random::Random;
+use super::reversion::Reversion;
 
 /// The listing's own busyness: logarithm.
 const BUSYNESS: Reversion = Reversion { memory_ms: 25_000.0, deviation: 0.7 };
 /// Takers that one taker attracts on average, and for how long.
-const EXCITEMENT_OFFSPRING: f64 = 0.4;
+pub(crate) const EXCITEMENT_OFFSPRING: f64 = 0.4;
 const EXCITEMENT_MEMORY_MS: f64 = 4_000.0;
 /// Bounds of the activity factor: no dead market, no storm that outruns the clock.
-const ACTIVITY_RANGE: (f64, f64) = (0.04, 6.0);
+pub(crate) const ACTIVITY_RANGE: (f64, f64) = (0.04, 6.0);
 /// Rates are taken anew at least this often; the process has no memory, so that does not change it.
 const WAIT_MAX_MS: f64 = 1_000.0;
 

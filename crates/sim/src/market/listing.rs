@@ -8,8 +8,9 @@ use types::{Level, Price, Qty, Scale, Side, Timestamp, Venue};
 
 use super::book::{Book, Change, Match, Take};
 use super::flow::{Arrival, Flow, standing_orders};
-use super::price::{Prices, Reversion};
+use super::price::Prices;
 use super::random::Random;
+use super::reversion::Reversion;
 use super::tape::{Fill, TakerKind, Tape};
 use crate::settings::ListingSettings;
 
@@ -38,10 +39,7 @@ pub(crate) struct Shape {
     pub(crate) orders_per_s: f64,
     pub(crate) takers_per_s: f64,
     pub(crate) order_value: f64,
-    /// Roughly what the live market does, for the history before it.
-    pub(crate) fills_per_minute: f64,
-    pub(crate) fill_value: f64,
-    noise: Reversion,
+    pub(crate) noise: Reversion,
     lag_ms: u32,
     /// Resolution of the venue's times, nanoseconds.
     time_unit: i64,
@@ -51,7 +49,6 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn new(settings: &ListingSettings, dollars: f64) -> Self {
-        let takers_per_s = f64::from(settings.takers_per_s_milli) / 1e3;
         Self {
             price_units: power_of_ten(settings.price_decimals),
             tick: settings.tick as i64,
@@ -59,10 +56,8 @@ impl Shape {
             lot: settings.lot,
             spread: f64::from(settings.spread_cbps) / 1e6,
             orders_per_s: f64::from(settings.orders_per_s_milli) / 1e3,
-            takers_per_s,
+            takers_per_s: f64::from(settings.takers_per_s_milli) / 1e3,
             order_value: f64::from(settings.order_value),
-            fills_per_minute: takers_per_s * 60.0 * 2.0,
-            fill_value: f64::from(settings.order_value) * 1.6,
             noise: Reversion { memory_ms: NOISE_MEMORY_MS, deviation: f64::from(settings.noise_cbps) / 1e6 },
             lag_ms: settings.lag_ms,
             time_unit: if settings.venue == Venue::BinanceUs { NS_PER_MS } else { 1_000 },

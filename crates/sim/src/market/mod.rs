@@ -11,14 +11,16 @@ pub(crate) mod book;
 pub(crate) mod flow;
 pub(crate) mod history;
 pub(crate) mod listing;
+mod path;
 pub(crate) mod price;
 pub(crate) mod random;
+mod reversion;
 pub(crate) mod tape;
 
 use types::time::NS_PER_MIN;
 use types::{Timestamp, Venue};
 
-use self::history::{HistoryMaker, STEPS, open_times};
+use self::history::{HistoryMaker, open_times};
 use self::listing::{Listing, Shape, Start, Step};
 use self::price::Prices;
 use self::random::Random;
@@ -27,6 +29,9 @@ use crate::settings::SimSettings;
 
 /// The last minutes of the history run the whole market, so that there are trades to look back on.
 const WARM_UP_MINUTES: u32 = 5;
+
+/// Trade identifiers set aside for a minute.
+const IDS_PER_MINUTE: u64 = 2_000;
 
 /// All instruments and the prices they follow.
 #[derive(Clone, Debug)]
@@ -65,14 +70,17 @@ impl Market {
         let assets: Vec<usize> = settings.listings.iter().map(|l| asset_index(settings, &l.base)).collect();
         let shape =
             |index: usize, prices: &Prices| Shape::new(&settings.listings[index], prices.dollars(assets[index], 0));
-        let mut makers: Vec<_> = (0..assets.len()).map(|index| history_maker(settings.seed, index)).collect();
         let shapes: Vec<_> = (0..assets.len()).map(|index| shape(index, &prices)).collect();
+        let make = |(index, shape)| history_maker(settings.seed, index, begin, shape);
+        let mut makers: Vec<_> = shapes.iter().enumerate().map(make).collect();
         for open_time in open_times(at, history_minutes) {
-            let paths = minute_paths(&mut prices, settings.assets.len());
+            prices.advance(open_time);
+            let minute = prices.running();
             for (index, maker) in makers.iter_mut().enumerate() {
-                maker.add(open_time, &shapes[index], &paths[assets[index]], prices.activity());
+                maker.add(open_time, &shapes[index], &minute.dollars[assets[index]], minute.activity);
             }
         }
+        prices.advance(at);
         let listings = makers.into_iter().enumerate().map(|(index, maker)| {
             let shape = shape(index, &prices);
             let price = shape.price(prices.dollars(assets[index], 0));
@@ -130,22 +138,11 @@ fn asset_index(settings: &SimSettings, base: &str) -> usize {
     settings.assets.iter().position(|asset| asset.name == base).expect("every listing's base is one of the assets")
 }
 
-fn history_maker(seed: u64, index: usize) -> HistoryMaker {
-    let mut random = Random::new(seed, 1_000 + index as u64);
-    let first_id = 10_000_000 + random.bits() % 10_000_000;
-    HistoryMaker::new(random, first_id)
-}
-
-/// One minute of prices of every asset.
-fn minute_paths(prices: &mut Prices, assets: usize) -> Vec<[f64; STEPS]> {
-    let mut paths = vec![[0.0; STEPS]; assets];
-    for step in 0..STEPS {
-        prices.advance_history();
-        for (asset, path) in paths.iter_mut().enumerate() {
-            path[step] = prices.dollars(asset, 0);
-        }
-    }
-    paths
+/// Identifiers grow with the time, faster than a market trades, so that one that starts later goes on above.
+fn history_maker(seed: u64, index: usize, begin: Timestamp, shape: &Shape) -> HistoryMaker {
+    let random = Random::new(seed, 1_000 + index as u64);
+    let minutes = u64::try_from(begin.as_nanos() / NS_PER_MIN).unwrap_or(0);
+    HistoryMaker::new(random, minutes * IDS_PER_MINUTE, shape)
 }
 
 #[cfg(test)]
