@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn minutes_and_days_join_without_a_seam() {
-        // The grid's own steps are of 0.4 and 0.5 bps, a jump is of 20: what is between minutes must not be larger than what is within.
+        // A step of the grid is about 0.4 bps: a step into the next minute must not be larger than those within.
         for seed in 0..4 {
             let mut path = path(seed);
             let (mut within, mut between, mut midnight) = (0.0f64, 0.0f64, 0.0f64);
