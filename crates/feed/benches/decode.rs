@@ -1,201 +1,57 @@
 //! Frames and level updates a second, from the JSON text to the proven book, on real recordings.
 //!
-//! `cargo bench -p tickerbox-feed` reads the recordings under `TICKERBOX_DATA` (default `../shared/data`). Each is run
-//! through the live session once to learn what it needs, and then many times through [`Feed::handle`]; the best of the
-//! runs counts, for everything else is the machine's noise.
+//! `cargo bench -p tickerbox-feed --bench decode [-- --json]`. Each recording is run through the live session many times; the
+//! best run counts, for everything else is the machine's noise.
 
-#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench reads files and clocks, and prints")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench reads clocks, and prints")]
 
-use std::io::Read;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+mod recording;
 
-use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, RequestId, Wanted};
-use flate2::read::MultiGzDecoder;
-use serde_json::Value;
-use types::{InstrumentId, Timestamp, Venue};
+use std::time::Instant;
 
 const RUNS: usize = 40;
 
-struct Recording {
-    venue: Venue,
-    symbols: Vec<String>,
-    /// By symbol.
-    snapshots: Vec<Option<Vec<u8>>>,
-    frames: Vec<Vec<u8>>,
-    levels: u64,
-}
-
 fn main() {
-    let files = [
-        (Venue::Kraken, "ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz"),
-        (Venue::BinanceUs, "ws/binance_us_20210417.jsonl.gz"),
-        (Venue::BinanceUs, "ws/binance_us_20211011.jsonl.gz"),
-        (Venue::BinanceUs, "l2/binance_spot_btcusdt_20240808.txt.gz"),
-    ];
-    println!(
-        "{:<44} {:>8} {:>8} {:>12} {:>12} {:>10}",
-        "recording", "frames", "levels", "frames/s", "levels/s", "ns/level"
-    );
-    for (venue, path) in files {
-        let Some(recording) = load(venue, path) else { continue };
-        let best = (0..RUNS).map(|_| run(&recording)).fold(f64::INFINITY, f64::min);
-        let (frames, levels) = (recording.frames.len() as f64, recording.levels as f64);
+    let is_json = std::env::args().any(|argument| argument == "--json");
+    if !is_json {
         println!(
-            "{path:<44} {:>8} {:>8} {:>12.0} {:>12.0} {:>10.0}",
-            recording.frames.len(),
-            recording.levels,
-            frames / best,
-            levels / best,
-            best * 1e9 / levels
+            "{:<44} {:>8} {:>8} {:>12} {:>12} {:>10}",
+            "recording", "frames", "levels", "frames/s", "levels/s", "ns/level"
         );
     }
+    for (venue, path) in recording::FILES {
+        let Some(recording) = recording::load(venue, path) else { continue };
+        let best = (0..RUNS).map(|_| seconds(&recording)).fold(f64::INFINITY, f64::min);
+        let (count, levels) = (recording.frames.len(), recording.levels);
+        let frames_per_s = count as f64 / best;
+        let ns_per_level = best * 1e9 / levels as f64;
+        if is_json {
+            let row = serde_json::json!({
+                "recording": path,
+                "venue": recording.venue.to_string(),
+                "frames": count,
+                "levels": levels,
+                "seconds": best,
+                "frames_per_s": frames_per_s.round(),
+                "ns_per_level": ns_per_level.round(),
+            });
+            println!("{row}");
+        } else {
+            let levels_per_s = levels as f64 / best;
+            println!(
+                "{path:<44} {count:>8} {levels:>8} {frames_per_s:>12.0} {levels_per_s:>12.0} {ns_per_level:>10.0}"
+            );
+        }
+    }
 }
 
-/// Seconds for all frames of the recording; snapshots and the start are not counted.
-fn run(recording: &Recording) -> f64 {
-    let wanted =
-        recording.symbols.iter().zip(0..).map(|(symbol, id)| Wanted { id: InstrumentId(id), symbol: symbol.clone() });
-    let mut settings = FeedSettings::new(recording.venue, wanted.collect());
-    settings.book_depth = 10;
-    settings.history_minutes = 0;
-    // Nothing answers the subscriptions here, and the recordings are run faster than they were made.
-    settings.subscribe_timeout = Duration::from_secs(86_400);
-    settings.silent_after = Duration::from_secs(86_400);
-    let mut feed = Feed::new(settings).expect("settings that work");
-    let mut out = Vec::new();
-    let mut at = Timestamp::from_secs(1_800_000_000);
-    start(&mut feed, recording, at, &mut out);
+/// Time for all frames of the recording; snapshots and the start are not counted.
+fn seconds(recording: &recording::Recording) -> f64 {
     let mut spent = 0.0;
-    for frame in &recording.frames {
-        at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
+    recording::run(recording, |handle| {
         let began = Instant::now();
-        feed.handle(at, FeedInput::Frame(frame), &mut out);
+        handle();
         spent += began.elapsed().as_secs_f64();
-        // The recorded snapshot answers the session's request for it. It may be newer than the stream so far: then the
-        // book waits for the stream to catch up, as it does live.
-        let requests: Vec<_> = out.drain(..).filter_map(request).collect();
-        for (id, path) in requests {
-            let is_meant = |symbol: &&String| path.contains(&format!("symbol={symbol}&"));
-            let index = recording.symbols.iter().position(|symbol| is_meant(&symbol)).expect("a snapshot is asked for");
-            let body = recording.snapshots[index].as_deref().expect("every book has a snapshot");
-            let input = FeedInput::Response { request: id, status: 200, retry_after_s: None, body };
-            feed.handle(at, input, &mut out);
-        }
-    }
-    let status = feed.status();
-    let live = status.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count();
-    assert_eq!(live, recording.symbols.len(), "all books hold at the end");
+    });
     spent
-}
-
-fn request(output: FeedOutput) -> Option<(RequestId, String)> {
-    match output {
-        FeedOutput::Request(request) => Some((request.id, request.path)),
-        _ => None,
-    }
-}
-
-/// Connects and teaches the rules.
-fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<FeedOutput>) {
-    feed.handle(at, FeedInput::Connected, out);
-    let rules: Vec<String> = recording
-        .symbols
-        .iter()
-        .map(|symbol| match recording.venue {
-            Venue::Kraken => {
-                format!(r#"{{"symbol":"{symbol}","base":"A","quote":"B","price_precision":1,"qty_precision":8}}"#)
-            }
-            _ => format!(r#"{{"symbol":"{symbol}","baseAsset":"A","quoteAsset":"B","filters":[]}}"#),
-        })
-        .collect();
-    let rules = rules.join(",");
-    let asked = out.drain(..).find_map(request).map(|(id, _)| id);
-    match asked {
-        Some(request) => {
-            let body = format!(r#"{{"symbols":[{rules}]}}"#);
-            let input = FeedInput::Response { request, status: 200, retry_after_s: None, body: body.as_bytes() };
-            feed.handle(at, input, out);
-        }
-        None => {
-            let frame =
-                format!(r#"{{"channel":"instrument","type":"snapshot","data":{{"assets":[],"pairs":[{rules}]}}}}"#);
-            feed.handle(at, FeedInput::Frame(frame.as_bytes()), out);
-        }
-    }
-}
-
-fn load(venue: Venue, path: &str) -> Option<Recording> {
-    let base = std::env::var("TICKERBOX_DATA")
-        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
-    let Ok(packed) = std::fs::read(base.join(path)) else {
-        println!("{path}: skipped, no data at {}", base.display());
-        return None;
-    };
-    let mut text = String::new();
-    MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).expect("recordings are gzipped text");
-    let mut recording = Recording { venue, symbols: Vec::new(), snapshots: Vec::new(), frames: Vec::new(), levels: 0 };
-    for line in text.lines() {
-        recording.line(line);
-    }
-    Some(recording)
-}
-
-impl Recording {
-    fn line(&mut self, line: &str) {
-        match line.split_once(' ').filter(|(time, _)| time.bytes().all(|byte| byte.is_ascii_digit())) {
-            Some((_, json)) if json.starts_with(r#"{"lastUpdateId"#) => {
-                let index = self.index("BTCUSDT");
-                self.snapshots[index] = Some(json.as_bytes().to_vec());
-            }
-            Some((_, json)) => self.frame(json),
-            None => {
-                let record: Value = serde_json::from_str(line).expect("records are JSON");
-                let data = record["data"].as_str().unwrap_or_default();
-                match (record["t"].as_str(), record["url"].as_str()) {
-                    (Some("recv"), _) => self.frame(data),
-                    (Some("http"), Some(url)) => {
-                        let symbol = url.split("symbol=").nth(1).and_then(|rest| rest.split('&').next());
-                        let index = self.index(symbol.expect("snapshots name their symbol"));
-                        self.snapshots[index] = Some(data.as_bytes().to_vec());
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    fn frame(&mut self, json: &str) {
-        let message: Value = serde_json::from_str(json).expect("messages are JSON");
-        // The session did not subscribe to other streams.
-        if json.contains("bookTicker") || message["channel"] == "status" {
-            return;
-        }
-        let count = |value: &Value| value.as_array().map_or(0, |levels| levels.len() as u64);
-        if let Some(data) = message["data"].as_array() {
-            for book in data {
-                self.levels += count(&book["bids"]) + count(&book["asks"]);
-                if let Some(symbol) = book["symbol"].as_str() {
-                    self.index(symbol);
-                }
-            }
-        }
-        let data = &message["data"];
-        self.levels += count(&data["b"]) + count(&data["a"]);
-        if let Some(symbol) = data["s"].as_str() {
-            self.index(symbol);
-        }
-        self.frames.push(json.as_bytes().to_vec());
-    }
-
-    fn index(&mut self, symbol: &str) -> usize {
-        match self.symbols.iter().position(|known| known == symbol) {
-            Some(index) => index,
-            None => {
-                self.symbols.push(symbol.to_owned());
-                self.snapshots.push(None);
-                self.symbols.len() - 1
-            }
-        }
-    }
 }

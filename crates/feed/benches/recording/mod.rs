@@ -1,0 +1,177 @@
+//! Real recordings, run through the live session as fast as it goes.
+
+#![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a bench reads files and says what is missing")]
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, RequestId, Wanted};
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+use types::{InstrumentId, Timestamp, Venue};
+
+/// The recordings, under `TICKERBOX_DATA` (default `../shared/data`).
+pub(crate) const FILES: [(Venue, &str); 4] = [
+    (Venue::Kraken, "ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz"),
+    (Venue::BinanceUs, "ws/binance_us_20210417.jsonl.gz"),
+    (Venue::BinanceUs, "ws/binance_us_20211011.jsonl.gz"),
+    (Venue::BinanceUs, "l2/binance_spot_btcusdt_20240808.txt.gz"),
+];
+
+/// One recording, learned by heart.
+pub(crate) struct Recording {
+    pub(crate) venue: Venue,
+    symbols: Vec<String>,
+    /// By symbol.
+    snapshots: Vec<Option<Vec<u8>>>,
+    pub(crate) frames: Vec<Vec<u8>>,
+    /// Levels changed by them.
+    pub(crate) levels: u64,
+}
+
+/// Hands every frame to a new session. `frame` makes the call it is given, and may measure it; requests of the session
+/// are answered in between.
+pub(crate) fn run(recording: &Recording, mut frame: impl FnMut(&mut dyn FnMut())) {
+    let wanted =
+        recording.symbols.iter().zip(0..).map(|(symbol, id)| Wanted { id: InstrumentId(id), symbol: symbol.clone() });
+    let mut settings = FeedSettings::new(recording.venue, wanted.collect());
+    settings.book_depth = 10;
+    settings.history_minutes = 0;
+    // Nothing answers the subscriptions here, and the recordings are run faster than they were made.
+    settings.subscribe_timeout = Duration::from_secs(86_400);
+    settings.silent_after = Duration::from_secs(86_400);
+    let mut feed = Feed::new(settings).expect("settings that work");
+    let mut out = Vec::new();
+    let mut at = Timestamp::from_secs(1_800_000_000);
+    start(&mut feed, recording, at, &mut out);
+    for text in &recording.frames {
+        at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
+        frame(&mut || feed.handle(at, FeedInput::Frame(text), &mut out));
+        // The recorded snapshot answers the session's request for it. It may be newer than the stream so far: then the
+        // book waits for the stream to catch up, as it does live.
+        let requests: Vec<_> = out.drain(..).filter_map(request).collect();
+        for (id, path) in requests {
+            let is_meant = |symbol: &&String| path.contains(&format!("symbol={symbol}&"));
+            let index = recording.symbols.iter().position(|symbol| is_meant(&symbol)).expect("a snapshot is asked for");
+            let body = recording.snapshots[index].as_deref().expect("every book has a snapshot");
+            let input = FeedInput::Response { request: id, status: 200, retry_after_s: None, body };
+            feed.handle(at, input, &mut out);
+        }
+    }
+    let status = feed.status();
+    let live = status.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count();
+    assert_eq!(live, recording.symbols.len(), "all books hold at the end");
+}
+
+fn request(output: FeedOutput) -> Option<(RequestId, String)> {
+    match output {
+        FeedOutput::Request(request) => Some((request.id, request.path)),
+        _ => None,
+    }
+}
+
+/// Connects and teaches the rules.
+fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<FeedOutput>) {
+    feed.handle(at, FeedInput::Connected, out);
+    let rules: Vec<String> = recording
+        .symbols
+        .iter()
+        .map(|symbol| match recording.venue {
+            Venue::Kraken => {
+                format!(r#"{{"symbol":"{symbol}","base":"A","quote":"B","price_precision":1,"qty_precision":8}}"#)
+            }
+            _ => format!(r#"{{"symbol":"{symbol}","baseAsset":"A","quoteAsset":"B","filters":[]}}"#),
+        })
+        .collect();
+    let rules = rules.join(",");
+    let asked = out.drain(..).find_map(request).map(|(id, _)| id);
+    match asked {
+        Some(request) => {
+            let body = format!(r#"{{"symbols":[{rules}]}}"#);
+            let input = FeedInput::Response { request, status: 200, retry_after_s: None, body: body.as_bytes() };
+            feed.handle(at, input, out);
+        }
+        None => {
+            let frame =
+                format!(r#"{{"channel":"instrument","type":"snapshot","data":{{"assets":[],"pairs":[{rules}]}}}}"#);
+            feed.handle(at, FeedInput::Frame(frame.as_bytes()), out);
+        }
+    }
+}
+
+/// `None`, and a line that says so, where the file is not there.
+pub(crate) fn load(venue: Venue, path: &str) -> Option<Recording> {
+    let base = std::env::var("TICKERBOX_DATA")
+        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let Ok(packed) = std::fs::read(base.join(path)) else {
+        eprintln!("{path}: skipped, no data at {}", base.display());
+        return None;
+    };
+    let mut text = String::new();
+    MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).expect("recordings are gzipped text");
+    let mut recording = Recording { venue, symbols: Vec::new(), snapshots: Vec::new(), frames: Vec::new(), levels: 0 };
+    for line in text.lines() {
+        recording.line(line);
+    }
+    Some(recording)
+}
+
+impl Recording {
+    fn line(&mut self, line: &str) {
+        match line.split_once(' ').filter(|(time, _)| time.bytes().all(|byte| byte.is_ascii_digit())) {
+            Some((_, json)) if json.starts_with(r#"{"lastUpdateId"#) => {
+                let index = self.index("BTCUSDT");
+                self.snapshots[index] = Some(json.as_bytes().to_vec());
+            }
+            Some((_, json)) => self.frame(json),
+            None => {
+                let record: Value = serde_json::from_str(line).expect("records are JSON");
+                let data = record["data"].as_str().unwrap_or_default();
+                match (record["t"].as_str(), record["url"].as_str()) {
+                    (Some("recv"), _) => self.frame(data),
+                    (Some("http"), Some(url)) => {
+                        let symbol = url.split("symbol=").nth(1).and_then(|rest| rest.split('&').next());
+                        let index = self.index(symbol.expect("snapshots name their symbol"));
+                        self.snapshots[index] = Some(data.as_bytes().to_vec());
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn frame(&mut self, json: &str) {
+        let message: Value = serde_json::from_str(json).expect("messages are JSON");
+        // The session did not subscribe to other streams.
+        if json.contains("bookTicker") || message["channel"] == "status" {
+            return;
+        }
+        let count = |value: &Value| value.as_array().map_or(0, |levels| levels.len() as u64);
+        if let Some(data) = message["data"].as_array() {
+            for book in data {
+                self.levels += count(&book["bids"]) + count(&book["asks"]);
+                if let Some(symbol) = book["symbol"].as_str() {
+                    self.index(symbol);
+                }
+            }
+        }
+        let data = &message["data"];
+        self.levels += count(&data["b"]) + count(&data["a"]);
+        if let Some(symbol) = data["s"].as_str() {
+            self.index(symbol);
+        }
+        self.frames.push(json.as_bytes().to_vec());
+    }
+
+    fn index(&mut self, symbol: &str) -> usize {
+        match self.symbols.iter().position(|known| known == symbol) {
+            Some(index) => index,
+            None => {
+                self.symbols.push(symbol.to_owned());
+                self.snapshots.push(None);
+                self.symbols.len() - 1
+            }
+        }
+    }
+}
