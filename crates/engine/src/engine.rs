@@ -5,7 +5,9 @@ use types::effect::Severity;
 use types::input::{Command, ModelSpec, Prediction};
 use types::market::{StaleReason, VenueCandle};
 use types::settings::EngineSettings;
-use types::{BookTop, Effects, Input, Instrument, InstrumentId, Stamped, Timestamp, Trade};
+use types::{
+    BookTop, Effects, Input, Instrument, InstrumentId, QualityMinute, Record, Stamped, Ticker, Timestamp, Trade,
+};
 
 use crate::candle::{Change, Closed};
 use crate::desk::{Desk, Turn};
@@ -16,7 +18,7 @@ use crate::rejection::{Rejection, Rejections};
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -77,7 +79,14 @@ impl Engine {
             self.apply(&input.input, effects)
         });
         if let Err(reason) = outcome {
-            self.rejections.count(reason, self.at, instrument_of(&input.input));
+            self.refuse(reason, instrument_of(&input.input));
+        }
+    }
+
+    fn refuse(&mut self, reason: Rejection, instrument: Option<InstrumentId>) {
+        self.rejections.count(reason, self.at, instrument);
+        if let Some(market) = instrument.and_then(|instrument| self.markets.get_mut(instrument).ok()) {
+            market.quality.on_refused();
         }
     }
 
@@ -122,6 +131,8 @@ impl Engine {
             Input::Prediction(prediction) => return self.prediction(prediction, effects),
             Input::Tick => self.tick(effects),
             Input::Command(command) => self.command(*command, effects),
+            Input::Ticker(ticker) => return self.ticker(ticker),
+            Input::Quality(minute) => return self.quality(minute, effects),
         }
         Ok(())
     }
@@ -200,6 +211,18 @@ impl Engine {
     fn candle(&mut self, told: &VenueCandle, effects: &mut Effects) -> Result<(), Rejection> {
         self.markets.get_mut(told.instrument)?.on_candle(told, self.at)?;
         self.close(told.instrument, effects)
+    }
+
+    fn ticker(&mut self, ticker: &Ticker) -> Result<(), Rejection> {
+        self.markets.get_mut(ticker.instrument)?.on_ticker(ticker);
+        Ok(())
+    }
+
+    fn quality(&mut self, minute: &QualityMinute, effects: &mut Effects) -> Result<(), Rejection> {
+        let market = self.markets.get_mut(minute.instrument)?;
+        let record = market.quality.on_minute(minute, self.desk.is_clock_set)?;
+        effects.record(Record::Quality(record));
+        Ok(())
     }
 
     fn prediction(&mut self, prediction: &Prediction, effects: &mut Effects) -> Result<(), Rejection> {
@@ -286,6 +309,8 @@ fn instrument_of(input: &Input) -> Option<InstrumentId> {
         Input::Trade(trade) => Some(trade.instrument),
         Input::Candle(candle) => Some(candle.instrument),
         Input::Prediction(prediction) => Some(prediction.instrument),
+        Input::Ticker(ticker) => Some(ticker.instrument),
+        Input::Quality(minute) => Some(minute.instrument),
         Input::Boot { .. } | Input::Model(_) | Input::Clock { .. } | Input::Tick | Input::Command(_) => None,
     }
 }

@@ -23,6 +23,7 @@ pub mod market;
 pub mod notice;
 pub mod paper;
 pub mod portfolio;
+pub mod quality;
 pub mod rejection;
 pub mod risk;
 pub mod signal;

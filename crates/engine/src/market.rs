@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use types::effect::{CandleRecord, Record};
 use types::market::{StaleReason, Timeframe, VenueCandle};
 use types::time::NS_PER_MIN;
-use types::{BookTop, Candle, Effects, Instrument, InstrumentId, Price, Qty, Timestamp, Trade};
+use types::{BookTop, Candle, Effects, Instrument, InstrumentId, Price, Qty, Ticker, Timestamp, Trade};
 
 use crate::book::Book;
 use crate::candle::{CandleBuilder, Change, Closed, Series, TradeVerdict};
 use crate::feature::{BookShape, Live, Row};
+use crate::quality::Integrity;
 use crate::rejection::Rejection;
 
 /// Most instruments in the catalogue.
@@ -28,6 +29,8 @@ pub struct Market {
     /// Its newest book.
     pub(crate) book: Book,
     pub(crate) live: Live,
+    pub(crate) quality: Integrity,
+    ticker: Option<Ticker>,
     candles: CandleBuilder,
     trades: VecDeque<Trade>,
     /// Reused between inputs; always empty between them.
@@ -42,6 +45,8 @@ impl Market {
             instrument,
             book,
             live: Live::new(),
+            quality: Integrity::default(),
+            ticker: None,
             candles: CandleBuilder::new(),
             trades: VecDeque::new(),
             closed: Vec::new(),
@@ -76,6 +81,18 @@ impl Market {
     #[must_use]
     pub fn row(&self) -> Option<(Timestamp, &Row)> {
         self.live.row()
+    }
+
+    /// The venue's own newest summary.
+    #[must_use]
+    pub const fn ticker(&self) -> Option<&Ticker> {
+        self.ticker.as_ref()
+    }
+
+    /// How far the book could be trusted during the last day.
+    #[must_use]
+    pub const fn integrity(&self) -> &Integrity {
+        &self.quality
     }
 
     /// Newest trades, newest first.
@@ -129,6 +146,9 @@ impl Market {
     }
 
     pub(crate) fn on_stale(&mut self, reason: StaleReason, at: Timestamp) {
+        if self.book.is_proven() {
+            self.quality.on_break(reason, at);
+        }
         self.book.mark_stale(reason, at);
         if loses_trades(reason) {
             self.candles.feed_lost();
@@ -168,6 +188,10 @@ impl Market {
         let early = self.candles.counts().early;
         self.candles.on_venue_candle(at, told, &mut self.closed);
         if self.candles.counts().early > early { Err(Rejection::CandleEarly) } else { Ok(()) }
+    }
+
+    pub(crate) fn on_ticker(&mut self, ticker: &Ticker) {
+        self.ticker = Some(ticker.clone());
     }
 
     pub(crate) fn on_tick(&mut self, at: Timestamp) {

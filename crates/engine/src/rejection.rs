@@ -57,6 +57,8 @@ pub enum Rejection {
     PredictionFailed,
     /// Not finite, no probability, or other horizons than the model has.
     PredictionInvalid,
+    /// A row of the quality ledger that is no minute of its own after the one before.
+    QualityInvalid,
 }
 
 impl Rejection {
@@ -88,6 +90,7 @@ impl Rejection {
             Self::PredictionUnasked => "forecast nobody asked for",
             Self::PredictionFailed => "model failed",
             Self::PredictionInvalid => "forecast that is not a number",
+            Self::QualityInvalid => "quality row out of order",
         }
     }
 }

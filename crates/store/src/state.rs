@@ -80,7 +80,10 @@ impl State {
         std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
         let path = dir.join(NAME);
         let database = if path.exists() {
-            file::open(&path, FORMAT, "the state file", CACHE_BYTES)?
+            let database = file::open(&path, FORMAT, "the state file", CACHE_BYTES)?;
+            // A table that an older program did not know.
+            file::commit(&database, &path, ledger::create)?;
+            database
         } else {
             file::create(&path, FORMAT, CACHE_BYTES, |txn| {
                 txn.open_table(META)?.insert(APPLIED, 0)?;
@@ -111,6 +114,7 @@ impl State {
                     Record::Refused { order, refusal } => ledger.refused(order, *refusal, &mut scratch)?,
                     Record::Fill(fill) => ledger.fill(entry.seq, entry.rank, fill, &mut scratch)?,
                     Record::OrderEnd { order, end, at } => ledger.order_end(*order, *end, *at, &mut scratch)?,
+                    Record::Quality(quality) => ledger.quality(quality, &mut scratch)?,
                 }
             }
             txn.open_table(META)?.insert(APPLIED, applied)?;

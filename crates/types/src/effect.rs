@@ -6,6 +6,7 @@ use crate::instrument::InstrumentId;
 use crate::market::{Candle, CandleSource, Timeframe};
 use crate::money::{Cash, Position, Price};
 use crate::order::{Fill, Order, OrderEnd, OrderId, Refusal};
+use crate::quality::QualityMinute;
 use crate::time::Timestamp;
 
 /// Something the engine asks the rest of the box to do.
@@ -63,6 +64,8 @@ pub enum Record {
     },
     /// The account at a minute's end.
     Equity(EquityRecord),
+    /// How well an instrument was heard in a minute.
+    Quality(QualityRecord),
 }
 
 /// A closed candle.
@@ -132,6 +135,19 @@ pub struct EquityRecord {
     pub fees: Cash,
     /// Open positions.
     pub positions: Vec<(InstrumentId, Position)>,
+}
+
+/// A minute of the data-quality ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityRecord {
+    /// What the feed counted.
+    pub heard: QualityMinute,
+    /// Inputs about the instrument that the engine refused since the row before.
+    pub refused: u32,
+    /// Inputs about it that were set aside as implausible since the row before.
+    pub quarantined: u32,
+    /// Whether the clock was believed when the minute ended.
+    pub is_clock_set: bool,
 }
 
 /// How much a notice matters.

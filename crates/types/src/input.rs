@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::{Instrument, InstrumentId};
-use crate::market::{BookTop, StaleReason, Trade, VenueCandle};
+use crate::market::{BookTop, StaleReason, Ticker, Trade, VenueCandle};
+use crate::quality::QualityMinute;
 use crate::settings::EngineSettings;
 use crate::time::Timestamp;
 
@@ -56,6 +57,10 @@ pub enum Input {
     Tick,
     /// The user asked for something.
     Command(Command),
+    /// A venue's own summary of a market.
+    Ticker(Ticker),
+    /// How well an instrument was heard in a minute that is over.
+    Quality(QualityMinute),
 }
 
 /// What the user may ask the engine for.

@@ -13,13 +13,15 @@ pub mod instrument;
 pub mod market;
 pub mod money;
 pub mod order;
+pub mod quality;
 pub mod settings;
 pub mod time;
 
 pub use effect::{Effect, Effects, Record};
 pub use input::{Input, Stamped};
 pub use instrument::{Instrument, InstrumentId, Scale, Venue};
-pub use market::{Aggressor, BookTop, Candle, Level, Side, Timeframe, Trade};
+pub use market::{Aggressor, BookTop, Candle, Level, Side, Ticker, Timeframe, Trade};
 pub use money::{Cash, Position, Ppm, Price, Qty, Rounding};
 pub use order::{Fill, Order, OrderId};
+pub use quality::QualityMinute;
 pub use time::Timestamp;

@@ -116,6 +116,23 @@ pub struct Trade {
     pub venue_at: Timestamp,
 }
 
+/// A venue's own summary of a market: for the screen and to compare with, never the base of a fill or a candle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticker {
+    /// Whose summary.
+    pub instrument: InstrumentId,
+    /// Price of the last trade, where told.
+    pub last: Option<Price>,
+    /// Best bid, where told.
+    pub bid: Option<Level>,
+    /// Best ask, where told.
+    pub ask: Option<Level>,
+    /// Base volume of the last 24 hours, where told.
+    pub volume_24h: Option<Qty>,
+    /// When the venue says it was so, where told.
+    pub venue_at: Option<Timestamp>,
+}
+
 /// Length of a candle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Timeframe {
@@ -222,6 +239,8 @@ pub enum CandleSource {
     Rest,
     /// Built here from trades.
     Built,
+    /// A minute of which every trade would have been heard, and there was none: the close before it, repeated.
+    Filled,
 }
 
 /// A one-minute candle as a venue tells it.

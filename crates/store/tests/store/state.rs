@@ -2,11 +2,12 @@
 
 use store::{Entry, Span, State, StoreError};
 use tempfile::tempdir;
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord};
+use types::effect::{CandleRecord, EquityRecord, ForecastRecord, QualityRecord, Record, ScoreRecord};
 use types::market::CandleSource;
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::{
-    Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId, Price, Qty, Scale, Side, Timeframe, Timestamp, Venue,
+    Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId, Price, Qty, QualityMinute, Scale, Side, Timeframe,
+    Timestamp, Venue,
 };
 
 use crate::world::START;
@@ -149,6 +150,25 @@ fn writing_twice_is_writing_once() {
         state.write(&one_of_each(), 6).expect("writes");
         check_all(&state);
     }
+}
+
+#[test]
+fn quality_rows_are_found_by_instrument_and_minute() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let row = |instrument, n, gaps| {
+        let heard = QualityMinute { live_ms: 60_000, gaps, ..QualityMinute::new(instrument, minute(n)) };
+        QualityRecord { heard, refused: 1, quarantined: 2, is_clock_set: true }
+    };
+    let other = InstrumentId(4);
+    let rows = [row(BTC, 1, 0), row(other, 1, 5), row(BTC, 2, 1), row(BTC, 4, 2)];
+    let entries: Vec<Entry> = rows.iter().map(|row| entry(1, 0, Record::Quality(row.clone()))).collect();
+    for _ in 0..2 {
+        state.write(&entries, 1).expect("writes");
+    }
+    let found = state.quality(BTC, Span::between(minute(2), minute(9), 9)).expect("reads");
+    assert_eq!(found, [row(BTC, 2, 1), row(BTC, 4, 2)]);
+    assert_eq!(state.quality(other, Span::last(9, Timestamp::MAX)).expect("reads"), [row(other, 1, 5)]);
 }
 
 #[test]
