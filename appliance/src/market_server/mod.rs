@@ -11,9 +11,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade};
-use axum::http::{Response, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
-use sim::{ConnectionId, ServerFrame, Sim, SimSettings};
+use sim::{ConnectionId, HttpMethod, HttpRequest, ServerFrame, Sim, SimSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -113,7 +113,9 @@ struct Desk {
 
 async fn serve(
     State(desk): State<Desk>,
+    method: Method,
     uri: Uri,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response<Body> {
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
@@ -129,7 +131,16 @@ async fn serve(
             }
         }
         Err(_) => {
-            let answer = desk.market.sim().http(desk.venue, path);
+            let method = match method {
+                Method::GET => HttpMethod::Get,
+                Method::POST => HttpMethod::Post,
+                other => return (StatusCode::METHOD_NOT_ALLOWED, format!("{other} is not served")).into_response(),
+            };
+            let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let request = HttpRequest { method, target: path, headers: &headers };
+            let answer = desk.market.sim().request(desk.venue, &request);
             let mut response = Response::builder().status(answer.status);
             for (name, value) in &answer.headers {
                 response = response.header(name, value);
@@ -162,6 +173,7 @@ impl Connection {
             for frame in frames.drain(..) {
                 match frame {
                     ServerFrame::Text(text) => self.socket.send(Frame::text(text)).await?,
+                    ServerFrame::Binary(bytes) => self.socket.send(Frame::binary(bytes)).await?,
                     ServerFrame::Ping(payload) => self.socket.send(Frame::Ping(payload.into())).await?,
                     ServerFrame::Close { code, reason } => {
                         let close = CloseFrame { code, reason: reason.into() };

@@ -17,6 +17,8 @@ impl fmt::Display for ConnectionId {
 pub enum ServerFrame {
     /// A text message.
     Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
     /// A ping control frame; the client answers with [`Sim::pong`](crate::Sim::pong).
     Ping(Vec<u8>),
     /// The server closes. It is the last frame of the connection.
@@ -38,7 +40,35 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// The answer to a GET request.
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpMethod {
+    /// To read.
+    Get,
+    /// To have something made; always without a body here.
+    Post,
+}
+
+/// An HTTP request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpRequest<'a> {
+    /// The method.
+    pub method: HttpMethod,
+    /// Path and query.
+    pub target: &'a str,
+    /// Headers as name and value.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> HttpRequest<'a> {
+    /// A request as our own client makes it: its name in the headers, and nothing else.
+    #[must_use]
+    pub fn new(method: HttpMethod, target: &'a str) -> Self {
+        Self { method, target, headers: &[("User-Agent", "tickerbox")] }
+    }
+}
+
+/// The answer to an HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpAnswer {
     /// HTTP status.
@@ -54,6 +84,12 @@ impl HttpAnswer {
     pub(crate) fn json(status: u16, body: String) -> Self {
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         Self { status, headers, body: body.into_bytes() }
+    }
+
+    /// The same with one header more.
+    pub(crate) fn with_header(mut self, name: &str, value: impl ToString) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
     }
 
     /// The value of a header, its name compared without case.

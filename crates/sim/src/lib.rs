@@ -13,6 +13,7 @@
 mod binance_us;
 pub mod frame;
 mod kraken;
+pub mod limits;
 mod market;
 mod outbox;
 mod request;
@@ -22,7 +23,8 @@ pub mod sim;
 mod text;
 pub mod truth;
 
-pub use frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+pub use frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
+pub use limits::BrokenLimit;
 pub use settings::{AssetSettings, ListingSettings, SimSettings};
 pub use sim::Sim;
 pub use truth::{Truth, TruthTrade};

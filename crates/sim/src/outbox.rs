@@ -46,9 +46,10 @@ impl Outbox {
         self.is_closed
     }
 
-    /// Moves everything to `out`.
-    pub(crate) fn drain_to(&mut self, out: &mut Vec<ServerFrame>) {
+    /// Moves everything to `out`; true when the server has closed.
+    pub(crate) fn poll(&mut self, out: &mut Vec<ServerFrame>) -> bool {
         out.extend(self.frames.drain(..));
+        self.is_closed
     }
 
     fn send(&mut self, at: Timestamp, frame: ServerFrame) {
@@ -75,7 +76,7 @@ mod tests {
         (0..=FRAMES_MAX).for_each(|_| outbox.text(Timestamp::EPOCH, String::new()));
         outbox.text(Timestamp::EPOCH, "late".to_owned());
         let mut out = Vec::new();
-        outbox.drain_to(&mut out);
+        outbox.poll(&mut out);
         assert!(outbox.is_closed());
         assert!(matches!(&out[..], [ServerFrame::Close { code: 1008, .. }]), "{} frames", out.len());
     }

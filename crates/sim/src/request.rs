@@ -1,16 +1,26 @@
-//! The target of an HTTP request: path and query.
+//! An HTTP request taken apart: method, path, query, headers.
+
+use crate::frame::{HttpMethod, HttpRequest};
 
 /// Query parameters taken from one request; more are ignored.
 const PARAMETERS_MAX: usize = 32;
 
-/// A request target taken apart.
+/// A request taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
+    pub(crate) method: HttpMethod,
     pub(crate) path: String,
     query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
 }
 
 impl Request {
+    /// Takes a request apart.
+    pub(crate) fn of(http: &HttpRequest<'_>) -> Self {
+        let headers = http.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { method: http.method, headers, ..Self::parse(http.target) }
+    }
+
     /// Takes `path?name=value&..` apart and decodes percent signs in the query.
     pub(crate) fn parse(target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -23,7 +33,13 @@ impl Request {
                 (decode(name), decode(value))
             })
             .collect();
-        Self { path: path.to_owned(), query }
+        Self { method: HttpMethod::Get, path: path.to_owned(), query, headers: Vec::new() }
+    }
+
+    /// The value of a header, its name compared without case; an empty one counts as absent.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut named = self.headers.iter().filter(|(n, v)| n.eq_ignore_ascii_case(name) && !v.is_empty());
+        named.next().map(|(_, value)| value.as_str())
     }
 
     /// The first value of a parameter; an empty one counts as absent.

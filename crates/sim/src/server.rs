@@ -5,6 +5,7 @@ use core::fmt;
 use types::Timestamp;
 
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+use crate::limits::Breaches;
 use crate::market::Market;
 use crate::market::listing::Step;
 use crate::request::Request;
@@ -28,7 +29,7 @@ pub(crate) trait VenueServer: fmt::Debug + Send {
     fn disconnect(&mut self, id: ConnectionId);
     /// Moves what was sent to `out`; true when the connection is closed.
     fn poll(&mut self, id: ConnectionId, out: &mut Vec<ServerFrame>) -> bool;
-    /// Answers a GET request.
+    /// Answers an HTTP request.
     fn http(&mut self, now: Now<'_>, request: &Request) -> HttpAnswer;
     /// `step` has just happened at `listing`, which may be another venue's.
     fn on_step(&mut self, now: Now<'_>, listing: usize, step: &Step);
@@ -38,4 +39,6 @@ pub(crate) trait VenueServer: fmt::Debug + Send {
     fn next_timer(&self) -> Timestamp;
     /// Does what is due by now.
     fn on_timer(&mut self, now: Now<'_>);
+    /// The limits that clients have broken.
+    fn breaches(&mut self) -> &mut Breaches;
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use types::{Level, Side, Timestamp, Venue};
 
-use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+use crate::frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
+use crate::limits::BrokenLimit;
 use crate::market::listing::{Listing, Step};
 use crate::market::{Event, Market};
 use crate::request::Request;
@@ -33,6 +34,7 @@ pub struct Sim {
     connections: BTreeMap<ConnectionId, usize>,
     last_connection: u64,
     step: Step,
+    limits_broken: Vec<BrokenLimit>,
 }
 
 impl Sim {
@@ -54,6 +56,7 @@ impl Sim {
             connections: BTreeMap::new(),
             last_connection: 0,
             step: Step::default(),
+            limits_broken: Vec::new(),
         }
     }
 
@@ -75,8 +78,7 @@ impl Sim {
                 self.advance_market(market_at);
             } else {
                 self.now = timer_at;
-                let now = Now { at: self.now, market: &self.market };
-                self.servers.iter_mut().for_each(|(_, server)| server.on_timer(now));
+                (0..self.servers.len()).for_each(|index| self.serve(index, |server, now| server.on_timer(now)));
             }
         }
         self.now = self.now.max(to);
@@ -116,8 +118,7 @@ impl Sim {
             return Err(Refused { status: 503, reason: format!("{CONNECTIONS_MAX} connections are open") });
         }
         let id = ConnectionId(self.last_connection + 1);
-        let now = Now { at: self.now, market: &self.market };
-        self.servers[index].1.connect(now, id, &Request::parse(path_and_query))?;
+        self.serve(index, |server, now| server.connect(now, id, &Request::parse(path_and_query)))?;
         self.last_connection = id.0;
         self.connections.insert(id, index);
         Ok(id)
@@ -125,17 +126,15 @@ impl Sim {
 
     /// The client sent a text message. Ignored for a closed connection.
     pub fn receive(&mut self, connection: ConnectionId, text: &str) {
-        let now = Now { at: self.now, market: &self.market };
         if let Some(&index) = self.connections.get(&connection) {
-            self.servers[index].1.receive(now, connection, text);
+            self.serve(index, |server, now| server.receive(now, connection, text));
         }
     }
 
     /// The client answered a ping. Ignored for a closed connection.
     pub fn pong(&mut self, connection: ConnectionId) {
-        let now = Now { at: self.now, market: &self.market };
         if let Some(&index) = self.connections.get(&connection) {
-            self.servers[index].1.pong(now, connection);
+            self.serve(index, |server, now| server.pong(now, connection));
         }
     }
 
@@ -156,13 +155,23 @@ impl Sim {
         }
     }
 
-    /// Answers a GET request.
+    /// Answers a GET request as our own client makes it.
     pub fn http(&mut self, venue: Venue, path_and_query: &str) -> HttpAnswer {
-        let now = Now { at: self.now, market: &self.market };
+        self.request(venue, &HttpRequest::new(HttpMethod::Get, path_and_query))
+    }
+
+    /// Answers an HTTP request.
+    pub fn request(&mut self, venue: Venue, request: &HttpRequest<'_>) -> HttpAnswer {
         match self.server_index(venue) {
-            Some(index) => self.servers[index].1.http(now, &Request::parse(path_and_query)),
+            Some(index) => self.serve(index, |server, now| server.http(now, &Request::of(request))),
             None => HttpAnswer::json(404, "{}".to_owned()),
         }
+    }
+
+    /// The limits that clients have broken so far, oldest first; the first thousand of them.
+    #[must_use]
+    pub fn limits_broken(&self) -> &[BrokenLimit] {
+        &self.limits_broken
     }
 
     /// What really happened; `None` when the venue does not list the symbol (venue's WebSocket spelling).
@@ -176,6 +185,14 @@ impl Sim {
     pub fn book_top(&self, venue: Venue, symbol: &str, depth: usize) -> Option<(Vec<Level>, Vec<Level>)> {
         let book = &self.market.listings[self.market.find(venue, symbol)?].book;
         Some((book.levels(Side::Buy).take(depth).collect(), book.levels(Side::Sell).take(depth).collect()))
+    }
+
+    /// Lets a venue do something, and records the limits that its clients broke by it.
+    fn serve<T>(&mut self, index: usize, act: impl FnOnce(&mut dyn VenueServer, Now<'_>) -> T) -> T {
+        let (venue, server) = &mut self.servers[index];
+        let done = act(server.as_mut(), Now { at: self.now, market: &self.market });
+        server.breaches().drain_to(*venue, self.now, &mut self.limits_broken);
+        done
     }
 
     fn server_index(&self, venue: Venue) -> Option<usize> {

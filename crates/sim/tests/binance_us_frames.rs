@@ -127,7 +127,7 @@ fn pump(sim: &mut Sim, connection: ConnectionId, seen: &mut BTreeMap<String, See
                 let (symbol, stream) = message["stream"].as_str().expect("wrapped").split_once('@').expect("a name");
                 seen.get_mut(&symbol.to_uppercase()).expect("subscribed").read(stream, &message["data"]);
             }
-            ServerFrame::Close { code, reason } => panic!("closed {code} {reason}"),
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -279,7 +279,7 @@ fn rules_of_the_connection_are_kept_by_force() {
                     assert_eq!(code, 1_001, "only age ends it");
                     pings += 1_000_000;
                 }
-                ServerFrame::Text(text) => panic!("{text}"),
+                other => panic!("{other:?}"),
             }
         }
     }

@@ -27,6 +27,7 @@ use self::request::{Speed, Stream};
 use self::session::Session;
 use self::weight::Meter;
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+use crate::limits::Breaches;
 use crate::market::listing::{Listing, Step};
 use crate::request::Request;
 use crate::server::{Now, VenueServer};
@@ -46,6 +47,7 @@ pub(crate) struct Server {
     channels: BTreeMap<usize, Channel>,
     next_tick: Timestamp,
     meter: Meter,
+    breaches: Breaches,
 }
 
 /// What has been said about one listing so far. All connections hear the same events.
@@ -77,6 +79,7 @@ impl Server {
             channels: BTreeMap::new(),
             next_tick: Timestamp::MAX,
             meter: Meter::new(settings.binance_us_weight_per_min),
+            breaches: Breaches::default(),
         }
     }
 
@@ -156,13 +159,13 @@ impl VenueServer for Server {
 
     fn receive(&mut self, now: Now<'_>, id: ConnectionId, text: &str) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.receive(now, text);
+            session.receive(now, id, text, &mut self.breaches);
         }
     }
 
     fn pong(&mut self, now: Now<'_>, id: ConnectionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.pong(now.at);
+            session.pong(now.at, id, &mut self.breaches);
         }
     }
 
@@ -175,21 +178,17 @@ impl VenueServer for Server {
     }
 
     fn poll(&mut self, id: ConnectionId, out: &mut Vec<ServerFrame>) -> bool {
-        self.sessions.get_mut(&id).is_some_and(|session| {
-            session.outbox.drain_to(out);
-            session.outbox.is_closed()
-        })
+        self.sessions.get_mut(&id).is_some_and(|session| session.outbox.poll(out))
     }
 
     fn http(&mut self, now: Now<'_>, request: &Request) -> HttpAnswer {
         let weight = rest::weight(request);
         match self.meter.charge(now.at, weight) {
-            Ok(used) => {
-                let mut answer = rest::answer(now, request, self.meter.limit());
-                answer.headers.push(("X-MBX-USED-WEIGHT-1M".to_owned(), used.to_string()));
-                answer
+            Ok(used) => rest::answer(now, request, self.meter.limit()).with_header("X-MBX-USED-WEIGHT-1M", used),
+            Err(limited) => {
+                self.breaches.add(None, "more request weight than a minute has, or a request while banned");
+                limited.answer()
             }
-            Err(limited) => limited.answer(),
         }
     }
 
@@ -235,5 +234,9 @@ impl VenueServer for Server {
             self.tick(now);
         }
         self.sessions.values_mut().for_each(|session| session.on_timer(now.at));
+    }
+
+    fn breaches(&mut self) -> &mut Breaches {
+        &mut self.breaches
     }
 }

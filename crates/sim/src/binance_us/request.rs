@@ -29,6 +29,8 @@ pub(super) enum Method {
 pub(super) struct Refusal {
     pub(super) code: u8,
     pub(super) message: String,
+    /// Whether it was refused for wanting too much.
+    pub(super) is_limit: bool,
 }
 
 /// A stream, by index of its listing.
@@ -57,8 +59,11 @@ pub(super) enum Speed {
 
 impl Request {
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| Refusal { code: 3, message: format!("Invalid JSON: {error}") })?;
+        let value: Value = serde_json::from_str(text).map_err(|error| Refusal {
+            code: 3,
+            message: format!("Invalid JSON: {error}"),
+            is_limit: false,
+        })?;
         let id = value.get("id").cloned().unwrap_or(Value::Null);
         if !(id.is_u64() || id.is_string()) {
             return Err(invalid("request ID must be an unsigned integer"));
@@ -86,7 +91,7 @@ impl Request {
 }
 
 fn invalid(what: &str) -> Refusal {
-    Refusal { code: 2, message: format!("Invalid request: {what}") }
+    Refusal { code: 2, message: format!("Invalid request: {what}"), is_limit: false }
 }
 
 impl Stream {

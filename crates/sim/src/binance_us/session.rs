@@ -3,13 +3,14 @@
 //! The server pings every 20 seconds and closes when a ping stays unanswered for a minute, when more than five messages
 //! come within a second, and after 24 hours.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use types::Timestamp;
 use types::time::{NS_PER_DAY, NS_PER_S};
 
 use super::request::{Method, Refusal, Request as Control, Stream};
-use crate::frame::Refused;
+use crate::frame::{ConnectionId, Refused};
+use crate::limits::{Breaches, Window};
 use crate::outbox::Outbox;
 use crate::request::Request;
 use crate::server::Now;
@@ -30,8 +31,7 @@ pub(super) struct Session {
     /// Subscribed names; `None` for those that do not exist and stay silent.
     streams: BTreeMap<String, Option<Stream>>,
     is_combined: bool,
-    /// Arrival of the client's last messages.
-    received: VecDeque<Timestamp>,
+    received: Window,
     ping_at: Timestamp,
     /// When the oldest unanswered ping was sent.
     unanswered_since: Option<Timestamp>,
@@ -54,7 +54,7 @@ impl Session {
             outbox: Outbox::new(now.at),
             streams: BTreeMap::new(),
             is_combined,
-            received: VecDeque::new(),
+            received: Window::new(MESSAGES_PER_S_MAX, 1),
             ping_at: later(now.at, PING_EVERY_NS),
             unanswered_since: None,
             ends_at: later(now.at, LIFE_MAX_NS),
@@ -82,19 +82,24 @@ impl Session {
         }
     }
 
-    pub(super) fn receive(&mut self, now: Now<'_>, text: &str) {
-        if !self.count_message(now.at) {
+    pub(super) fn receive(&mut self, now: Now<'_>, id: ConnectionId, text: &str, breaches: &mut Breaches) {
+        if !self.count_message(now.at, id, breaches) {
             return;
         }
         let answer = match Control::parse(text).and_then(|control| self.obey(now, control)) {
             Ok(answer) => answer,
-            Err(refusal) => format!(r#"{{"code":{},"msg":{}}}"#, refusal.code, quoted(&refusal.message)),
+            Err(refusal) => {
+                if refusal.is_limit {
+                    breaches.add(id, refusal.message.as_str());
+                }
+                format!(r#"{{"code":{},"msg":{}}}"#, refusal.code, quoted(&refusal.message))
+            }
         };
         self.outbox.text(now.at, answer);
     }
 
-    pub(super) fn pong(&mut self, at: Timestamp) {
-        if self.count_message(at) {
+    pub(super) fn pong(&mut self, at: Timestamp, id: ConnectionId, breaches: &mut Breaches) {
+        if self.count_message(at, id, breaches) {
             self.unanswered_since = None;
         }
     }
@@ -127,7 +132,8 @@ impl Session {
 
     fn subscribe(&mut self, now: Now<'_>, names: Vec<String>) -> Result<(), Refusal> {
         if self.streams.len() + names.len() > STREAMS_MAX {
-            return Err(Refusal { code: 2, message: format!("Invalid request: more than {STREAMS_MAX} streams") });
+            let message = format!("Invalid request: more than {STREAMS_MAX} streams");
+            return Err(Refusal { code: 2, message, is_limit: true });
         }
         self.streams.extend(names.into_iter().map(|name| {
             let stream = Stream::parse(&name, now.market);
@@ -137,14 +143,10 @@ impl Session {
     }
 
     /// Counts a message of the client; false when the connection is closed, or now is for it.
-    fn count_message(&mut self, at: Timestamp) -> bool {
-        while self.received.front().is_some_and(|first| at.as_nanos() - first.as_nanos() >= NS_PER_S) {
-            self.received.pop_front();
-        }
-        if self.received.len() == MESSAGES_PER_S_MAX {
+    fn count_message(&mut self, at: Timestamp, id: ConnectionId, breaches: &mut Breaches) -> bool {
+        if !self.outbox.is_closed() && !self.received.admit(at) {
+            breaches.add(id, "more than 5 messages in a second");
             self.outbox.close(1008, "Too many requests");
-        } else {
-            self.received.push_back(at);
         }
         !self.outbox.is_closed()
     }

@@ -84,9 +84,8 @@ impl Limited {
                 (418, retry_after_s, format!("Way too many requests; IP banned until {}.", until.as_millis()))
             }
         };
-        let mut answer = HttpAnswer::json(status, format!(r#"{{"code":-1003,"msg":"{message}"}}"#));
-        answer.headers.push(("Retry-After".to_owned(), retry_after_s.to_string()));
-        answer
+        HttpAnswer::json(status, format!(r#"{{"code":-1003,"msg":"{message}"}}"#))
+            .with_header("Retry-After", retry_after_s)
     }
 }
 

@@ -19,11 +19,11 @@ mod symbols;
 
 use std::collections::BTreeMap;
 
-use types::time::NS_PER_S;
 use types::{Timestamp, Venue};
 
 use self::session::Session;
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+use crate::limits::{Breaches, Bucket};
 use crate::market::listing::Step;
 use crate::market::random::Random;
 use crate::request::Request;
@@ -35,39 +35,18 @@ use crate::settings::SimSettings;
 pub(crate) struct Server {
     sessions: BTreeMap<ConnectionId, Session>,
     random: Random,
-    budget: Budget,
-}
-
-/// Requests that may still be made: full at the start, refilled by one a second.
-#[derive(Debug)]
-struct Budget {
-    /// What is left, as the time it takes to refill it.
-    credit_ns: i64,
-    full_ns: i64,
-    at: Timestamp,
+    budget: Bucket,
+    breaches: Breaches,
 }
 
 impl Server {
     pub(crate) fn new(settings: &SimSettings) -> Self {
-        let full_ns = i64::from(settings.kraken_rest_burst) * NS_PER_S;
         Self {
             sessions: BTreeMap::new(),
             random: Random::new(settings.seed, 3_000),
-            budget: Budget { credit_ns: full_ns, full_ns, at: settings.start },
+            budget: Bucket::new(settings.start, settings.kraken_rest_burst, 1),
+            breaches: Breaches::default(),
         }
-    }
-}
-
-impl Budget {
-    fn take(&mut self, at: Timestamp) -> bool {
-        let elapsed = at.as_nanos() - self.at.as_nanos();
-        self.credit_ns = self.credit_ns.saturating_add(elapsed).min(self.full_ns);
-        self.at = at;
-        let is_allowed = self.credit_ns >= NS_PER_S;
-        if is_allowed {
-            self.credit_ns -= NS_PER_S;
-        }
-        is_allowed
     }
 }
 
@@ -93,14 +72,16 @@ impl VenueServer for Server {
     }
 
     fn poll(&mut self, id: ConnectionId, out: &mut Vec<ServerFrame>) -> bool {
-        self.sessions.get_mut(&id).is_some_and(|session| {
-            session.outbox.drain_to(out);
-            session.outbox.is_closed()
-        })
+        self.sessions.get_mut(&id).is_some_and(|session| session.outbox.poll(out))
     }
 
     fn http(&mut self, now: Now<'_>, request: &Request) -> HttpAnswer {
-        if self.budget.take(now.at) { rest::answer(now, request) } else { rest::refuse("EAPI:Rate limit exceeded") }
+        if self.budget.take(now.at) {
+            rest::answer(now, request)
+        } else {
+            self.breaches.add(None, "more REST requests than one a second");
+            rest::refuse("EAPI:Rate limit exceeded")
+        }
     }
 
     fn on_step(&mut self, now: Now<'_>, listing: usize, step: &Step) {
@@ -118,5 +99,9 @@ impl VenueServer for Server {
 
     fn on_timer(&mut self, now: Now<'_>) {
         self.sessions.values_mut().for_each(|session| session.on_timer(now.at));
+    }
+
+    fn breaches(&mut self) -> &mut Breaches {
+        &mut self.breaches
     }
 }
