@@ -1,5 +1,7 @@
 //! What a feed can say about itself at any moment.
 
+use std::time::Duration;
+
 use types::market::{Proof, StaleReason};
 use types::{InstrumentId, Timestamp, Venue};
 
@@ -74,6 +76,8 @@ pub struct InstrumentStatus {
     pub counts: Counts,
     /// When the last message about it was received.
     pub last_frame_at: Option<Timestamp>,
+    /// Longest time without a message about it in the minute of the last one.
+    pub silence_max: Duration,
 }
 
 /// Whether a book can be believed.

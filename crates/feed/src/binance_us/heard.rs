@@ -52,7 +52,7 @@ impl Session {
             DecodeError::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for"))
         })?;
         let symbol = &mut self.symbols[index];
-        symbol.market.last_frame_at = Some(at);
+        symbol.market.heard(at);
         symbol.streams[stream].was_heard = true;
         Ok(index)
     }

@@ -139,7 +139,7 @@ impl Session {
     ) -> Result<(), DecodeError> {
         let index = self.find(data.symbol.as_str())?;
         let pair = &mut self.pairs[index];
-        pair.market.last_frame_at = Some(at);
+        pair.market.heard(at);
         match kind {
             Kind::Snapshot => pair.book_subscription.answered(),
             Kind::Update => pair.market.counts.deltas += 1,
@@ -196,7 +196,7 @@ impl Session {
         for data in order {
             let index = self.find(data.symbol.as_str())?;
             let pair = &mut self.pairs[index];
-            pair.market.last_frame_at = Some(at);
+            pair.market.heard(at);
             pair.trade_subscription.answered();
             let Some(instrument) = &pair.market.instrument else { continue };
             let trade = data.trade(instrument.id, instrument.scale)?;
@@ -214,7 +214,7 @@ impl Session {
     ) -> Result<(), DecodeError> {
         let index = self.find(data.symbol.as_str())?;
         let pair = &mut self.pairs[index];
-        pair.market.last_frame_at = Some(at);
+        pair.market.heard(at);
         pair.ohlc_subscription.answered();
         let Some(instrument) = pair.market.instrument.as_ref().filter(|_| data.interval == 1) else { return Ok(()) };
         let candle = data.candle(instrument.scale)?;

@@ -1,6 +1,9 @@
 //! What is known and counted of one wanted instrument.
 
+use std::time::Duration;
+
 use types::market::{CandleSource, CandleState, Proof, StaleReason, VenueCandle};
+use types::time::NS_PER_MIN;
 use types::{Candle, Input, Instrument, Timestamp, Trade};
 
 use crate::book::{Book, Verdict};
@@ -15,7 +18,9 @@ pub(crate) struct Market {
     pub(crate) wanted: Wanted,
     pub(crate) instrument: Option<Instrument>,
     pub(crate) counts: Counts,
-    pub(crate) last_frame_at: Option<Timestamp>,
+    last_frame_at: Option<Timestamp>,
+    /// Longest time without a message in the minute of the last one.
+    silence_max: Duration,
     pub(crate) publisher: Publisher,
     pub(crate) trade_gate: TradeGate,
     /// Start of the latest final candle given out, from whatever source.
@@ -34,12 +39,24 @@ impl Market {
             instrument: None,
             counts: Counts::default(),
             last_frame_at: None,
+            silence_max: Duration::ZERO,
             publisher,
             trade_gate: TradeGate::default(),
             final_candle_at: None,
             complete_to: None,
             has_history: false,
         }
+    }
+
+    /// A message about it was received.
+    pub(crate) fn heard(&mut self, at: Timestamp) {
+        let minute = |at: Timestamp| at.floor_to(NS_PER_MIN);
+        if self.last_frame_at.is_none_or(|last| minute(last) != minute(at)) {
+            self.silence_max = Duration::ZERO;
+        }
+        let silence = self.last_frame_at.map_or(Duration::ZERO, |last| at.since(last));
+        self.silence_max = self.silence_max.max(silence);
+        self.last_frame_at = Some(at);
     }
 
     /// Takes over the venue's rules; gives them out when they are new or changed. True when prices or quantities
@@ -139,6 +156,7 @@ impl Market {
             book: self.publisher.state,
             counts: self.counts,
             last_frame_at: self.last_frame_at,
+            silence_max: self.silence_max,
         }
     }
 }
