@@ -11,7 +11,8 @@ mod socket;
 
 use std::time::Duration;
 
-use feed::{Feed, FeedInput, FeedOutput, FeedSettings, FeedStatus, SettingsError};
+use feed::{Feed, FeedInput, FeedOutput, FeedSettings, FeedStatus, LinkId, SettingsError};
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use types::{Timestamp, Venue};
@@ -22,14 +23,10 @@ use crate::engine_thread::Message;
 use rest::{Answer, Rest};
 use socket::{Event, Socket};
 
-/// Waiting time before the first new attempt; doubles with each failure.
-const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-/// Longest waiting time between attempts.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
-/// A connection that held this long counts as healthy: the next failure starts from the shortest wait.
-const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 /// Most REST requests of one venue under way at once. The venue's own limits are the feed's business.
 const REQUESTS_MAX: usize = 4;
+/// The one link that is used so far.
+const LINK: LinkId = LinkId::FIRST;
 /// How often the status is published while nothing changes its sums.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
@@ -62,13 +59,8 @@ pub(crate) struct VenueTask {
     pub(crate) status: watch::Sender<VenueStatus>,
 }
 
-/// Why the connection loop ended.
-enum Ended {
-    /// Try again after a pause.
-    Lost(String),
-    /// The engine thread is gone: the box is stopping.
-    Stopping,
-}
+/// The engine thread is gone: the box is stopping.
+struct Stopping;
 
 impl VenueTask {
     /// The status before anything happened.
@@ -86,32 +78,16 @@ impl VenueTask {
                 return;
             }
         };
-        let feed = match Feed::new(self.settings.clone()) {
+        let feed = match Feed::new(FeedSettings { seed: fastrand::u64(..), ..self.settings.clone() }) {
             Ok(feed) => feed,
             Err(error) => {
                 tracing::error!(%venue, "{error}");
                 return;
             }
         };
-        let mut session = Session { feed, rest, requests: JoinSet::new(), out: Vec::new(), task: self };
-        let mut backoff = BACKOFF_FIRST;
-        loop {
-            let began = session.task.clock.now();
-            match session.connect_and_carry().await {
-                Ended::Stopping => return,
-                Ended::Lost(reason) => {
-                    tracing::warn!(%venue, "connection lost: {reason}");
-                    session.publish(&reason);
-                }
-            }
-            if session.task.clock.now().since(began) >= HEALTHY_AFTER {
-                backoff = BACKOFF_FIRST;
-            }
-            // Full jitter, so that many boxes do not come back at the same moment.
-            let wait = backoff.mul_f64(fastrand::f64());
-            tokio::time::sleep(session.task.clock.real(wait)).await;
-            backoff = (backoff * 2).min(BACKOFF_MAX);
-        }
+        let mut session =
+            Session { feed, rest, requests: JoinSet::new(), link: Link::Down, out: Vec::new(), task: self };
+        session.carry().await;
     }
 }
 
@@ -120,93 +96,141 @@ struct Session {
     feed: Feed,
     rest: Rest,
     requests: JoinSet<Answer>,
+    link: Link,
     out: Vec<FeedOutput>,
 }
 
-impl Session {
-    async fn connect_and_carry(&mut self) -> Ended {
-        let url = format!("{}{}", self.task.endpoint.ws_base, self.feed.socket_path());
-        let mut socket = match Socket::connect(&url).await {
-            Ok(socket) => socket,
-            Err(error) => return Ended::Lost(format!("{url}: {error:#}")),
-        };
-        tracing::info!(venue = %self.task.settings.venue, "connected to {url}");
-        let ended = self.carry(&mut socket).await;
-        self.requests.abort_all();
-        while self.requests.join_next().await.is_some() {}
-        self.feed.handle(self.task.clock.now(), FeedInput::Disconnected, &mut self.out);
-        match self.route(&mut socket).await {
-            Err(Ended::Stopping) => Ended::Stopping,
-            _ => ended,
+/// The place of the WebSocket connection.
+enum Link {
+    Down,
+    Dialling(BoxFuture<'static, anyhow::Result<Socket>>),
+    Up(Box<Socket>),
+}
+
+impl Link {
+    /// Waits for the next thing. Cancelling loses nothing.
+    async fn next(&mut self) -> Event {
+        match self {
+            Self::Down => std::future::pending().await,
+            Self::Dialling(connecting) => match connecting.await {
+                Ok(socket) => {
+                    *self = Self::Up(Box::new(socket));
+                    Event::Connected
+                }
+                Err(error) => Event::Closed(format!("{error:#}")),
+            },
+            Self::Up(socket) => socket.next().await,
         }
     }
+}
 
-    async fn carry(&mut self, socket: &mut Socket) -> Ended {
-        self.feed.handle(self.task.clock.now(), FeedInput::Connected, &mut self.out);
+impl Session {
+    /// Runs until the engine thread is gone.
+    async fn carry(&mut self) {
         let mut status_timer = tokio::time::interval(STATUS_EVERY);
-        loop {
-            if let Err(ended) = self.route(socket).await {
-                return ended;
-            }
+        while self.route().await.is_ok() {
             let deadline = self.feed.deadline();
             let clock = &self.task.clock;
             tokio::select! {
-                event = socket.next() => match event {
-                    Event::Frame(text) => {
-                        self.feed.handle(clock.now(), FeedInput::Frame(&text), &mut self.out);
-                    }
-                    Event::Control => {}
-                    Event::Closed(reason) => return Ended::Lost(reason),
-                },
+                event = self.link.next() => self.event(event),
                 Some(answer) = self.requests.join_next(), if !self.requests.is_empty() => {
-                    let at = clock.now();
                     match answer {
-                        Ok(answer) => answer.hand_to(&mut self.feed, at, &mut self.out),
-                        Err(error) => return Ended::Lost(format!("request task: {error}")),
+                        Ok(answer) => answer.hand_to(&mut self.feed, clock.now(), &mut self.out),
+                        Err(error) => tracing::error!(venue = %self.task.settings.venue, "request task: {error}"),
                     }
                 }
                 () = sleep_until(clock, deadline) => {
                     self.feed.handle(clock.now(), FeedInput::Deadline, &mut self.out);
                 }
-                _ = status_timer.tick() => self.publish(""),
+                _ = status_timer.tick() => self.publish(None),
             }
         }
+    }
+
+    fn event(&mut self, event: Event) {
+        let at = self.task.clock.now();
+        match event {
+            Event::Frame(bytes) => self.feed.handle(at, FeedInput::Frame(LINK, &bytes), &mut self.out),
+            Event::Pong => self.feed.handle(at, FeedInput::Pong(LINK), &mut self.out),
+            Event::Control => {}
+            Event::Connected => {
+                tracing::info!(venue = %self.task.settings.venue, "connected");
+                self.feed.handle(at, FeedInput::Connected(LINK), &mut self.out);
+                self.publish(Some(""));
+            }
+            Event::Closed(reason) => self.lost(&reason),
+        }
+    }
+
+    /// The connection is over, or is to be.
+    fn lost(&mut self, reason: &str) {
+        tracing::warn!(venue = %self.task.settings.venue, "connection lost: {reason}");
+        self.link = Link::Down;
+        self.feed.handle(self.task.clock.now(), FeedInput::Disconnected(LINK), &mut self.out);
+        self.publish(Some(reason));
     }
 
     /// Carries out what the feed wants.
-    async fn route(&mut self, socket: &mut Socket) -> Result<(), Ended> {
-        let mut lost = None;
-        for output in self.out.drain(..) {
-            match output {
-                FeedOutput::Event(input) => {
-                    self.task.engine.send(Message::Input(input)).await.map_err(|_| Ended::Stopping)?;
-                }
-                FeedOutput::Send(text) => {
-                    if let Err(error) = socket.send(text).await {
-                        lost = Some(format!("{error:#}"));
-                    }
-                }
-                FeedOutput::Request(request) => {
-                    if self.requests.len() < REQUESTS_MAX {
-                        self.requests.spawn(self.rest.get(request));
-                    } else {
-                        self.requests.spawn(std::future::ready(Answer::failed(request.id)));
-                    }
-                }
-                FeedOutput::Reconnect(reason) => lost = Some(format!("reconnecting: {reason}")),
-                FeedOutput::Rejected(rejection) => {
-                    tracing::debug!(venue = %self.task.settings.venue, "refused ({}): {}: {}", rejection.reason.name(), rejection.detail, rejection.sample);
-                }
+    ///
+    /// # Errors
+    /// When the engine thread is gone.
+    async fn route(&mut self) -> Result<(), Stopping> {
+        // What is carried out may have consequences of its own: a write that fails ends the connection.
+        while !self.out.is_empty() {
+            for output in std::mem::take(&mut self.out) {
+                self.carry_out(output).await?;
             }
         }
-        lost.map_or(Ok(()), |reason| Err(Ended::Lost(reason)))
+        Ok(())
     }
 
-    fn publish(&self, trouble: &str) {
+    async fn carry_out(&mut self, output: FeedOutput) -> Result<(), Stopping> {
+        match output {
+            FeedOutput::Event(input) => {
+                self.task.engine.send(Message::Input(input)).await.map_err(|_| Stopping)?;
+            }
+            FeedOutput::Connect(_, target) => {
+                let base = target.base.as_deref().unwrap_or(&self.task.endpoint.ws_base);
+                tracing::debug!(venue = %self.task.settings.venue, "connecting to {target}");
+                self.link = Link::Dialling(Box::pin(Socket::connect(format!("{base}{}", target.path))));
+            }
+            FeedOutput::Send(_, text) => {
+                if let Link::Up(socket) = &mut self.link
+                    && let Err(error) = socket.send(text).await
+                {
+                    self.lost(&format!("{error:#}"));
+                }
+            }
+            FeedOutput::Ping(_) => {
+                if let Link::Up(socket) = &mut self.link
+                    && let Err(error) = socket.ping().await
+                {
+                    self.lost(&format!("{error:#}"));
+                }
+            }
+            FeedOutput::Request(request) => {
+                if self.requests.len() < REQUESTS_MAX {
+                    self.requests.spawn(self.rest.ask(request));
+                } else {
+                    self.requests.spawn(std::future::ready(Answer::failed(request.id)));
+                }
+            }
+            FeedOutput::Reconnect(_, reason) => self.lost(&reason.to_string()),
+            FeedOutput::Rejected(rejection) => {
+                tracing::debug!(venue = %self.task.settings.venue, "refused ({}): {}: {}", rejection.reason.name(), rejection.detail, rejection.sample);
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows how the feed is doing; `trouble` where that changed.
+    fn publish(&self, trouble: Option<&str>) {
         let feed = self.feed.status();
         self.task.status.send_modify(|status| {
             status.feed = feed;
-            trouble.clone_into(&mut status.trouble);
+            if let Some(trouble) = trouble {
+                trouble.clone_into(&mut status.trouble);
+            }
         });
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use anyhow::Context;
-use feed::{Feed, FeedInput, FeedOutput, Request, RequestId};
+use feed::{Feed, FeedInput, FeedOutput, Method, Request, RequestId};
 use types::Timestamp;
 
 /// Longest time for one request, real time.
@@ -40,10 +40,14 @@ impl Rest {
         Ok(Self { client, base: base.to_owned() })
     }
 
-    /// Starts a GET. The answer carries the request's id whatever happens.
-    pub(super) fn get(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
+    /// Starts a request. The answer carries its id whatever happens.
+    pub(super) fn ask(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
         let url = format!("{}{}", self.base, request.path);
-        let call = self.client.get(&url).send();
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let call = self.client.request(method, &url).send();
         async move {
             match read(call).await {
                 Ok(outcome) => Answer { id: request.id, outcome: Some(outcome) },

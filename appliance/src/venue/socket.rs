@@ -19,9 +19,13 @@ const MESSAGE_BYTES_MAX: usize = 32 << 20;
 
 /// What a connection gives.
 pub(super) enum Event {
+    /// The connection that was asked for stands.
+    Connected,
     /// A text or binary message.
     Frame(Bytes),
-    /// Ping or pong; answered by the library.
+    /// The answer to a ping of ours.
+    Pong,
+    /// A ping; answered by the library.
     Control,
     /// The connection is over; why, for people.
     Closed(String),
@@ -30,7 +34,7 @@ pub(super) enum Event {
 pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    pub(super) async fn connect(url: &str) -> anyhow::Result<Self> {
+    pub(super) async fn connect(url: String) -> anyhow::Result<Self> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
@@ -48,14 +52,23 @@ impl Socket {
                 Event::Closed(format!("closed by the venue: {} {}", frame.code, frame.reason))
             }
             Some(Ok(Message::Close(None))) => Event::Closed("closed by the venue".to_owned()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Event::Control,
+            Some(Ok(Message::Ping(_) | Message::Frame(_))) => Event::Control,
+            Some(Ok(Message::Pong(_))) => Event::Pong,
             Some(Err(error)) => Event::Closed(error.to_string()),
             None => Event::Closed("closed by the venue".to_owned()),
         }
     }
 
     pub(super) async fn send(&mut self, text: String) -> anyhow::Result<()> {
-        timeout(SEND_TIMEOUT, self.0.send(Message::text(text))).await.context("write blocked")??;
+        self.write(Message::text(text)).await
+    }
+
+    pub(super) async fn ping(&mut self) -> anyhow::Result<()> {
+        self.write(Message::Ping(Bytes::new())).await
+    }
+
+    async fn write(&mut self, message: Message) -> anyhow::Result<()> {
+        timeout(SEND_TIMEOUT, self.0.send(message)).await.context("write blocked")??;
         Ok(())
     }
 }

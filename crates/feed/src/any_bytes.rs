@@ -5,7 +5,7 @@ use types::{InstrumentId, Scale, Timestamp, Venue};
 
 use crate::capture::Capture;
 use crate::io::{FeedInput, FeedOutput};
-use crate::{Feed, FeedSettings, Wanted, binance_us, decode, kraken, rest};
+use crate::{Feed, FeedSettings, LinkId, Wanted, binance_us, decode, kraken, rest};
 
 /// Real messages and answers of every kind.
 const REAL: [&str; 12] = [
@@ -81,7 +81,7 @@ proptest! {
             let mut feed = feed(venue);
             let mut out = Vec::new();
             let mut at = Timestamp::from_secs(1_700_000_000);
-            feed.handle(at, FeedInput::Connected, &mut out);
+            feed.handle(at, FeedInput::Connected(LinkId::FIRST), &mut out);
             for (bytes, kind, wait_ms) in &steps {
                 at = Timestamp::from_millis(at.as_millis() + wait_ms);
                 let asked = out.iter().rev().find_map(|output| match output {
@@ -89,15 +89,15 @@ proptest! {
                     _ => None,
                 });
                 match (kind, asked) {
-                    (0, _) => feed.handle(at, FeedInput::Disconnected, &mut out),
-                    (1, _) => feed.handle(at, FeedInput::Connected, &mut out),
+                    (0, _) => feed.handle(at, FeedInput::Disconnected(LinkId::FIRST), &mut out),
+                    (1, _) => feed.handle(at, FeedInput::Connected(LinkId::FIRST), &mut out),
                     (2..=4, Some(request)) => {
                         let input = FeedInput::Response { request, status: 200, retry_after_s: None, body: bytes };
                         feed.handle(at, input, &mut out);
                     }
                     (5, Some(request)) => feed.handle(at, FeedInput::Failed { request }, &mut out),
                     (6, _) => feed.handle(at, FeedInput::Deadline, &mut out),
-                    _ => feed.handle(at, FeedInput::Frame(bytes), &mut out),
+                    _ => feed.handle(at, FeedInput::Frame(LinkId::FIRST, bytes), &mut out),
                 }
                 let _ = (feed.deadline(), feed.status());
             }

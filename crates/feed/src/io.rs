@@ -4,15 +4,30 @@ use core::fmt;
 
 use types::{Input, InstrumentId};
 
-/// Something that happened to the connection of a feed or to one of its requests.
+/// Names one of a feed's places for a connection. A feed has two: beside the connection in use a second one is prepared
+/// when the first has to end soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u8);
+
+impl LinkId {
+    /// The link that is used first.
+    pub const FIRST: Self = Self(0);
+
+    /// All links of a feed.
+    pub const ALL: [Self; 2] = [Self(0), Self(1)];
+}
+
+/// Something that happened to a connection of a feed or to one of its requests.
 #[derive(Clone, Copy, Debug)]
 pub enum FeedInput<'a> {
-    /// A new WebSocket connection stands. Nothing was sent on it yet.
-    Connected,
+    /// The WebSocket connection asked for by [`FeedOutput::Connect`] stands. Nothing was sent on it yet.
+    Connected(LinkId),
     /// The connection is gone, or could not be made.
-    Disconnected,
-    /// One complete text (or binary) message. Ping and pong frames of WebSocket itself are the socket's business.
-    Frame(&'a [u8]),
+    Disconnected(LinkId),
+    /// One complete text (or binary) message. The socket answers pings of the venue by itself.
+    Frame(LinkId, &'a [u8]),
+    /// The venue answered a [`FeedOutput::Ping`].
+    Pong(LinkId),
     /// The answer to a [`FeedOutput::Request`], whatever its status.
     Response {
         /// Which request.
@@ -38,12 +53,17 @@ pub enum FeedInput<'a> {
 pub enum FeedOutput {
     /// News for the engine: `Instrument`, `Book`, `BookStale`, `Trade` and `Candle` only.
     Event(Input),
+    /// Make a connection at once, and say [`FeedInput::Connected`], or [`FeedInput::Disconnected`] when there is none
+    /// to be had. Waiting between attempts is the feed's business: it asks when it is time.
+    Connect(LinkId, Target),
     /// Send this text message.
-    Send(String),
-    /// Make this GET request and hand in the answer. It may be made while the socket is down.
+    Send(LinkId, String),
+    /// Send a WebSocket ping.
+    Ping(LinkId),
+    /// Make this request and hand in the answer. It may be made while no connection stands.
     Request(Request),
-    /// Close the connection and make a new one, with back-off; say [`FeedInput::Disconnected`] in between.
-    Reconnect(ReconnectReason),
+    /// Close the connection, if there is one, and say [`FeedInput::Disconnected`] in any case.
+    Reconnect(LinkId, ReconnectReason),
     /// Something received was not used; for the log. Counted in [`FeedStatus`](crate::FeedStatus).
     Rejected(Rejection),
 }
@@ -52,11 +72,56 @@ pub enum FeedOutput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A GET request on the venue's REST base.
+/// Where a connection goes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    /// WebSocket base without a path, where the venue has just named one; otherwise the configured one counts.
+    pub base: Option<String>,
+    /// Path and query, with the leading slash.
+    pub path: String,
+}
+
+impl Target {
+    /// A path on the configured base.
+    pub(crate) fn on_base(path: &str) -> Self {
+        Self { base: None, path: path.to_owned() }
+    }
+}
+
+/// Without the query: it may hold a token.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, hidden) = match self.path.split_once('?') {
+            Some((path, _)) => (path, "?.."),
+            None => (self.path.as_str(), ""),
+        };
+        write!(f, "{}{path}{hidden}", self.base.as_deref().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({self})")
+    }
+}
+
+/// What is done with a request's path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    #[default]
+    Get,
+    /// Asks for something to be made (KuCoin: a connection token). The body is always empty.
+    Post,
+}
+
+/// A request on the venue's REST base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// To be handed back with the answer.
     pub id: RequestId,
+    /// GET nearly always.
+    pub method: Method,
     /// Path and query, percent-encoded, with the leading slash.
     pub path: String,
     /// What the venue charges for it, in the venue's own unit (Kraken: calls).
@@ -74,6 +139,8 @@ pub enum ReconnectReason {
     ServerShutdown,
     /// The connection has reached its age limit.
     Age,
+    /// What has to be asked before a connection can be made was not answered as hoped (KuCoin's token).
+    Handshake,
 }
 
 impl fmt::Display for ReconnectReason {
@@ -83,6 +150,7 @@ impl fmt::Display for ReconnectReason {
             Self::SubscribeTimeout => "a subscription was not answered",
             Self::ServerShutdown => "the venue announced a shutdown",
             Self::Age => "the connection reached its age limit",
+            Self::Handshake => "no leave to connect",
         })
     }
 }
@@ -175,5 +243,18 @@ impl RejectReason {
             Self::SilentSubscription => "silent-subscription",
             Self::RequestFailed => "request-failed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_shown_without_its_query() {
+        let target = Target { base: Some("wss://push.example".to_owned()), path: "/endpoint?token=SECRET".to_owned() };
+        assert_eq!(target.to_string(), "wss://push.example/endpoint?..");
+        assert_eq!(format!("{target:?}"), "Target(wss://push.example/endpoint?..)");
+        assert_eq!(Target::on_base("/v2").to_string(), "/v2");
     }
 }

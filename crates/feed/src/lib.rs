@@ -2,13 +2,13 @@
 //! to be sent and requested come out.
 //!
 //! ```text
-//!            Connected, Disconnected, Frame, Response, Failed, Deadline
+//!            Connected, Disconnected, Frame, Pong, Response, Failed, Deadline
 //!                                     |  at
 //!                                     v
 //!   Feed ── kraken::Session | binance_us::Session          (one folder per venue, the same file names in each)
 //!                                     |
 //!                                     v
-//!            Event(Input), Send, Request, Reconnect, Rejected
+//!            Event(Input), Connect, Send, Ping, Request, Reconnect, Rejected
 //! ```
 //!
 //! A venue's folder holds `mod.rs` (the session: its state and what time alone brings about), `heard.rs` (what follows
@@ -37,7 +37,9 @@ mod session;
 mod any_bytes;
 
 pub use feed::Feed;
-pub use io::{FeedInput, FeedOutput, ReconnectReason, RejectReason, Rejection, Request, RequestId};
+pub use io::{
+    FeedInput, FeedOutput, LinkId, Method, ReconnectReason, RejectReason, Rejection, Request, RequestId, Target,
+};
 pub use settings::{Bases, FeedSettings, SettingsError, Wanted, default_bases};
 pub use status::{BookState, FeedStatus, InstrumentStatus};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use types::{InstrumentId, Venue};
+use types::{InstrumentId, Timestamp, Venue};
 
 /// Book depths Kraken offers for its `book` channel (protocol section 3).
 pub const KRAKEN_DEPTHS: [u16; 5] = [10, 25, 100, 500, 1000];
@@ -33,6 +33,16 @@ pub struct FeedSettings {
     pub subscription_silent_after: Duration,
     /// A request without an answer for so long counts as failed.
     pub request_timeout: Duration,
+    /// A connection that is lost or refused is tried again after a random time below this, doubled with each failure.
+    pub backoff_first: Duration,
+    /// The doubling ends here.
+    pub backoff_max: Duration,
+    /// A connection that held for so long ends the doubling: the next failure counts as the first.
+    pub healthy_after: Duration,
+    /// Seed of the random part of waiting times.
+    pub seed: u64,
+    /// Not one request goes out before (a ban that the venue spoke before a restart).
+    pub blocked_until: Option<Timestamp>,
     /// Age at which a connection is replaced by a new one (Binance.US cuts at 24 h).
     pub connection_age_max: Duration,
     /// Age at which a Binance.US book is compared with, and replaced by, a fresh snapshot, without going stale.
@@ -52,7 +62,11 @@ impl FeedSettings {
             // Kraken sends a heartbeat every second; five seconds of silence mean a dead connection (section 2).
             Venue::Kraken => (30, 5),
             // Quiet markets are silent for seconds (section 9.7): judged by the answer to a question of our own.
-            _ => (20, 40),
+            Venue::BinanceUs => (20, 40),
+            // The heartbeat channel speaks every second.
+            Venue::Coinbase => (25, 5),
+            // The client pings every 18 seconds or as the token's answer says.
+            Venue::Kucoin => (18, 30),
         };
         Self {
             venue,
@@ -66,6 +80,11 @@ impl FeedSettings {
             subscribe_timeout: Duration::from_secs(20),
             subscription_silent_after: Duration::from_secs(300),
             request_timeout: Duration::from_secs(15),
+            backoff_first: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            healthy_after: Duration::from_secs(60),
+            seed: 0,
+            blocked_until: None,
             connection_age_max: Duration::from_secs(23 * 3_600),
             snapshot_age_max: Duration::from_secs(45 * 60),
             instruments_age_max: Duration::from_secs(6 * 3_600),
@@ -74,9 +93,6 @@ impl FeedSettings {
     }
 
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
-        if !crate::SPOKEN.contains(&self.venue) {
-            return Err(SettingsError::UnspokenVenue { venue: self.venue });
-        }
         if self.venue == Venue::Kraken && !KRAKEN_DEPTHS.contains(&self.book_depth) {
             return Err(SettingsError::Depth { depth: self.book_depth });
         }
@@ -180,7 +196,8 @@ mod tests {
             let settings = FeedSettings::new(Venue::Kraken, vec![wanted(0, "BTC/USD"), second.clone()]);
             assert_eq!(settings.check(), Err(SettingsError::Doubled { symbol: second.symbol }));
         }
-        let unspoken = FeedSettings::new(Venue::Kucoin, Vec::new());
-        assert_eq!(unspoken.check(), Err(SettingsError::UnspokenVenue { venue: Venue::Kucoin }));
+        for venue in Venue::ALL {
+            assert_eq!(FeedSettings::new(venue, vec![wanted(0, "BTC-USDT")]).check(), Ok(()));
+        }
     }
 }

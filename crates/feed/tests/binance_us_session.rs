@@ -75,8 +75,7 @@ fn live(symbols: &[&str]) -> Rig {
 #[test]
 fn rules_first_then_one_subscription_for_all_streams() {
     let mut rig = Rig::new(Venue::BinanceUs, &["BTCUSDT", "XMRUSDT"], |settings| settings.history_minutes = 60);
-    assert_eq!(rig.feed.socket_path(), "/stream");
-    rig.connect();
+    assert_eq!(rig.connect().path, "/stream");
     let rules = rig.requests();
     assert_eq!(rules[0].path, "/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22,%22XMRUSDT%22%5D");
     rig.nothing_else();
@@ -199,11 +198,12 @@ fn a_break_makes_all_books_stale_and_everything_starts_anew() {
     rig.frame(&trade(5));
     let trades = rig.trades();
     assert_eq!((trades[0].id, trades[0].fills, trades[0].aggressor), (5, 3, Aggressor::Sell));
-    rig.give(FeedInput::Disconnected);
+    rig.disconnect();
     assert_eq!(rig.stale(), [(0, StaleReason::Disconnected), (1, StaleReason::Disconnected)]);
     rig.pass(Duration::from_secs(30));
+    assert_eq!(rig.targets().len(), 1, "a new connection, and nothing more");
     rig.nothing_else();
-    rig.connect();
+    rig.connected();
     assert_eq!(rig.sent().len(), 1, "the rules are known");
     rig.frame(r#"{"result":null,"id":2}"#);
     rig.frame(&depth("BTCUSDT", 500, 501, "", ""));
@@ -223,7 +223,7 @@ fn an_answer_from_before_the_break_is_not_used() {
     let mut rig = subscribed(&["BTCUSDT"]);
     rig.frame(&depth("BTCUSDT", 100, 101, "", ""));
     let request = request_of(&mut rig, "depth");
-    rig.give(FeedInput::Disconnected);
+    rig.disconnect();
     rig.connect();
     rig.respond(&request, 200, &snapshot(101));
     assert_eq!(rig.books(), []);
@@ -372,9 +372,9 @@ fn a_break_is_filled_from_history_and_only_the_break() {
     let request = request_of(&mut rig, "klines");
     rig.respond(&request, 200, &rows(minute - 60, minute));
     assert_eq!(rig.candles().len(), 60, "the running one is left out");
-    rig.give(FeedInput::Disconnected);
+    rig.disconnect();
     rig.pass(Duration::from_secs(300));
-    rig.connect();
+    rig.connected();
     let request = request_of(&mut rig, "klines");
     assert!(request.path.ends_with("limit=8"), "{}", request.path);
     rig.respond(&request, 200, &rows(minute - 2, minute + 5));

@@ -52,8 +52,7 @@ fn live(symbols: &[&str]) -> Rig {
 #[test]
 fn rules_first_then_the_data_of_listed_symbols() {
     let mut rig = Rig::new(Venue::Kraken, &["BTC/USD", "ETH/USD", "NO/SUCH"], |_| {});
-    assert_eq!(rig.feed.socket_path(), "/v2");
-    rig.connect();
+    assert_eq!(rig.connect().path, "/v2");
     assert_eq!(rig.sent(), [r#"{"method":"subscribe","params":{"channel":"instrument","snapshot":true},"req_id":1}"#]);
     rig.frame(&rules(&[pair("ETH/USD", 2), pair("XMR/USD", 2), pair("BTC/USD", 1)]));
     let learned: Vec<_> =
@@ -204,7 +203,7 @@ fn unanswered_subscriptions_and_silence_want_a_new_connection() {
     rig.pass(Duration::from_secs(5));
     assert_eq!(rig.reconnects(), [ReconnectReason::Silent]);
     assert_eq!(rig.stale(), [(0, StaleReason::Silent)]);
-    rig.give(FeedInput::Disconnected);
+    rig.disconnect();
     assert_eq!(rig.stale(), [], "it was stale before");
 }
 
@@ -237,12 +236,13 @@ fn after_a_break_everything_is_stale_and_is_subscribed_anew_and_old_trades_are_d
     assert_eq!(first.iter().map(|trade| trade.id).collect::<Vec<_>>(), [7, 8]);
     assert_eq!((first[0].aggressor, first[0].qty.0, first[0].fills), (Aggressor::Sell, 4_000_000_000, 1));
 
-    rig.give(FeedInput::Disconnected);
+    rig.disconnect();
     assert_eq!(rig.stale(), [(0, StaleReason::Disconnected)]);
     assert_eq!(rig.book_state(0), BookState::Resyncing { reason: StaleReason::Disconnected });
     rig.pass(Duration::from_secs(60));
+    assert_eq!(rig.targets().len(), 1, "a new connection, and nothing more");
     rig.nothing_else();
-    rig.connect();
+    rig.connected();
     rig.frame(&rules(&[pair("BTC/USD", 1)]));
     rig.pass(Duration::from_secs(1));
     assert_eq!(rig.instruments(), [], "nothing new");
@@ -338,7 +338,7 @@ fn history_comes_by_rest_and_errors_slow_it_down() {
 fn what_is_not_understood_is_counted_and_harms_nothing() {
     let mut rig = live(&["BTC/USD"]);
     let check = |rig: &mut Rig, bytes: &[u8], reason| {
-        rig.give(FeedInput::Frame(bytes));
+        rig.give(FeedInput::Frame(feed::LinkId::FIRST, bytes));
         let rejections = rig.rejections();
         assert_eq!(rejections.iter().map(|r| r.reason).collect::<Vec<_>>(), [reason], "{rejections:?}");
     };

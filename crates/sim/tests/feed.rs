@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use feed::{Feed, FeedInput, FeedOutput, FeedSettings, Request, Wanted};
+use feed::{Feed, FeedInput, FeedOutput, FeedSettings, LinkId, Request, Wanted};
 use sim::{ConnectionId, ServerFrame, Sim, SimSettings, Truth};
 use types::market::CandleState;
 use types::time::{NS_PER_MIN, NS_PER_MS};
@@ -25,7 +25,7 @@ struct Client {
     venue: Venue,
     symbols: Vec<String>,
     feed: Feed,
-    connection: ConnectionId,
+    connection: Option<ConnectionId>,
     waiting: Vec<(Timestamp, Request)>,
     /// The true books at the last two points of the grid: between two of them the truth is ahead of what a client can know,
     /// and a book may be published just before the event of its moment is read.
@@ -41,19 +41,18 @@ impl Client {
             |(index, symbol): (usize, &&str)| Wanted { id: InstrumentId(index as u16), symbol: (*symbol).to_owned() };
         let feed =
             Feed::new(FeedSettings::new(venue, symbols.iter().enumerate().map(wanted).collect())).expect("valid");
-        let connection = sim.connect(venue, &feed.socket_path()).expect("accepted");
         let mut client = Self {
             venue,
             symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
             feed,
-            connection,
+            connection: None,
             waiting: Vec::new(),
             on_grid: vec![Default::default(); symbols.len()],
             books_checked: 0,
             trades: vec![BTreeMap::new(); symbols.len()],
             candles: vec![BTreeMap::new(); symbols.len()],
         };
-        client.handle(sim, FeedInput::Connected);
+        client.handle(sim, FeedInput::Deadline);
         client
     }
 
@@ -72,11 +71,13 @@ impl Client {
             }
         }
         let mut frames = Vec::new();
-        sim.poll(self.connection, &mut frames);
+        let connection = self.connection.expect("nothing ends a connection here");
+        sim.poll(connection, &mut frames);
         for frame in frames {
             match frame {
-                ServerFrame::Text(text) => self.handle(sim, FeedInput::Frame(text.as_bytes())),
-                ServerFrame::Ping(_) => sim.pong(self.connection),
+                ServerFrame::Text(text) => self.handle(sim, FeedInput::Frame(LinkId::FIRST, text.as_bytes())),
+                ServerFrame::Binary(bytes) => self.handle(sim, FeedInput::Frame(LinkId::FIRST, &bytes)),
+                ServerFrame::Ping(_) => sim.pong(connection),
                 ServerFrame::Close { code, reason } => panic!("{} closed: {code} {reason}", self.venue),
             }
         }
@@ -98,7 +99,11 @@ impl Client {
         self.feed.handle(sim.now(), input, &mut out);
         for output in out {
             match output {
-                FeedOutput::Send(text) => sim.receive(self.connection, &text),
+                FeedOutput::Connect(link, target) => {
+                    self.connection = Some(sim.connect(self.venue, &target.path).expect("accepted"));
+                    self.handle(sim, FeedInput::Connected(link));
+                }
+                FeedOutput::Send(_, text) => sim.receive(self.connection.expect("connected"), &text),
                 FeedOutput::Request(request) => {
                     self.waiting.push((Timestamp::from_nanos(sim.now().as_nanos() + ANSWER_NS), request));
                 }

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, RequestId, Wanted};
+use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, LinkId, RequestId, Wanted};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use types::{InstrumentId, Timestamp, Venue};
@@ -47,7 +47,7 @@ pub(crate) fn run(recording: &Recording, mut frame: impl FnMut(&mut dyn FnMut())
     start(&mut feed, recording, at, &mut out);
     for text in &recording.frames {
         at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
-        frame(&mut || feed.handle(at, FeedInput::Frame(text), &mut out));
+        frame(&mut || feed.handle(at, FeedInput::Frame(LinkId::FIRST, text), &mut out));
         // The recorded snapshot answers the session's request for it. It may be newer than the stream so far: then the
         // book waits for the stream to catch up, as it does live.
         let requests: Vec<_> = out.drain(..).filter_map(request).collect();
@@ -73,7 +73,8 @@ fn request(output: FeedOutput) -> Option<(RequestId, String)> {
 
 /// Connects and teaches the rules.
 fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<FeedOutput>) {
-    feed.handle(at, FeedInput::Connected, out);
+    feed.handle(at, FeedInput::Deadline, out);
+    feed.handle(at, FeedInput::Connected(LinkId::FIRST), out);
     let rules: Vec<String> = recording
         .symbols
         .iter()
@@ -95,7 +96,7 @@ fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<Fe
         None => {
             let frame =
                 format!(r#"{{"channel":"instrument","type":"snapshot","data":{{"assets":[],"pairs":[{rules}]}}}}"#);
-            feed.handle(at, FeedInput::Frame(frame.as_bytes()), out);
+            feed.handle(at, FeedInput::Frame(LinkId::FIRST, frame.as_bytes()), out);
         }
     }
 }

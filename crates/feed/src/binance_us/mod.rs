@@ -25,7 +25,7 @@ use std::time::Duration;
 use types::Timestamp;
 use types::market::{Proof, StaleReason};
 
-use crate::io::{FeedInput, FeedOutput, ReconnectReason, RejectReason};
+use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, RejectReason, Target};
 use crate::session::{Answer, Limits, Link, Market, Outbox, Requests, Retry, earliest, is_due};
 use crate::settings::FeedSettings;
 use crate::status::FeedStatus;
@@ -124,7 +124,7 @@ const STREAMS: [StreamVoice; 3] = [
 ];
 
 impl Session {
-    pub(crate) fn new(settings: FeedSettings) -> Self {
+    pub(crate) fn new(settings: FeedSettings, link: LinkId) -> Self {
         let symbol = |wanted: &crate::Wanted| Symbol {
             market: Market::new(wanted.clone(), Proof::Sequence, &settings),
             book: SyncedBook::new(WRITTEN),
@@ -140,8 +140,8 @@ impl Session {
         Self {
             symbols: settings.instruments.iter().map(symbol).collect(),
             by_symbol: settings.instruments.iter().map(|wanted| wanted.symbol.clone()).zip(0..).collect(),
-            link: Link::default(),
-            outbox: Outbox::new(SEND_SPACING),
+            link: Link::new(link),
+            outbox: Outbox::new(link, SEND_SPACING),
             requests: Requests::new(Limits { timeout: settings.request_timeout, ..REQUEST_LIMITS }),
             rules_at: None,
             rules_retry: Retry::refusal(),
@@ -152,16 +152,21 @@ impl Session {
         }
     }
 
+    /// Asks for the connection.
+    pub(crate) fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
+        out.push(FeedOutput::Connect(self.link.id, Target::on_base("/stream")));
+    }
+
     pub(crate) fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
         match input {
-            FeedInput::Connected => self.connected(at, out),
-            FeedInput::Disconnected => self.disconnected(out),
-            FeedInput::Frame(bytes) => self.frame(at, bytes, out),
+            FeedInput::Connected(_) => self.connected(at, out),
+            FeedInput::Disconnected(_) => self.disconnected(out),
+            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
             FeedInput::Response { request, status, retry_after_s, body } => {
                 self.answer(at, request, Answer::Response { status, retry_after_s, body }, out);
             }
             FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Deadline => {}
+            FeedInput::Pong(_) | FeedInput::Deadline => {}
         }
         self.poll(at, out);
     }

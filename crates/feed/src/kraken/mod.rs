@@ -27,7 +27,7 @@ use std::time::Duration;
 use types::market::{CandleSource, Proof, StaleReason};
 use types::{Scale, Timestamp};
 
-use crate::io::{FeedInput, FeedOutput, ReconnectReason};
+use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, Target};
 use crate::session::{Answer, Limits, Link, Market, Outbox, Requests, Retry, earliest, is_due};
 use crate::settings::FeedSettings;
 use crate::status::FeedStatus;
@@ -84,7 +84,7 @@ struct Pair {
 }
 
 impl Session {
-    pub(crate) fn new(settings: FeedSettings) -> Self {
+    pub(crate) fn new(settings: FeedSettings, link: LinkId) -> Self {
         let no_scale = Scale { price_decimals: 0, qty_decimals: 0 };
         let pair = |wanted: &crate::Wanted| Pair {
             market: Market::new(wanted.clone(), Proof::Checksum, &settings),
@@ -100,9 +100,9 @@ impl Session {
         Self {
             pairs: settings.instruments.iter().map(pair).collect(),
             by_symbol: settings.instruments.iter().map(|wanted| wanted.symbol.clone()).zip(0..).collect(),
-            link: Link::default(),
+            link: Link::new(link),
             is_online: true,
-            outbox: Outbox::new(SEND_SPACING),
+            outbox: Outbox::new(link, SEND_SPACING),
             requests: Requests::new(Limits { timeout: settings.request_timeout, ..REQUEST_LIMITS }),
             rate_limit: Retry::refusal(),
             rules: Subscription::off(),
@@ -114,16 +114,21 @@ impl Session {
         }
     }
 
+    /// Asks for the connection.
+    pub(crate) fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
+        out.push(FeedOutput::Connect(self.link.id, Target::on_base("/v2")));
+    }
+
     pub(crate) fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
         match input {
-            FeedInput::Connected => self.connected(at, out),
-            FeedInput::Disconnected => self.disconnected(StaleReason::Disconnected, out),
-            FeedInput::Frame(bytes) => self.frame(at, bytes, out),
+            FeedInput::Connected(_) => self.connected(at, out),
+            FeedInput::Disconnected(_) => self.disconnected(StaleReason::Disconnected, out),
+            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
             FeedInput::Response { request, status, retry_after_s, body } => {
                 self.answer(at, request, Answer::Response { status, retry_after_s, body }, out);
             }
             FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Deadline => {}
+            FeedInput::Pong(_) | FeedInput::Deadline => {}
         }
         self.poll(at, out);
     }

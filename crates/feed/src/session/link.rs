@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use types::{InstrumentId, Timestamp};
 
-use crate::io::{FeedOutput, ReconnectReason, RejectReason, Rejection};
+use crate::io::{FeedOutput, LinkId, ReconnectReason, RejectReason, Rejection};
 use crate::session::clock::VenueClock;
 use crate::status::Rejected;
 
 /// Is the connection up, when was it heard, and what of it was rejected.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Link {
+    pub(crate) id: LinkId,
     pub(crate) connected_at: Option<Timestamp>,
     pub(crate) connections: u64,
     pub(crate) frames: u64,
@@ -24,6 +25,20 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    pub(crate) fn new(id: LinkId) -> Self {
+        Self {
+            id,
+            connected_at: None,
+            connections: 0,
+            frames: 0,
+            last_frame_at: None,
+            rejected: Rejected::default(),
+            clock: VenueClock::default(),
+            is_given_up: false,
+            asked_at: None,
+        }
+    }
+
     pub(crate) fn connected(&mut self, at: Timestamp) {
         self.connected_at = Some(at);
         self.connections += 1;
@@ -71,7 +86,7 @@ impl Link {
     pub(crate) fn reconnect(&mut self, reason: ReconnectReason, out: &mut Vec<FeedOutput>) {
         if self.is_up() {
             self.is_given_up = true;
-            out.push(FeedOutput::Reconnect(reason));
+            out.push(FeedOutput::Reconnect(self.id, reason));
         }
     }
 

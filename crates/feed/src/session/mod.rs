@@ -2,6 +2,7 @@
 //!
 //! | part | noun |
 //! |---|---|
+//! | [`Dial`] | when to connect |
 //! | [`Link`] | the connection: is it up, when was it heard, what was rejected |
 //! | [`Outbox`] | messages to send, spaced as the venue demands |
 //! | [`Requests`] | REST requests: one queue, one breaker, a weight budget |
@@ -12,6 +13,7 @@
 //! | `clock` | what time it is at the venue |
 
 mod clock;
+mod dial;
 mod link;
 mod market;
 mod outbox;
@@ -20,6 +22,7 @@ mod requests;
 mod retry;
 mod trade_gate;
 
+pub(crate) use dial::Dial;
 pub(crate) use link::Link;
 pub(crate) use market::Market;
 pub(crate) use outbox::Outbox;

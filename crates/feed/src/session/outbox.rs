@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use types::Timestamp;
 
-use crate::io::FeedOutput;
+use crate::io::{FeedOutput, LinkId};
 
 /// Messages that wait for their turn. What is put in is bounded by the sessions: a handful per instrument and connect.
 #[derive(Clone, Debug)]
 pub(crate) struct Outbox {
+    link: LinkId,
     spacing: Duration,
     waiting: VecDeque<String>,
     next_at: Option<Timestamp>,
@@ -17,8 +18,8 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Leaves at least `spacing` between two messages.
-    pub(crate) const fn new(spacing: Duration) -> Self {
-        Self { spacing, waiting: VecDeque::new(), next_at: None }
+    pub(crate) const fn new(link: LinkId, spacing: Duration) -> Self {
+        Self { link, spacing, waiting: VecDeque::new(), next_at: None }
     }
 
     pub(crate) fn push(&mut self, message: String) {
@@ -37,7 +38,7 @@ impl Outbox {
             return;
         }
         if let Some(message) = self.waiting.pop_front() {
-            out.push(FeedOutput::Send(message));
+            out.push(FeedOutput::Send(self.link, message));
             self.next_at = Some(at.plus(self.spacing));
         }
     }
@@ -54,7 +55,7 @@ mod tests {
     #[test]
     fn messages_are_spaced() {
         let ms = Timestamp::from_millis;
-        let mut outbox = Outbox::new(Duration::from_millis(300));
+        let mut outbox = Outbox::new(LinkId::FIRST, Duration::from_millis(300));
         let mut out = Vec::new();
         for text in ["a", "b", "c"] {
             outbox.push(text.to_owned());
@@ -62,7 +63,7 @@ mod tests {
         for at in [1_000, 1_299, 1_300, 1_301, 1_600, 1_900] {
             outbox.poll(ms(at), &mut out);
         }
-        let sent: Vec<_> = ["a", "b", "c"].map(|text| FeedOutput::Send(text.to_owned())).into();
+        let sent: Vec<_> = ["a", "b", "c"].map(|text| FeedOutput::Send(LinkId::FIRST, text.to_owned())).into();
         assert_eq!(out, sent);
         assert_eq!(outbox.deadline(), None);
     }

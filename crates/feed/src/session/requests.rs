@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use types::Timestamp;
 
-use crate::io::{FeedOutput, Request, RequestId};
+use crate::io::{FeedOutput, Method, Request, RequestId};
 
 /// How much may be asked of a venue.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,7 @@ pub(crate) struct Requests<K> {
 #[derive(Clone, Debug)]
 struct Queued<K> {
     key: K,
+    method: Method,
     path: String,
     weight: u32,
     not_before: Timestamp,
@@ -72,8 +73,13 @@ impl<K: Copy + PartialEq> Requests<K> {
 
     /// Wants something at `not_before` or later. Nothing happens when it is wanted already.
     pub(crate) fn want(&mut self, key: K, path: String, weight: u32, not_before: Timestamp) {
+        self.want_by(Method::Get, key, path, weight, not_before);
+    }
+
+    /// The same with another method than GET.
+    pub(crate) fn want_by(&mut self, method: Method, key: K, path: String, weight: u32, not_before: Timestamp) {
         if !self.is_wanted(key) {
-            self.queue.push(Queued { key, path, weight, not_before });
+            self.queue.push(Queued { key, method, path, weight, not_before });
         }
     }
 
@@ -129,7 +135,7 @@ impl<K: Copy + PartialEq> Requests<K> {
         self.under_way = Some(UnderWay { id, key: queued.key, sent_at: at });
         self.last_sent_at = Some(at);
         self.spent.push_back((at, queued.weight));
-        out.push(FeedOutput::Request(Request { id, path: queued.path, weight: queued.weight }));
+        out.push(FeedOutput::Request(Request { id, method: queued.method, path: queued.path, weight: queued.weight }));
     }
 
     pub(crate) fn deadline(&self) -> Option<Timestamp> {

@@ -5,16 +5,18 @@
 use std::time::Duration;
 
 use feed::{
-    BookState, Feed, FeedInput, FeedOutput, FeedSettings, InstrumentStatus, ReconnectReason, RejectReason, Rejection,
-    Request, Wanted,
+    BookState, Feed, FeedInput, FeedOutput, FeedSettings, InstrumentStatus, LinkId, ReconnectReason, RejectReason,
+    Rejection, Request, Target, Wanted,
 };
 use types::market::{StaleReason, VenueCandle};
-use types::{BookTop, Input, Instrument, InstrumentId, Timestamp, Trade, Venue};
+use types::{BookTop, Input, Instrument, InstrumentId, QualityMinute, Timestamp, Trade, Venue};
 
 pub(crate) struct Rig {
     pub(crate) feed: Feed,
     pub(crate) at: Timestamp,
     out: Vec<FeedOutput>,
+    /// Rows of the quality ledger so far; they come by time alone.
+    pub(crate) minutes: Vec<QualityMinute>,
 }
 
 pub(crate) fn wanted(symbols: &[&str]) -> Vec<Wanted> {
@@ -26,19 +28,37 @@ impl Rig {
         let mut settings = FeedSettings::new(venue, wanted(symbols));
         change(&mut settings);
         let feed = Feed::new(settings).expect("settings that work");
-        Self { feed, at: Timestamp::from_secs(1_800_000_000), out: Vec::new() }
+        Self { feed, at: Timestamp::from_secs(1_800_000_000), out: Vec::new(), minutes: Vec::new() }
     }
 
     pub(crate) fn give(&mut self, input: FeedInput<'_>) {
         self.feed.handle(self.at, input, &mut self.out);
+        let minutes = self.events(|input| match input {
+            Input::Quality(minute) => Some(minute.clone()),
+            _ => None,
+        });
+        self.minutes.extend(minutes);
     }
 
-    pub(crate) fn connect(&mut self) {
-        self.give(FeedInput::Connected);
+    /// Waits until the feed asks for a connection and gives it one; says where it goes.
+    pub(crate) fn connect(&mut self) -> Target {
+        let due = self.feed.deadline().expect("a feed without a connection waits for one");
+        self.pass(due.since(self.at));
+        let target = self.targets().pop().expect("asked for when it is due");
+        self.connected();
+        target
+    }
+
+    pub(crate) fn connected(&mut self) {
+        self.give(FeedInput::Connected(LinkId::FIRST));
+    }
+
+    pub(crate) fn disconnect(&mut self) {
+        self.give(FeedInput::Disconnected(LinkId::FIRST));
     }
 
     pub(crate) fn frame(&mut self, text: &str) {
-        self.give(FeedInput::Frame(text.as_bytes()));
+        self.give(FeedInput::Frame(LinkId::FIRST, text.as_bytes()));
     }
 
     pub(crate) fn respond(&mut self, request: &Request, status: u16, body: &str) {
@@ -88,7 +108,14 @@ impl Rig {
 
     pub(crate) fn sent(&mut self) -> Vec<String> {
         self.take(|output| match output {
-            FeedOutput::Send(text) => Some(text.clone()),
+            FeedOutput::Send(_, text) => Some(text.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn targets(&mut self) -> Vec<Target> {
+        self.take(|output| match output {
+            FeedOutput::Connect(_, target) => Some(target.clone()),
             _ => None,
         })
     }
@@ -102,7 +129,7 @@ impl Rig {
 
     pub(crate) fn reconnects(&mut self) -> Vec<ReconnectReason> {
         self.take(|output| match output {
-            FeedOutput::Reconnect(reason) => Some(*reason),
+            FeedOutput::Reconnect(_, reason) => Some(*reason),
             _ => None,
         })
     }
