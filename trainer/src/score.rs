@@ -74,17 +74,10 @@ pub fn by_source(
     dataset.series.iter().enumerate().map(of_series).collect()
 }
 
-/// One forecast for every minute of a series that has a whole window.
-pub fn forecasts(
-    dataset: &Dataset,
-    model: &mut infer::Model,
-    of: &[Window],
-) -> Result<Vec<Vec<f32>>, infer::InferError> {
+/// The model's forecasts of `windows`, on all cores.
+pub fn forecasts(dataset: &Dataset, model: &infer::Model, of: &[Window]) -> Result<Vec<Vec<f32>>, infer::InferError> {
     let len = usize::from(model.manifest().window_min);
-    of.iter()
-        .map(|window| {
-            let answer = model.predict(windows::values(dataset, *window, len))?;
-            Ok(answer.horizons.iter().map(|horizon| horizon.log_return).collect())
-        })
-        .collect()
+    let values: Vec<&[f32]> = of.iter().map(|window| windows::values(dataset, *window, len)).collect();
+    let answers = model.predict_all(&values)?;
+    Ok(answers.iter().map(|answer| answer.horizons.iter().map(|horizon| horizon.log_return).collect()).collect())
 }

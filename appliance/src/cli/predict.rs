@@ -66,9 +66,9 @@ struct Horizon {
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let bundle = self.bundle()?;
-        let mut model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
+        let model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
         let bars = read_bars(&self.candles)?;
-        let forecasts = forecasts(&mut model, &bars, self.last)?;
+        let forecasts = forecasts(&model, &bars, self.last)?;
         let manifest = bundle.manifest();
         let report = Report {
             model: format!("{} r{}", manifest.name, manifest.revision),
@@ -123,8 +123,11 @@ fn read_bars(path: &Path) -> anyhow::Result<Vec<Bar>> {
     }
 }
 
+/// Windows that are kept in memory before the model is asked.
+const BATCH: usize = 4_096;
+
 /// Forecasts in time order, of the `last` windows only when told so: the model is not asked for the others.
-fn forecasts(model: &mut Model, bars: &[Bar], last: Option<usize>) -> anyhow::Result<Vec<Forecast>> {
+fn forecasts(model: &Model, bars: &[Bar], last: Option<usize>) -> anyhow::Result<Vec<Forecast>> {
     let manifest = model.manifest();
     let mut state = FeatureState::new(1);
     let mut window = FeatureWindow::new(&manifest.features, manifest.window_min)?;
@@ -139,18 +142,23 @@ fn forecasts(model: &mut Model, bars: &[Bar], last: Option<usize>) -> anyhow::Re
         before = Some(at);
         window.push(state.update(bar, None, None));
         let Some(values) = window.values() else { continue };
+        asked.push_back((bar, values));
         match last {
-            None => done.push(forecast(bar, &model.predict(&values)?)),
-            Some(last) => {
-                asked.push_back((bar, values));
-                asked.drain(..asked.len().saturating_sub(last));
-            }
+            Some(last) => drop(asked.drain(..asked.len().saturating_sub(last))),
+            None if asked.len() == BATCH => ask(model, &mut asked, &mut done)?,
+            None => {}
         }
     }
-    for (bar, values) in asked {
-        done.push(forecast(bar, &model.predict(&values)?));
-    }
+    ask(model, &mut asked, &mut done)?;
     Ok(done)
+}
+
+/// Asks the model for all that waits.
+fn ask(model: &Model, asked: &mut VecDeque<(&Bar, Vec<f32>)>, done: &mut Vec<Forecast>) -> anyhow::Result<()> {
+    let (bars, windows): (Vec<&Bar>, Vec<Vec<f32>>) = asked.drain(..).unzip();
+    let answers = model.predict_all(&windows)?;
+    done.extend(bars.into_iter().zip(&answers).map(|(bar, answer)| forecast(bar, answer)));
+    Ok(())
 }
 
 fn forecast(bar: &Bar, answer: &Answer) -> Forecast {
@@ -204,21 +212,21 @@ mod tests {
 
     #[test]
     fn no_window_spans_a_gap() {
-        let mut model = model();
-        let whole = forecasts(&mut model, &bars(0..300), None).expect("sound bars");
+        let model = model();
+        let whole = forecasts(&model, &bars(0..300), None).expect("sound bars");
         let first = minutes(&whole)[0];
         assert!(first >= i64::from(model.manifest().window_min) - 1);
         assert_eq!(minutes(&whole), (first..300).collect::<Vec<_>>(), "one forecast a minute");
-        let gap = forecasts(&mut model, &bars((0..300).filter(|minute| *minute != 150)), None).expect("sound bars");
+        let gap = forecasts(&model, &bars((0..300).filter(|minute| *minute != 150)), None).expect("sound bars");
         let expected: Vec<i64> = (first..150).chain(151 + first..300).collect();
         assert_eq!(minutes(&gap), expected);
     }
 
     #[test]
     fn the_last_forecasts_are_those_of_the_whole_file() {
-        let mut model = model();
-        let all = forecasts(&mut model, &bars(0..200), None).expect("sound bars");
-        let last = forecasts(&mut model, &bars(0..200), Some(3)).expect("sound bars");
+        let model = model();
+        let all = forecasts(&model, &bars(0..200), None).expect("sound bars");
+        let last = forecasts(&model, &bars(0..200), Some(3)).expect("sound bars");
         let json = |forecasts: &[Forecast]| serde_json::to_string(forecasts).expect("plain values");
         assert_eq!(json(&last), json(&all[all.len() - 3..]));
     }

@@ -1,6 +1,8 @@
 //! A loaded model.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use bundle::manifest::{ATTENTION, LOG_RETURN, P_UP};
 use bundle::{Manifest, TensorSpec, VerifiedBundle};
@@ -90,23 +92,30 @@ impl Model {
     /// # Errors
     /// A window of another length or with a value that is no number, or an answer that is none.
     pub fn predict(&mut self, window: &[f32]) -> Result<Answer, InferError> {
-        self.check_window(window)?;
-        let (rows, columns) = (usize::from(self.manifest.window_min), self.manifest.features.len());
-        let input = Tensor::from_shape(&[1, rows, columns], window).map_err(graph("reading the window"))?;
-        let results = self.state.run(tvec!(input.into())).map_err(graph("running"))?;
-        let log_return = read(&results, self.outputs.log_return, LOG_RETURN, f32::is_finite)?;
-        let p_up = read(&results, self.outputs.p_up, P_UP, |value| (0.0..=1.0).contains(&value))?;
-        let attention = match self.outputs.attention {
-            Some(index) => read(&results, index, ATTENTION, f32::is_finite)?.to_vec(),
-            None => Vec::new(),
+        answer(&self.manifest, self.outputs, &mut self.state, window)
+    }
+
+    /// The answers to many windows, in their order, on all cores.
+    ///
+    /// # Errors
+    /// As [`Model::predict`]: that of the earliest window which has one.
+    pub fn predict_all<W: AsRef<[f32]> + Sync>(&self, windows: &[W]) -> Result<Vec<Answer>, InferError> {
+        let (manifest, graph, outputs) = (&self.manifest, &self.graph, self.outputs);
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let run = |share: &[W]| {
+            let mut state = graph.spawn().map_err(self::graph("starting"))?;
+            share.iter().map(|window| answer(manifest, outputs, &mut state, window.as_ref())).collect()
         };
-        let pairs = log_return.iter().zip(p_up);
-        let answer = |(horizon_min, (log_return, p_up)): (&u16, (&f32, &f32))| HorizonAnswer {
-            horizon_min: *horizon_min,
-            log_return: *log_return,
-            p_up: *p_up,
-        };
-        Ok(Answer { horizons: self.manifest.horizons_min.iter().zip(pairs).map(answer).collect(), attention })
+        let shares: Vec<Result<Vec<Answer>, InferError>> = thread::scope(|scope| {
+            let shares = windows.chunks(windows.len().div_ceil(threads).max(1));
+            let workers: Vec<_> = shares.map(|share| scope.spawn(move || run(share))).collect();
+            workers.into_iter().map(|worker| worker.join().expect("an answer does not panic")).collect()
+        });
+        let mut answers = Vec::with_capacity(windows.len());
+        for share in shares {
+            answers.append(&mut share?);
+        }
+        Ok(answers)
     }
 
     /// Answers the manifest's probes.
@@ -127,17 +136,42 @@ impl Model {
     pub fn macs(&self) -> Result<Macs, InferError> {
         cost::macs(self.graph.model()).map_err(graph("counting"))
     }
+}
 
-    fn check_window(&self, window: &[f32]) -> Result<(), InferError> {
-        let expected = self.manifest.window_len();
-        if window.len() != expected {
-            return Err(InferError::WindowLength { expected, found: window.len() });
-        }
-        let Some(index) = window.iter().position(|value| !value.is_finite()) else { return Ok(()) };
-        let columns = self.manifest.features.len();
-        let feature = self.manifest.features[index % columns].clone();
-        Err(InferError::WindowValue { index, row: index / columns, feature, value: window[index] })
+fn answer(
+    manifest: &Manifest,
+    outputs: Outputs,
+    state: &mut TypedSimpleState,
+    window: &[f32],
+) -> Result<Answer, InferError> {
+    check_window(manifest, window)?;
+    let (rows, columns) = (usize::from(manifest.window_min), manifest.features.len());
+    let input = Tensor::from_shape(&[1, rows, columns], window).map_err(graph("reading the window"))?;
+    let results = state.run(tvec!(input.into())).map_err(graph("running"))?;
+    let log_return = read(&results, outputs.log_return, LOG_RETURN, f32::is_finite)?;
+    let p_up = read(&results, outputs.p_up, P_UP, |value| (0.0..=1.0).contains(&value))?;
+    let attention = match outputs.attention {
+        Some(index) => read(&results, index, ATTENTION, f32::is_finite)?.to_vec(),
+        None => Vec::new(),
+    };
+    let pairs = log_return.iter().zip(p_up);
+    let horizon = |(horizon_min, (log_return, p_up)): (&u16, (&f32, &f32))| HorizonAnswer {
+        horizon_min: *horizon_min,
+        log_return: *log_return,
+        p_up: *p_up,
+    };
+    Ok(Answer { horizons: manifest.horizons_min.iter().zip(pairs).map(horizon).collect(), attention })
+}
+
+fn check_window(manifest: &Manifest, window: &[f32]) -> Result<(), InferError> {
+    let expected = manifest.window_len();
+    if window.len() != expected {
+        return Err(InferError::WindowLength { expected, found: window.len() });
     }
+    let Some(index) = window.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+    let columns = manifest.features.len();
+    let feature = manifest.features[index % columns].clone();
+    Err(InferError::WindowValue { index, row: index / columns, feature, value: window[index] })
 }
 
 fn graph(stage: &'static str) -> impl Fn(TractError) -> InferError {

@@ -37,6 +37,19 @@ fn it_loads_meets_its_probes_and_answers_alike_every_time() {
 }
 
 #[test]
+fn many_windows_get_the_answers_they_get_alone() {
+    let mut model = Model::load(&starter()).expect("the starter runs");
+    let windows: Vec<Vec<f32>> = model.manifest().probes.iter().map(|probe| probe.window.clone()).collect();
+    let together = model.predict_all(&windows).expect("sound windows");
+    let alone: Vec<_> = windows.iter().map(|window| model.predict(window).expect("a sound window")).collect();
+    assert_eq!(together, alone);
+    assert_eq!(model.predict_all::<Vec<f32>>(&[]).expect("nothing to do"), []);
+    let mut odd = windows;
+    odd[1][0] = f32::NAN;
+    assert!(matches!(model.predict_all(&odd), Err(InferError::WindowValue { index: 0, .. })));
+}
+
+#[test]
 fn its_weight_products_are_integer() {
     let model = Model::load(&starter()).expect("the starter runs");
     let macs = model.macs().expect("the engine counts its products");

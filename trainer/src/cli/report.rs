@@ -37,7 +37,7 @@ impl Report {
         let bundle = bundle::load(&self.bundle, &self.trust.keys()?)?;
         let manifest = bundle.manifest();
         check_fingerprint(manifest)?;
-        let mut model = Model::load(&bundle)?;
+        let model = Model::load(&bundle)?;
         let series = import::candle_file(&self.candles, &manifest.features)?;
         let dataset = Dataset {
             features: manifest.features.clone(),
@@ -45,7 +45,7 @@ impl Report {
             series: vec![series],
         };
         let windows = self.windows(&dataset, manifest);
-        let forecasts = score::forecasts(&dataset, &mut model, &windows)?;
+        let forecasts = score::forecasts(&dataset, &model, &windows)?;
         let forecasts: Vec<Forecast> = windows
             .iter()
             .zip(forecasts)
