@@ -32,6 +32,7 @@ mod kraken;
 mod number;
 mod scan;
 mod session;
+mod synced;
 
 #[cfg(test)]
 mod any_bytes;

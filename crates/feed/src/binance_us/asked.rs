@@ -142,7 +142,7 @@ impl Session {
             return Ok(());
         }
         let is_partial = data.bids.len() >= rest::SNAPSHOT_LIMIT || data.asks.len() >= rest::SNAPSHOT_LIMIT;
-        let verdict = symbol.book.snapshot(&data, is_partial)?;
+        let verdict = symbol.book.snapshot(data.last_id, data.book(symbol.book.scale(), is_partial)?);
         symbol.market.count_book(verdict, None);
         match verdict {
             Verdict::Rebuilt => symbol.renewed_at = Some(at),

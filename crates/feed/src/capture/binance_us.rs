@@ -126,7 +126,7 @@ impl Symbol {
 
     fn snapshot(&mut self, data: &SnapshotData<'_>) -> Result<(), DecodeError> {
         self.note_digits(data.bids.iter().chain(&data.asks));
-        let verdict = self.book.snapshot(data, false)?;
+        let verdict = self.book.snapshot(data.last_id, data.book(WRITTEN, false)?);
         self.counts.count(verdict);
         self.book.settle(0);
         Ok(())
