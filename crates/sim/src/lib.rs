@@ -3,6 +3,7 @@
 //! ```text
 //!  market    one event list per instrument  ──►  kraken      ──►  frames, HTTP answers
 //!            (price, order flow, book, tape) ──►  binance_us  ──►  frames, HTTP answers
+//!                                            ├─►  coinbase    ──►  frames, HTTP answers
 //!                                            └─►  truth        what really happened, for tests
 //! ```
 //!
@@ -10,12 +11,15 @@
 //! to the last digit. Time is an argument ([`Sim::advance`]); the same settings and the same calls give the same bytes
 //! on every machine.
 
+mod batch;
 mod binance_us;
+mod coinbase;
 pub mod frame;
 mod kraken;
 pub mod limits;
 mod market;
 mod outbox;
+mod presets;
 mod request;
 mod server;
 pub mod settings;
@@ -27,4 +31,4 @@ pub use frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, Serv
 pub use limits::BrokenLimit;
 pub use settings::{AssetSettings, ListingSettings, SimSettings};
 pub use sim::Sim;
-pub use truth::{Truth, TruthTrade};
+pub use truth::{TradeDigest, TradesSoFar, Truth, TruthTrade};

@@ -14,12 +14,18 @@ pub struct SimSettings {
     pub history_minutes: u32,
     /// Base assets with the price process that all their listings share.
     pub assets: Vec<AssetSettings>,
+    /// Trades kept of each listing, for REST answers and the truth; older ones are forgotten.
+    pub trades_kept: u32,
+    /// Closed minutes kept of each listing, likewise.
+    pub minutes_kept: u32,
     /// Pairs on venues.
     pub listings: Vec<ListingSettings>,
     /// Request weight a minute that Binance.US allows.
     pub binance_us_weight_per_min: u32,
     /// Requests that Kraken's REST interface takes at once; the budget refills by one a second.
     pub kraken_rest_burst: u32,
+    /// Where KuCoin's token answer says that its sockets are.
+    pub kucoin_endpoint: String,
 }
 
 /// A base asset and its efficient price.
@@ -71,51 +77,9 @@ pub struct ListingSettings {
     pub lag_ms: u32,
     /// Size of the venue's own deviation from the efficient price, hundredths of a basis point.
     pub noise_cbps: u32,
-}
-
-impl Default for SimSettings {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            start: Timestamp::from_date(2026, 10, 1),
-            history_minutes: 1_000,
-            assets: vec![asset("BTC", 9_500_000, 500_000, 950_000), asset("ETH", 330_000, 680_000, 850_000)],
-            listings: vec![
-                listing(Venue::Kraken, "BTC/USD", 1, 1, 8, 5_000, Flow { spread_cbps: 60, orders: 5_000, takers: 450 }),
-                listing(
-                    Venue::Kraken,
-                    "ETH/USD",
-                    2,
-                    1,
-                    8,
-                    200_000,
-                    Flow { spread_cbps: 90, orders: 4_500, takers: 350 },
-                ),
-                listing(
-                    Venue::Kraken,
-                    "BTC/USDT",
-                    1,
-                    1,
-                    8,
-                    5_000,
-                    Flow { spread_cbps: 120, orders: 3_000, takers: 150 },
-                ),
-                listing(
-                    Venue::Kraken,
-                    "ETH/USDT",
-                    2,
-                    1,
-                    8,
-                    200_000,
-                    Flow { spread_cbps: 160, orders: 2_500, takers: 120 },
-                ),
-                listing(Venue::BinanceUs, "BTCUSDT", 2, 1, 5, 1, Flow { spread_cbps: 150, orders: 4_000, takers: 350 }),
-                listing(Venue::BinanceUs, "ETHUSDT", 2, 1, 4, 1, Flow { spread_cbps: 200, orders: 3_500, takers: 300 }),
-            ],
-            binance_us_weight_per_min: 6_000,
-            kraken_rest_burst: 15,
-        }
-    }
+    /// How often a day, thousandths, the price here breaks away from the efficient one by several tenths of a per cent
+    /// and comes back within minutes.
+    pub breakaways_per_day_milli: u32,
 }
 
 impl SimSettings {
@@ -135,45 +99,5 @@ impl SimSettings {
             );
         }
         assert!(self.assets.iter().all(|asset| asset.price_cents > 0), "prices must be above zero");
-    }
-}
-
-struct Flow {
-    spread_cbps: u32,
-    orders: u32,
-    takers: u32,
-}
-
-fn asset(name: &str, price_cents: u64, volatility_ppm: u32, correlation_ppm: u32) -> AssetSettings {
-    AssetSettings { name: name.to_owned(), price_cents, volatility_ppm, correlation_ppm }
-}
-
-fn listing(
-    venue: Venue,
-    symbol: &str,
-    price_decimals: u8,
-    tick: u64,
-    qty_decimals: u8,
-    qty_min: u64,
-    flow: Flow,
-) -> ListingSettings {
-    let (base, quote) = (&symbol[..3], symbol[3..].trim_start_matches('/'));
-    ListingSettings {
-        venue,
-        symbol: symbol.to_owned(),
-        base: base.to_owned(),
-        quote: quote.to_owned(),
-        price_decimals,
-        tick,
-        qty_decimals,
-        lot: 1,
-        qty_min,
-        value_min_cents: if venue == Venue::Kraken { 50 } else { 100 },
-        spread_cbps: flow.spread_cbps,
-        orders_per_s_milli: flow.orders,
-        takers_per_s_milli: flow.takers,
-        order_value: 300,
-        lag_ms: if venue == Venue::Kraken { 200 } else { 400 },
-        noise_cbps: if venue == Venue::Kraken { 60 } else { 150 },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use types::{Level, Side, Timestamp, Venue};
+use types::{Candle, Level, Side, Timestamp, Venue};
 
 use crate::frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
 use crate::limits::BrokenLimit;
@@ -11,8 +11,8 @@ use crate::market::{Event, Market};
 use crate::request::Request;
 use crate::server::{Now, VenueServer};
 use crate::settings::SimSettings;
-use crate::truth::{Truth, TruthTrade};
-use crate::{binance_us, kraken};
+use crate::truth::{TradesSoFar, Truth, TruthTrade};
+use crate::{binance_us, coinbase, kraken};
 
 /// Open connections of all venues together; one more is refused with 503.
 const CONNECTIONS_MAX: usize = 256;
@@ -48,6 +48,7 @@ impl Sim {
         let servers: Vec<(Venue, Box<dyn VenueServer>)> = vec![
             (Venue::Kraken, Box::new(kraken::Server::new(&settings))),
             (Venue::BinanceUs, Box::new(binance_us::Server::new(&settings))),
+            (Venue::Coinbase, Box::new(coinbase::Server::new(&settings))),
         ];
         Self {
             now: settings.start,
@@ -178,6 +179,25 @@ impl Sim {
     #[must_use]
     pub fn truth(&self, venue: Venue, symbol: &str) -> Option<Truth> {
         self.market.find(venue, symbol).map(|index| truth(self.now, &self.market.listings[index]))
+    }
+
+    /// All trades since the listing's live market opened, in a fixed size.
+    #[must_use]
+    pub fn trades_so_far(&self, venue: Venue, symbol: &str) -> Option<TradesSoFar> {
+        let listing = &self.market.listings[self.market.find(venue, symbol)?];
+        Some(TradesSoFar {
+            last_id: listing.last_fill,
+            last_aggregate: listing.last_aggregate,
+            fills: listing.tape.fills_digest,
+            aggregates: listing.tape.aggregates_digest,
+        })
+    }
+
+    /// The kept minutes that are over, oldest first and without a hole.
+    #[must_use]
+    pub fn final_candles(&self, venue: Venue, symbol: &str) -> Option<Vec<Candle>> {
+        let minutes = self.market.listings[self.market.find(venue, symbol)?].tape.closed();
+        Some(minutes.map(|minute| minute.candle).collect())
     }
 
     /// The true best levels, bids then asks, at most `depth` a side; cheaper than [`Sim::truth`].

@@ -20,6 +20,16 @@ pub(crate) fn rescale(mantissa: i128, from: u8, to: u8) -> i128 {
     }
 }
 
+/// A number without the zeros at its end, and without a point when no fraction is left.
+pub(crate) fn trimmed(number: Fixed) -> Fixed {
+    let Fixed { mut mantissa, mut decimals } = number;
+    while decimals > 0 && mantissa % 10 == 0 {
+        mantissa /= 10;
+        decimals -= 1;
+    }
+    Fixed { mantissa, decimals }
+}
+
 /// A sum of prices times quantities as text with `digits` fraction digits.
 pub(crate) fn value(value: i128, scale: Scale, digits: u8) -> Fixed {
     padded(value, scale.price_decimals + scale.qty_decimals, digits)
@@ -97,6 +107,11 @@ mod tests {
     #[test]
     fn numbers_and_times_are_spelled_as_the_venues_do() {
         assert_eq!(padded(9_500_012, 2, 8).to_string(), "95000.12000000");
+        let trim = |mantissa, decimals| trimmed(Fixed { mantissa, decimals }).to_string();
+        assert_eq!(
+            [trim(7_336_780, 2), trim(7_336_700, 2), trim(0, 8), trim(700, 0)],
+            ["73367.8", "73367", "0", "700"]
+        );
         let scale = Scale { price_decimals: 1, qty_decimals: 8 };
         assert_eq!(value(1_234_567_890, scale, 8).to_string(), "1.23456789");
         let at = Timestamp::from_nanos(1_762_820_224_123_456_789);

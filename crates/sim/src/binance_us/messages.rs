@@ -3,7 +3,7 @@
 use types::time::{NS_PER_DAY, NS_PER_MIN, NS_PER_MS};
 use types::{Price, Qty, Side, Timestamp};
 
-use super::book::DepthEvent;
+use crate::batch::BatchEvent;
 use crate::market::listing::Listing;
 use crate::market::tape::{Fill, Minute};
 use crate::text::{list, padded, put, value};
@@ -122,7 +122,7 @@ pub(super) fn kline(listing: &Listing, minute: &Minute, is_final: bool, at: Time
     )
 }
 
-pub(super) fn depth_update(listing: &Listing, event: &DepthEvent, at: Timestamp) -> String {
+pub(super) fn depth_update(listing: &Listing, event: &BatchEvent, at: Timestamp) -> String {
     let spell = Spelling::of(listing);
     let mut out = format!(
         r#"{{"e":"depthUpdate","E":{},"s":"{}","U":{},"u":{},"b":"#,

@@ -6,11 +6,9 @@
 //! | [`session`] | one connection: streams, pings, message limit |
 //! | [`request`] | what clients send on WebSocket, names of streams |
 //! | [`messages`] | the text of what they get |
-//! | [`book`] | changes of a book gathered between two depth events |
 //! | [`rest`] | HTTP answers |
 //! | [`weight`] | request weight, 429 and 418 |
 
-mod book;
 mod messages;
 mod request;
 mod rest;
@@ -22,10 +20,10 @@ use std::collections::BTreeMap;
 use types::time::NS_PER_MS;
 use types::{Level, Timestamp, Venue};
 
-use self::book::Batch;
 use self::request::{Speed, Stream};
 use self::session::Session;
 use self::weight::Meter;
+use crate::batch::Batch;
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
 use crate::limits::Breaches;
 use crate::market::listing::{Listing, Step};
@@ -114,7 +112,7 @@ impl Server {
     }
 
     fn send_depth(&mut self, at: Timestamp, index: usize, listing: &Listing, batch: &mut Batch, speed: Speed) {
-        let Some(event) = batch.take(listing) else { return };
+        let Some(event) = batch.take(listing, listing.update_id) else { return };
         self.publish(at, Stream::Depth(index, speed), || messages::depth_update(listing, &event, at));
         for levels in request::PARTIAL_LEVELS {
             let stream = Stream::PartialDepth(index, levels, speed);

@@ -9,7 +9,7 @@ use crate::market::listing::Listing;
 use crate::market::tape::{Fill, Minute, TakerKind};
 use crate::request::Request;
 use crate::server::Now;
-use crate::text::{Rfc1123, Rfc3339, list, padded, put, quoted};
+use crate::text::{Rfc1123, Rfc3339, list, padded, put, quoted, trimmed};
 
 /// Closed rows that `OHLC` gives at most, whatever `since` says; the running one comes on top.
 const OHLC_ROWS_MAX: usize = 720;
@@ -102,16 +102,12 @@ fn asset_pair(out: &mut String, pair: &Pair<'_>) {
         names.quote
     );
     out.push_str(FEES);
-    let short = |fixed: types::decimal::Fixed| {
-        let text = fixed.to_string();
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-    };
     put!(
         out,
         r#""fee_volume_currency":"ZUSD","margin_call":80,"margin_stop":40,"ordermin":"{}","costmin":"{}","tick_size":"{}","status":"online"}}"#,
-        short(padded(i128::from(settings.qty_min), qty_digits, qty_digits)),
-        short(padded(i128::from(settings.value_min_cents), 2, 2)),
-        short(padded(i128::from(settings.tick), price_digits, price_digits)),
+        trimmed(padded(i128::from(settings.qty_min), qty_digits, qty_digits)),
+        trimmed(padded(i128::from(settings.value_min_cents), 2, 2)),
+        trimmed(padded(i128::from(settings.tick), price_digits, price_digits)),
     );
 }
 

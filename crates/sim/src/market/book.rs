@@ -84,6 +84,11 @@ impl Book {
         self.side(side).get(&price).map_or(Qty::ZERO, |queue| queue.total)
     }
 
+    /// Orders resting at a price.
+    pub(crate) fn orders_at(&self, side: Side, price: Price) -> usize {
+        self.side(side).get(&price).map_or(0, |queue| queue.orders.len())
+    }
+
     /// Whether a side has a single level left.
     pub(crate) fn is_last_level(&self, side: Side) -> bool {
         self.side(side).len() == 1
@@ -234,6 +239,7 @@ mod tests {
         assert_eq!(book.cancel(Side::Sell, price(101), 0), None);
         assert_eq!(book.cancel(Side::Sell, price(101), 1).map(|c| c.qty), Some(Qty::ZERO));
         assert_eq!(book.qty_at(Side::Sell, price(101)), Qty::ZERO);
+        assert_eq!([101, 102].map(|p| book.orders_at(Side::Sell, price(p))), [0, 1]);
         assert!(book.crosses(Side::Buy, price(102)) && !book.crosses(Side::Buy, price(101)));
         assert_eq!(book.qty_within(Side::Buy, price(104)), Qty(4));
         assert_eq!(book.levels_beyond(Side::Sell, price(102)).count(), 1);

@@ -60,7 +60,11 @@ impl Shape {
             order_value: f64::from(settings.order_value),
             noise: Reversion { memory_ms: NOISE_MEMORY_MS, deviation: f64::from(settings.noise_cbps) / 1e6 },
             lag_ms: settings.lag_ms,
-            time_unit: if settings.venue == Venue::BinanceUs { NS_PER_MS } else { 1_000 },
+            time_unit: match settings.venue {
+                Venue::BinanceUs => NS_PER_MS,
+                Venue::Kraken | Venue::Coinbase => 1_000,
+                Venue::Kucoin => 1,
+            },
             dollars,
         }
     }
@@ -126,8 +130,8 @@ pub(crate) struct Listing {
     arrival_at: Timestamp,
     expiries: BinaryHeap<Expiry>,
     last_order: u64,
-    last_fill: u64,
-    last_aggregate: u64,
+    pub(crate) last_fill: u64,
+    pub(crate) last_aggregate: u64,
     noise: f64,
     noise_at: Timestamp,
     matches: Vec<Match>,
@@ -137,6 +141,11 @@ impl Listing {
     /// The digits of its integers.
     pub(crate) fn scale(&self) -> Scale {
         Scale { price_decimals: self.settings.price_decimals, qty_decimals: self.settings.qty_decimals }
+    }
+
+    /// Counts every change of the book and every fill.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.update_id + self.last_fill
     }
 
     /// The best bid and the best ask.
@@ -266,7 +275,7 @@ impl Listing {
         let mut matches = std::mem::take(&mut self.matches);
         matches.clear();
         self.book.take(take, &mut matches, &mut step.changes);
-        let mut last_price = None;
+        let (first, mut last_price) = (step.fills.len(), None);
         for met in &matches {
             self.last_fill += 1;
             self.last_aggregate += u64::from(last_price != Some(met.price));
@@ -282,9 +291,9 @@ impl Listing {
                 maker_order: met.maker,
                 taker_order,
             };
-            self.tape.add(fill);
             step.fills.push(fill);
         }
+        self.tape.add(&step.fills[first..]);
         self.matches = matches;
     }
 

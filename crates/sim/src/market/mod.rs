@@ -24,7 +24,7 @@ use self::history::{HistoryMaker, open_times};
 use self::listing::{Listing, Shape, Start, Step};
 use self::price::Prices;
 use self::random::Random;
-use self::tape::Tape;
+use self::tape::{Kept, Tape};
 use crate::settings::SimSettings;
 
 /// The last minutes of the history run the whole market, so that there are trades to look back on.
@@ -81,6 +81,7 @@ impl Market {
             }
         }
         prices.advance(at);
+        let kept = Kept { fills: settings.trades_kept as usize, minutes: settings.minutes_kept as usize };
         let listings = makers.into_iter().enumerate().map(|(index, maker)| {
             let shape = shape(index, &prices);
             let price = shape.price(prices.dollars(assets[index], 0));
@@ -89,7 +90,7 @@ impl Market {
                 asset: assets[index],
                 shape,
                 last_fill: maker.last_id,
-                tape: Tape::new(maker.minutes, at, price),
+                tape: Tape::new(kept, maker.minutes, at, price),
                 random: Random::new(settings.seed, 2_000 + index as u64),
                 at,
             };
@@ -206,7 +207,7 @@ mod tests {
                 silent += look.silent_s;
             }
         }
-        let listing_seconds = 4.0 * 6.0 * 3_600.0;
+        let listing_seconds = 4.0 * SimSettings::default().listings.len() as f64 * 3_600.0;
         assert!((2.0..20.0).contains(&(changes / listing_seconds)), "{} changes a second", changes / listing_seconds);
         assert!((0.2..3.0).contains(&(fills / listing_seconds)), "{} fills a second", fills / listing_seconds);
         assert!(silent as f64 / listing_seconds > 0.01, "seconds with nothing: {silent}");

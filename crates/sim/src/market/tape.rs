@@ -6,10 +6,8 @@ use types::money::divide;
 use types::time::NS_PER_MIN;
 use types::{Candle, Price, Qty, Rounding, Side, Timestamp};
 
-/// Fills kept; older ones are forgotten. About half a day of a busy instrument.
-pub(crate) const FILLS_KEPT: usize = 50_000;
-/// Closed minutes kept: a week.
-pub(crate) const MINUTES_KEPT: usize = 7 * 1_440;
+use crate::truth::TradeDigest;
+
 /// Minutes of the rolling day of the tickers, the running one included.
 const DAY_MINUTES: usize = 1_440;
 
@@ -48,14 +46,28 @@ pub(crate) struct Minute {
     pub(crate) ids: Option<(u64, u64)>,
 }
 
+/// How much a tape keeps; what is older is forgotten.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) fills: usize,
+    /// Closed minutes.
+    pub(crate) minutes: usize,
+}
+
 /// Trades and minutes of one instrument.
 #[derive(Clone, Debug)]
 pub(crate) struct Tape {
+    kept: Kept,
     fills: VecDeque<Fill>,
     closed: VecDeque<Minute>,
     running: Minute,
     /// The closed minutes of the rolling day.
     day: Option<Minute>,
+    /// Volume of the closed minutes that are kept.
+    closed_volume: Qty,
+    /// All fills since the live market opened, and all aggregates.
+    pub(crate) fills_digest: TradeDigest,
+    pub(crate) aggregates_digest: TradeDigest,
 }
 
 impl Minute {
@@ -120,35 +132,54 @@ fn flat_at(price: Price) -> Candle {
 
 impl Tape {
     /// Begins with `history` (oldest first, without a hole); the minute at `open_time` runs from here on.
-    pub(crate) fn new(history: Vec<Minute>, open_time: Timestamp, price: Price) -> Self {
+    pub(crate) fn new(kept: Kept, history: Vec<Minute>, open_time: Timestamp, price: Price) -> Self {
         let last = history.last().map_or(price, |minute| minute.candle.close);
-        let mut tape =
-            Self { fills: VecDeque::new(), closed: history.into(), running: Minute::flat(open_time, last), day: None };
+        let closed_volume = history.iter().fold(Qty::ZERO, |sum, minute| sum.saturating_add(minute.candle.volume));
+        let mut tape = Self {
+            kept,
+            fills: VecDeque::new(),
+            closed: history.into(),
+            running: Minute::flat(open_time, last),
+            day: None,
+            closed_volume,
+            fills_digest: TradeDigest::default(),
+            aggregates_digest: TradeDigest::default(),
+        };
         tape.trim();
         tape
     }
 
-    /// Adds a fill of the running minute.
-    pub(crate) fn add(&mut self, fill: Fill) {
-        debug_assert_eq!(fill.at.floor_to(NS_PER_MIN), self.running.candle.open_time);
-        self.running.add(&fill);
-        if self.fills.len() == FILLS_KEPT {
-            self.fills.pop_front();
+    /// Adds all fills of one taker order, in the running minute.
+    pub(crate) fn add(&mut self, fills: &[Fill]) {
+        for fill in fills {
+            debug_assert_eq!(fill.at.floor_to(NS_PER_MIN), self.running.candle.open_time);
+            self.running.add(fill);
+            self.fills_digest.add(fill.id, fill.price, fill.qty, fill.taker, fill.at);
+            if self.fills.len() >= self.kept.fills {
+                self.fills.pop_front();
+            }
+            self.fills.push_back(*fill);
         }
-        self.fills.push_back(fill);
+        for part in fills.chunk_by(|a, b| a.aggregate == b.aggregate) {
+            let qty = part.iter().fold(Qty::ZERO, |sum, fill| sum.saturating_add(fill.qty));
+            self.aggregates_digest.add(part[0].aggregate, part[0].price, qty, part[0].taker, part[0].at);
+        }
     }
 
     /// Closes the running minute and begins the next.
     pub(crate) fn close_minute(&mut self) {
         let next = Timestamp::from_nanos(self.running.candle.open_time.as_nanos() + NS_PER_MIN);
         let close = self.running.candle.close;
-        self.closed.push_back(std::mem::replace(&mut self.running, Minute::flat(next, close)));
+        let closed = std::mem::replace(&mut self.running, Minute::flat(next, close));
+        self.closed_volume = self.closed_volume.saturating_add(closed.candle.volume);
+        self.closed.push_back(closed);
         self.trim();
     }
 
     fn trim(&mut self) {
-        while self.closed.len() > MINUTES_KEPT {
-            self.closed.pop_front();
+        while self.closed.len() > self.kept.minutes {
+            let forgotten = self.closed.pop_front().map_or(Qty::ZERO, |minute| minute.candle.volume);
+            self.closed_volume = self.closed_volume.saturating_sub(forgotten);
         }
         let day_start = self.closed.len().saturating_sub(DAY_MINUTES - 1);
         self.day = Minute::over(self.closed.range(day_start..));
@@ -164,6 +195,11 @@ impl Tape {
         self.closed.iter().chain(std::iter::once(&self.running))
     }
 
+    /// The kept minutes that are over, oldest first.
+    pub(crate) fn closed(&self) -> impl DoubleEndedIterator<Item = &Minute> + '_ {
+        self.closed.iter()
+    }
+
     /// The minute that is running.
     pub(crate) fn running(&self) -> &Minute {
         &self.running
@@ -177,6 +213,11 @@ impl Tape {
     /// The last price traded at.
     pub(crate) fn last_price(&self) -> Price {
         self.running.candle.close
+    }
+
+    /// Volume of everything that is kept.
+    pub(crate) fn volume_kept(&self) -> Qty {
+        self.closed_volume.saturating_add(self.running.candle.volume)
     }
 
     /// The rolling 24 hours, at the resolution of minutes.
@@ -228,14 +269,15 @@ mod tests {
 
     #[test]
     fn minutes_intervals_and_the_day_are_sums_of_fills() {
-        let mut tape = Tape::new(Vec::new(), Timestamp::EPOCH, Price::new(90).expect("positive"));
+        let kept = Kept { fills: 2, minutes: 10 };
+        let mut tape = Tape::new(kept, Vec::new(), Timestamp::EPOCH, Price::new(90).expect("positive"));
         assert_eq!(prices(tape.running()), [90; 4]);
         tape.close_minute();
-        tape.add(fill(60, 1, 100, 5, Side::Buy));
-        tape.add(fill(61, 2, 98, 3, Side::Sell));
+        tape.add(&[fill(60, 1, 100, 5, Side::Buy)]);
+        tape.add(&[fill(61, 2, 98, 3, Side::Sell)]);
         tape.close_minute();
         tape.close_minute();
-        tape.add(fill(180, 3, 103, 2, Side::Buy));
+        tape.add(&[fill(180, 3, 103, 2, Side::Buy)]);
         let rows: Vec<_> = tape.minutes().map(|m| (prices(m), m.candle.volume.0, m.ids)).collect();
         assert_eq!(rows[0], ([90; 4], 0, None));
         assert_eq!(rows[1], ([100, 100, 98, 98], 8, Some((1, 2))));
@@ -246,6 +288,8 @@ mod tests {
         assert_eq!((day.value, day.taker_buy_value, day.vwap()), (1_000, 706, Some(100)));
         let halves: Vec<_> = tape.intervals(2).iter().map(prices).collect();
         assert_eq!(halves, [[100, 100, 98, 98], [103; 4]]);
-        assert_eq!(tape.fills().len(), 3);
+        assert_eq!((tape.fills().len(), tape.fills_digest.count, tape.volume_kept()), (2, 3, Qty(10)));
+        (0..20).for_each(|_| tape.close_minute());
+        assert_eq!((tape.minutes().count(), tape.volume_kept()), (11, Qty::ZERO));
     }
 }
