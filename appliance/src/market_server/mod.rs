@@ -175,6 +175,9 @@ impl Connection {
                     ServerFrame::Text(text) => self.socket.send(Frame::text(text)).await?,
                     ServerFrame::Binary(bytes) => self.socket.send(Frame::binary(bytes)).await?,
                     ServerFrame::Ping(payload) => self.socket.send(Frame::Ping(payload.into())).await?,
+                    // The WebSocket library answers pings by itself.
+                    ServerFrame::Pong => {}
+                    ServerFrame::Abort => return Ok(()),
                     ServerFrame::Close { code, reason } => {
                         let close = CloseFrame { code, reason: reason.into() };
                         return self.socket.send(Frame::Close(Some(close))).await;

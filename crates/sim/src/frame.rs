@@ -28,13 +28,25 @@ pub enum ServerFrame {
         /// Why, as told to the client.
         reason: String,
     },
+    /// The answer to a ping of the client's.
+    Pong,
+    /// The connection breaks without a word. It is the last frame of the connection.
+    Abort,
+}
+
+impl ServerFrame {
+    /// Whether nothing follows.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(self, Self::Close { .. } | Self::Abort)
+    }
 }
 
 /// The server refuses the WebSocket handshake with an HTTP status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("handshake refused with HTTP {status}: {reason}")]
 pub struct Refused {
-    /// HTTP status of the answer.
+    /// HTTP status of the answer; zero when there was none.
     pub status: u16,
     /// Why.
     pub reason: String,

@@ -14,6 +14,7 @@
 mod batch;
 mod binance_us;
 mod coinbase;
+pub mod fault;
 pub mod frame;
 mod kraken;
 pub mod limits;
@@ -26,7 +27,9 @@ pub mod settings;
 pub mod sim;
 mod text;
 pub mod truth;
+mod witness;
 
+pub use fault::{Fault, Injected};
 pub use frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
 pub use limits::BrokenLimit;
 pub use settings::{AssetSettings, ListingSettings, SimSettings};

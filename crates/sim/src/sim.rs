@@ -1,17 +1,21 @@
 //! The simulator: one market, its venues, their connections, one virtual clock.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use types::{Candle, Level, Side, Timestamp, Venue};
 
+use crate::fault::{Fault, Injected, Injector, Reply};
 use crate::frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
 use crate::limits::BrokenLimit;
 use crate::market::listing::{Listing, Step};
+use crate::market::tape::Fill;
 use crate::market::{Event, Market};
 use crate::request::Request;
 use crate::server::{Now, VenueServer};
 use crate::settings::SimSettings;
 use crate::truth::{TradesSoFar, Truth, TruthTrade};
+use crate::witness::Witness;
 use crate::{binance_us, coinbase, kraken};
 
 /// Open connections of all venues together; one more is refused with 503.
@@ -35,6 +39,9 @@ pub struct Sim {
     last_connection: u64,
     step: Step,
     limits_broken: Vec<BrokenLimit>,
+    faults: Injector,
+    witness: Option<Witness>,
+    frames: Vec<ServerFrame>,
 }
 
 impl Sim {
@@ -52,12 +59,15 @@ impl Sim {
         ];
         Self {
             now: settings.start,
+            faults: Injector::new(settings.seed),
             market: Market::new(&settings),
             servers,
             connections: BTreeMap::new(),
             last_connection: 0,
             step: Step::default(),
             limits_broken: Vec::new(),
+            witness: None,
+            frames: Vec::new(),
         }
     }
 
@@ -70,17 +80,21 @@ impl Sim {
     /// Lets everything happen that happens up to and including `to`. An earlier time than now changes nothing.
     pub fn advance(&mut self, to: Timestamp) {
         loop {
-            let (market_at, timer_at) = (self.market.next_at(), self.timer_at());
-            if market_at.min(timer_at) > to {
+            let (market_at, timer_at, fault_at) = (self.market.next_at(), self.timer_at(), self.faults.due_at());
+            if market_at.min(timer_at).min(fault_at) > to {
                 break;
             }
-            // What the market does at a moment comes before what venues do about that moment.
-            if market_at <= timer_at {
+            // What the market does at a moment comes before what venues do about that moment, and last comes what goes wrong.
+            if market_at <= timer_at.min(fault_at) {
                 self.advance_market(market_at);
-            } else {
+            } else if timer_at <= fault_at {
                 self.now = timer_at;
                 (0..self.servers.len()).for_each(|index| self.serve(index, |server, now| server.on_timer(now)));
+            } else {
+                self.now = self.now.max(fault_at);
+                self.faults.on_time(self.now);
             }
+            self.carry();
         }
         self.now = self.now.max(to);
     }
@@ -88,6 +102,9 @@ impl Sim {
     fn advance_market(&mut self, at: Timestamp) {
         self.now = at;
         let event = self.market.step(&mut self.step);
+        if let (Event::Listing(index), Some(witness)) = (event, &mut self.witness) {
+            witness.changed(at, index, &self.market.listings[index].book, &self.step.changes);
+        }
         let now = Now { at, market: &self.market };
         for (_, server) in &mut self.servers {
             match event {
@@ -104,7 +121,7 @@ impl Sim {
     /// When something will happen next; a server may sleep until then.
     #[must_use]
     pub fn next_event(&self) -> Timestamp {
-        self.market.next_at().min(self.timer_at())
+        self.market.next_at().min(self.timer_at()).min(self.faults.next_at())
     }
 
     /// Opens a WebSocket connection. Its first frames can be polled at once.
@@ -118,41 +135,82 @@ impl Sim {
         if self.connections.len() == CONNECTIONS_MAX {
             return Err(Refused { status: 503, reason: format!("{CONNECTIONS_MAX} connections are open") });
         }
+        if let Some(refused) = self.faults.handshake(self.now, venue) {
+            return Err(refused);
+        }
         let id = ConnectionId(self.last_connection + 1);
         self.serve(index, |server, now| server.connect(now, id, &Request::parse(path_and_query)))?;
         self.last_connection = id.0;
         self.connections.insert(id, index);
+        self.faults.connected(self.now, venue, id);
+        self.carry();
         Ok(id)
     }
 
     /// The client sent a text message. Ignored for a closed connection.
     pub fn receive(&mut self, connection: ConnectionId, text: &str) {
-        if let Some(&index) = self.connections.get(&connection) {
+        if let Some(index) = self.hears(connection) {
             self.serve(index, |server, now| server.receive(now, connection, text));
+            self.carry();
         }
     }
 
     /// The client answered a ping. Ignored for a closed connection.
     pub fn pong(&mut self, connection: ConnectionId) {
-        if let Some(&index) = self.connections.get(&connection) {
+        if let Some(index) = self.hears(connection) {
             self.serve(index, |server, now| server.pong(now, connection));
+            self.carry();
         }
+    }
+
+    /// The client sent a ping: [`ServerFrame::Pong`] follows.
+    pub fn ping(&mut self, connection: ConnectionId) {
+        if self.hears(connection).is_some() {
+            self.faults.pong(self.now, connection);
+        }
+    }
+
+    /// The server of the connection, if it stands and the client's words come through.
+    fn hears(&self, connection: ConnectionId) -> Option<usize> {
+        self.connections.get(&connection).copied().filter(|_| !self.faults.is_deaf(connection))
     }
 
     /// The client went away. No frame follows.
     pub fn disconnect(&mut self, connection: ConnectionId) {
         if let Some(index) = self.connections.remove(&connection) {
             self.servers[index].1.disconnect(connection);
+            self.faults.disconnected(connection);
         }
     }
 
-    /// Moves all frames that the server has sent on this connection to the end of `out`. After
-    /// [`ServerFrame::Close`] the connection is gone.
+    /// Moves all frames of this connection that have arrived to the end of `out`. After [`ServerFrame::Close`] and
+    /// [`ServerFrame::Abort`] the connection is gone.
     pub fn poll(&mut self, connection: ConnectionId, out: &mut Vec<ServerFrame>) {
-        if let Some(&index) = self.connections.get(&connection)
-            && self.servers[index].1.poll(connection, out)
-        {
+        let Some(&index) = self.connections.get(&connection) else { return };
+        let begin = out.len();
+        if self.faults.is_used() {
+            self.carry();
+        } else {
+            self.servers[index].1.poll(connection, out);
+        }
+        self.faults.poll(self.now, connection, out);
+        if out[begin..].iter().any(ServerFrame::is_last) {
             self.disconnect(connection);
+        }
+    }
+
+    /// Puts what servers have sent on the way to the clients. Without faults that way is none, and [`Sim::poll`] takes the
+    /// frames where they are.
+    fn carry(&mut self) {
+        if !self.faults.is_used() {
+            return;
+        }
+        for (&id, &index) in &self.connections {
+            let is_closed = self.servers[index].1.poll(id, &mut self.frames);
+            self.frames.drain(..).for_each(|frame| self.faults.frame(self.now, id, frame));
+            if is_closed {
+                self.servers[index].1.disconnect(id);
+            }
         }
     }
 
@@ -161,12 +219,73 @@ impl Sim {
         self.request(venue, &HttpRequest::new(HttpMethod::Get, path_and_query))
     }
 
-    /// Answers an HTTP request.
+    /// Answers an HTTP request. One that a fault leaves without an answer gets 504 here.
     pub fn request(&mut self, venue: Venue, request: &HttpRequest<'_>) -> HttpAnswer {
-        match self.server_index(venue) {
-            Some(index) => self.serve(index, |server, now| server.http(now, &Request::of(request))),
-            None => HttpAnswer::json(404, "{}".to_owned()),
-        }
+        self.exchange(venue, request).answer.unwrap_or_else(|| HttpAnswer::json(504, String::new()))
+    }
+
+    /// Answers an HTTP request, and tells how long that takes when something goes wrong.
+    pub fn exchange(&mut self, venue: Venue, request: &HttpRequest<'_>) -> Reply {
+        let Some(index) = self.server_index(venue) else {
+            return Reply::at_once(HttpAnswer::json(404, "{}".to_owned()));
+        };
+        let request = Request::of(request);
+        let (now, mut faults) = (self.now, std::mem::take(&mut self.faults));
+        let answer = || self.serve(index, |server, now| server.http(now, &request));
+        let reply = faults.reply(now, venue, &request, answer);
+        self.faults = faults;
+        reply
+    }
+
+    /// Lets something go wrong.
+    pub fn fault(&mut self, fault: Fault) {
+        self.carry();
+        self.faults.add(self.now, fault);
+    }
+
+    /// From now on no new fault begins. What has begun goes on to its end.
+    pub fn stop_faults(&mut self) {
+        self.faults.stop();
+    }
+
+    /// The faults that have happened, oldest first; the newest twenty thousand of them.
+    pub fn faults(&self) -> impl DoubleEndedIterator<Item = &Injected> + '_ {
+        self.faults.log().iter()
+    }
+
+    /// How many faults have happened.
+    #[must_use]
+    pub fn faults_injected(&self) -> u64 {
+        self.faults.total()
+    }
+
+    /// From now on remembers the best levels of all listings for `window`, to be asked for at the given depths with
+    /// [`Sim::was_true`].
+    pub fn remember_books(&mut self, depths: Vec<usize>, window: Duration) {
+        self.witness = Some(Witness::new(depths, window, &self.market.listings, self.now));
+    }
+
+    /// Whether the best levels were these at some moment from `since` on, as far back as the window of
+    /// [`Sim::remember_books`] reaches. `None` for a listing that does not exist and a depth that is not remembered.
+    #[must_use]
+    pub fn was_true(
+        &self,
+        venue: Venue,
+        symbol: &str,
+        bids: &[Level],
+        asks: &[Level],
+        since: Timestamp,
+    ) -> Option<bool> {
+        self.witness.as_ref()?.was_true(self.market.find(venue, symbol)?, bids, asks, since)
+    }
+
+    /// The kept trades with an identifier above `id`, oldest first.
+    pub fn trades_after(&self, venue: Venue, symbol: &str, id: u64) -> impl Iterator<Item = TruthTrade> + '_ {
+        let listing = self.market.find(venue, symbol).map(|index| &self.market.listings[index]);
+        let fills = listing.map(|listing| listing.tape.fills());
+        // Identifiers follow each other.
+        let skipped = fills.and_then(|fills| fills.front()).map_or(0, |first| (id + 1).saturating_sub(first.id));
+        fills.into_iter().flatten().skip(skipped as usize).map(truth_trade)
     }
 
     /// The limits that clients have broken so far, oldest first; the first thousand of them.
@@ -221,14 +340,7 @@ impl Sim {
 }
 
 fn truth(at: Timestamp, listing: &Listing) -> Truth {
-    let trades = listing.tape.fills().iter().map(|fill| TruthTrade {
-        id: fill.id,
-        aggregate: fill.aggregate,
-        price: fill.price,
-        qty: fill.qty,
-        taker: fill.taker,
-        at: fill.at,
-    });
+    let trades = listing.tape.fills().iter().map(truth_trade);
     Truth {
         at,
         price_decimals: listing.settings.price_decimals,
@@ -238,5 +350,16 @@ fn truth(at: Timestamp, listing: &Listing) -> Truth {
         asks: listing.book.levels(Side::Sell).collect(),
         trades: trades.collect(),
         candles: listing.tape.minutes().map(|minute| minute.candle).collect(),
+    }
+}
+
+fn truth_trade(fill: &Fill) -> TruthTrade {
+    TruthTrade {
+        id: fill.id,
+        aggregate: fill.aggregate,
+        price: fill.price,
+        qty: fill.qty,
+        taker: fill.taker,
+        at: fill.at,
     }
 }

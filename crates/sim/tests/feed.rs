@@ -3,6 +3,7 @@
 //! the simulator said was rejected.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use feed::{Feed, FeedInput, FeedOutput, FeedSettings, LinkId, Request, Wanted};
 use sim::{ConnectionId, ServerFrame, Sim, SimSettings, Truth};
@@ -78,16 +79,17 @@ impl Client {
                 ServerFrame::Text(text) => self.handle(sim, FeedInput::Frame(LinkId::FIRST, text.as_bytes())),
                 ServerFrame::Binary(bytes) => self.handle(sim, FeedInput::Frame(LinkId::FIRST, &bytes)),
                 ServerFrame::Ping(_) => sim.pong(connection),
-                ServerFrame::Close { code, reason } => panic!("{} closed: {code} {reason}", self.venue),
+                other => panic!("{}: {other:?}", self.venue),
             }
         }
         while let Some(due) = self.waiting.iter().position(|(at, _)| *at <= sim.now()) {
             let (_, request) = self.waiting.remove(due);
             let answer = sim.http(self.venue, &request.path);
             assert_eq!(answer.status, 200, "{}", request.path);
-            let retry_after_s = answer.header("Retry-After").and_then(|text| text.parse().ok());
+            let retry_after =
+                answer.header("Retry-After").and_then(|text| text.parse().ok()).map(Duration::from_secs);
             let (status, body) = (answer.status, &answer.body[..]);
-            self.handle(sim, FeedInput::Response { request: request.id, status, retry_after_s, body });
+            self.handle(sim, FeedInput::Response { request: request.id, status, retry_after, body });
         }
         if self.feed.deadline().is_some_and(|deadline| deadline <= sim.now()) {
             self.handle(sim, FeedInput::Deadline);
