@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use feed::{Feed, FeedInput, FeedOutput, Method, Request, RequestId};
+use reqwest::header::HeaderMap;
 use types::Timestamp;
 
 /// Longest time for one request, real time.
@@ -26,7 +27,7 @@ pub(super) struct Answer {
 
 struct Outcome {
     status: u16,
-    retry_after_s: Option<u32>,
+    retry_after: Option<Duration>,
     body: Vec<u8>,
 }
 
@@ -72,7 +73,7 @@ impl Answer {
             Some(outcome) => FeedInput::Response {
                 request: self.id,
                 status: outcome.status,
-                retry_after_s: outcome.retry_after_s,
+                retry_after: outcome.retry_after,
                 body: &outcome.body,
             },
             None => FeedInput::Failed { request: self.id },
@@ -83,15 +84,42 @@ impl Answer {
 
 async fn read(call: impl Future<Output = reqwest::Result<reqwest::Response>>) -> anyhow::Result<Outcome> {
     let mut response = call.await?;
-    let retry_after_s = response
-        .headers()
-        .get(reqwest::header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.trim().parse().ok());
+    let retry_after = retry_after(response.status().as_u16(), response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         anyhow::ensure!(body.len() + chunk.len() <= BODY_BYTES_MAX, "answer larger than {BODY_BYTES_MAX} bytes");
         body.extend_from_slice(&chunk);
     }
-    Ok(Outcome { status: response.status().as_u16(), retry_after_s, body })
+    Ok(Outcome { status: response.status().as_u16(), retry_after, body })
+}
+
+/// How long the venue wants nothing to be asked.
+pub(super) fn retry_after(status: u16, headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+    let seconds = number("retry-after").map(Duration::from_secs);
+    // KuCoin counts the milliseconds until its window begins anew, also while all is well (section 4).
+    let reset = || number("gw-ratelimit-reset").filter(|_| status == 429).map(Duration::from_millis);
+    seconds.or_else(reset)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, name: &'static str, value: &'static str, expected: Option<Duration>) {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))]);
+        assert_eq!(retry_after(status, &headers), expected, "{status} {name}: {value}");
+    }
+
+    #[test]
+    fn venues_tell_how_long_they_want_to_rest() {
+        check(418, "retry-after", "120", Some(Duration::from_secs(120)));
+        check(503, "retry-after", " 7 ", Some(Duration::from_secs(7)));
+        check(429, "gw-ratelimit-reset", "1500", Some(Duration::from_millis(1_500)));
+        check(200, "gw-ratelimit-reset", "1500", None);
+        check(429, "retry-after", "Wed, 21 Oct 2026 07:28:00 GMT", None);
+    }
 }

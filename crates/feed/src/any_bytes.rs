@@ -92,7 +92,7 @@ proptest! {
                     (0, _) => feed.handle(at, FeedInput::Disconnected(LinkId::FIRST), &mut out),
                     (1, _) => feed.handle(at, FeedInput::Connected(LinkId::FIRST), &mut out),
                     (2..=4, Some(request)) => {
-                        let input = FeedInput::Response { request, status: 200, retry_after_s: None, body: bytes };
+                        let input = FeedInput::Response { request, status: 200, retry_after: None, body: bytes };
                         feed.handle(at, input, &mut out);
                     }
                     (5, Some(request)) => feed.handle(at, FeedInput::Failed { request }, &mut out),

@@ -1,6 +1,7 @@
 //! What goes into a feed and what comes out of it.
 
 use core::fmt;
+use std::time::Duration;
 
 use types::{Input, InstrumentId};
 
@@ -24,6 +25,15 @@ pub enum FeedInput<'a> {
     Connected(LinkId),
     /// The connection is gone, or could not be made.
     Disconnected(LinkId),
+    /// The connection could not be made because the venue answered its handshake with an HTTP status.
+    Refused {
+        /// Which connection.
+        link: LinkId,
+        /// HTTP status.
+        status: u16,
+        /// The `Retry-After` header.
+        retry_after: Option<Duration>,
+    },
     /// One complete text (or binary) message. The socket answers pings of the venue by itself.
     Frame(LinkId, &'a [u8]),
     /// The venue answered a [`FeedOutput::Ping`].
@@ -34,8 +44,8 @@ pub enum FeedInput<'a> {
         request: RequestId,
         /// HTTP status.
         status: u16,
-        /// The `Retry-After` header, seconds.
-        retry_after_s: Option<u32>,
+        /// How long the venue wants nothing to be asked: its `Retry-After` header, or one of its own.
+        retry_after: Option<Duration>,
         /// The body as received.
         body: &'a [u8],
     },
@@ -126,6 +136,23 @@ pub struct Request {
     pub path: String,
     /// What the venue charges for it, in the venue's own unit (Kraken: calls).
     pub weight: u32,
+    /// What it is for: the feed has put the more important ones first.
+    pub priority: Priority,
+}
+
+/// What a request is for, the most important first. While a venue's limits hold requests back, the order is this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Without it there is no connection.
+    Connect,
+    /// Rules of instruments: without them nothing can be subscribed.
+    Rules,
+    /// A book that is needed or compared.
+    Book,
+    /// Trades that were missed.
+    Repair,
+    /// Candles of the past.
+    History,
 }
 
 /// Why a feed wants a new connection.

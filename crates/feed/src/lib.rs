@@ -20,6 +20,7 @@
 
 pub mod capture;
 pub mod io;
+pub mod limiter;
 pub mod rest;
 pub mod settings;
 pub mod status;
@@ -30,6 +31,7 @@ mod decode;
 mod feed;
 mod kraken;
 mod number;
+mod quality;
 mod scan;
 mod session;
 mod synced;
@@ -39,8 +41,9 @@ mod any_bytes;
 
 pub use feed::Feed;
 pub use io::{
-    FeedInput, FeedOutput, LinkId, Method, ReconnectReason, RejectReason, Rejection, Request, RequestId, Target,
+    FeedInput, FeedOutput, LinkId, Method, Priority, ReconnectReason, RejectReason, Rejection, Request, RequestId, Target,
 };
+pub use limiter::{Limiter, Limits};
 pub use settings::{Bases, FeedSettings, SettingsError, Wanted, default_bases};
 pub use status::{BookState, FeedStatus, InstrumentStatus};
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use types::{InstrumentId, Timestamp, Venue};
 
+use crate::limiter::Limits;
+
 /// Book depths Kraken offers for its `book` channel (protocol section 3).
 pub const KRAKEN_DEPTHS: [u16; 5] = [10, 25, 100, 500, 1000];
 
@@ -33,6 +35,8 @@ pub struct FeedSettings {
     pub subscription_silent_after: Duration,
     /// A request without an answer for so long counts as failed.
     pub request_timeout: Duration,
+    /// What the venue tolerates.
+    pub limits: Limits,
     /// A connection that is lost or refused is tried again after a random time below this, doubled with each failure.
     pub backoff_first: Duration,
     /// The doubling ends here.
@@ -80,6 +84,7 @@ impl FeedSettings {
             subscribe_timeout: Duration::from_secs(20),
             subscription_silent_after: Duration::from_secs(300),
             request_timeout: Duration::from_secs(15),
+            limits: Limits::of(venue),
             backoff_first: Duration::from_secs(1),
             backoff_max: Duration::from_secs(60),
             healthy_after: Duration::from_secs(60),

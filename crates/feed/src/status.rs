@@ -7,6 +7,7 @@ use types::{InstrumentId, Timestamp, Venue};
 
 use crate::book::Verdict;
 use crate::io::RejectReason;
+use crate::session::Passed;
 
 /// The health of one venue's feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct FeedStatus {
     /// Venue time minus our time, nanoseconds, as far as messages show it (never above the true difference); `None`
     /// before the first message with a time.
     pub venue_ahead_ns: Option<i64>,
-    /// Requests are held back until then because the venue said so.
+    /// Requests are held back until then because the venue said so; it may be past.
     pub requests_blocked_until: Option<Timestamp>,
     /// One entry per wanted instrument, in the order of the settings.
     pub instruments: Vec<InstrumentStatus>,
@@ -126,6 +127,10 @@ pub struct Counts {
     pub duplicates: u64,
     /// Breaks in the sequence of trade numbers.
     pub trade_gaps: u64,
+    /// Missed trades that were given out after all, from the venue's REST interface.
+    pub trades_repaired: u64,
+    /// Missed trades that cannot be had any more.
+    pub trades_lost: u64,
     /// Candle rows received, running ones included.
     pub candles: u64,
     /// Candles given out as final.
@@ -135,6 +140,18 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Counts a trade that was received.
+    pub(crate) fn count_trade(&mut self, passed: Passed) {
+        match passed {
+            Passed::Doubled => self.duplicates += 1,
+            Passed::Next | Passed::Late => self.trades += 1,
+            Passed::AfterGap => {
+                self.trade_gaps += 1;
+                self.trades += 1;
+            }
+        }
+    }
+
     /// Counts what a message did to the book.
     pub(crate) fn count(&mut self, verdict: Verdict) {
         match verdict {

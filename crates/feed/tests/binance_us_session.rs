@@ -236,7 +236,7 @@ fn a_429_stops_all_requests_until_the_venue_allows_them() {
     rig.frame(&depth("BTCUSDT", 100, 101, "", ""));
     rig.frame(&depth("ETHUSDT", 100, 101, "", ""));
     let request = request_of(&mut rig, "depth");
-    rig.give(FeedInput::Response { request: request.id, status: 429, retry_after_s: Some(30), body: b"" });
+    rig.give(FeedInput::Response { request: request.id, status: 429, retry_after: Some(Duration::from_secs(30)), body: b"" });
     assert_eq!(rig.reasons(), [RejectReason::RequestFailed]);
     for _ in 0..29 {
         rig.pass(Duration::from_secs(1));
@@ -244,7 +244,7 @@ fn a_429_stops_all_requests_until_the_venue_allows_them() {
     }
     assert_eq!(rig.requests(), []);
     request_of(&mut rig, "depth");
-    assert!(rig.feed.status().requests_blocked_until.is_none());
+    assert!(rig.feed.status().requests_blocked_until.is_some_and(|until| until <= rig.at));
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(crate) fn run(recording: &Recording, mut frame: impl FnMut(&mut dyn FnMut())
             let is_meant = |symbol: &&String| path.contains(&format!("symbol={symbol}&"));
             let index = recording.symbols.iter().position(|symbol| is_meant(&symbol)).expect("a snapshot is asked for");
             let body = recording.snapshots[index].as_deref().expect("every book has a snapshot");
-            let input = FeedInput::Response { request: id, status: 200, retry_after_s: None, body };
+            let input = FeedInput::Response { request: id, status: 200, retry_after: None, body };
             feed.handle(at, input, &mut out);
         }
     }
@@ -90,7 +90,7 @@ fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<Fe
     match asked {
         Some(request) => {
             let body = format!(r#"{{"symbols":[{rules}]}}"#);
-            let input = FeedInput::Response { request, status: 200, retry_after_s: None, body: body.as_bytes() };
+            let input = FeedInput::Response { request, status: 200, retry_after: None, body: body.as_bytes() };
             feed.handle(at, input, out);
         }
         None => {

@@ -1,7 +1,5 @@
 //! What Binance.US is asked for: streams on the socket; rules, snapshots and history by REST.
 
-use std::time::Duration;
-
 use types::Timestamp;
 use types::market::StaleReason;
 
@@ -10,7 +8,7 @@ use super::messages::{self, Message};
 use super::{Ask, BATCH, Batch, BatchState, HISTORY_TRIES, STREAMS, Session, rest, stream_name};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
-use crate::io::{FeedOutput, RejectReason, Rejection, RequestId};
+use crate::io::{FeedOutput, Priority, RejectReason, Rejection, RequestId};
 use crate::session::Answer;
 
 impl Session {
@@ -29,8 +27,8 @@ impl Session {
             let name = &symbol.market.wanted.symbol;
             streams.extend(STREAMS.iter().map(|stream| stream_name(name, stream.channel)));
             if self.settings.history_minutes > 0 {
-                let (path, weight) = symbol.candles_wanted(at, self.settings.history_minutes);
-                self.requests.want(Ask::Candles(index), path, weight, at);
+                let call = symbol.candles_wanted(at, self.settings.history_minutes);
+                self.requests.want(Ask::Candles(index), Priority::History, call, at);
             }
         }
         for batch in streams.chunks(BATCH) {
@@ -48,31 +46,31 @@ impl Session {
 
     pub(super) fn want_rules(&mut self, not_before: Timestamp) {
         let symbols = self.symbols.iter().map(|symbol| symbol.market.wanted.symbol.as_str());
-        let (path, weight) = rest::exchange_info(symbols);
-        self.requests.want(Ask::Rules, path, weight, not_before);
+        self.requests.want(Ask::Rules, Priority::Rules, rest::exchange_info(symbols), not_before);
+    }
+
+    /// Asks for trades that were missed, as soon as the stream tells the present ones.
+    pub(super) fn want_missed_trades(&mut self, index: usize, at: Timestamp) {
+        let symbol = &mut self.symbols[index];
+        if symbol.is_heard_live()
+            && let Some(stream) = symbol.trade_stream
+            && let Some(gap) = symbol.market.repair(at)
+        {
+            let call = rest::trades_from(&symbol.market.wanted.symbol, stream, gap.first);
+            self.requests.want(Ask::Trades(index), Priority::Repair, call, at);
+        }
     }
 
     pub(super) fn answer(&mut self, at: Timestamp, request: RequestId, answer: Answer<'_>, out: &mut Vec<FeedOutput>) {
         let Some(ask) = self.requests.take(request) else { return };
-        let (status, retry_after_s, body) = match answer {
+        let (status, body) = match answer {
             Answer::Failed => return self.failed(at, ask, "no answer", &[], out),
-            Answer::Response { status, retry_after_s, body } => (status, retry_after_s, body),
+            Answer::Response { status, body } => (status, body),
         };
-        // Section 6.1: slow down (429) or banned (418): nothing at all is asked until then.
-        let pause_s = match (status, retry_after_s) {
-            (_, Some(seconds)) => Some(seconds),
-            (429, None) => Some(60),
-            (418, None) => Some(120),
-            _ => None,
-        };
-        if let Some(seconds) = pause_s {
-            self.requests.block_until(at.plus(Duration::from_secs(u64::from(seconds))));
-        }
         if status == 200 {
             self.answered(at, ask, body, out);
         } else if status == 400 && ask == Ask::Rules {
-            let (path, weight) = rest::exchange_info_of_all();
-            self.requests.want(Ask::AllRules, path, weight, at);
+            self.requests.want(Ask::AllRules, Priority::Rules, rest::exchange_info_of_all(), at);
         } else {
             let detail = format!("HTTP status {status}: {}", rest::error_text(body));
             self.failed(at, ask, &detail, body, out);
@@ -84,6 +82,7 @@ impl Session {
             Ask::Rules | Ask::AllRules => ExchangeInfo::read(body).map(|info| self.learn(at, &info, body, out)),
             Ask::Snapshot(index) => self.snapshot(at, index, body, out),
             Ask::Candles(index) => self.candles(at, index, body, out),
+            Ask::Trades(index) => self.missed_trades(at, index, body, out),
         };
         if let Err(error) = result {
             self.failed(at, ask, &error.detail, body, out);
@@ -167,11 +166,26 @@ impl Session {
         Ok(())
     }
 
+    fn missed_trades(
+        &mut self,
+        at: Timestamp,
+        index: usize,
+        body: &[u8],
+        out: &mut Vec<FeedOutput>,
+    ) -> Result<(), DecodeError> {
+        let market = &mut self.symbols[index].market;
+        let Some(instrument) = &market.instrument else { return Ok(()) };
+        let rows = rest::trades_of(body, instrument.id, instrument.scale)?;
+        market.repaired(at, rows, out);
+        Ok(())
+    }
+
     pub(super) fn failed(&mut self, at: Timestamp, ask: Ask, detail: &str, body: &[u8], out: &mut Vec<FeedOutput>) {
         let (what, index) = match ask {
             Ask::Rules | Ask::AllRules => ("instrument rules", None),
             Ask::Snapshot(index) => ("book snapshot", Some(index)),
             Ask::Candles(index) => ("candle history", Some(index)),
+            Ask::Trades(index) => ("missed trades", Some(index)),
         };
         let mut rejection = Rejection::new(RejectReason::RequestFailed, format_args!("{what}: {detail}"), body);
         rejection.instrument = index.map(|index| self.symbols[index].market.wanted.id);
@@ -190,10 +204,11 @@ impl Session {
                 let symbol = &mut self.symbols[index];
                 let again_at = symbol.history.failed(at);
                 if symbol.history.failures() < HISTORY_TRIES && self.link.is_up() {
-                    let (path, weight) = symbol.candles_wanted(at, self.settings.history_minutes);
-                    self.requests.want(ask, path, weight, again_at);
+                    let call = symbol.candles_wanted(at, self.settings.history_minutes);
+                    self.requests.want(ask, Priority::History, call, again_at);
                 }
             }
+            Ask::Trades(index) => self.symbols[index].market.repair_failed(at),
         }
     }
 }

@@ -104,7 +104,7 @@ impl Session {
         }
         let Some(instrument) = &symbol.market.instrument else { return Ok(()) };
         let trade = data.trade(instrument.id, instrument.scale)?;
-        symbol.market.trade(data.id, trade, out);
+        symbol.market.trade(at, data.id, trade, out);
         Ok(())
     }
 

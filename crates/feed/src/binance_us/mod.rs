@@ -25,8 +25,8 @@ use std::time::Duration;
 use types::Timestamp;
 use types::market::{Proof, StaleReason};
 
-use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, RejectReason, Target};
-use crate::session::{Answer, Limits, Link, Market, Outbox, Requests, Retry, earliest, is_due};
+use crate::io::{FeedInput, FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
+use crate::session::{Advice, Answer, Call, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
 use crate::settings::FeedSettings;
 use crate::status::FeedStatus;
 use book::Renewal;
@@ -34,9 +34,6 @@ use messages::TradeStream;
 
 /// Control messages: five a second are allowed, and the socket's own pongs count too (section 2).
 const SEND_SPACING: Duration = Duration::from_millis(300);
-/// Half of the budget before the venue says otherwise (section 6.1).
-const REQUEST_LIMITS: Limits =
-    Limits { spacing: Duration::from_millis(250), weight_per_min: 600, timeout: Duration::from_secs(15) };
 /// Streams in one subscription.
 const BATCH: usize = 90;
 /// Least time between two renewals of a book that has moved to the edge of its snapshot.
@@ -73,6 +70,8 @@ enum Ask {
     Snapshot(usize),
     /// The candles of the symbol with this index.
     Candles(usize),
+    /// Trades that were missed of the symbol with this index.
+    Trades(usize),
 }
 
 /// A subscription that was not accepted yet.
@@ -142,7 +141,7 @@ impl Session {
             by_symbol: settings.instruments.iter().map(|wanted| wanted.symbol.clone()).zip(0..).collect(),
             link: Link::new(link),
             outbox: Outbox::new(link, SEND_SPACING),
-            requests: Requests::new(Limits { timeout: settings.request_timeout, ..REQUEST_LIMITS }),
+            requests: Requests::new(),
             rules_at: None,
             rules_retry: Retry::refusal(),
             next_id: 1,
@@ -150,25 +149,6 @@ impl Session {
             subscribe_retry: Retry::refusal(),
             settings,
         }
-    }
-
-    /// Asks for the connection.
-    pub(crate) fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
-        out.push(FeedOutput::Connect(self.link.id, Target::on_base("/stream")));
-    }
-
-    pub(crate) fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
-        match input {
-            FeedInput::Connected(_) => self.connected(at, out),
-            FeedInput::Disconnected(_) => self.disconnected(out),
-            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
-            FeedInput::Response { request, status, retry_after_s, body } => {
-                self.answer(at, request, Answer::Response { status, retry_after_s, body }, out);
-            }
-            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Pong(_) | FeedInput::Deadline => {}
-        }
-        self.poll(at, out);
     }
 
     fn connected(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
@@ -181,7 +161,7 @@ impl Session {
     fn disconnected(&mut self, out: &mut Vec<FeedOutput>) {
         self.link.disconnected();
         self.outbox.clear();
-        self.requests.forget_waiting();
+        self.requests.forget();
         self.subscribing.clear();
         for symbol in &mut self.symbols {
             symbol.market.disconnected(StaleReason::Disconnected, out);
@@ -208,10 +188,8 @@ impl Session {
             }
             if self.link.is_up() {
                 self.poll_symbol(index, at, out);
+                self.want_missed_trades(index, at);
             }
-        }
-        if let Some(ask) = self.requests.take_timed_out(at) {
-            self.failed(at, ask, "no answer in time", &[], out);
         }
         if self.link.is_up() {
             if is_due(self.rules_due_at(), at) {
@@ -252,8 +230,8 @@ impl Session {
             symbol.renew(at);
         }
         if symbol.book.wants_snapshot() && !self.requests.is_wanted(Ask::Snapshot(index)) {
-            let (path, weight) = rest::snapshot(&symbol.market.wanted.symbol);
-            self.requests.want(Ask::Snapshot(index), path, weight, symbol.snapshot_at);
+            let call = rest::snapshot(&symbol.market.wanted.symbol);
+            self.requests.want(Ask::Snapshot(index), Priority::Book, call, symbol.snapshot_at);
         }
         if is_due(symbol.silence_at(self.settings.subscription_silent_after), at) {
             symbol.is_silence_told = true;
@@ -264,33 +242,6 @@ impl Session {
                 self.link.reject_of(wanted.id, RejectReason::SilentSubscription, detail, name.as_bytes(), out);
             }
         }
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
-        let mut next = self.requests.deadline();
-        if self.link.is_up() {
-            let batches = self.subscribing.iter().map(Batch::again_at);
-            next = earliest(batches.chain([
-                next,
-                self.outbox.deadline(),
-                self.silent_at(),
-                self.aged_at(),
-                self.subscribe_timeout_at(),
-                self.rules_due_at(),
-                self.link.question_at(self.settings.keepalive_after),
-            ]));
-        }
-        for symbol in &self.symbols {
-            next = earliest([next, symbol.market.publisher.deadline()]);
-            if self.link.is_up() {
-                next = earliest([
-                    next,
-                    symbol.renewal_at(self.settings.snapshot_age_max),
-                    symbol.silence_at(self.settings.subscription_silent_after),
-                ]);
-            }
-        }
-        next
     }
 
     fn silent_at(&self) -> Option<Timestamp> {
@@ -319,8 +270,60 @@ impl Session {
         let age = if has_silence { age_max.min(RULES_WHILE_SILENT) } else { age_max };
         Some(self.rules_at.map_or(Timestamp::EPOCH, |at| at.plus(age)))
     }
+}
 
-    pub(crate) fn status(&self) -> FeedStatus {
+impl VenueSession for Session {
+    fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
+        out.push(FeedOutput::Connect(self.link.id, Target::on_base("/stream")));
+    }
+
+    fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
+        match input {
+            FeedInput::Connected(_) => self.connected(at, out),
+            FeedInput::Disconnected(_) | FeedInput::Refused { .. } => self.disconnected(out),
+            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
+            FeedInput::Response { request, status, body, .. } => {
+                self.answer(at, request, Answer::Response { status, body }, out);
+            }
+            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
+            FeedInput::Pong(_) | FeedInput::Deadline => {}
+        }
+        self.poll(at, out);
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let mut next = self.requests.deadline();
+        if self.link.is_up() {
+            let batches = self.subscribing.iter().map(Batch::again_at);
+            next = earliest(batches.chain([
+                next,
+                self.outbox.deadline(),
+                self.silent_at(),
+                self.aged_at(),
+                self.subscribe_timeout_at(),
+                self.rules_due_at(),
+                self.link.question_at(self.settings.keepalive_after),
+            ]));
+        }
+        for symbol in &self.symbols {
+            next = earliest([next, symbol.market.publisher.deadline()]);
+            if self.link.is_up() {
+                next = earliest([
+                    next,
+                    symbol.renewal_at(self.settings.snapshot_age_max),
+                    symbol.silence_at(self.settings.subscription_silent_after),
+                    symbol.market.repair_at().filter(|_| symbol.is_heard_live()),
+                ]);
+            }
+        }
+        next
+    }
+
+    fn advice(&mut self) -> Advice {
+        self.requests.take_advice()
+    }
+
+    fn status(&self) -> FeedStatus {
         FeedStatus {
             venue: self.settings.venue,
             is_connected: self.link.connected_at.is_some(),
@@ -331,7 +334,7 @@ impl Session {
             last_frame_at: self.link.last_frame_at,
             rejected: self.link.rejected,
             venue_ahead_ns: self.link.clock.ahead_ns(),
-            requests_blocked_until: self.requests.blocked_until(),
+            requests_blocked_until: None,
             instruments: self.symbols.iter().map(|symbol| symbol.market.status()).collect(),
         }
     }
@@ -349,6 +352,11 @@ impl Batch {
 impl Symbol {
     fn is_newcomer(&self) -> bool {
         self.subscribed_at.is_none() && self.market.instrument.is_some()
+    }
+
+    /// The streams tell the present: a trade from now on will be heard.
+    fn is_heard_live(&self) -> bool {
+        self.streams.iter().any(|stream| stream.was_heard)
     }
 
     fn forget_book(&mut self) {
@@ -398,7 +406,7 @@ impl Symbol {
     }
 
     /// The newest candles, as many as may be missing, and the running one.
-    fn candles_wanted(&self, at: Timestamp, history_minutes: u16) -> rest::Call {
+    fn candles_wanted(&self, at: Timestamp, history_minutes: u16) -> Call {
         let all = u64::from(history_minutes) + 1;
         let rows = self.market.missed_minutes(at).map_or(all, |missed| (missed + 2).min(all));
         rest::candles_of(&self.market.wanted.symbol, rows)

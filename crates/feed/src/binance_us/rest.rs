@@ -4,9 +4,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use types::{Candle, InstrumentId, Scale, Timestamp, Trade};
 
-use super::messages::{fills, number_format};
+use super::messages::{TradeStream, fills, number_format};
 use crate::decode::{DecodeError, from_json, text};
 use crate::number::{Text, smallest_scale};
+use crate::session::Call;
 
 /// Levels of each side asked for in a snapshot.
 pub(crate) const SNAPSHOT_LIMIT: usize = 1_000;
@@ -14,27 +15,36 @@ pub(crate) const SNAPSHOT_LIMIT: usize = 1_000;
 /// Most rows of candles in one answer.
 pub(crate) const CANDLES_MAX: u64 = 1_000;
 
-/// A request: path with query, and its weight by the table of 2026.
-pub(crate) type Call = (String, u32);
+/// Most trades in one answer.
+const TRADES_MAX: u64 = 1_000;
 
 pub(crate) fn snapshot(symbol: &str) -> Call {
-    (format!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LIMIT}"), 50)
+    Call::get(format!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LIMIT}"), 50)
 }
 
 /// The newest `rows` one-minute candles, the running one included. No times are asked for: ours may be wrong.
 pub(crate) fn candles_of(symbol: &str, rows: u64) -> Call {
-    (format!("/api/v3/klines?symbol={symbol}&interval=1m&limit={}", rows.clamp(1, CANDLES_MAX)), 2)
+    Call::get(format!("/api/v3/klines?symbol={symbol}&interval=1m&limit={}", rows.clamp(1, CANDLES_MAX)), 2)
+}
+
+/// Trades numbered `first` and above, at most [`TRADES_MAX`], of the kind the stream tells.
+pub(crate) fn trades_from(symbol: &str, stream: TradeStream, first: u64) -> Call {
+    let (name, weight) = match stream {
+        TradeStream::Aggregates => ("aggTrades", 4),
+        TradeStream::Fills => ("historicalTrades", 25),
+    };
+    Call::get(format!("/api/v3/{name}?symbol={symbol}&fromId={first}&limit={TRADES_MAX}"), weight)
 }
 
 /// Rules of some symbols; the whole answer is an error if one of them is unknown.
 pub(crate) fn exchange_info<'a>(symbols: impl Iterator<Item = &'a str>) -> Call {
     let quoted: Vec<String> = symbols.map(|symbol| format!("%22{symbol}%22")).collect();
-    (format!("/api/v3/exchangeInfo?symbols=%5B{}%5D", quoted.join(",")), 20)
+    Call::get(format!("/api/v3/exchangeInfo?symbols=%5B{}%5D", quoted.join(",")), 20)
 }
 
 /// Rules of all symbols.
 pub(crate) fn exchange_info_of_all() -> Call {
-    ("/api/v3/exchangeInfo".to_owned(), 20)
+    Call::get("/api/v3/exchangeInfo".to_owned(), 20)
 }
 
 /// What an error body says, shortened.
@@ -91,79 +101,71 @@ pub(crate) fn candles(body: &[u8], scale: Scale, now: Timestamp) -> Result<Vec<C
 /// Trades of a `trades`, `historicalTrades` or `aggTrades` answer, oldest first, at the smallest scale that holds
 /// them all.
 pub(crate) fn trades(body: &[u8]) -> Result<(Scale, Vec<Trade>), DecodeError> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Row<'a> {
-        Aggregate {
-            a: u64,
-            #[serde(borrow)]
-            p: Text<'a>,
-            #[serde(borrow)]
-            q: Text<'a>,
-            f: i64,
-            l: i64,
-            #[serde(rename = "T")]
-            time_ms: i64,
-            m: bool,
-        },
-        #[serde(rename_all = "camelCase")]
-        Fill {
-            id: u64,
-            #[serde(borrow)]
-            price: Text<'a>,
-            #[serde(borrow)]
-            qty: Text<'a>,
-            time: i64,
-            is_buyer_maker: bool,
-        },
-    }
-    struct Plain<'a> {
-        id: u64,
-        price: &'a str,
-        qty: &'a str,
-        fills: u32,
+    let rows: Vec<TradeRow<'_>> = from_json(text(body)?)?;
+    let scale = smallest_scale(rows.iter().map(TradeRow::price_and_qty))?;
+    let trades: Result<_, _> = rows.iter().map(|row| Ok(row.trade(InstrumentId(0), scale)?.1)).collect();
+    trades.map(|trades| (scale, trades))
+}
+
+/// The same at a known scale, each with its number.
+pub(crate) fn trades_of(body: &[u8], instrument: InstrumentId, scale: Scale) -> Result<Vec<(u64, Trade)>, DecodeError> {
+    let rows: Vec<TradeRow<'_>> = from_json(text(body)?)?;
+    rows.iter().map(|row| row.trade(instrument, scale)).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TradeRow<'a> {
+    Aggregate {
+        a: u64,
+        #[serde(borrow)]
+        p: Text<'a>,
+        #[serde(borrow)]
+        q: Text<'a>,
+        f: i64,
+        l: i64,
+        #[serde(rename = "T")]
         time_ms: i64,
+        m: bool,
+    },
+    #[serde(rename_all = "camelCase")]
+    Fill {
+        id: u64,
+        #[serde(borrow)]
+        price: Text<'a>,
+        #[serde(borrow)]
+        qty: Text<'a>,
+        time: i64,
         is_buyer_maker: bool,
+    },
+}
+
+impl TradeRow<'_> {
+    fn price_and_qty(&self) -> (&str, &str) {
+        match self {
+            Self::Aggregate { p, q, .. } => (p.as_str(), q.as_str()),
+            Self::Fill { price, qty, .. } => (price.as_str(), qty.as_str()),
+        }
     }
-    let rows: Vec<Row<'_>> = from_json(text(body)?)?;
-    let rows: Vec<Plain<'_>> = rows
-        .iter()
-        .map(|row| match row {
-            Row::Aggregate { a, p, q, f, l, time_ms, m } => Plain {
-                id: *a,
-                price: p.as_str(),
-                qty: q.as_str(),
-                fills: fills(*f, *l),
-                time_ms: *time_ms,
-                is_buyer_maker: *m,
-            },
-            Row::Fill { id, price, qty, time, is_buyer_maker } => Plain {
-                id: *id,
-                price: price.as_str(),
-                qty: qty.as_str(),
-                fills: 1,
-                time_ms: *time,
-                is_buyer_maker: *is_buyer_maker,
-            },
-        })
-        .collect();
-    let scale = smallest_scale(rows.iter().map(|row| (row.price, row.qty)))?;
-    let format = number_format(scale);
-    let trades: Result<Vec<Trade>, DecodeError> = rows
-        .iter()
-        .map(|row| {
-            Ok(Trade {
-                instrument: InstrumentId(0),
-                id: u128::from(row.id),
-                price: format.price(row.price)?,
-                qty: format.qty(row.qty)?,
-                aggressor: super::messages::aggressor(row.is_buyer_maker),
-                fills: row.fills,
-                venue_at: Timestamp::from_millis(row.time_ms),
-            })
-        })
-        .collect();
-    Ok((scale, trades?))
+
+    fn trade(&self, instrument: InstrumentId, scale: Scale) -> Result<(u64, Trade), DecodeError> {
+        let (id, fills, time_ms, is_buyer_maker) = match self {
+            Self::Aggregate { a, f, l, time_ms, m, .. } => (*a, fills(*f, *l), *time_ms, *m),
+            Self::Fill { id, time, is_buyer_maker, .. } => (*id, 1, *time, *is_buyer_maker),
+        };
+        let format = number_format(scale);
+        let (price, qty) = self.price_and_qty();
+        let trade = Trade {
+            instrument,
+            id: u128::from(id),
+            price: format.price(price)?,
+            qty: format.qty(qty)?,
+            aggressor: super::messages::aggressor(is_buyer_maker),
+            fills,
+            venue_at: Timestamp::from_millis(time_ms),
+        };
+        Ok((id, trade))
+    }
 }
 
 #[cfg(test)]
@@ -202,10 +204,10 @@ mod tests {
     #[test]
     fn paths_are_percent_encoded() {
         assert_eq!(
-            exchange_info(["BTCUSDT", "ETHUSDT"].into_iter()).0,
+            exchange_info(["BTCUSDT", "ETHUSDT"].into_iter()).path,
             "/api/v3/exchangeInfo?symbols=%5B%22BTCUSDT%22,%22ETHUSDT%22%5D"
         );
-        assert_eq!(candles_of("BTCUSDT", 5_000).0, "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=1000");
+        assert_eq!(candles_of("BTCUSDT", 5_000).path, "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=1000");
         assert_eq!(error_text(br#"{"code":-1121,"msg":"Invalid symbol."}"#), "Invalid symbol. (-1121)");
     }
 }

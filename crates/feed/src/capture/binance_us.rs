@@ -11,7 +11,7 @@ use crate::binance_us::messages::{
 };
 use crate::binance_us::{SyncedBook, WRITTEN};
 use crate::decode::DecodeError;
-use crate::session::{Passed, TradeGate};
+use crate::session::TradeGate;
 use crate::status::Counts;
 
 #[derive(Debug, Default)]
@@ -133,19 +133,12 @@ impl Symbol {
     }
 
     fn trade(&mut self, data: &TradeData<'_>) -> Result<(), DecodeError> {
-        data.trade(InstrumentId(0), WRITTEN)?;
+        let trade = data.trade(InstrumentId(0), WRITTEN)?;
         // Both streams tell the same trades under different numbers: the one heard first counts.
         if *self.trade_stream.get_or_insert(data.stream) != data.stream {
             return Ok(());
         }
-        match self.trade_gate.pass(data.id) {
-            Passed::Doubled => self.counts.duplicates += 1,
-            Passed::AfterGap => {
-                self.counts.trade_gaps += 1;
-                self.counts.trades += 1;
-            }
-            Passed::Next => self.counts.trades += 1,
-        }
+        self.counts.count_trade(self.trade_gate.pass(data.id, trade.venue_at));
         Ok(())
     }
 

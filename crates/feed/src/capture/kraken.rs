@@ -14,7 +14,7 @@ use crate::io::RejectReason;
 use crate::kraken::messages::{self, BookData, CandleData, Channel, Kind, Message, Pairs, TradeData};
 use crate::kraken::{Candles, ProvenBook};
 use crate::number::{NumberError, SCALE_DECIMALS_MAX, written_scale};
-use crate::session::{Passed, TradeGate};
+use crate::session::TradeGate;
 use crate::settings::KRAKEN_DEPTHS;
 use crate::status::Counts;
 
@@ -160,15 +160,8 @@ impl Symbol {
 
     fn trade(&mut self, data: &TradeData<'_>) -> Result<(), DecodeError> {
         let scale = written_scale([(data.price.0, data.qty.0)].into_iter())?;
-        data.trade(types::InstrumentId(0), scale)?;
-        match self.trade_gate.pass(data.trade_id) {
-            Passed::Doubled => self.counts.duplicates += 1,
-            Passed::AfterGap => {
-                self.counts.trade_gaps += 1;
-                self.counts.trades += 1;
-            }
-            Passed::Next => self.counts.trades += 1,
-        }
+        let trade = data.trade(types::InstrumentId(0), scale)?;
+        self.counts.count_trade(self.trade_gate.pass(data.trade_id, trade.venue_at));
         Ok(())
     }
 

@@ -1,12 +1,10 @@
 //! What Kraken is asked for: subscriptions on the socket, history by REST.
 
-use std::time::Duration;
-
 use types::Timestamp;
 
 use super::messages::Channel;
-use super::{ASKED_MAX, BATCH, HISTORY_TRIES, Session, rest};
-use crate::io::{FeedOutput, RejectReason, RequestId};
+use super::{ASKED_MAX, Ask, BATCH, HISTORY_TRIES, Session, rest};
+use crate::io::{FeedOutput, Priority, RejectReason, RequestId};
 use crate::session::Answer;
 
 impl Session {
@@ -84,61 +82,74 @@ impl Session {
 
     pub(super) fn want_history(&mut self, index: usize, not_before: Timestamp) {
         if self.settings.history_minutes > 0 {
-            let path = rest::candles_path(&self.pairs[index].market.wanted.symbol);
-            self.requests.want(index, path, 1, not_before);
+            let call = rest::candles_of(&self.pairs[index].market.wanted.symbol);
+            self.requests.want(Ask::History(index), Priority::History, call, not_before);
+        }
+    }
+
+    /// Asks for trades that were missed, as soon as the stream tells the present ones.
+    pub(super) fn want_missed_trades(&mut self, index: usize, at: Timestamp) {
+        let pair = &mut self.pairs[index];
+        if pair.trade_subscription.is_live()
+            && let Some(gap) = pair.market.repair(at)
+        {
+            let call = rest::trades_since(&pair.market.wanted.symbol, gap.since);
+            self.requests.want(Ask::Trades(index), Priority::Repair, call, at);
         }
     }
 
     pub(super) fn answer(&mut self, at: Timestamp, request: RequestId, answer: Answer<'_>, out: &mut Vec<FeedOutput>) {
-        let Some(index) = self.requests.take(request) else { return };
-        match answer {
-            Answer::Failed => self.history_failed(at, index, "no answer", &[], true, out),
-            Answer::Response { status, retry_after_s, body } => {
-                if let Some(seconds) = retry_after_s {
-                    self.requests.block_until(at.plus(Duration::from_secs(u64::from(seconds))));
-                }
-                if status == 200 {
-                    self.history(at, index, body, out);
-                } else {
-                    self.history_failed(at, index, format_args!("HTTP status {status}"), body, true, out);
-                }
+        let Some(ask) = self.requests.take(request) else { return };
+        let body = match answer {
+            Answer::Failed => return self.request_failed(at, ask, "no answer", &[], true, out),
+            Answer::Response { status: 200, body } => body,
+            Answer::Response { status, body } => {
+                return self.request_failed(at, ask, format_args!("HTTP status {status}"), body, true, out);
             }
-        }
-    }
-
-    pub(super) fn history(&mut self, at: Timestamp, index: usize, body: &[u8], out: &mut Vec<FeedOutput>) {
+        };
+        let (Ask::History(index) | Ask::Trades(index)) = ask;
         let market = &mut self.pairs[index].market;
         let Some(instrument) = &market.instrument else { return };
-        match rest::candles(body, instrument.scale) {
-            Ok(candles) => {
-                self.rate_limit.reset();
-                market.history(&candles, self.settings.history_minutes, out);
+        let (id, scale) = (instrument.id, instrument.scale);
+        let result = match ask {
+            Ask::History(_) => {
+                rest::candles(body, scale).map(|candles| market.history(&candles, self.settings.history_minutes, out))
             }
-            Err(error) => {
-                if error.is_rate_limit() {
-                    self.requests.block_until(self.rate_limit.failed(at));
-                }
-                let is_retryable = error.is_retryable();
-                self.history_failed(at, index, error, body, is_retryable, out);
+            Ask::Trades(_) => rest::trades_of(body, id, scale).map(|rows| market.repaired(at, rows, out)),
+        };
+        if let Err(error) = result {
+            if error.is_rate_limit() {
+                self.requests.too_fast();
             }
+            let is_retryable = error.is_retryable();
+            self.request_failed(at, ask, error, body, is_retryable, out);
         }
     }
 
-    pub(super) fn history_failed(
+    fn request_failed(
         &mut self,
         at: Timestamp,
-        index: usize,
+        ask: Ask,
         detail: impl std::fmt::Display,
         body: &[u8],
         is_retryable: bool,
         out: &mut Vec<FeedOutput>,
     ) {
+        let (what, index) = match ask {
+            Ask::History(index) => ("candle history", index),
+            Ask::Trades(index) => ("missed trades", index),
+        };
         let pair = &mut self.pairs[index];
         let id = pair.market.wanted.id;
-        self.link.reject_of(id, RejectReason::RequestFailed, format_args!("candle history: {detail}"), body, out);
-        let again_at = pair.history.failed(at);
-        if is_retryable && pair.history.failures() < HISTORY_TRIES && self.link.is_up() {
-            self.want_history(index, again_at);
+        self.link.reject_of(id, RejectReason::RequestFailed, format_args!("{what}: {detail}"), body, out);
+        match ask {
+            Ask::History(_) => {
+                let again_at = pair.history.failed(at);
+                if is_retryable && pair.history.failures() < HISTORY_TRIES && self.link.is_up() {
+                    self.want_history(index, again_at);
+                }
+            }
+            Ask::Trades(_) => pair.market.repair_failed(at),
         }
     }
 }

@@ -201,7 +201,7 @@ impl Session {
             let Some(instrument) = &pair.market.instrument else { continue };
             let trade = data.trade(instrument.id, instrument.scale)?;
             self.link.clock.observe(at, trade.venue_at);
-            pair.market.trade(data.trade_id, trade, out);
+            pair.market.trade(at, data.trade_id, trade, out);
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use types::market::{CandleSource, Proof, StaleReason};
 use types::{Scale, Timestamp};
 
 use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, Target};
-use crate::session::{Answer, Limits, Link, Market, Outbox, Requests, Retry, earliest, is_due};
+use crate::session::{Advice, Answer, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
 use crate::settings::FeedSettings;
 use crate::status::FeedStatus;
 use messages::Channel;
@@ -36,9 +36,6 @@ use subscription::Subscription;
 
 /// The venue allows about five messages a second (section 2).
 const SEND_SPACING: Duration = Duration::from_millis(250);
-/// Public REST calls: one a second is safe (section 7).
-const REQUEST_LIMITS: Limits =
-    Limits { spacing: Duration::from_millis(1_100), weight_per_min: 60, timeout: Duration::from_secs(15) };
 /// Symbols in one subscription.
 const BATCH: usize = 50;
 /// Our numbered subscriptions that may still be answered.
@@ -55,9 +52,7 @@ pub(crate) struct Session {
     link: Link,
     is_online: bool,
     outbox: Outbox,
-    /// What is asked is the history of the instrument with this index.
-    requests: Requests<usize>,
-    rate_limit: Retry,
+    requests: Requests<Ask>,
     rules: Subscription,
     rules_asked_at: Option<Timestamp>,
     /// Data was subscribed: from then on something is heard every second.
@@ -66,6 +61,15 @@ pub(crate) struct Session {
     by_symbol: BTreeMap<String, usize>,
     next_req_id: u64,
     asked: VecDeque<(u64, Channel)>,
+}
+
+/// What a request asks for, of the instrument with this index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// Minutes of the past.
+    History(usize),
+    /// Trades that were missed.
+    Trades(usize),
 }
 
 /// One wanted instrument.
@@ -103,8 +107,7 @@ impl Session {
             link: Link::new(link),
             is_online: true,
             outbox: Outbox::new(link, SEND_SPACING),
-            requests: Requests::new(Limits { timeout: settings.request_timeout, ..REQUEST_LIMITS }),
-            rate_limit: Retry::refusal(),
+            requests: Requests::new(),
             rules: Subscription::off(),
             rules_asked_at: None,
             subscribed_at: None,
@@ -112,25 +115,6 @@ impl Session {
             asked: VecDeque::new(),
             settings,
         }
-    }
-
-    /// Asks for the connection.
-    pub(crate) fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
-        out.push(FeedOutput::Connect(self.link.id, Target::on_base("/v2")));
-    }
-
-    pub(crate) fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
-        match input {
-            FeedInput::Connected(_) => self.connected(at, out),
-            FeedInput::Disconnected(_) => self.disconnected(StaleReason::Disconnected, out),
-            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
-            FeedInput::Response { request, status, retry_after_s, body } => {
-                self.answer(at, request, Answer::Response { status, retry_after_s, body }, out);
-            }
-            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Pong(_) | FeedInput::Deadline => {}
-        }
-        self.poll(at, out);
     }
 
     fn connected(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
@@ -144,7 +128,7 @@ impl Session {
     fn disconnected(&mut self, reason: StaleReason, out: &mut Vec<FeedOutput>) {
         self.link.disconnected();
         self.outbox.clear();
-        self.requests.forget_waiting();
+        self.requests.forget();
         self.asked.clear();
         self.rules.disconnected();
         self.subscribed_at = None;
@@ -173,10 +157,8 @@ impl Session {
             }
             if self.link.is_up() {
                 self.poll_subscriptions(index, at);
+                self.want_missed_trades(index, at);
             }
-        }
-        if let Some(index) = self.requests.take_timed_out(at) {
-            self.history_failed(at, index, "no answer in time", &[], true, out);
         }
         if self.link.is_up() {
             self.outbox.poll(at, out);
@@ -221,7 +203,42 @@ impl Session {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+    fn silent_at(&self) -> Option<Timestamp> {
+        let since = self.link.heard_at().max(self.subscribed_at);
+        self.subscribed_at.and(since).map(|since| since.plus(self.settings.silent_after))
+    }
+
+    fn aged_at(&self) -> Option<Timestamp> {
+        self.link.connected_at.map(|since| since.plus(self.settings.connection_age_max))
+    }
+
+    fn subscription_timeout(&self) -> Option<Timestamp> {
+        let timeout = self.settings.subscribe_timeout;
+        let pairs = self.pairs.iter().flat_map(Pair::subscriptions_ref);
+        earliest(pairs.chain([&self.rules]).map(|subscription| subscription.times_out_at(timeout)))
+    }
+}
+
+impl VenueSession for Session {
+    fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
+        out.push(FeedOutput::Connect(self.link.id, Target::on_base("/v2")));
+    }
+
+    fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
+        match input {
+            FeedInput::Connected(_) => self.connected(at, out),
+            FeedInput::Disconnected(_) | FeedInput::Refused { .. } => self.disconnected(StaleReason::Disconnected, out),
+            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
+            FeedInput::Response { request, status, body, .. } => {
+                self.answer(at, request, Answer::Response { status, body }, out);
+            }
+            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
+            FeedInput::Pong(_) | FeedInput::Deadline => {}
+        }
+        self.poll(at, out);
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
         let mut next = self.requests.deadline();
         if self.link.is_up() {
             next = earliest([
@@ -242,28 +259,18 @@ impl Session {
             ]);
             if self.link.is_up() {
                 let again = pair.subscriptions_ref().map(Subscription::again_at);
-                next = earliest([next, pair.resync_at].into_iter().chain(again));
+                let repair = pair.market.repair_at().filter(|_| pair.trade_subscription.is_live());
+                next = earliest([next, pair.resync_at, repair].into_iter().chain(again));
             }
         }
         next
     }
 
-    fn silent_at(&self) -> Option<Timestamp> {
-        let since = self.link.heard_at().max(self.subscribed_at);
-        self.subscribed_at.and(since).map(|since| since.plus(self.settings.silent_after))
+    fn advice(&mut self) -> Advice {
+        self.requests.take_advice()
     }
 
-    fn aged_at(&self) -> Option<Timestamp> {
-        self.link.connected_at.map(|since| since.plus(self.settings.connection_age_max))
-    }
-
-    fn subscription_timeout(&self) -> Option<Timestamp> {
-        let timeout = self.settings.subscribe_timeout;
-        let pairs = self.pairs.iter().flat_map(Pair::subscriptions_ref);
-        earliest(pairs.chain([&self.rules]).map(|subscription| subscription.times_out_at(timeout)))
-    }
-
-    pub(crate) fn status(&self) -> FeedStatus {
+    fn status(&self) -> FeedStatus {
         FeedStatus {
             venue: self.settings.venue,
             is_connected: self.link.connected_at.is_some(),
@@ -274,7 +281,7 @@ impl Session {
             last_frame_at: self.link.last_frame_at,
             rejected: self.link.rejected,
             venue_ahead_ns: self.link.clock.ahead_ns(),
-            requests_blocked_until: self.requests.blocked_until(),
+            requests_blocked_until: None,
             instruments: self.pairs.iter().map(Pair::status).collect(),
         }
     }

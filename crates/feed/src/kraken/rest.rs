@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use types::decimal::{self, Exponent};
 use types::{Aggressor, Candle, InstrumentId, Scale, Timestamp, Trade};
@@ -11,6 +12,7 @@ use super::instruments::rest_pair;
 use super::messages::number_format;
 use crate::decode::{DecodeError, from_json, text};
 use crate::number::{Text, smallest_scale};
+use crate::session::Call;
 
 /// An answer without a result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +39,9 @@ impl AnswerError {
     }
 }
 
-/// Path of the one-minute candles; the venue gives the newest 720 whatever is asked.
-pub(crate) fn candles_path(symbol: &str) -> String {
-    format!("/0/public/OHLC?pair={}&interval=1", rest_pair(symbol))
+/// The one-minute candles; the venue gives the newest 720 whatever is asked.
+pub(crate) fn candles_of(symbol: &str) -> Call {
+    Call::get(format!("/0/public/OHLC?pair={}&interval=1", rest_pair(symbol)), 1)
 }
 
 /// Closed candles of an `OHLC` answer, oldest first. The last row of an answer is the running minute: left out.
@@ -74,40 +76,59 @@ pub(crate) fn candles(body: &[u8], scale: Scale) -> Result<Vec<Candle>, AnswerEr
         .collect()
 }
 
+/// The trades at and after a time, at most a thousand.
+pub(crate) fn trades_since(symbol: &str, since: Timestamp) -> Call {
+    // What lies exactly at the given time is left out.
+    let since_ns = since.as_nanos().saturating_sub(1);
+    Call::get(format!("/0/public/Trades?pair={}&since={since_ns}&count=1000", rest_pair(symbol)), 1)
+}
+
 /// Trades of a `Trades` answer, oldest first, at the smallest scale that holds them all.
 pub(crate) fn trades(body: &[u8]) -> Result<(Scale, Vec<Trade>), AnswerError> {
-    #[derive(Deserialize)]
-    struct Row<'a>(
-        #[serde(borrow)] Text<'a>,
-        #[serde(borrow)] Text<'a>,
-        #[serde(borrow)] &'a RawValue,
-        #[serde(borrow)] Text<'a>,
-        #[serde(borrow)] Text<'a>,
-        #[serde(borrow)] Text<'a>,
-        u64,
-    );
-    let rows: Vec<Row<'_>> = rows(body)?;
+    let rows: Vec<TradeRow<'_>> = rows(body)?;
     let scale = smallest_scale(rows.iter().map(|row| (row.0.as_str(), row.1.as_str()))).map_err(DecodeError::from)?;
-    let format = number_format(scale);
-    let trades: Result<Vec<Trade>, DecodeError> = rows
-        .iter()
-        .map(|Row(price, qty, time_s, side, _kind, _misc, id)| {
-            Ok(Trade {
-                instrument: InstrumentId(0),
-                id: u128::from(*id),
-                price: format.price(price.as_str())?,
-                qty: format.qty(qty.as_str())?,
-                aggressor: match side.as_str() {
-                    "b" => Aggressor::Buy,
-                    "s" => Aggressor::Sell,
-                    _ => Aggressor::Unknown,
-                },
-                fills: 1,
-                venue_at: seconds(time_s.get())?,
-            })
-        })
-        .collect();
+    let trades: Result<_, DecodeError> = rows.iter().map(|row| Ok(row.trade(InstrumentId(0), scale)?.1)).collect();
     Ok((scale, trades?))
+}
+
+/// The same at a known scale, each with its number.
+pub(crate) fn trades_of(body: &[u8], instrument: InstrumentId, scale: Scale) -> Result<Vec<(u64, Trade)>, AnswerError> {
+    let rows: Vec<TradeRow<'_>> = rows(body)?;
+    let trades: Result<_, DecodeError> = rows.iter().map(|row| row.trade(instrument, scale)).collect();
+    Ok(trades?)
+}
+
+/// Price, quantity, time, side, kind of order, something more, number.
+#[derive(Deserialize)]
+struct TradeRow<'a>(
+    #[serde(borrow)] Text<'a>,
+    #[serde(borrow)] Text<'a>,
+    #[serde(borrow)] &'a RawValue,
+    #[serde(borrow)] Text<'a>,
+    IgnoredAny,
+    IgnoredAny,
+    u64,
+);
+
+impl TradeRow<'_> {
+    fn trade(&self, instrument: InstrumentId, scale: Scale) -> Result<(u64, Trade), DecodeError> {
+        let Self(price, qty, time_s, side, _kind, _misc, id) = self;
+        let format = number_format(scale);
+        let trade = Trade {
+            instrument,
+            id: u128::from(*id),
+            price: format.price(price.as_str())?,
+            qty: format.qty(qty.as_str())?,
+            aggressor: match side.as_str() {
+                "b" => Aggressor::Buy,
+                "s" => Aggressor::Sell,
+                _ => Aggressor::Unknown,
+            },
+            fills: 1,
+            venue_at: seconds(time_s.get())?,
+        };
+        Ok((*id, trade))
+    }
 }
 
 /// A time in seconds with a fraction.

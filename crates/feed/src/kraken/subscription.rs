@@ -42,6 +42,10 @@ impl Subscription {
         matches!(self.state, State::Asked { .. })
     }
 
+    pub(crate) const fn is_live(&self) -> bool {
+        matches!(self.state, State::Live)
+    }
+
     pub(crate) fn answered(&mut self) {
         self.state = State::Live;
     }

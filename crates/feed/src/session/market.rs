@@ -8,7 +8,7 @@ use types::{Candle, Input, Instrument, Timestamp, Trade};
 
 use crate::book::{Book, Verdict};
 use crate::io::FeedOutput;
-use crate::session::{Passed, Publisher, TradeGate};
+use crate::session::{Gap, Numbering, Passed, Publisher, Repair, TradeGate, is_due};
 use crate::settings::{FeedSettings, Wanted};
 use crate::status::{BookState, Counts, InstrumentStatus};
 
@@ -22,7 +22,8 @@ pub(crate) struct Market {
     /// Longest time without a message in the minute of the last one.
     silence_max: Duration,
     pub(crate) publisher: Publisher,
-    pub(crate) trade_gate: TradeGate,
+    trade_gate: TradeGate,
+    repair: Repair,
     /// Start of the latest final candle given out, from whatever source.
     final_candle_at: Option<Timestamp>,
     /// Start of the latest final candle before which none is missing, as far as the venue has them.
@@ -42,6 +43,7 @@ impl Market {
             silence_max: Duration::ZERO,
             publisher,
             trade_gate: TradeGate::default(),
+            repair: Repair::new(),
             final_candle_at: None,
             complete_to: None,
             has_history: false,
@@ -57,6 +59,11 @@ impl Market {
         let silence = self.last_frame_at.map_or(Duration::ZERO, |last| at.since(last));
         self.silence_max = self.silence_max.max(silence);
         self.last_frame_at = Some(at);
+    }
+
+    /// For a venue that does not number trades one by one.
+    pub(crate) fn sparse(self) -> Self {
+        Self { trade_gate: TradeGate::new(Numbering::Sparse), ..self }
     }
 
     /// Takes over the venue's rules; gives them out when they are new or changed. True when prices or quantities
@@ -97,18 +104,63 @@ impl Market {
         is_shown
     }
 
-    /// Gives the trade out unless it was seen before.
-    pub(crate) fn trade(&mut self, number: u64, trade: Trade, out: &mut Vec<FeedOutput>) {
-        match self.trade_gate.pass(number) {
-            Passed::Doubled => {
-                self.counts.duplicates += 1;
-                return;
-            }
-            Passed::AfterGap => self.counts.trade_gaps += 1,
-            Passed::Next => {}
+    /// Gives the trade out unless it was seen before. What is missing before it will be asked for.
+    pub(crate) fn trade(&mut self, at: Timestamp, number: u64, trade: Trade, out: &mut Vec<FeedOutput>) {
+        let passed = self.pass(number, trade, out);
+        self.counts.count_trade(passed);
+        if passed == Passed::AfterGap {
+            self.repair.noticed(at);
         }
-        self.counts.trades += 1;
-        out.push(FeedOutput::Event(Input::Trade(trade)));
+    }
+
+    fn pass(&mut self, number: u64, trade: Trade, out: &mut Vec<FeedOutput>) -> Passed {
+        let passed = self.trade_gate.pass(number, trade.venue_at);
+        if passed.is_new() {
+            out.push(FeedOutput::Event(Input::Trade(trade)));
+        }
+        passed
+    }
+
+    /// When [`Market::repair`] has something to ask for.
+    pub(crate) fn repair_at(&self) -> Option<Timestamp> {
+        self.trade_gate.gap().and(self.repair.next_at())
+    }
+
+    /// The trades to ask for now, once; `None` when none are missing or it is not the time. See [`Repair`].
+    pub(crate) fn repair(&mut self, at: Timestamp) -> Option<Gap> {
+        let gap = self.trade_gate.gap().filter(|_| is_due(self.repair.next_at(), at))?;
+        self.repair.asked();
+        Some(gap)
+    }
+
+    /// Trades that were asked for: those that were missing or are newer than all are given out, with their own numbers.
+    pub(crate) fn repaired(
+        &mut self,
+        at: Timestamp,
+        rows: impl IntoIterator<Item = (u64, Trade)>,
+        out: &mut Vec<FeedOutput>,
+    ) {
+        let mut rows: Vec<(u64, Trade)> = rows.into_iter().collect();
+        rows.sort_by_key(|(number, _)| *number);
+        let mut brought = 0;
+        for (number, trade) in rows {
+            brought += u64::from(self.pass(number, trade, out).is_new());
+        }
+        self.counts.trades += brought;
+        self.counts.trades_repaired += brought;
+        let is_over = self.repair.answered(at, brought > 0);
+        // Nothing tells how many there are of sparse numbers or of an open end: one answer is all there is to know.
+        let is_known =
+            self.trade_gate.numbering() == Numbering::Dense && self.trade_gate.gap().is_some_and(|gap| !gap.is_open());
+        if is_over || !is_known {
+            self.trade_gate.give_up();
+            self.counts.trades_lost = self.trade_gate.lost();
+        }
+    }
+
+    /// Trades that were asked for did not come: they will be asked for again.
+    pub(crate) fn repair_failed(&mut self, at: Timestamp) {
+        self.repair.failed(at);
     }
 
     /// Gives out a closed candle.
@@ -143,6 +195,8 @@ impl Market {
     /// The connection broke: what comes next may have a hole before it.
     pub(crate) fn disconnected(&mut self, reason: StaleReason, out: &mut Vec<FeedOutput>) {
         self.publisher.broken(reason, out);
+        self.trade_gate.doubt();
+        self.repair.forgotten();
         if self.has_history {
             self.complete_to = self.final_candle_at;
             self.has_history = false;

@@ -5,11 +5,13 @@
 //! | [`Dial`] | when to connect |
 //! | [`Link`] | the connection: is it up, when was it heard, what was rejected |
 //! | [`Outbox`] | messages to send, spaced as the venue demands |
-//! | [`Requests`] | REST requests: one queue, one breaker, a weight budget |
+//! | [`Requests`] | what is wanted by REST, each thing once |
 //! | [`Market`] | what is known and counted of one wanted instrument |
 //! | [`Publisher`] | when a book is shown |
-//! | [`TradeGate`] | which trades are new |
+//! | [`TradeGate`] | which trades are new, which are missing |
+//! | [`Repair`] | when missing trades are asked for, when they are given up |
 //! | [`Retry`] | how long to wait before trying again |
+//! | [`VenueSession`] | what the session of every venue can do |
 //! | `clock` | what time it is at the venue |
 
 mod clock;
@@ -18,18 +20,22 @@ mod link;
 mod market;
 mod outbox;
 mod publisher;
+mod repair;
 mod requests;
 mod retry;
 mod trade_gate;
+mod venue;
 
 pub(crate) use dial::Dial;
 pub(crate) use link::Link;
 pub(crate) use market::Market;
 pub(crate) use outbox::Outbox;
 pub(crate) use publisher::Publisher;
-pub(crate) use requests::{Answer, Limits, Requests};
+pub(crate) use repair::Repair;
+pub(crate) use requests::{Advice, Answer, Call, Requests};
 pub(crate) use retry::Retry;
-pub(crate) use trade_gate::{Passed, TradeGate};
+pub(crate) use trade_gate::{Gap, Numbering, Passed, TradeGate};
+pub(crate) use venue::VenueSession;
 
 use types::Timestamp;
 

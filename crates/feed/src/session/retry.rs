@@ -31,6 +31,11 @@ impl Retry {
         Self::new(0, Duration::ZERO, Duration::from_secs(5), Duration::from_secs(600))
     }
 
+    /// For requests that were too many: from `first` to `longest`.
+    pub(crate) const fn pause(first: Duration, longest: Duration) -> Self {
+        Self::new(0, Duration::ZERO, first, longest)
+    }
+
     const fn new(quick_tries: u32, first_wait: Duration, slow_wait: Duration, slowest_wait: Duration) -> Self {
         Self { quick_tries, first_wait, slow_wait, slowest_wait, failures: 0, next_at: None }
     }

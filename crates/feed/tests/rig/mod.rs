@@ -63,7 +63,7 @@ impl Rig {
 
     pub(crate) fn respond(&mut self, request: &Request, status: u16, body: &str) {
         let body = body.as_bytes();
-        self.give(FeedInput::Response { request: request.id, status, retry_after_s: None, body });
+        self.give(FeedInput::Response { request: request.id, status, retry_after: None, body });
     }
 
     /// Lets time pass, with a deadline input whenever the feed asked for one.
