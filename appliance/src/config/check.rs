@@ -15,7 +15,7 @@ use super::suggest::nearest;
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Keys that had another name once, and their present one. Entries stay for ever: an old file says what to change.
-const RENAMED: &[(&str, &str)] = &[];
+const RENAMED: &[(&str, &str)] = &[("engine.paper.fees", "engine.fees")];
 
 /// One thing that is wrong with a configuration text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +226,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::path::PathBuf;
+    use types::Ppm;
+    use types::fee::{FeeRow, FeeRows};
     use types::settings::Rule as SignalRule;
 
     #[track_caller]
@@ -237,11 +239,18 @@ mod tests {
     #[test]
     fn what_is_not_said_has_its_default() {
         assert_eq!(Config::parse("").unwrap(), Config::default());
-        let text = "[feeds.kraken]\nbook_depth = 10\n[engine.paper.fees.kraken]\ntaker_ppm = 2600\n[model]\nbundle = \"m.tbx\"";
+        let text = "[feeds.kraken]\nbook_depth = 10\n[model]\nbundle = \"m.tbx\"\n[[engine.fees.kraken]]\nvalid_from = \"2026-02-01\"\nmaker_ppm = 1600\ntaker_ppm = 2600";
         let config = Config::parse(text).unwrap();
         let mut expected = Config::default();
         expected.feeds.kraken.book_depth = 10;
-        expected.engine.paper.fees.kraken.taker_ppm = types::Ppm(2_600);
+        expected.engine.fees.kraken = FeeRows::try_from(vec![FeeRow {
+            valid_from: "2026-02-01".parse().unwrap(),
+            maker_ppm: Ppm(1_600),
+            taker_ppm: Ppm(2_600),
+            confirmed: false,
+            source: String::new(),
+        }])
+        .unwrap();
         expected.model.bundle = Some(PathBuf::from("m.tbx"));
         assert_eq!(config, expected);
         assert_eq!(Config::parse("engine.signal.rule = \"off\"").unwrap().engine.signal.rule, SignalRule::Off);
@@ -311,6 +320,33 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_fees_is_told_with_its_number() {
+        let check_rows = |rows: &str, what: &str| {
+            check(&format!("engine.fees.kraken = {rows}"), &[&format!("line 1: engine.fees.kraken: {what}")]);
+        };
+        let row = |date: &str| format!("{{ valid_from = '{date}', maker_ppm = 1, taker_ppm = 2 }}");
+        check(&format!("engine.fees.kraken = [{}, {}]", row("2025-11-01"), row("2026-01-01")), &[]);
+        check_rows("[]", "has 0 rows: must be 1 to 100");
+        check_rows("5", "must be a list of rows, each from a later date than the one before, not an integer");
+        check_rows("[5]", "must be a list of rows, each from a later date than the one before, not an integer");
+        check_rows(
+            &format!("[{}]", row("2025-02-30")),
+            "row 1: valid_from: \"2025-02-30\" is not a date such as 2025-11-01",
+        );
+        check_rows(
+            &format!("[{}, {}]", row("2026-01-01"), row("2026-01-01")),
+            "row 2: valid_from: 2026-01-01 is not later than the row before it",
+        );
+        check_rows("[{ valid_from = '2025-11-01', maker_ppm = 1 }]", "row 1: taker_ppm is missing");
+        check_rows(
+            "[{ valid_from = '2025-11-01', maker_ppm = 1, taker_ppm = 100001 }]",
+            "row 1: taker_ppm: 100001 is not in 0 to 100000",
+        );
+        check_rows("[{ taker_pm = 1 }]", "row 1: taker_pm: unknown key; did you mean taker_ppm?");
+        check("engine.paper.fees.kraken.taker_ppm = 1", &["line 1: engine.paper.fees: is called engine.fees now"]);
+    }
+
+    #[test]
     fn broken_toml_is_told_with_line_and_column() {
         check(
             "[server]\nlisten = = 3\n\n[stor]\n",
@@ -330,7 +366,8 @@ mod tests {
         check.section("", table.get_ref());
         assert_eq!(check.problems[0].to_string(), "line 2: store.folder: is called store.data_dir now");
         for (old, now) in RENAMED {
-            assert!(RULES.iter().any(|(path, _)| path == now), "{now} is no key");
+            let is_now = |path: &str| path == *now || path.strip_prefix(now).is_some_and(|rest| rest.starts_with('.'));
+            assert!(RULES.iter().any(|(path, _)| is_now(path)), "{now} is no key or section");
             assert!(!RULES.iter().any(|(path, _)| path == old), "{old} is a key again");
         }
     }

@@ -12,12 +12,16 @@ mod tests {
     use std::fmt::Write as _;
 
     use crate::config::Config;
-    use crate::config::rules::{RULES, Rule};
+    use crate::config::rules::{FEE_ROW, RULES, Rule};
 
     use super::DEFAULT_FILE;
 
     /// The files that the structs stand in.
-    const SOURCES: [&str; 2] = [include_str!("mod.rs"), include_str!("../../../crates/types/src/settings.rs")];
+    const SOURCES: [&str; 3] = [
+        include_str!("mod.rs"),
+        include_str!("../../../crates/types/src/settings.rs"),
+        include_str!("../../../crates/types/src/fee.rs"),
+    ];
 
     const HEAD: &str = "\
 # Tickerbox's configuration with all defaults. Every key may be left out.
@@ -80,8 +84,7 @@ mod tests {
     }
 
     /// The rule in words, where the doc comment does not tell it.
-    fn range(path: &str, doc: &str) -> String {
-        let rule = RULES.iter().find(|(known, _)| *known == path).unwrap_or_else(|| panic!("no rule for {path}")).1;
+    fn range(rule: Rule, doc: &str) -> String {
         match rule {
             Rule::Range(low, high) => format!(" From {low} to {high}."),
             Rule::OneOf(choices) if !choices.iter().all(|c| doc.contains(&c.to_string())) => {
@@ -95,10 +98,12 @@ mod tests {
     fn section(out: &mut String, all: &BTreeMap<String, Vec<Field>>, name: &str, path: &str, defaults: &toml::Table) {
         let fields = &all[name];
         let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        let (sections, values): (Vec<_>, Vec<_>) = fields.iter().partition(|f| all.contains_key(&f.kind));
+        let (sections, values): (Vec<_>, Vec<_>) =
+            fields.iter().partition(|f| all.contains_key(&f.kind) || f.kind == "FeeRows");
         for field in values {
             let path = join(&field.key);
-            comment(out, &format!("{}{}", field.doc, range(&path, &field.doc)));
+            let rule = RULES.iter().find(|(known, _)| *known == path).unwrap_or_else(|| panic!("no rule for {path}")).1;
+            comment(out, &format!("{}{}", field.doc, range(rule, &field.doc)));
             match defaults.get(&field.key) {
                 Some(value) => writeln!(out, "{} = {value}", field.key).unwrap(),
                 None => writeln!(out, "# {} = \"\"", field.key).unwrap(),
@@ -106,11 +111,33 @@ mod tests {
         }
         for field in sections {
             let path = join(&field.key);
+            if field.kind == "FeeRows" {
+                rows(out, &all["FeeRow"], field, &path, defaults);
+                continue;
+            }
             let defaults = defaults[&field.key].as_table().expect("a section");
             out.push('\n');
             comment(out, &field.doc);
             writeln!(out, "[{path}]").unwrap();
             section(out, all, &field.kind, &path, defaults);
+        }
+    }
+
+    /// A list of rows; the first says what their keys are.
+    fn rows(out: &mut String, row: &[Field], list: &Field, path: &str, defaults: &toml::Table) {
+        for (number, values) in defaults[&list.key].as_array().expect("a list").iter().enumerate() {
+            out.push('\n');
+            if number == 0 {
+                comment(out, &list.doc);
+            }
+            writeln!(out, "[[{path}]]").unwrap();
+            for field in row {
+                if number == 0 {
+                    let rule = FEE_ROW.iter().find(|(key, ..)| *key == field.key).expect("every key has a rule").1;
+                    comment(out, &format!("{}{}", field.doc, range(rule, &field.doc)));
+                }
+                writeln!(out, "{} = {}", field.key, values[&field.key]).unwrap();
+            }
         }
     }
 
@@ -136,7 +163,9 @@ mod tests {
         for (path, _) in RULES {
             let key = path.rsplit('.').next().unwrap();
             assert!(
-                DEFAULT_FILE.lines().any(|l| l.trim_start_matches("# ").starts_with(&format!("{key} = "))),
+                DEFAULT_FILE.lines().any(|l| {
+                    l.trim_start_matches("# ").starts_with(&format!("{key} = ")) || l == format!("[[{path}]]")
+                }),
                 "{path}"
             );
         }

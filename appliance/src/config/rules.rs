@@ -3,8 +3,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 use tracing_subscriber::EnvFilter;
+use types::Date;
+use types::fee::ROWS_MAX;
+
+use super::suggest::nearest;
 
 /// What a value must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +35,23 @@ pub(super) enum Rule {
     Hosts,
     /// What the log filter takes.
     LogLevel,
+    /// A calendar date.
+    Date,
+    /// Words for people.
+    Text,
+    /// Dated fees, oldest first.
+    Fees,
 }
 
 const PPM: Rule = Rule::Range(0, 1_000_000);
-const FEE: Rule = Rule::Range(0, 100_000);
+/// Keys of a row of fees, and whether one may be left out.
+pub(super) const FEE_ROW: [(&str, Rule, bool); 5] = [
+    ("valid_from", Rule::Date, false),
+    ("maker_ppm", Rule::Range(0, 100_000), false),
+    ("taker_ppm", Rule::Range(0, 100_000), false),
+    ("confirmed", Rule::Switch, true),
+    ("source", Rule::Text, true),
+];
 const WEBSOCKET: Rule = Rule::Base(&["wss", "ws"]);
 const HTTP: Rule = Rule::Base(&["https", "http"]);
 
@@ -71,14 +88,15 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("engine.risk.daily_loss_max_ppm", Rule::Range(1, 1_000_000)),
     ("engine.risk.orders_per_min_max", Rule::Range(1, 600)),
     ("engine.paper.latency_ms", Rule::Range(0, 60_000)),
-    ("engine.paper.fees.kraken.maker_ppm", FEE),
-    ("engine.paper.fees.kraken.taker_ppm", FEE),
-    ("engine.paper.fees.binance-us.maker_ppm", FEE),
-    ("engine.paper.fees.binance-us.taker_ppm", FEE),
-    ("engine.paper.fees.coinbase.maker_ppm", FEE),
-    ("engine.paper.fees.coinbase.taker_ppm", FEE),
-    ("engine.paper.fees.kucoin.maker_ppm", FEE),
-    ("engine.paper.fees.kucoin.taker_ppm", FEE),
+    ("engine.arbitrage.enabled", Rule::Switch),
+    ("engine.arbitrage.net_min_cbps", Rule::Range(0, 1_000_000)),
+    ("engine.arbitrage.book_age_max_ms", Rule::Range(100, 600_000)),
+    ("engine.arbitrage.gap_max_ms", Rule::Range(0, 60_000)),
+    ("engine.arbitrage.usd_with_usdt", Rule::Switch),
+    ("engine.fees.kraken", Rule::Fees),
+    ("engine.fees.binance-us", Rule::Fees),
+    ("engine.fees.coinbase", Rule::Fees),
+    ("engine.fees.kucoin", Rule::Fees),
     ("log.level", Rule::LogLevel),
 ];
 
@@ -123,6 +141,12 @@ impl Rule {
                     format!("{text:?} is not a log level such as info, or directives such as tickerbox=debug,warn")
                 }),
             },
+            Self::Date => {
+                let text = self.text(value)?;
+                text.parse::<Date>().map(drop).map_err(|e| format!("{text:?} is {e}"))
+            }
+            Self::Text => self.text(value).map(drop),
+            Self::Fees => self.fees(value),
         }
     }
 
@@ -149,6 +173,47 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// The rows of a venue's fees, each from a later date than the one before.
+    fn fees(self, value: &DeValue<'_>) -> Result<(), String> {
+        let rows = value.as_array().ok_or_else(|| self.mismatch(value))?;
+        if !(1..=ROWS_MAX).contains(&rows.len()) {
+            return Err(format!("has {} rows: must be 1 to {ROWS_MAX}", rows.len()));
+        }
+        let mut before: Option<Date> = None;
+        for (number, row) in (1..).zip(rows.iter()) {
+            let row = row.get_ref().as_table().ok_or_else(|| self.mismatch(row.get_ref()))?;
+            let date = check_fee_row(row).map_err(|what| format!("row {number}: {what}"))?;
+            if before.is_some_and(|before| before >= date) {
+                return Err(format!("row {number}: valid_from: {date} is not later than the row before it"));
+            }
+            before = Some(date);
+        }
+        Ok(())
+    }
+}
+
+/// Checks one row of fees and tells its date.
+fn check_fee_row(row: &DeTable<'_>) -> Result<Date, String> {
+    let known = || FEE_ROW.iter().map(|(key, ..)| *key);
+    if let Some((key, _)) = row.iter().find(|(key, _)| !known().any(|known| known == key.get_ref())) {
+        let key = key.get_ref();
+        return Err(match nearest(key, known()) {
+            Some(near) => format!("{key}: unknown key; did you mean {near}?"),
+            None => format!("{key}: unknown key; known are {}", list(&known().collect::<Vec<_>>())),
+        });
+    }
+    for (key, rule, is_optional) in FEE_ROW {
+        match row.get(key) {
+            Some(value) => rule.check(value.get_ref()).map_err(|what| format!("{key}: {what}"))?,
+            None if is_optional => {}
+            None => return Err(format!("{key} is missing")),
+        }
+    }
+    let date = row.get("valid_from").and_then(|value| value.get_ref().as_str()).and_then(|text| text.parse().ok());
+    Ok(date.expect("its rule holds"))
+}
+
 /// What is wanted, for "must be ...".
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,7 +224,9 @@ impl fmt::Display for Rule {
             Self::Word(words) => write!(f, "one of {}", list(words)),
             Self::Address => f.write_str("a text such as \"127.0.0.1:8080\""),
             Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
-            Self::Path | Self::LogLevel => f.write_str("a text"),
+            Self::Path | Self::LogLevel | Self::Text => f.write_str("a text"),
+            Self::Date => f.write_str("a text such as \"2025-11-01\""),
+            Self::Fees => f.write_str("a list of rows, each from a later date than the one before"),
             Self::Paths | Self::Symbols | Self::Hosts => f.write_str("a list of texts"),
         }
     }

@@ -41,7 +41,7 @@ pub(crate) struct Turn<'a> {
 impl Turn<'_> {
     fn terms(&self, market: &Market) -> Terms {
         let instrument = &market.instrument;
-        let fee = self.settings.paper.fees.of(instrument.venue);
+        let fee = self.settings.fees.at(instrument.venue, self.at);
         Terms { scale: instrument.scale, lot: instrument.lot, fee }
     }
 

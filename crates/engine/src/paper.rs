@@ -18,9 +18,9 @@
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use types::fee::Fee;
 use types::market::Side;
 use types::order::{Liquidity, OrderEnd, OrderKind};
-use types::settings::Fee;
 use types::{Cash, Fill, InstrumentId, Order, Ppm, Price, Qty, Scale, Timestamp, Trade};
 
 use crate::book::Book;

@@ -233,7 +233,7 @@ impl Auditor {
             }
             (other, liquidity) => panic!("a {liquidity:?} fill from {other:?}"),
         }
-        let rate = self.settings.paper.fees.of(listed.venue);
+        let rate = self.settings.fees.at(listed.venue, input.at);
         let rate = if fill.liquidity == Liquidity::Taker { rate.taker_ppm } else { rate.maker_ppm };
         let rounding = if fill.side == Side::Buy { Rounding::Ceil } else { Rounding::Floor };
         let value = listed.scale.notional(fill.price, fill.qty, rounding);

@@ -1,12 +1,15 @@
 //! Consecutive inputs with the count and digest of what they caused.
 
+use types::legacy::StartV1;
 use types::{Effect, Input, Stamped, Timestamp};
 
 use crate::digest::{Digest, EffectDigest, append};
 use crate::error::Fault;
 
 /// Block format written by this program, and the highest it reads.
-pub const BLOCK_FORMAT: u16 = 1;
+///
+/// Format 1 had a start with undated fees and nothing about arbitrage.
+pub const BLOCK_FORMAT: u16 = 2;
 /// Bytes of a block before its payload.
 pub const HEADER_BYTES: usize = 84;
 /// Most bytes of a block's payload before compression.
@@ -272,6 +275,7 @@ pub(crate) fn field<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
 /// A block as found on disk, checked except for its inputs' own encoding.
 pub(crate) struct Sealed<'a> {
     pub(crate) header: BlockHeader,
+    format: u16,
     codec: u8,
     raw_len: u32,
     payload: &'a [u8],
@@ -297,7 +301,8 @@ impl<'a> Sealed<'a> {
         if !follows {
             return Err(Fault::corrupt("header contradicts itself"));
         }
-        Ok(Self { header, codec: head[2], raw_len: u32::from_le_bytes(field(head, 44)), payload })
+        let format = u16::from_le_bytes(field(head, 0));
+        Ok(Self { header, format, codec: head[2], raw_len: u32::from_le_bytes(field(head, 44)), payload })
     }
 
     /// Decodes the inputs; their number, times and the end of the payload must be what the header says.
@@ -308,7 +313,7 @@ impl<'a> Sealed<'a> {
         let mut rest = raw.as_slice();
         let mut at = self.header.first_at;
         for seq in self.header.first_seq..=self.header.last_seq {
-            let ((since, input), tail) = postcard::take_from_bytes::<(u64, Input)>(rest)
+            let ((since, input), tail) = take_input(self.format, rest)
                 .map_err(|e| Fault::corrupt(format!("input {seq} cannot be read: {e}")))?;
             at = at
                 .as_nanos()
@@ -327,6 +332,19 @@ impl<'a> Sealed<'a> {
         }
         Ok(inputs)
     }
+}
+
+/// The next input of a payload with the time since the one before, and what follows it.
+fn take_input(format: u16, bytes: &[u8]) -> postcard::Result<((u64, Input), &[u8])> {
+    let (since, rest) = postcard::take_from_bytes::<u64>(bytes)?;
+    // A start is the first variant of both: only its content had another shape.
+    let (input, tail) = if format == 1 && rest.first() == Some(&0) {
+        let (start, tail) = postcard::take_from_bytes::<StartV1>(rest)?;
+        (start.into(), tail)
+    } else {
+        postcard::take_from_bytes(rest)?
+    };
+    Ok(((since, input), tail))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! `state.redb`: series, ledger and catalogue, as queries want them. All of it follows from the journal.
 
+mod arbitrage;
 mod catalogue;
 mod ledger;
 mod series;
 
 use std::path::{Path, PathBuf};
 
-use redb::{AccessGuard, Database, Key, ReadOnlyTable, ReadableDatabase, TableDefinition, Value};
+use redb::{AccessGuard, Database, Key, ReadOnlyTable, ReadableDatabase, TableDefinition, Value, WriteTransaction};
 use serde::de::DeserializeOwned;
 use types::{Record, Timestamp};
 
@@ -82,16 +83,29 @@ impl State {
         let database = if path.exists() {
             let database = file::open(&path, FORMAT, "the state file", CACHE_BYTES)?;
             // A table that an older program did not know.
-            file::commit(&database, &path, ledger::create)?;
+            file::commit(&database, &path, create_later)?;
             database
         } else {
             file::create(&path, FORMAT, CACHE_BYTES, |txn| {
                 txn.open_table(META)?.insert(APPLIED, 0)?;
                 series::create(txn)?;
-                ledger::create(txn)?;
+                create_later(txn)?;
                 catalogue::create(txn)
             })?
         };
+        Ok(Self { path, database })
+    }
+
+    /// Opens the state file that is in `dir` for looking at it. It is not changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is none, [`StoreError::InUse`] while a box writes to it; damage and newer formats
+    /// by name.
+    pub fn open_read(dir: &Path) -> Result<Self> {
+        let path = dir.join(NAME);
+        let database = file::open_read(&path, FORMAT, "the state file", CACHE_BYTES)?;
+        // In memory only.
+        file::commit(&database, &path, create_later)?;
         Ok(Self { path, database })
     }
 
@@ -103,6 +117,7 @@ impl State {
         file::commit(&self.database, &self.path, |txn| {
             let mut series = series::Writer::open(txn)?;
             let mut ledger = ledger::Writer::open(txn)?;
+            let mut arbitrage = arbitrage::Writer::open(txn)?;
             let mut scratch = Vec::new();
             for entry in entries {
                 match &entry.record {
@@ -115,6 +130,7 @@ impl State {
                     Record::Fill(fill) => ledger.fill(entry.seq, entry.rank, fill, &mut scratch)?,
                     Record::OrderEnd { order, end, at } => ledger.order_end(*order, *end, *at, &mut scratch)?,
                     Record::Quality(quality) => ledger.quality(quality, &mut scratch)?,
+                    Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
                 }
             }
             txn.open_table(META)?.insert(APPLIED, applied)?;
@@ -176,6 +192,12 @@ impl State {
     fn unreadable(&self, what: impl std::fmt::Display, error: postcard::Error) -> StoreError {
         StoreError::corrupt(&self.path, format!("a value of {what} cannot be read: {error}"))
     }
+}
+
+/// Makes the tables that the first program of this format did not know.
+fn create_later(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    ledger::create(txn)?;
+    arbitrage::create(txn)
 }
 
 /// The postcard encoding of `value` in `scratch`.

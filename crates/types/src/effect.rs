@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::arbitrage::ArbitrageRecord;
 use crate::instrument::InstrumentId;
 use crate::market::{Candle, CandleSource, Timeframe};
 use crate::money::{Cash, Position, Price};
@@ -66,6 +67,8 @@ pub enum Record {
     Equity(EquityRecord),
     /// How well an instrument was heard in a minute.
     Quality(QualityRecord),
+    /// An opportunity between exchanges began, grew or ended.
+    Arbitrage(Box<ArbitrageRecord>),
 }
 
 /// A closed candle.

@@ -6,10 +6,14 @@
 //! Enum variants of anything that is journalled ([`input`], [`effect`] and what they hold) are only
 //! appended, never reordered or removed: their postcard encoding is an on-disk format.
 
+pub mod arbitrage;
+pub mod date;
 pub mod decimal;
 pub mod effect;
+pub mod fee;
 pub mod input;
 pub mod instrument;
+pub mod legacy;
 pub mod market;
 pub mod money;
 pub mod order;
@@ -17,6 +21,8 @@ pub mod quality;
 pub mod settings;
 pub mod time;
 
+pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize};
+pub use date::Date;
 pub use effect::{Effect, Effects, Record};
 pub use input::{Input, Stamped};
 pub use instrument::{Instrument, InstrumentId, Scale, Venue};

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::instrument::Venue;
-use crate::money::{Cash, Ppm};
+use crate::fee::Fees;
+use crate::money::Cash;
 
-/// Everything that affects forecasts and paper trading.
+/// Everything that affects forecasts, paper trading and what is compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSettings {
@@ -16,6 +16,12 @@ pub struct EngineSettings {
     pub risk: RiskSettings,
     /// How the paper venue behaves.
     pub paper: PaperSettings,
+    /// Price differences between exchanges.
+    pub arbitrage: ArbitrageSettings,
+    /// Fees by venue, each a list of dated rows. The newest row whose date has come counts, and before the first date the
+    /// first row. Rows given for a venue replace all its built-in ones, which are the lowest tier as far as it is known:
+    /// check yours.
+    pub fees: Fees,
 }
 
 /// What makes the box want to trade.
@@ -102,61 +108,34 @@ impl RiskSettings {
 pub struct PaperSettings {
     /// Time from the decision to the order's arrival at the venue, milliseconds. Fills use books from after it.
     pub latency_ms: u32,
-    /// Fees by venue.
-    pub fees: Fees,
 }
 
 impl Default for PaperSettings {
     fn default() -> Self {
-        Self { latency_ms: 150, fees: Fees::default() }
+        Self { latency_ms: 150 }
     }
 }
 
-/// Maker and taker fee of one venue, millionths of the traded value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fee {
-    /// For resting orders.
-    pub maker_ppm: Ppm,
-    /// For orders that cross the spread.
-    pub taker_ppm: Ppm,
-}
-
-/// Fees by venue, lowest tier. Venues change them: check yours.
+/// When a price difference between two exchanges counts as an opportunity. Nothing is ever traded on one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Fees {
-    /// Kraken (`AssetPairs` of November 2025).
-    pub kraken: Fee,
-    /// Binance.US (not confirmed by the venue).
-    pub binance_us: Fee,
-    /// Coinbase Exchange.
-    pub coinbase: Fee,
-    /// KuCoin.
-    pub kucoin: Fee,
+#[serde(default, deny_unknown_fields)]
+pub struct ArbitrageSettings {
+    /// Whether the exchanges are compared.
+    pub enabled: bool,
+    /// What must be left at the best prices after both taker fees for an opportunity to begin, hundredths of a basis point.
+    /// It goes on as long as anything is left.
+    pub net_min_cbps: u32,
+    /// A book whose last change was heard longer ago than this is not compared, milliseconds.
+    pub book_age_max_ms: u32,
+    /// An opportunity that is gone for no longer than this is the same one when it comes back, milliseconds.
+    pub gap_max_ms: u32,
+    /// Whether a pair in USD is compared with the same in USDT, at the rate of a proven USDT/USD book. One of the watched
+    /// symbols must be such a book: without it nothing is compared.
+    pub usd_with_usdt: bool,
 }
 
-impl Default for Fees {
+impl Default for ArbitrageSettings {
     fn default() -> Self {
-        let fee = |maker, taker| Fee { maker_ppm: Ppm(maker), taker_ppm: Ppm(taker) };
-        Self {
-            kraken: fee(2_500, 4_000),
-            binance_us: fee(1_000, 1_000),
-            coinbase: fee(4_000, 6_000),
-            kucoin: fee(1_000, 1_000),
-        }
-    }
-}
-
-impl Fees {
-    /// The fees of a venue.
-    #[must_use]
-    pub const fn of(&self, venue: Venue) -> Fee {
-        match venue {
-            Venue::Kraken => self.kraken,
-            Venue::BinanceUs => self.binance_us,
-            Venue::Coinbase => self.coinbase,
-            Venue::Kucoin => self.kucoin,
-        }
+        Self { enabled: true, net_min_cbps: 100, book_age_max_ms: 5_000, gap_max_ms: 2_000, usd_with_usdt: false }
     }
 }

@@ -6,9 +6,10 @@ pub(crate) mod random;
 use engine::Engine;
 use engine::feature::fingerprint;
 use types::effect::InferRequest;
+use types::fee::{Fee, FeeRows, Fees};
 use types::input::{Command, HorizonForecast, ModelSpec, Prediction};
 use types::market::{Aggressor, Proof, StaleReason};
-use types::settings::{EngineSettings, Fee};
+use types::settings::EngineSettings;
 use types::{
     BookTop, Cash, Effect, Effects, Input, Instrument, InstrumentId, Level, Ppm, Price, Qty, Record, Scale, Stamped,
     Timestamp, Trade, Venue,
@@ -50,10 +51,10 @@ pub(crate) fn model() -> ModelSpec {
 
 /// Settings with a fee of `fee_ppm` everywhere, no latency and the shortest model horizon.
 pub(crate) fn settings(fee_ppm: u32) -> EngineSettings {
-    let mut settings = EngineSettings::default();
     let fee = Fee { maker_ppm: Ppm(fee_ppm), taker_ppm: Ppm(fee_ppm) };
-    let fees = &mut settings.paper.fees;
-    (fees.kraken, fees.binance_us, fees.coinbase, fees.kucoin) = (fee, fee, fee, fee);
+    let rows = FeeRows::always(fee, false, "test");
+    let fees = Fees { kraken: rows.clone(), binance_us: rows.clone(), coinbase: rows.clone(), kucoin: rows };
+    let mut settings = EngineSettings { fees, ..EngineSettings::default() };
     settings.paper.latency_ms = 0;
     settings.signal.horizon_min = HORIZONS[0];
     settings

@@ -53,10 +53,10 @@ fn newer_formats_are_refused_by_name() {
     let text = State::open(dir.path()).err().expect("newer").to_string();
     assert!(text.contains("the state file has format 7"), "{text}");
 
-    edit(&path, BLOCKS, |bytes| bytes[0] = 2);
+    edit(&path, BLOCKS, |bytes| bytes[0] = 3);
     let error = replay_all(dir.path()).expect_err("newer");
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
-    edit(&path, BLOCKS, |bytes| bytes[0] = 1);
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
+    edit(&path, BLOCKS, |bytes| bytes[0] = 2);
     edit(&path, CHECKPOINTS, |bytes| bytes[0] = 9);
     let error = replay_all(dir.path()).expect_err("newer");
     assert!(error.to_string().contains("a checkpoint has format 9"), "{error}");
