@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
 mod check;
+mod fuzz;
 mod process;
 mod test;
 mod tools;
@@ -39,6 +40,8 @@ enum Command {
     Ci,
     /// Build the dashboard into frontend/dist.
     Web,
+    /// Fuzz everything that reads bytes from outside, for a while (see fuzz/README.md).
+    Fuzz(fuzz::Args),
     /// Run the benchmarks of docs/benchmarks.md.
     #[command(disable_help_flag = true)]
     Bench(PassedOn),
@@ -61,6 +64,7 @@ fn main() -> Result<()> {
         Command::Check => check::all(),
         Command::Ci => check::all().and_then(|()| test::all(&test::Args::default())),
         Command::Web => web::build(),
+        Command::Fuzz(args) => fuzz::run_targets(&args),
         Command::Bench(passed) => bench(&passed.arguments),
     }
 }
