@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use types::Timestamp;
+
 /// Names one WebSocket connection for as long as it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub(crate) u64);
@@ -40,6 +42,15 @@ impl ServerFrame {
     pub const fn is_last(&self) -> bool {
         matches!(self, Self::Close { .. } | Self::Abort)
     }
+}
+
+/// A frame, and when the server sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// When it was sent; earlier than now only where a fault made it late.
+    pub sent_at: Timestamp,
+    /// The frame.
+    pub frame: ServerFrame,
 }
 
 /// The server refuses the WebSocket handshake with an HTTP status.

@@ -30,7 +30,7 @@ pub mod truth;
 mod witness;
 
 pub use fault::{Fault, Injected};
-pub use frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
+pub use frame::{Arrived, ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
 pub use limits::BrokenLimit;
 pub use settings::{AssetSettings, ListingSettings, SimSettings};
 pub use sim::Sim;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use types::{Candle, Level, Side, Timestamp, Venue};
 
 use crate::fault::{Fault, Injected, Injector, Reply};
-use crate::frame::{ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
+use crate::frame::{Arrived, ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, ServerFrame};
 use crate::limits::BrokenLimit;
 use crate::market::listing::{Listing, Step};
 use crate::market::tape::Fill;
@@ -186,15 +186,23 @@ impl Sim {
     /// Moves all frames of this connection that have arrived to the end of `out`. After [`ServerFrame::Close`] and
     /// [`ServerFrame::Abort`] the connection is gone.
     pub fn poll(&mut self, connection: ConnectionId, out: &mut Vec<ServerFrame>) {
+        let mut arrived = Vec::new();
+        self.poll_arrived(connection, &mut arrived);
+        out.extend(arrived.into_iter().map(|arrived| arrived.frame));
+    }
+
+    /// The same as [`Sim::poll`], with the times at which the frames were sent, as far as something made them late.
+    pub fn poll_arrived(&mut self, connection: ConnectionId, out: &mut Vec<Arrived>) {
         let Some(&index) = self.connections.get(&connection) else { return };
         let begin = out.len();
         if self.faults.is_used() {
             self.carry();
         } else {
-            self.servers[index].1.poll(connection, out);
+            self.servers[index].1.poll(connection, &mut self.frames);
+            out.extend(self.frames.drain(..).map(|frame| Arrived { sent_at: self.now, frame }));
         }
         self.faults.poll(self.now, connection, out);
-        if out[begin..].iter().any(ServerFrame::is_last) {
+        if out[begin..].iter().any(|arrived| arrived.frame.is_last()) {
             self.disconnect(connection);
         }
     }

@@ -11,7 +11,7 @@ use super::kind::{Concern, Kind, OddCandle, RuleChange};
 use super::topic::{self, Topic};
 use super::wire::Wire;
 use super::{Channel, Fault, Injected, Part, When, edit, malform, rules};
-use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
+use crate::frame::{Arrived, ConnectionId, HttpAnswer, Refused, ServerFrame};
 use crate::request::Request;
 
 /// Faults kept in the log, the newest ones.
@@ -226,7 +226,7 @@ impl Injector {
     }
 
     /// Moves what has arrived to the end of `out`.
-    pub(crate) fn poll(&mut self, now: Timestamp, id: ConnectionId, out: &mut Vec<ServerFrame>) {
+    pub(crate) fn poll(&mut self, now: Timestamp, id: ConnectionId, out: &mut Vec<Arrived>) {
         if let Some(line) = self.wires.get_mut(&id) {
             line.wire.poll(now, out);
         }
@@ -312,7 +312,7 @@ impl Injector {
             Kind::Swap { behind } => {
                 passing.drain(..).for_each(|frame| wire.hold_back(now, frame, fault.scope.clone(), *behind));
             }
-            Kind::Late { by } => passing.drain(..).for_each(|frame| wire.push_late(now.plus(*by), frame)),
+            Kind::Late { by } => passing.drain(..).for_each(|frame| wire.push_late(now, now.plus(*by), frame)),
             Kind::Replay { back } => replay(&self.recent, venue, line.opened_at, *back, passing),
             Kind::Say { text } => passing.insert(0, ServerFrame::Text(text.clone())),
             Kind::WrongValue => return edited(passing, |text| edit::other_value(venue, text)),
@@ -325,7 +325,7 @@ impl Injector {
                 if !edited(passing, |text| edit::other_volume(venue, text)) {
                     return false;
                 }
-                right.into_iter().for_each(|frame| wire.push_late(now.plus(*after), frame));
+                right.into_iter().for_each(|frame| wire.push_late(now, now.plus(*after), frame));
             }
             Kind::Malform(how) => {
                 let Some(ServerFrame::Text(text)) = passing.first() else { return false };

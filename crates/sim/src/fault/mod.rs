@@ -151,6 +151,16 @@ pub struct Injected {
     pub symbol: Option<String>,
 }
 
+impl Injected {
+    /// Whether it may have kept a change of this instrument's book from a client, or brought it one that was none.
+    #[must_use]
+    pub fn concerns_book(&self, venue: Venue, symbol: &str) -> bool {
+        self.venue.is_none_or(|of| of == venue)
+            && self.channel.is_none_or(|channel| channel == Channel::Book)
+            && self.symbol.as_deref().is_none_or(|of| topic::is_same(of, symbol))
+    }
+}
+
 impl Fault {
     /// A fault.
     #[must_use]

@@ -7,7 +7,7 @@ use types::{Timestamp, Venue};
 
 use super::topic::Topic;
 use super::{Direction, Scope};
-use crate::frame::ServerFrame;
+use crate::frame::{Arrived, ServerFrame};
 use crate::outbox::FRAMES_MAX;
 
 /// A frame that waits to be overtaken comes after so long even if nothing overtakes it.
@@ -20,7 +20,7 @@ pub(super) struct Wire {
     /// Frames the server has sent so far.
     pub(super) sent: u64,
     /// By arrival, then in the order in which they were put here.
-    frames: BTreeMap<(Timestamp, u64), ServerFrame>,
+    frames: BTreeMap<(Timestamp, u64), Arrived>,
     next: u64,
     /// Frames that keep their order arrive at this time or later.
     in_order_at: Timestamp,
@@ -90,14 +90,14 @@ impl Wire {
             self.in_order_at = self.in_order_at.plus(Duration::from_nanos(ns));
         }
         let is_last = frame.is_last();
-        self.insert(self.in_order_at, frame);
+        self.insert(at, self.in_order_at, frame);
         self.is_ended |= is_last;
     }
 
     /// Sends a frame that others may overtake.
-    pub(super) fn push_late(&mut self, arrives_at: Timestamp, frame: ServerFrame) {
+    pub(super) fn push_late(&mut self, at: Timestamp, arrives_at: Timestamp, frame: ServerFrame) {
         if self.is_open() {
-            self.insert(arrives_at, frame);
+            self.insert(at, arrives_at, frame);
         }
     }
 
@@ -155,7 +155,7 @@ impl Wire {
         if self.is_open() {
             self.frames.clear();
             self.held.clear();
-            self.insert(at, last);
+            self.insert(at, at, last);
             self.is_ended = true;
         }
     }
@@ -168,7 +168,7 @@ impl Wire {
     }
 
     /// Moves what has arrived to the end of `out`.
-    pub(super) fn poll(&mut self, now: Timestamp, out: &mut Vec<ServerFrame>) {
+    pub(super) fn poll(&mut self, now: Timestamp, out: &mut Vec<Arrived>) {
         self.release(now);
         let begin = out.len();
         while let Some(first) = self.frames.first_entry().filter(|first| first.key().0 <= now) {
@@ -178,14 +178,14 @@ impl Wire {
             self.queue = FRAMES_MAX;
         }
         // What was overtaken by the last frame is lost with the connection.
-        if let Some(last) = out[begin..].iter().position(ServerFrame::is_last) {
+        if let Some(last) = out[begin..].iter().position(|arrived| arrived.frame.is_last()) {
             out.truncate(begin + last + 1);
             self.frames.clear();
         }
     }
 
-    fn insert(&mut self, arrives_at: Timestamp, frame: ServerFrame) {
-        self.frames.insert((arrives_at, self.next), frame);
+    fn insert(&mut self, sent_at: Timestamp, arrives_at: Timestamp, frame: ServerFrame) {
+        self.frames.insert((arrives_at, self.next), Arrived { sent_at, frame });
         self.next += 1;
     }
 }
@@ -211,7 +211,7 @@ mod tests {
         let mut out = Vec::new();
         wire.poll(Timestamp::from_secs(at), &mut out);
         out.into_iter()
-            .map(|frame| match frame {
+            .map(|arrived| match arrived.frame {
                 ServerFrame::Text(text) => text,
                 other => format!("{other:?}"),
             })
@@ -223,7 +223,7 @@ mod tests {
         let s = Timestamp::from_secs;
         let mut wire = Wire::new(Venue::Kraken);
         wire.push(s(1), text("a"));
-        wire.push_late(s(5), text("late"));
+        wire.push_late(s(1), s(5), text("late"));
         wire.delay(s(3));
         wire.push(s(2), text("b"));
         assert_eq!(wire.next_at(), s(1));
