@@ -133,6 +133,7 @@ impl Engine {
             Input::Command(command) => self.command(*command, effects),
             Input::Ticker(ticker) => return self.ticker(ticker),
             Input::Quality(minute) => return self.quality(minute, effects),
+            Input::TradesMissing(missing) => self.markets.get_mut(missing.instrument)?.on_missing(missing),
         }
         Ok(())
     }
@@ -254,7 +255,8 @@ impl Engine {
     /// of the past (history, a gap filled) are recorded and scored only.
     fn close(&mut self, instrument: InstrumentId, effects: &mut Effects) -> Result<(), Rejection> {
         let mut fresh = core::mem::take(&mut self.fresh);
-        self.markets.get_mut(instrument)?.settle(self.at, effects, &mut fresh);
+        let is_clock_set = self.desk.is_clock_set;
+        self.markets.get_mut(instrument)?.settle(self.at, is_clock_set, effects, &mut fresh);
         for closed in &fresh {
             self.forecasts.score(instrument, &closed.candle, effects);
         }
@@ -311,6 +313,7 @@ fn instrument_of(input: &Input) -> Option<InstrumentId> {
         Input::Prediction(prediction) => Some(prediction.instrument),
         Input::Ticker(ticker) => Some(ticker.instrument),
         Input::Quality(minute) => Some(minute.instrument),
+        Input::TradesMissing(missing) => Some(missing.instrument),
         Input::Boot { .. } | Input::Model(_) | Input::Clock { .. } | Input::Tick | Input::Command(_) => None,
     }
 }

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use types::effect::{CandleRecord, Record};
-use types::market::{StaleReason, Timeframe, VenueCandle};
+use types::market::{StaleReason, Timeframe, TradesMissing, VenueCandle};
+use types::quality::GapRecord;
 use types::time::NS_PER_MIN;
 use types::{BookTop, Candle, Effects, Instrument, InstrumentId, Price, Qty, Ticker, Timestamp, Trade};
 
 use crate::book::Book;
-use crate::candle::{CandleBuilder, Change, Closed, Series, TradeVerdict};
+use crate::candle::{Bucket, CandleBuilder, CandleVerdict, Change, Closed, Gap, News, Series, TradeVerdict};
 use crate::feature::{BookShape, Live, Row};
-use crate::quality::Integrity;
+use crate::quality::{Integrity, TradeIds};
 use crate::rejection::Rejection;
 
 /// Most instruments in the catalogue.
@@ -32,10 +33,12 @@ pub struct Market {
     pub(crate) quality: Integrity,
     ticker: Option<Ticker>,
     candles: CandleBuilder,
+    /// Newest trades, by number.
     trades: VecDeque<Trade>,
+    taken: TradeIds,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
-    closed: Vec<Closed>,
+    news: News,
 }
 
 impl Market {
@@ -49,7 +52,8 @@ impl Market {
             ticker: None,
             candles: CandleBuilder::new(),
             trades: VecDeque::new(),
-            closed: Vec::new(),
+            taken: TradeIds::default(),
+            news: News::default(),
         }
     }
 
@@ -109,7 +113,7 @@ impl Market {
         } else {
             let ends = series.entries().rev().map(|entry| entry.candle.open_time);
             let ends = ends.filter(|open_time| is_last_minute(*open_time, timeframe));
-            ends.filter_map(|open_time| Some(series.bucket(timeframe, open_time)?.0)).take(limit).collect()
+            ends.filter_map(|open_time| Some(series.bucket(timeframe, open_time)?.candle)).take(limit).collect()
         };
         candles.reverse();
         candles
@@ -162,16 +166,33 @@ impl Market {
         if trade.venue_at < Timestamp::EPOCH {
             return Err(Rejection::TradeLate);
         }
-        match self.candles.on_trade(at, trade, &mut self.closed) {
-            TradeVerdict::Accepted => {}
-            TradeVerdict::Late => return Err(Rejection::TradeLate),
-            TradeVerdict::Early => return Err(Rejection::TradeEarly),
+        if !self.taken.take(trade.id) {
+            return Err(Rejection::TradeDoubled);
         }
-        if self.trades.len() == TRADES_MAX {
+        match self.candles.on_trade(at, trade, &mut self.news) {
+            TradeVerdict::Accepted => {
+                self.keep(trade);
+                Ok(())
+            }
+            TradeVerdict::Late => Err(Rejection::TradeLate),
+            TradeVerdict::Early => Err(Rejection::TradeEarly),
+        }
+    }
+
+    /// Keeps a trade among the newest, in the order of numbers.
+    fn keep(&mut self, trade: &Trade) {
+        let index = self.trades.partition_point(|kept| kept.id < trade.id);
+        if self.trades.len() < TRADES_MAX {
+            self.trades.insert(index, trade.clone());
+        } else if index > 0 {
             self.trades.pop_front();
+            self.trades.insert(index - 1, trade.clone());
         }
-        self.trades.push_back(trade.clone());
-        Ok(())
+    }
+
+    /// Trades are known to be missing.
+    pub(crate) fn on_missing(&mut self, missing: &TradesMissing) {
+        self.candles.on_missing(missing);
     }
 
     pub(crate) fn on_candle(&mut self, told: &VenueCandle, at: Timestamp) -> Result<(), Rejection> {
@@ -185,9 +206,12 @@ impl Market {
         if !(is_sound && is_whole_minute) {
             return Err(Rejection::CandleInvalid);
         }
-        let early = self.candles.counts().early;
-        self.candles.on_venue_candle(at, told, &mut self.closed);
-        if self.candles.counts().early > early { Err(Rejection::CandleEarly) } else { Ok(()) }
+        match self.candles.on_venue_candle(at, told, &mut self.news) {
+            CandleVerdict::Taken | CandleVerdict::Ignored => Ok(()),
+            CandleVerdict::Misaligned => Err(Rejection::CandleInvalid),
+            CandleVerdict::Early => Err(Rejection::CandleEarly),
+            CandleVerdict::Unfinished => Err(Rejection::CandleUnfinished),
+        }
     }
 
     pub(crate) fn on_ticker(&mut self, ticker: &Ticker) {
@@ -195,42 +219,50 @@ impl Market {
     }
 
     pub(crate) fn on_tick(&mut self, at: Timestamp) {
-        self.candles.close_due(at, &mut self.closed);
+        self.candles.close_due(at, &mut self.news);
     }
 
     /// Works off what closed since the last call: records it and feeds the features. Minutes that had no values before are
     /// added to `fresh` in the order they came.
-    pub(crate) fn settle(&mut self, at: Timestamp, effects: &mut Effects, fresh: &mut Vec<Closed>) {
-        if self.closed.is_empty() {
+    pub(crate) fn settle(&mut self, at: Timestamp, is_clock_set: bool, effects: &mut Effects, fresh: &mut Vec<Closed>) {
+        if self.news.is_empty() {
             return;
         }
-        let mut closed = core::mem::take(&mut self.closed);
-        for change in &closed {
-            self.record(change, effects);
-            match change.change {
+        let mut news = core::mem::take(&mut self.news);
+        let instrument = self.instrument.id;
+        for gap in news.gaps.drain(..) {
+            let Gap { from, to, reason } = gap;
+            effects.record(Record::Gap(GapRecord { instrument, from, to, reason, is_clock_set }));
+        }
+        for closed in &news.closed {
+            self.record(closed, is_clock_set, effects);
+            match closed.change {
                 Change::New => {
-                    let shape = if is_current(&change.candle, at) { self.shape() } else { None };
-                    self.candles.series_mut().set_book(change.candle.open_time, shape);
+                    let shape = if is_current(&closed.candle, at) { self.shape() } else { None };
+                    self.candles.series_mut().set_book(closed.candle.open_time, shape);
                 }
                 Change::Revised | Change::Filled => self.live.invalidate(),
                 Change::Confirmed => {}
             }
         }
         // Once every new minute has its book: minutes that closed together are caught up with in one go.
-        if closed.iter().any(|change| change.change == Change::New) {
+        if news.closed.iter().any(|closed| closed.change == Change::New) {
             self.live.advance(self.candles.series(), self.instrument.scale);
         }
-        fresh.extend(closed.drain(..).filter(|change| matches!(change.change, Change::New | Change::Filled)));
-        self.closed = closed;
+        fresh.extend(news.closed.drain(..).filter(|closed| matches!(closed.change, Change::New | Change::Filled)));
+        news.unfinished.clear();
+        self.news = news;
     }
 
-    fn record(&self, closed: &Closed, effects: &mut Effects) {
-        let instrument = self.instrument.id;
-        let (candle, source, agrees) = (closed.candle, closed.source, closed.agrees);
-        effects.record(Record::Candle(CandleRecord { instrument, timeframe: Timeframe::M1, candle, source, agrees }));
-        for (timeframe, candle, agrees) in self.series().longer(candle.open_time) {
-            effects.record(Record::Candle(CandleRecord { instrument, timeframe, candle, source, agrees }));
-        }
+    fn record(&self, closed: &Closed, is_clock_set: bool, effects: &mut Effects) {
+        let (instrument, source) = (self.instrument.id, closed.source);
+        let mut record = |Bucket { timeframe, candle, agrees, revision }| {
+            let record = CandleRecord { instrument, timeframe, candle, source, agrees, revision, is_clock_set };
+            effects.record(Record::Candle(record));
+        };
+        let Closed { candle, agrees, revision, .. } = *closed;
+        record(Bucket { timeframe: Timeframe::M1, candle, agrees, revision });
+        self.series().longer(candle.open_time).for_each(record);
     }
 
     fn shape(&self) -> Option<BookShape> {

@@ -35,7 +35,7 @@ pub enum Rejection {
     BookTooDeep,
     /// A trade of nothing.
     TradeEmpty,
-    /// A trade of a minute that is closed already.
+    /// A trade of a minute that closed too long ago.
     TradeLate,
     /// A trade of a minute that lies in the future by this box's clock.
     TradeEarly,
@@ -59,6 +59,10 @@ pub enum Rejection {
     PredictionInvalid,
     /// A row of the quality ledger that is no minute of its own after the one before.
     QualityInvalid,
+    /// A trade that was taken before.
+    TradeDoubled,
+    /// A candle that is called final and is not.
+    CandleUnfinished,
 }
 
 impl Rejection {
@@ -91,6 +95,8 @@ impl Rejection {
             Self::PredictionFailed => "model failed",
             Self::PredictionInvalid => "forecast that is not a number",
             Self::QualityInvalid => "quality row out of order",
+            Self::TradeDoubled => "trade taken before",
+            Self::CandleUnfinished => "final candle that is not finished",
         }
     }
 }

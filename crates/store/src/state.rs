@@ -3,7 +3,9 @@
 mod arbitrage;
 mod catalogue;
 mod ledger;
+mod quality;
 mod series;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +18,10 @@ use crate::file::{self, META};
 use crate::{Result, StoreError};
 
 pub use catalogue::Listing;
+pub use quality::QUARANTINE_MAX;
 
 /// State file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);
@@ -82,15 +85,12 @@ impl State {
         let path = dir.join(NAME);
         let database = if path.exists() {
             let database = file::open(&path, FORMAT, "the state file", CACHE_BYTES)?;
-            // A table that an older program did not know.
-            file::commit(&database, &path, create_later)?;
+            file::commit(&database, &path, upgrade)?;
             database
         } else {
             file::create(&path, FORMAT, CACHE_BYTES, |txn| {
                 txn.open_table(META)?.insert(APPLIED, 0)?;
-                series::create(txn)?;
-                create_later(txn)?;
-                catalogue::create(txn)
+                create(txn)
             })?
         };
         Ok(Self { path, database })
@@ -105,7 +105,7 @@ impl State {
         let path = dir.join(NAME);
         let database = file::open_read(&path, FORMAT, "the state file", CACHE_BYTES)?;
         // In memory only.
-        file::commit(&database, &path, create_later)?;
+        file::commit(&database, &path, upgrade)?;
         Ok(Self { path, database })
     }
 
@@ -118,6 +118,7 @@ impl State {
             let mut series = series::Writer::open(txn)?;
             let mut ledger = ledger::Writer::open(txn)?;
             let mut arbitrage = arbitrage::Writer::open(txn)?;
+            let mut quality = quality::Writer::open(txn)?;
             let mut scratch = Vec::new();
             for entry in entries {
                 match &entry.record {
@@ -129,7 +130,9 @@ impl State {
                     Record::Refused { order, refusal } => ledger.refused(order, *refusal, &mut scratch)?,
                     Record::Fill(fill) => ledger.fill(entry.seq, entry.rank, fill, &mut scratch)?,
                     Record::OrderEnd { order, end, at } => ledger.order_end(*order, *end, *at, &mut scratch)?,
-                    Record::Quality(quality) => ledger.quality(quality, &mut scratch)?,
+                    Record::Quality(row) => quality.minute(row, &mut scratch)?,
+                    Record::Gap(gap) => quality.gap(gap, &mut scratch)?,
+                    Record::Quarantine(record) => quality.quarantine(entry.seq, entry.rank, record, &mut scratch)?,
                     Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
                 }
             }
@@ -194,10 +197,19 @@ impl State {
     }
 }
 
-/// Makes the tables that the first program of this format did not know.
-fn create_later(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+/// Makes all tables that are not there.
+fn create(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    series::create(txn)?;
     ledger::create(txn)?;
-    arbitrage::create(txn)
+    arbitrage::create(txn)?;
+    quality::create(txn)?;
+    catalogue::create(txn)
+}
+
+/// Brings a file of an older program to what this one reads and writes.
+fn upgrade(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    upgrade::upgrade(txn)?;
+    create(txn)
 }
 
 /// The postcard encoding of `value` in `scratch`.

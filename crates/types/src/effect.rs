@@ -7,7 +7,7 @@ use crate::instrument::InstrumentId;
 use crate::market::{Candle, CandleSource, Timeframe};
 use crate::money::{Cash, Position, Price};
 use crate::order::{Fill, Order, OrderEnd, OrderId, Refusal};
-use crate::quality::QualityMinute;
+use crate::quality::{GapRecord, QualityRecord, QuarantineRecord};
 use crate::time::Timestamp;
 
 /// Something the engine asks the rest of the box to do.
@@ -37,7 +37,7 @@ pub struct InferRequest {
 /// A fact worth keeping.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
-    /// A candle closed.
+    /// A candle closed, or a closed one has other values.
     Candle(CandleRecord),
     /// A forecast was made, before its outcome exists.
     Forecast(ForecastRecord),
@@ -69,9 +69,13 @@ pub enum Record {
     Quality(QualityRecord),
     /// An opportunity between exchanges began, grew or ended.
     Arbitrage(Box<ArbitrageRecord>),
+    /// Minutes ended without data.
+    Gap(GapRecord),
+    /// Something implausible was set aside.
+    Quarantine(Box<QuarantineRecord>),
 }
 
-/// A closed candle.
+/// A closed candle. A minute may have several, one for each revision; the highest counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CandleRecord {
     /// Whose candle.
@@ -85,6 +89,11 @@ pub struct CandleRecord {
     /// `Some(true)` when the venue's own candle has the same open, high, low, close and volume; `None` when there is
     /// nothing to compare with (yet).
     pub agrees: Option<bool>,
+    /// How often it got other values: 0 at first, and at first 1 for a minute that had been a gap. Of a longer candle the sum
+    /// over its minutes.
+    pub revision: u16,
+    /// Whether the clock was believed then.
+    pub is_clock_set: bool,
 }
 
 /// A forecast as made.
@@ -138,19 +147,6 @@ pub struct EquityRecord {
     pub fees: Cash,
     /// Open positions.
     pub positions: Vec<(InstrumentId, Position)>,
-}
-
-/// A minute of the data-quality ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QualityRecord {
-    /// What the feed counted.
-    pub heard: QualityMinute,
-    /// Inputs about the instrument that the engine refused since the row before.
-    pub refused: u32,
-    /// Inputs about it that were set aside as implausible since the row before.
-    pub quarantined: u32,
-    /// Whether the clock was believed when the minute ended.
-    pub is_clock_set: bool,
 }
 
 /// How much a notice matters.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::{Instrument, InstrumentId};
-use crate::market::{BookTop, StaleReason, Ticker, Trade, VenueCandle};
+use crate::market::{BookTop, StaleReason, Ticker, Trade, TradesMissing, VenueCandle};
 use crate::quality::QualityMinute;
 use crate::settings::EngineSettings;
 use crate::time::Timestamp;
@@ -61,6 +61,8 @@ pub enum Input {
     Ticker(Ticker),
     /// How well an instrument was heard in a minute that is over.
     Quality(QualityMinute),
+    /// Trades happened that were not heard (yet).
+    TradesMissing(TradesMissing),
 }
 
 /// What the user may ask the engine for.

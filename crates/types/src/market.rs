@@ -116,6 +116,23 @@ pub struct Trade {
     pub venue_at: Timestamp,
 }
 
+/// Trades that are known to have happened, for the venue numbers them one by one, and were not heard.
+///
+/// Those that come afterwards are ordinary trades with a number below the highest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradesMissing {
+    /// Whose trades.
+    pub instrument: InstrumentId,
+    /// Number of the trade before the first missing one.
+    pub after: u128,
+    /// Number of the trade after the last missing one.
+    pub before: u128,
+    /// When the trade before them happened, by the venue.
+    pub from: Timestamp,
+    /// When the trade after them happened, by the venue.
+    pub to: Timestamp,
+}
+
 /// A venue's own summary of a market: for the screen and to compare with, never the base of a fill or a candle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticker {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::InstrumentId;
-use crate::market::StaleReason;
+use crate::market::{Level, StaleReason, Ticker, Trade, VenueCandle};
+use crate::money::Price;
 use crate::time::Timestamp;
 
 /// How well one instrument was heard in one minute, as its feed counted it.
@@ -72,4 +73,91 @@ impl QualityMinute {
             broke: None,
         }
     }
+}
+
+/// A minute of the data-quality ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityRecord {
+    /// What the feed counted.
+    pub heard: QualityMinute,
+    /// Inputs about the instrument that the engine refused since the row before.
+    pub refused: u32,
+    /// Inputs about it that were set aside as implausible since the row before.
+    pub quarantined: u32,
+    /// Whether the clock was believed when the minute ended.
+    pub is_clock_set: bool,
+}
+
+/// Minutes without data: no candle was made of them. A candle for one of them that comes later is a repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapRecord {
+    /// Whose minutes.
+    pub instrument: InstrumentId,
+    /// Start of the first.
+    pub from: Timestamp,
+    /// End of the last.
+    pub to: Timestamp,
+    /// Why nothing is known of them.
+    pub reason: GapReason,
+    /// Whether the clock was believed.
+    pub is_clock_set: bool,
+}
+
+/// Why a minute is without data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapReason {
+    /// Nobody listened for all of it, and the venue told no candle.
+    NotHeard,
+    /// Trades of it are known to be missing, and the venue told no candle.
+    TradesMissing,
+}
+
+/// Something implausible that was set aside: no candle, feature or fill ever saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineRecord {
+    /// Whose.
+    pub instrument: InstrumentId,
+    /// When it was received.
+    pub at: Timestamp,
+    /// What it was.
+    pub what: Quarantined,
+    /// Why it was not believed.
+    pub reason: QuarantineReason,
+    /// The price that was believed then, where there was one.
+    pub trusted: Option<Price>,
+}
+
+/// What can be set aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quarantined {
+    /// A trade.
+    Trade(Trade),
+    /// A venue's candle.
+    Candle(VenueCandle),
+    /// A book, by its best levels.
+    Book {
+        /// Best bid.
+        bid: Option<Level>,
+        /// Best ask.
+        ask: Option<Level>,
+    },
+    /// A venue's summary.
+    Ticker(Ticker),
+}
+
+/// Why something was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuarantineReason {
+    /// Its price is far from all that is believed, and nothing confirmed it.
+    Price,
+    /// A trade of nothing.
+    Empty,
+    /// A candle that contradicts itself (high below low, a close outside of both, no start of a minute).
+    Contradictory,
+    /// A candle that is called final and is not.
+    Unfinished,
+    /// Its time lies in the future.
+    Future,
 }

@@ -3,7 +3,7 @@
 use types::time::NS_PER_MIN;
 use types::{Candle, Timestamp, Trade};
 
-use super::builder::Building;
+use super::building::Building;
 use super::series::minute_of;
 
 /// Most minutes one list of trades may span; a list with a wild time in it must not cost all memory.

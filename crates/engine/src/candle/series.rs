@@ -34,6 +34,41 @@ pub struct Entry {
     pub flow: Option<TradeFlow>,
     /// The book when the minute closed, if it held.
     pub book: Option<BookShape>,
+    /// How often it got other values; 1 at first for a minute that had been a gap.
+    pub revision: u16,
+}
+
+impl Entry {
+    /// True for what was made here, false for what the venue told.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        matches!(self.source, CandleSource::Built | CandleSource::Filled)
+    }
+}
+
+/// A candle of whole minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its length.
+    pub timeframe: Timeframe,
+    /// Its values.
+    pub candle: Candle,
+    /// Whether the venue agreed with all its minutes.
+    pub agrees: Option<bool>,
+    /// The sum of its minutes' revisions.
+    pub revision: u16,
+}
+
+impl Bucket {
+    fn absorb(&mut self, later: &Entry) {
+        self.candle.absorb(&later.candle);
+        self.revision = self.revision.saturating_add(later.revision);
+        self.agrees = match (self.agrees, later.agrees) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        };
+    }
 }
 
 /// Closed minutes in order without holes in the numbering: a minute without data is an empty slot, never a made-up row.
@@ -87,32 +122,23 @@ impl Series {
         }
     }
 
-    /// The candle of `timeframe` that holds `moment`, with whether the venue agreed with all its minutes; `None` unless
-    /// every minute of it is there.
+    /// The candle of `timeframe` that holds `moment`; `None` unless every minute of it is there.
     #[must_use]
-    pub fn bucket(&self, timeframe: Timeframe, moment: Timestamp) -> Option<(Candle, Option<bool>)> {
+    pub fn bucket(&self, timeframe: Timeframe, moment: Timestamp) -> Option<Bucket> {
         let open_time = moment.floor_to(timeframe.nanos());
         let first = minute_of(open_time);
-        let entry = self.at(first)?;
-        let (mut candle, mut agrees) = (entry.candle, entry.agrees);
+        let Entry { candle, agrees, revision, .. } = *self.at(first)?;
+        let mut bucket = Bucket { timeframe, candle, agrees, revision };
         for minute in first + 1..first + timeframe.minutes() {
-            let entry = self.at(minute)?;
-            candle.absorb(&entry.candle);
-            agrees = match (agrees, entry.agrees) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            };
+            bucket.absorb(self.at(minute)?);
         }
-        Some((candle, agrees))
+        Some(bucket)
     }
 
     /// The complete longer candles that hold the minute at `open_time`, shortest first: call it after every
     /// [`Closed`](super::Closed) which changed values.
-    pub fn longer(&self, open_time: Timestamp) -> impl Iterator<Item = (Timeframe, Candle, Option<bool>)> + '_ {
-        Timeframe::ALL[1..].iter().filter_map(move |timeframe| {
-            self.bucket(*timeframe, open_time).map(|(candle, agrees)| (*timeframe, candle, agrees))
-        })
+    pub fn longer(&self, open_time: Timestamp) -> impl Iterator<Item = Bucket> + '_ {
+        Timeframe::ALL[1..].iter().filter_map(move |timeframe| self.bucket(*timeframe, open_time))
     }
 
     pub(super) fn at(&self, minute: i64) -> Option<&Entry> {

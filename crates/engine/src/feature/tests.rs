@@ -7,7 +7,7 @@ use types::time::NS_PER_MIN;
 use types::{Candle, InstrumentId, Price, Qty, Scale, Timestamp};
 
 use super::*;
-use crate::candle::{Bar, CandleBuilder, Change, csv, segments, tidy};
+use crate::candle::{Bar, CandleBuilder, Change, News, csv, segments, tidy};
 
 const GOLDEN: &str = include_str!("../../fixtures/talib_binance_btcusdt_1m.csv");
 
@@ -239,7 +239,7 @@ fn told(bar: &Bar) -> VenueCandle {
 #[test]
 fn minutes_that_close_together_are_all_taken() {
     let bars = walk(1_000_000, 80, 5);
-    let (mut builder, mut live, mut out) = (CandleBuilder::new(), Live::new(), Vec::new());
+    let (mut builder, mut live, mut out) = (CandleBuilder::new(), Live::new(), News::default());
     live.set_model(&["ret_1"], 79).expect("a known name");
     for (index, bar) in bars.iter().enumerate() {
         let at = bar.open_time.plus(Duration::from_secs(60));
@@ -256,7 +256,7 @@ fn minutes_that_close_together_are_all_taken() {
 #[test]
 fn live_rows_follow_history_revisions_and_gaps() {
     let bars = walk(1_000_000, 300, 11);
-    let (mut builder, mut live, mut out) = (CandleBuilder::new(), Live::new(), Vec::new());
+    let (mut builder, mut live, mut out) = (CandleBuilder::new(), Live::new(), News::default());
     live.set_model(&["ret_1", "rsi_14"], 30).expect("known names");
     let end = |index: usize| bars[index].open_time.plus(Duration::from_secs(60));
     let mut windows = 0;
@@ -267,7 +267,7 @@ fn live_rows_follow_history_revisions_and_gaps() {
     feed.sort_by_key(|(at, _)| *at);
     for (at, index) in feed {
         builder.on_venue_candle(at, &told(&bars[index]), &mut out);
-        for closed in out.drain(..) {
+        for closed in out.closed.drain(..) {
             if matches!(closed.change, Change::Filled | Change::Revised) {
                 live.invalidate();
             }

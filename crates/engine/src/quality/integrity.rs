@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use types::effect::QualityRecord;
 use types::market::StaleReason;
+use types::quality::QualityRecord;
 use types::time::{NS_PER_DAY, NS_PER_MIN};
 use types::{QualityMinute, Timestamp};
 

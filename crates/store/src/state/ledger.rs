@@ -1,9 +1,8 @@
-//! Orders, refusals, fills and how orders ended: what happened to the paper money. And how well each minute was heard.
+//! Orders, refusals, fills and how orders ended: what happened to the paper money.
 
 use redb::{Error, Table, TableDefinition, WriteTransaction};
-use types::effect::QualityRecord;
 use types::order::{OrderEnd, Refusal};
-use types::{Fill, InstrumentId, Order, OrderId, Timestamp};
+use types::{Fill, Order, OrderId, Timestamp};
 
 use super::{Span, State, encoded};
 use crate::Result;
@@ -14,14 +13,10 @@ type OrderKey = (i64, u64);
 /// When, sequence number of the input that caused it, rank among that input's effects. Two fills of one order may be
 /// alike in every value and are still two.
 type FillKey = (i64, u64, u16);
-/// Instrument, minute.
-type MinuteKey = (u16, i64);
-
 const ORDERS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("orders");
 const REFUSALS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("refusals");
 const ORDER_ENDS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("order_ends");
 const FILLS: TableDefinition<'static, FillKey, Bytes> = TableDefinition::new("fills");
-const QUALITY: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("quality");
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)
@@ -32,7 +27,6 @@ pub(super) struct Writer<'t> {
     refusals: Table<'t, OrderKey, Bytes>,
     order_ends: Table<'t, u64, Bytes>,
     fills: Table<'t, FillKey, Bytes>,
-    quality: Table<'t, MinuteKey, Bytes>,
 }
 
 impl<'t> Writer<'t> {
@@ -42,7 +36,6 @@ impl<'t> Writer<'t> {
             refusals: txn.open_table(REFUSALS)?,
             order_ends: txn.open_table(ORDER_ENDS)?,
             fills: txn.open_table(FILLS)?,
-            quality: txn.open_table(QUALITY)?,
         })
     }
 
@@ -82,12 +75,6 @@ impl<'t> Writer<'t> {
         self.order_ends.insert(order.0, encoded(&(end, at), scratch))?;
         Ok(())
     }
-
-    pub(super) fn quality(&mut self, row: &QualityRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
-        let key = (row.heard.instrument.0, row.heard.minute.as_nanos());
-        self.quality.insert(key, encoded(row, scratch))?;
-        Ok(())
-    }
 }
 
 impl State {
@@ -124,14 +111,5 @@ impl State {
             Ok(table.get(order.0)?.map(|value| postcard::from_bytes::<(OrderEnd, Timestamp)>(value.value())))
         })?;
         found.transpose().map_err(|e| self.unreadable(ORDER_ENDS, e))
-    }
-
-    /// How well an instrument was heard, by minute. A minute without a row is one in which nobody listened.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn quality(&self, instrument: InstrumentId, span: Span) -> Result<Vec<QualityRecord>> {
-        let key = |at: Timestamp| (instrument.0, at.as_nanos());
-        self.scan(QUALITY, span, |rows| rows.range(key(span.from)..key(span.to)))
     }
 }

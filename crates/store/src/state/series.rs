@@ -1,19 +1,24 @@
 //! Candles, forecasts, scores and equity: values in time.
 
-use redb::{Error, Table, TableDefinition, WriteTransaction};
+use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use types::effect::{CandleRecord, EquityRecord, ForecastRecord, ScoreRecord};
-use types::{InstrumentId, Timeframe};
+use types::{InstrumentId, Timeframe, Timestamp};
 
 use super::{Span, State, encoded};
 use crate::Result;
 
 type Bytes = &'static [u8];
 /// Instrument, minutes of the time frame, open time.
-type CandleKey = (u16, u8, i64);
+pub(super) type CandleKey = (u16, u8, i64);
+/// The same and the revision.
+type RevisionKey = (u16, u8, i64, u16);
 /// Instrument, open time of the last candle seen, horizon in minutes, model.
 type ForecastKey = (u16, i64, u16, &'static str);
 
-const CANDLES: TableDefinition<'static, CandleKey, Bytes> = TableDefinition::new("candles");
+/// The highest revision of each candle.
+pub(super) const CANDLES: TableDefinition<'static, CandleKey, Bytes> = TableDefinition::new("candles");
+/// The revisions before it.
+const REVISIONS: TableDefinition<'static, RevisionKey, Bytes> = TableDefinition::new("revisions");
 const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("forecasts");
 const SCORES: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("scores");
 const EQUITY: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
@@ -24,6 +29,7 @@ pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
 
 pub(super) struct Writer<'t> {
     candles: Table<'t, CandleKey, Bytes>,
+    revisions: Table<'t, RevisionKey, Bytes>,
     forecasts: Table<'t, ForecastKey, Bytes>,
     scores: Table<'t, ForecastKey, Bytes>,
     equity: Table<'t, i64, Bytes>,
@@ -33,14 +39,28 @@ impl<'t> Writer<'t> {
     pub(super) fn open(txn: &'t WriteTransaction) -> std::result::Result<Self, Error> {
         Ok(Self {
             candles: txn.open_table(CANDLES)?,
+            revisions: txn.open_table(REVISIONS)?,
             forecasts: txn.open_table(FORECASTS)?,
             scores: txn.open_table(SCORES)?,
             equity: txn.open_table(EQUITY)?,
         })
     }
 
+    /// The highest revision counts; lower ones are kept beside it, whatever the order they are written in.
     pub(super) fn candle(&mut self, candle: &CandleRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
-        let key = (candle.instrument.0, minutes(candle.timeframe), candle.candle.open_time.as_nanos());
+        let (instrument, minutes) = (candle.instrument.0, minutes(candle.timeframe));
+        let open_time = candle.candle.open_time.as_nanos();
+        let key = (instrument, minutes, open_time);
+        let known = self.candles.get(key)?.map(|known| known.value().to_vec());
+        let known_revision = known.as_deref().map_or(Ok(candle.revision), revision);
+        let known_revision = known_revision.map_err(|e| Error::Corrupted(format!("a candle: {e}")))?;
+        if candle.revision < known_revision {
+            self.revisions.insert((instrument, minutes, open_time, candle.revision), encoded(candle, scratch))?;
+            return Ok(());
+        }
+        if let Some(known) = known.filter(|_| known_revision < candle.revision) {
+            self.revisions.insert((instrument, minutes, open_time, known_revision), known.as_slice())?;
+        }
         self.candles.insert(key, encoded(candle, scratch))?;
         Ok(())
     }
@@ -64,13 +84,31 @@ impl<'t> Writer<'t> {
 }
 
 impl State {
-    /// Candles of an instrument by open time.
+    /// Candles of an instrument by open time, each in its highest revision.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn candles(&self, instrument: InstrumentId, timeframe: Timeframe, span: Span) -> Result<Vec<CandleRecord>> {
-        let key = |at: types::Timestamp| (instrument.0, minutes(timeframe), at.as_nanos());
+        let key = |at: Timestamp| (instrument.0, minutes(timeframe), at.as_nanos());
         self.scan(CANDLES, span, |rows| rows.range(key(span.from)..key(span.to)))
+    }
+
+    /// All revisions of one candle, the first one first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn revisions(
+        &self,
+        instrument: InstrumentId,
+        timeframe: Timeframe,
+        open_time: Timestamp,
+    ) -> Result<Vec<CandleRecord>> {
+        let after = Timestamp::from_nanos(open_time.as_nanos().saturating_add(1));
+        let key = |at: Timestamp| (instrument.0, minutes(timeframe), at.as_nanos(), 0);
+        let span = Span::between(open_time, after, usize::MAX);
+        let mut found: Vec<CandleRecord> = self.scan(REVISIONS, span, |rows| rows.range(key(open_time)..key(after)))?;
+        found.extend(self.candles(instrument, timeframe, span)?);
+        Ok(found)
     }
 
     /// Forecasts of an instrument by the open time of the last candle the model saw, all models and horizons.
@@ -78,7 +116,7 @@ impl State {
     /// # Errors
     /// When the file cannot be read.
     pub fn forecasts(&self, instrument: InstrumentId, span: Span) -> Result<Vec<ForecastRecord>> {
-        let key = |at: types::Timestamp| (instrument.0, at.as_nanos(), 0, "");
+        let key = |at: Timestamp| (instrument.0, at.as_nanos(), 0, "");
         self.scan(FORECASTS, span, |rows| rows.range(key(span.from)..key(span.to)))
     }
 
@@ -87,7 +125,7 @@ impl State {
     /// # Errors
     /// When the file cannot be read.
     pub fn scores(&self, instrument: InstrumentId, span: Span) -> Result<Vec<ScoreRecord>> {
-        let key = |at: types::Timestamp| (instrument.0, at.as_nanos(), 0, "");
+        let key = |at: Timestamp| (instrument.0, at.as_nanos(), 0, "");
         self.scan(SCORES, span, |rows| rows.range(key(span.from)..key(span.to)))
     }
 
@@ -103,4 +141,8 @@ impl State {
 /// The time frame in a key: its minutes, of which the longest is 60.
 const fn minutes(timeframe: Timeframe) -> u8 {
     timeframe.minutes() as u8
+}
+
+fn revision(candle: &[u8]) -> postcard::Result<u16> {
+    postcard::from_bytes::<CandleRecord>(candle).map(|candle| candle.revision)
 }

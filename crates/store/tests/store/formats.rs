@@ -109,6 +109,14 @@ fn state_format_1_is_read() {
     crate::state::check_all(&State::open(dir.path()).expect("opens"));
 }
 
+/// Written with `kinds_of_format_2()` as well when format 2 was made.
+#[test]
+fn state_format_2_is_read() {
+    let dir = tempdir().expect("temporary directory");
+    unpack(&fixture("state", 2), &dir.path().join("state.redb"));
+    crate::state::check_format_2(&State::open(dir.path()).expect("opens"));
+}
+
 /// Makes the fixtures of the present formats. Run by hand when a format number was raised, never to make a test pass.
 #[test]
 #[ignore = "writes into the source tree"]
@@ -117,6 +125,7 @@ fn make_fixtures() {
     write_day(dir.path(), 4);
     let state = State::open(dir.path()).expect("creates");
     state.write(&crate::state::one_of_each(), 6).expect("writes");
+    state.write(&crate::state::kinds_of_format_2(), 6).expect("writes");
     state.resolve(types::Venue::Kraken, "BTC/USD").expect("resolves");
     let made = [
         (days(dir.path()).expect("lists")[0].path.clone(), fixture("journal", store::journal::FORMAT)),

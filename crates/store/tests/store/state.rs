@@ -2,9 +2,10 @@
 
 use store::{Entry, Span, State, StoreError};
 use tempfile::tempdir;
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord, QualityRecord, Record, ScoreRecord};
+use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord};
 use types::market::CandleSource;
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
+use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
     Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId, Price, Qty, QualityMinute, Scale, Side, Timeframe,
     Timestamp, Venue,
@@ -28,7 +29,15 @@ fn entry(seq: u64, rank: u16, record: Record) -> Entry {
 
 fn candle(n: i64, close: i64) -> CandleRecord {
     let candle = Candle::flat(minute(n), price(close));
-    CandleRecord { instrument: BTC, timeframe: Timeframe::M1, candle, source: CandleSource::Built, agrees: None }
+    CandleRecord {
+        instrument: BTC,
+        timeframe: Timeframe::M1,
+        candle,
+        source: CandleSource::Built,
+        agrees: None,
+        revision: 0,
+        is_clock_set: true,
+    }
 }
 
 fn order(id: u64, n: i64) -> Order {
@@ -125,6 +134,44 @@ pub(crate) fn one_of_each() -> Vec<Entry> {
     ]
 }
 
+/// The kinds of format 2.
+pub(crate) fn kinds_of_format_2() -> Vec<Entry> {
+    let corrected = CandleRecord { revision: 1, ..candle(2, 8) };
+    let heard = QualityMinute { live_ms: 60_000, ..QualityMinute::new(BTC, minute(2)) };
+    let row = QualityRecord { heard, refused: 1, quarantined: 2, is_clock_set: true };
+    vec![
+        entry(6, 1, Record::Candle(corrected)),
+        entry(6, 2, Record::Quality(row)),
+        entry(6, 3, Record::Gap(gap(BTC, 3, GapReason::NotHeard))),
+        entry(6, 4, Record::Quarantine(Box::new(set_aside(0)))),
+    ]
+}
+
+/// The state holds [`kinds_of_format_2`] beside [`one_of_each`].
+#[track_caller]
+pub(crate) fn check_format_2(state: &State) {
+    let all = Span::last(100, Timestamp::MAX);
+    let revisions = state.revisions(BTC, Timeframe::M1, minute(2)).expect("reads");
+    assert_eq!(revisions, [candle(2, 7), CandleRecord { revision: 1, ..candle(2, 8) }]);
+    assert_eq!(state.quality(BTC, all).expect("reads").len(), 1);
+    assert_eq!(state.gaps(BTC, all).expect("reads"), [gap(BTC, 3, GapReason::NotHeard)]);
+    assert_eq!(state.quarantine(all).expect("reads"), [set_aside(0)]);
+}
+
+fn gap(instrument: InstrumentId, n: i64, reason: GapReason) -> GapRecord {
+    GapRecord { instrument, from: minute(n), to: minute(n + 1), reason, is_clock_set: true }
+}
+
+fn set_aside(n: i64) -> QuarantineRecord {
+    QuarantineRecord {
+        instrument: BTC,
+        at: Timestamp::from_nanos(START.as_nanos() + n),
+        what: Quarantined::Book { bid: None, ask: None },
+        reason: QuarantineReason::Price,
+        trusted: Some(price(100)),
+    }
+}
+
 /// The state holds [`one_of_each`], once.
 #[track_caller]
 pub(crate) fn check_all(state: &State) {
@@ -169,6 +216,53 @@ fn quality_rows_are_found_by_instrument_and_minute() {
     let found = state.quality(BTC, Span::between(minute(2), minute(9), 9)).expect("reads");
     assert_eq!(found, [row(BTC, 2, 1), row(BTC, 4, 2)]);
     assert_eq!(state.quality(other, Span::last(9, Timestamp::MAX)).expect("reads"), [row(other, 1, 5)]);
+}
+
+#[test]
+fn a_correction_is_a_revision_beside_the_first_in_whatever_order_they_are_written() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let revision = |revision, close| CandleRecord { revision, ..candle(7, close) };
+    let confirmed = CandleRecord { agrees: Some(true), ..revision(1, 20) };
+    let all = [revision(0, 10), revision(1, 20), confirmed.clone(), revision(2, 30)];
+    let entries: Vec<Entry> = (1..).zip(&all).map(|(seq, c)| entry(seq, 0, Record::Candle(c.clone()))).collect();
+    // The second time as after a pulled plug.
+    for _ in 0..2 {
+        state.write(&entries, 4).expect("writes");
+        let kept = state.revisions(BTC, Timeframe::M1, minute(7)).expect("reads");
+        assert_eq!(kept, [revision(0, 10), confirmed.clone(), revision(2, 30)]);
+    }
+    let counts = state.candles(BTC, Timeframe::M1, Span::last(9, Timestamp::MAX)).expect("reads");
+    assert_eq!(counts, [revision(2, 30)]);
+    assert_eq!(state.revisions(BTC, Timeframe::M1, minute(8)).expect("reads"), []);
+}
+
+#[test]
+fn gaps_are_found_by_instrument_and_time() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let gaps = [
+        gap(BTC, 3, GapReason::NotHeard),
+        gap(InstrumentId(4), 3, GapReason::NotHeard),
+        gap(BTC, 5, GapReason::TradesMissing),
+    ];
+    let entries: Vec<Entry> = gaps.iter().map(|gap| entry(1, 0, Record::Gap(*gap))).collect();
+    state.write(&entries, 1).expect("writes");
+    let found = state.gaps(BTC, Span::last(9, Timestamp::MAX)).expect("reads");
+    assert_eq!(found, [gaps[0], gaps[2]]);
+    assert_eq!(state.gaps(BTC, Span::between(minute(4), minute(9), 9)).expect("reads"), [gaps[2]]);
+}
+
+#[test]
+fn what_was_set_aside_is_kept_up_to_a_bound() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let max = store::state::QUARANTINE_MAX as i64;
+    let entries: Vec<Entry> =
+        (0..max + 5).map(|n| entry(n as u64, 0, Record::Quarantine(Box::new(set_aside(n))))).collect();
+    state.write(&entries, 1).expect("writes");
+    let found = state.quarantine(Span::last(usize::MAX, Timestamp::MAX)).expect("reads");
+    assert_eq!((found.len() as i64, &found[0]), (max, &set_aside(5)));
 }
 
 #[test]
