@@ -160,12 +160,16 @@ pub enum Priority {
 pub enum ReconnectReason {
     /// Nothing was heard for longer than the venue's limit.
     Silent,
+    /// A ping was not answered in time.
+    NoPong,
     /// A subscription was not answered in time.
     SubscribeTimeout,
-    /// The venue said that it is about to close the connection.
+    /// The venue said that it is about to close the connection; another one is in use now.
     ServerShutdown,
-    /// The connection has reached its age limit.
+    /// The connection has reached its age limit; another one is in use now.
     Age,
+    /// It was prepared and is not needed any more.
+    NotNeeded,
     /// What has to be asked before a connection can be made was not answered as hoped (KuCoin's token).
     Handshake,
 }
@@ -174,9 +178,11 @@ impl fmt::Display for ReconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Silent => "nothing was heard for too long",
+            Self::NoPong => "a ping was not answered",
             Self::SubscribeTimeout => "a subscription was not answered",
             Self::ServerShutdown => "the venue announced a shutdown",
             Self::Age => "the connection reached its age limit",
+            Self::NotNeeded => "it is not needed any more",
             Self::Handshake => "no leave to connect",
         })
     }
@@ -238,11 +244,13 @@ pub enum RejectReason {
     SilentSubscription,
     /// A REST answer with an error, or none.
     RequestFailed,
+    /// What the venue said one way is not what it said another way.
+    Contradicted,
 }
 
 impl RejectReason {
     /// All reasons in the order of their declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Malformed,
         Self::Number,
         Self::TooPrecise,
@@ -253,6 +261,7 @@ impl RejectReason {
         Self::NotListed,
         Self::SilentSubscription,
         Self::RequestFailed,
+        Self::Contradicted,
     ];
 
     /// The name used in JSON and logs.
@@ -269,6 +278,7 @@ impl RejectReason {
             Self::NotListed => "not-listed",
             Self::SilentSubscription => "silent-subscription",
             Self::RequestFailed => "request-failed",
+            Self::Contradicted => "contradicted",
         }
     }
 }

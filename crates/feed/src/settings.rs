@@ -47,8 +47,11 @@ pub struct FeedSettings {
     pub seed: u64,
     /// Not one request goes out before (a ban that the venue spoke before a restart).
     pub blocked_until: Option<Timestamp>,
-    /// Age at which a connection is replaced by a new one (Binance.US cuts at 24 h).
-    pub connection_age_max: Duration,
+    /// Age at which a connection is replaced by a new one, prepared beside it, where the venue cuts old ones (Binance.US
+    /// at 24 h, KuCoin when its token is as old).
+    pub connection_age_max: Option<Duration>,
+    /// A ping without an answer for so long makes the feed want a new connection.
+    pub pong_timeout: Duration,
     /// Age at which a Binance.US book is compared with, and replaced by, a fresh snapshot, without going stale.
     pub snapshot_age_max: Duration,
     /// Age at which the venue's instrument rules are asked for again (Binance.US; Kraken pushes them).
@@ -90,7 +93,11 @@ impl FeedSettings {
             healthy_after: Duration::from_secs(60),
             seed: 0,
             blocked_until: None,
-            connection_age_max: Duration::from_secs(23 * 3_600),
+            connection_age_max: match venue {
+                Venue::BinanceUs | Venue::Kucoin => Some(Duration::from_secs(23 * 3_600)),
+                Venue::Kraken | Venue::Coinbase => None,
+            },
+            pong_timeout: Duration::from_secs(10),
             snapshot_age_max: Duration::from_secs(45 * 60),
             instruments_age_max: Duration::from_secs(6 * 3_600),
             candle_grace: Duration::from_secs(3),
@@ -133,7 +140,7 @@ pub struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// The protocol of this venue is not spoken.
-    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us")]
+    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us, coinbase")]
     UnspokenVenue {
         /// The venue asked for.
         venue: Venue,

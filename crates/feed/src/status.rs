@@ -46,6 +46,12 @@ impl Rejected {
         self.0[reason as usize] += 1;
     }
 
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (count, other) in self.0.iter_mut().zip(other.0) {
+            *count += other;
+        }
+    }
+
     /// How often for this reason.
     #[must_use]
     pub const fn of(&self, reason: RejectReason) -> u64 {
@@ -119,7 +125,9 @@ pub struct Counts {
     pub crossed: u64,
     /// Books that were replaced by a fresh snapshot while they held.
     pub renewals: u64,
-    /// Of these, those whose best levels turned out different.
+    /// Comparisons of a book that holds with the venue's REST interface that led to a judgement.
+    pub comparisons: u64,
+    /// Books that turned out different from a fresh snapshot or in comparisons.
     pub compare_mismatches: u64,
     /// Trades given out.
     pub trades: u64,

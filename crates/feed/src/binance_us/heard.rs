@@ -7,7 +7,7 @@ use super::messages::{self, DepthData, KlineData, Message, TradeData};
 use super::{Batch, BatchState, DEPTH, KLINES, RULES_WHILE_SILENT, Session, TRADES};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
-use crate::io::{FeedOutput, ReconnectReason, RejectReason, Rejection};
+use crate::io::{FeedOutput, RejectReason, Rejection};
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
@@ -39,7 +39,7 @@ impl Session {
                 Ok(())
             }
             Message::ServerShutdown => {
-                self.link.reconnect(ReconnectReason::ServerShutdown, out);
+                self.link.ends_soon();
                 Ok(())
             }
             Message::Ignored => Ok(()),

@@ -28,7 +28,6 @@ use types::market::{Proof, StaleReason};
 use crate::io::{FeedInput, FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
 use crate::session::{Advice, Answer, Call, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
 use crate::settings::FeedSettings;
-use crate::status::FeedStatus;
 use book::Renewal;
 use messages::TradeStream;
 
@@ -209,8 +208,6 @@ impl Session {
             self.link.reconnect(ReconnectReason::Silent, out);
         } else if is_due(self.subscribe_timeout_at(), at) {
             self.link.reconnect(ReconnectReason::SubscribeTimeout, out);
-        } else if is_due(self.aged_at(), at) {
-            self.link.reconnect(ReconnectReason::Age, out);
         } else {
             if is_due(self.link.question_at(self.settings.keepalive_after), at) {
                 self.link.asked(at);
@@ -246,10 +243,6 @@ impl Session {
 
     fn silent_at(&self) -> Option<Timestamp> {
         self.link.heard_at().map(|heard| heard.plus(self.settings.silent_after))
-    }
-
-    fn aged_at(&self) -> Option<Timestamp> {
-        self.link.connected_at.map(|since| since.plus(self.settings.connection_age_max))
     }
 
     fn subscribe_timeout_at(&self) -> Option<Timestamp> {
@@ -299,7 +292,6 @@ impl VenueSession for Session {
                 next,
                 self.outbox.deadline(),
                 self.silent_at(),
-                self.aged_at(),
                 self.subscribe_timeout_at(),
                 self.rules_due_at(),
                 self.link.question_at(self.settings.keepalive_after),
@@ -323,20 +315,32 @@ impl VenueSession for Session {
         self.requests.take_advice()
     }
 
-    fn status(&self) -> FeedStatus {
-        FeedStatus {
-            venue: self.settings.venue,
-            is_connected: self.link.connected_at.is_some(),
-            connected_at: self.link.connected_at,
-            connections: self.link.connections,
-            is_venue_online: true,
-            frames: self.link.frames,
-            last_frame_at: self.link.last_frame_at,
-            rejected: self.link.rejected,
-            venue_ahead_ns: self.link.clock.ahead_ns(),
-            requests_blocked_until: None,
-            instruments: self.symbols.iter().map(|symbol| symbol.market.status()).collect(),
-        }
+    fn is_settled(&self) -> bool {
+        let is_open = |batch: &Batch| batch.again_at().is_none();
+        self.rules_at.is_some()
+            && self.link.is_up()
+            && !self.symbols.iter().any(Symbol::is_newcomer)
+            && !self.subscribing.iter().any(is_open)
+    }
+
+    fn settings(&self) -> &FeedSettings {
+        &self.settings
+    }
+
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    fn markets(&self) -> Vec<&Market> {
+        self.symbols.iter().map(|one| &one.market).collect()
+    }
+
+    fn markets_mut(&mut self) -> Vec<&mut Market> {
+        self.symbols.iter_mut().map(|one| &mut one.market).collect()
     }
 }
 

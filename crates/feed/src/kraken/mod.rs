@@ -16,7 +16,6 @@ mod heard;
 mod instruments;
 pub(crate) mod messages;
 pub(crate) mod rest;
-mod subscription;
 
 pub(crate) use book::ProvenBook;
 pub(crate) use candles::Candles;
@@ -28,11 +27,11 @@ use types::market::{CandleSource, Proof, StaleReason};
 use types::{Scale, Timestamp};
 
 use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, Target};
-use crate::session::{Advice, Answer, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
+use crate::session::{
+    Advice, Answer, Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, earliest, is_due,
+};
 use crate::settings::FeedSettings;
-use crate::status::FeedStatus;
 use messages::Channel;
-use subscription::Subscription;
 
 /// The venue allows about five messages a second (section 2).
 const SEND_SPACING: Duration = Duration::from_millis(250);
@@ -175,8 +174,6 @@ impl Session {
             self.link.reconnect(ReconnectReason::Silent, out);
         } else if late {
             self.link.reconnect(ReconnectReason::SubscribeTimeout, out);
-        } else if is_due(self.aged_at(), at) {
-            self.link.reconnect(ReconnectReason::Age, out);
         } else if is_due(self.link.ping_at(self.settings.keepalive_after), at) {
             self.link.asked(at);
             let req_id = self.req_id();
@@ -206,10 +203,6 @@ impl Session {
     fn silent_at(&self) -> Option<Timestamp> {
         let since = self.link.heard_at().max(self.subscribed_at);
         self.subscribed_at.and(since).map(|since| since.plus(self.settings.silent_after))
-    }
-
-    fn aged_at(&self) -> Option<Timestamp> {
-        self.link.connected_at.map(|since| since.plus(self.settings.connection_age_max))
     }
 
     fn subscription_timeout(&self) -> Option<Timestamp> {
@@ -245,7 +238,6 @@ impl VenueSession for Session {
                 next,
                 self.outbox.deadline(),
                 self.silent_at(),
-                self.aged_at(),
                 self.subscription_timeout(),
                 self.link.ping_at(self.settings.keepalive_after),
             ]);
@@ -270,20 +262,34 @@ impl VenueSession for Session {
         self.requests.take_advice()
     }
 
-    fn status(&self) -> FeedStatus {
-        FeedStatus {
-            venue: self.settings.venue,
-            is_connected: self.link.connected_at.is_some(),
-            connected_at: self.link.connected_at,
-            connections: self.link.connections,
-            is_venue_online: self.is_online,
-            frames: self.link.frames,
-            last_frame_at: self.link.last_frame_at,
-            rejected: self.link.rejected,
-            venue_ahead_ns: self.link.clock.ahead_ns(),
-            requests_blocked_until: None,
-            instruments: self.pairs.iter().map(Pair::status).collect(),
-        }
+    fn is_settled(&self) -> bool {
+        let is_open = |subscription: &Subscription| subscription.is_off() || subscription.is_asked();
+        let mut listed = self.pairs.iter().filter(|pair| pair.market.instrument.is_some());
+        self.subscribed_at.is_some() && !listed.any(|pair| pair.subscriptions_ref().into_iter().any(is_open))
+    }
+
+    fn is_venue_online(&self) -> bool {
+        self.is_online
+    }
+
+    fn settings(&self) -> &FeedSettings {
+        &self.settings
+    }
+
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    fn markets(&self) -> Vec<&Market> {
+        self.pairs.iter().map(|one| &one.market).collect()
+    }
+
+    fn markets_mut(&mut self) -> Vec<&mut Market> {
+        self.pairs.iter_mut().map(|one| &mut one.market).collect()
     }
 }
 
@@ -294,9 +300,5 @@ impl Pair {
 
     fn subscriptions_ref(&self) -> [&Subscription; 3] {
         [&self.book_subscription, &self.trade_subscription, &self.ohlc_subscription]
-    }
-
-    fn status(&self) -> crate::InstrumentStatus {
-        self.market.status()
     }
 }

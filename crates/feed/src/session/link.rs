@@ -18,6 +18,8 @@ pub(crate) struct Link {
     pub(crate) last_frame_at: Option<Timestamp>,
     pub(crate) rejected: Rejected,
     pub(crate) clock: VenueClock,
+    /// The venue said that it will close this connection.
+    is_ending: bool,
     /// A new connection was asked for and this one is only waited out.
     is_given_up: bool,
     /// When a sign of life was last asked for on this connection.
@@ -34,6 +36,7 @@ impl Link {
             last_frame_at: None,
             rejected: Rejected::default(),
             clock: VenueClock::default(),
+            is_ending: false,
             is_given_up: false,
             asked_at: None,
         }
@@ -42,6 +45,7 @@ impl Link {
     pub(crate) fn connected(&mut self, at: Timestamp) {
         self.connected_at = Some(at);
         self.connections += 1;
+        self.is_ending = false;
         self.is_given_up = false;
         self.asked_at = None;
         self.clock = VenueClock::default();
@@ -49,6 +53,7 @@ impl Link {
 
     pub(crate) fn disconnected(&mut self) {
         self.connected_at = None;
+        self.is_ending = false;
         self.is_given_up = false;
     }
 
@@ -81,6 +86,23 @@ impl Link {
     /// When a sign of life is to be sent next, whatever is heard: `every` after the last one or the start.
     pub(crate) fn ping_at(&self, every: Duration) -> Option<Timestamp> {
         if self.is_up() { self.asked_at.or(self.connected_at).map(|last| last.plus(every)) } else { None }
+    }
+
+    /// The venue said that it will close the connection: another one is prepared while this one is still heard.
+    pub(crate) fn ends_soon(&mut self) {
+        self.is_ending = true;
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending
+    }
+
+    /// Counts on from where `old` stands.
+    pub(crate) fn take_over(&mut self, old: &Self) {
+        self.connections += old.connections;
+        self.frames += old.frames;
+        self.last_frame_at = self.last_frame_at.max(old.last_frame_at);
+        self.rejected.add(&old.rejected);
     }
 
     pub(crate) fn reconnect(&mut self, reason: ReconnectReason, out: &mut Vec<FeedOutput>) {

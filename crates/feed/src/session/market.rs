@@ -8,6 +8,7 @@ use types::{Candle, Input, Instrument, Timestamp, Trade};
 
 use crate::book::{Book, Verdict};
 use crate::io::FeedOutput;
+use crate::session::handover::Held;
 use crate::session::{Gap, Numbering, Passed, Publisher, Repair, TradeGate, is_due};
 use crate::settings::{FeedSettings, Wanted};
 use crate::status::{BookState, Counts, InstrumentStatus};
@@ -18,18 +19,20 @@ pub(crate) struct Market {
     pub(crate) wanted: Wanted,
     pub(crate) instrument: Option<Instrument>,
     pub(crate) counts: Counts,
-    last_frame_at: Option<Timestamp>,
+    pub(super) last_frame_at: Option<Timestamp>,
     /// Longest time without a message in the minute of the last one.
     silence_max: Duration,
     pub(crate) publisher: Publisher,
-    trade_gate: TradeGate,
-    repair: Repair,
+    pub(super) trade_gate: TradeGate,
+    pub(super) repair: Repair,
     /// Start of the latest final candle given out, from whatever source.
-    final_candle_at: Option<Timestamp>,
+    pub(super) final_candle_at: Option<Timestamp>,
     /// Start of the latest final candle before which none is missing, as far as the venue has them.
-    complete_to: Option<Timestamp>,
+    pub(super) complete_to: Option<Timestamp>,
     /// Whether the history asked for on this connection has come.
-    has_history: bool,
+    pub(super) has_history: bool,
+    /// On a connection that is only prepared: what waits for it to be used.
+    pub(super) held: Option<Held>,
 }
 
 impl Market {
@@ -47,6 +50,7 @@ impl Market {
             final_candle_at: None,
             complete_to: None,
             has_history: false,
+            held: None,
         }
     }
 
@@ -106,11 +110,36 @@ impl Market {
 
     /// Gives the trade out unless it was seen before. What is missing before it will be asked for.
     pub(crate) fn trade(&mut self, at: Timestamp, number: u64, trade: Trade, out: &mut Vec<FeedOutput>) {
+        if let Some(held) = &mut self.held {
+            held.trade(at, number, trade);
+            return;
+        }
         let passed = self.pass(number, trade, out);
         self.counts.count_trade(passed);
         if passed == Passed::AfterGap {
             self.repair.noticed(at);
         }
+    }
+
+    /// The trade before all that will be heard: not given out, for nobody knows what happened between it and the ones
+    /// before. False when something was heard before; then it is a trade like any other.
+    pub(crate) fn begin_trades(&mut self, number: u64, venue_at: Timestamp) -> bool {
+        self.trade_gate.begin(number, venue_at)
+    }
+
+    /// The venue's last trade has this number: what was not heard up to it will be asked for at once.
+    pub(crate) fn trades_to(&mut self, number: u64) {
+        self.counts.trade_gaps += u64::from(self.trade_gate.told(number));
+    }
+
+    /// The highest number of a trade that was heard or told.
+    pub(crate) fn highest_trade(&self) -> Option<u64> {
+        self.trade_gate.highest()
+    }
+
+    /// No trade is missing, as far as was told.
+    pub(crate) fn has_all_trades(&self) -> bool {
+        self.trade_gate.is_whole()
     }
 
     fn pass(&mut self, number: u64, trade: Trade, out: &mut Vec<FeedOutput>) -> Passed {
@@ -165,6 +194,10 @@ impl Market {
 
     /// Gives out a closed candle.
     pub(crate) fn final_candle(&mut self, candle: Candle, source: CandleSource, out: &mut Vec<FeedOutput>) {
+        if let Some(held) = &mut self.held {
+            held.candle(candle, source);
+            return;
+        }
         self.counts.candles_final += 1;
         self.final_candle_at = self.final_candle_at.max(Some(candle.open_time));
         out.push(FeedOutput::Event(Input::Candle(VenueCandle {

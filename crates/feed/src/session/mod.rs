@@ -11,11 +11,14 @@
 //! | [`TradeGate`] | which trades are new, which are missing |
 //! | [`Repair`] | when missing trades are asked for, when they are given up |
 //! | [`Retry`] | how long to wait before trying again |
+//! | [`Subscription`] | one channel of one instrument, as far as the venue has answered |
 //! | [`VenueSession`] | what the session of every venue can do |
+//! | `handover` | from one connection to the next without a hole |
 //! | `clock` | what time it is at the venue |
 
 mod clock;
 mod dial;
+mod handover;
 mod link;
 mod market;
 mod outbox;
@@ -23,6 +26,7 @@ mod publisher;
 mod repair;
 mod requests;
 mod retry;
+mod subscription;
 mod trade_gate;
 mod venue;
 
@@ -34,6 +38,7 @@ pub(crate) use publisher::Publisher;
 pub(crate) use repair::Repair;
 pub(crate) use requests::{Advice, Answer, Call, Requests};
 pub(crate) use retry::Retry;
+pub(crate) use subscription::Subscription;
 pub(crate) use trade_gate::{Gap, Numbering, Passed, TradeGate};
 pub(crate) use venue::VenueSession;
 

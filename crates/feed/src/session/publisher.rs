@@ -73,6 +73,20 @@ impl Publisher {
         }
     }
 
+    /// Goes on where `old` stands: a book that was shown and holds here too is shown again only when it differs.
+    pub(crate) fn take_over(&mut self, old: &Self, reason: StaleReason, out: &mut Vec<FeedOutput>) {
+        if !old.is_live() {
+            self.show_anew();
+        } else if self.is_live() {
+            self.shown_at = old.shown_at;
+            self.shown_bids.clone_from(&old.shown_bids);
+            self.shown_asks.clone_from(&old.shown_asks);
+        } else {
+            out.push(FeedOutput::Event(Input::BookStale { instrument: self.instrument, reason }));
+        }
+        self.has_changed = self.is_live();
+    }
+
     /// Shows the book next time even if it looks the same and was shown just now.
     fn show_anew(&mut self) {
         self.shown_at = None;

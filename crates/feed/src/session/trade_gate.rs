@@ -118,10 +118,7 @@ impl TradeGate {
         if !is_gap {
             return Passed::Next;
         }
-        if self.missing.len() == GAPS_MAX {
-            self.give_up();
-        }
-        self.missing.push_back(Gap { first: highest.number + 1, last: number - 1, since: highest.venue_at });
+        self.miss(Gap { first: highest.number + 1, last: number - 1, since: highest.venue_at });
         Passed::AfterGap
     }
 
@@ -145,6 +142,46 @@ impl TradeGate {
             (None, None) => drop(self.missing.remove(index)),
         }
         true
+    }
+
+    /// The first thing known is the number of a trade before all that will be heard: it is not to be used. False when
+    /// something was heard before.
+    pub(crate) fn begin(&mut self, number: u64, venue_at: Timestamp) -> bool {
+        let is_first = self.highest.is_none();
+        if is_first {
+            self.highest = Some(Mark { number, venue_at });
+        }
+        is_first
+    }
+
+    /// The venue's last trade has this number: what is not known up to it is missing, and above it nothing is. True
+    /// when numbers are missing by that.
+    pub(crate) fn told(&mut self, last: u64) -> bool {
+        let Some(highest) = self.highest.filter(|highest| highest.number <= last) else { return false };
+        self.is_in_doubt = false;
+        if highest.number == last {
+            return false;
+        }
+        self.miss(Gap { first: highest.number + 1, last, since: highest.venue_at });
+        self.highest = Some(Mark { number: last, ..highest });
+        true
+    }
+
+    fn miss(&mut self, gap: Gap) {
+        if self.missing.len() == GAPS_MAX {
+            self.give_up();
+        }
+        self.missing.push_back(gap);
+    }
+
+    /// The highest number that was heard or told.
+    pub(crate) fn highest(&self) -> Option<u64> {
+        self.highest.map(|highest| highest.number)
+    }
+
+    /// Nothing is missing that happened up to now, as far as was told.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.missing.is_empty() && !self.is_in_doubt
     }
 
     /// The stream was interrupted.
@@ -239,6 +276,23 @@ mod tests {
         gate.doubt();
         gate.give_up();
         assert_eq!((gate.gap(), gate.lost()), (None, 0));
+    }
+
+    #[test]
+    fn the_venues_word_on_its_last_trade_shows_what_is_missing_and_that_nothing_is() {
+        let mut gate = dense();
+        assert!(!gate.told(7) && gate.is_whole(), "without a beginning nothing is missing");
+        assert!(gate.begin(7, Timestamp::EPOCH) && !gate.begin(9, Timestamp::EPOCH));
+        assert_eq!(pass(&mut gate, &[7, 8]), [Doubled, Next]);
+        gate.doubt();
+        assert!(!gate.told(7) && !gate.is_whole(), "said before it was heard");
+        assert!(!gate.told(8) && gate.is_whole());
+        gate.doubt();
+        assert!(gate.told(11) && !gate.told(11));
+        assert_eq!((missing(&gate), gate.highest()), (vec![(9, 11)], Some(11)));
+        assert_eq!(pass(&mut gate, &[10, 12, 9, 11]), [Late, Next, Late, Late]);
+        assert!(gate.is_whole());
+        assert!(gate.told(u64::MAX) && !gate.told(u64::MAX));
     }
 
     #[test]

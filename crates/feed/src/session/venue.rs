@@ -5,7 +5,8 @@ use core::fmt;
 use types::Timestamp;
 
 use crate::io::{FeedInput, FeedOutput};
-use crate::session::Advice;
+use crate::session::{Advice, Link, Market};
+use crate::settings::FeedSettings;
 use crate::status::FeedStatus;
 
 /// One venue's protocol on one connection. Everything that is not the venue's own is done around it by the
@@ -24,6 +25,44 @@ pub(crate) trait VenueSession: fmt::Debug + Send {
     /// What was learned about the venue's limits since the last time.
     fn advice(&mut self) -> Advice;
 
+    /// On this connection everything that can be subscribed was, and was answered: from here on no trade is missed.
+    fn is_settled(&self) -> bool;
+
+    /// False while the venue says that it is in maintenance or restricted.
+    fn is_venue_online(&self) -> bool {
+        true
+    }
+
+    /// What it was made with.
+    fn settings(&self) -> &FeedSettings;
+
+    /// Its connection.
+    fn link(&self) -> &Link;
+
+    /// Its connection.
+    fn link_mut(&mut self) -> &mut Link;
+
+    /// Its instruments, in the order of the settings.
+    fn markets(&self) -> Vec<&Market>;
+
+    /// Its instruments, in the order of the settings.
+    fn markets_mut(&mut self) -> Vec<&mut Market>;
+
     /// How it is doing.
-    fn status(&self) -> FeedStatus;
+    fn status(&self) -> FeedStatus {
+        let link = self.link();
+        FeedStatus {
+            venue: self.settings().venue,
+            is_connected: link.connected_at.is_some(),
+            connected_at: link.connected_at,
+            connections: link.connections,
+            is_venue_online: self.is_venue_online(),
+            frames: link.frames,
+            last_frame_at: link.last_frame_at,
+            rejected: link.rejected,
+            venue_ahead_ns: link.clock.ahead_ns(),
+            requests_blocked_until: None,
+            instruments: self.markets().into_iter().map(Market::status).collect(),
+        }
+    }
 }

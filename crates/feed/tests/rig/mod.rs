@@ -61,6 +61,10 @@ impl Rig {
         self.give(FeedInput::Frame(LinkId::FIRST, text.as_bytes()));
     }
 
+    pub(crate) fn frame_on(&mut self, link: LinkId, text: &str) {
+        self.give(FeedInput::Frame(link, text.as_bytes()));
+    }
+
     pub(crate) fn respond(&mut self, request: &Request, status: u16, body: &str) {
         let body = body.as_bytes();
         self.give(FeedInput::Response { request: request.id, status, retry_after: None, body });
@@ -114,8 +118,12 @@ impl Rig {
     }
 
     pub(crate) fn targets(&mut self) -> Vec<Target> {
+        self.connects().into_iter().map(|(_, target)| target).collect()
+    }
+
+    pub(crate) fn connects(&mut self) -> Vec<(LinkId, Target)> {
         self.take(|output| match output {
-            FeedOutput::Connect(_, target) => Some(target.clone()),
+            FeedOutput::Connect(link, target) => Some((*link, target.clone())),
             _ => None,
         })
     }
@@ -130,6 +138,13 @@ impl Rig {
     pub(crate) fn reconnects(&mut self) -> Vec<ReconnectReason> {
         self.take(|output| match output {
             FeedOutput::Reconnect(_, reason) => Some(*reason),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn closes(&mut self) -> Vec<(LinkId, ReconnectReason)> {
+        self.take(|output| match output {
+            FeedOutput::Reconnect(link, reason) => Some((*link, *reason)),
             _ => None,
         })
     }

@@ -1,4 +1,4 @@
-//! One channel of one symbol, as far as the venue has answered.
+//! One channel of one instrument, as far as the venue has answered.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::session::Retry;
 /// ```text
 /// Off ──asked──> Asked ──answered──> Live
 ///                  │ refused ──> Refused ──again_at──> Asked
-///                  └ timeout: the session wants a new connection
+///                  └ timeout: what follows is the session's business
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subscription {
