@@ -11,7 +11,7 @@ fn main() {
     for (venue, path) in recording::FILES {
         let Some(recording) = recording::load(venue, path) else { continue };
         let mut counts = Vec::with_capacity(recording.frames.len());
-        recording::run(&recording, |handle| counts.push(allocation_counter::measure(handle).count_total));
+        recording::run(&recording, 1, |frame| counts.push(allocation_counter::measure(frame).count_total));
         let (total, none) = (counts.iter().sum::<u64>(), counts.iter().filter(|count| **count == 0).count());
         let frames = counts.len() as f64;
         println!(

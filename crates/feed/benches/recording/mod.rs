@@ -30,9 +30,11 @@ pub(crate) struct Recording {
     pub(crate) levels: u64,
 }
 
-/// Hands every frame to a new session. `frame` makes the call it is given, and may measure it; requests of the session
-/// are answered in between.
-pub(crate) fn run(recording: &Recording, mut frame: impl FnMut(&mut dyn FnMut())) {
+/// Hands all frames to a new session, in batches of at most `batch`. `timed` makes the call it is given, and may measure
+/// it; a batch ends early where the session asks for something, which is answered outside of it.
+///
+/// A frame comes every ten milliseconds of the session's time, so that one in 25 shows a book.
+pub(crate) fn run(recording: &Recording, batch: usize, mut timed: impl FnMut(&mut dyn FnMut())) {
     let wanted =
         recording.symbols.iter().zip(0..).map(|(symbol, id)| Wanted { id: InstrumentId(id), symbol: symbol.clone() });
     let mut settings = FeedSettings::new(recording.venue, wanted.collect());
@@ -42,22 +44,32 @@ pub(crate) fn run(recording: &Recording, mut frame: impl FnMut(&mut dyn FnMut())
     settings.subscribe_timeout = Duration::from_secs(86_400);
     settings.silent_after = Duration::from_secs(86_400);
     let mut feed = Feed::new(settings).expect("settings that work");
-    let mut out = Vec::new();
+    let (mut out, mut asked) = (Vec::new(), Vec::new());
     let mut at = Timestamp::from_secs(1_800_000_000);
     start(&mut feed, recording, at, &mut out);
-    for text in &recording.frames {
-        at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
-        frame(&mut || feed.handle(at, FeedInput::Frame(LinkId::FIRST, text), &mut out));
+    out.clear();
+    let mut frames = recording.frames.iter();
+    while !frames.as_slice().is_empty() {
+        timed(&mut || {
+            for text in frames.by_ref().take(batch) {
+                at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
+                feed.handle(at, FeedInput::Frame(LinkId::FIRST, text), &mut out);
+                asked.extend(out.drain(..).filter_map(request));
+                if !asked.is_empty() {
+                    break;
+                }
+            }
+        });
         // The recorded snapshot answers the session's request for it. It may be newer than the stream so far: then the
         // book waits for the stream to catch up, as it does live.
-        let requests: Vec<_> = out.drain(..).filter_map(request).collect();
-        for (id, path) in requests {
+        for (id, path) in asked.drain(..) {
             let is_meant = |symbol: &&String| path.contains(&format!("symbol={symbol}&"));
             let index = recording.symbols.iter().position(|symbol| is_meant(&symbol)).expect("a snapshot is asked for");
             let body = recording.snapshots[index].as_deref().expect("every book has a snapshot");
             let input = FeedInput::Response { request: id, status: 200, retry_after: None, body };
             feed.handle(at, input, &mut out);
         }
+        out.clear();
     }
     let status = feed.status();
     let live = status.instruments.iter().filter(|i| matches!(i.book, BookState::Live { .. })).count();
