@@ -4,6 +4,7 @@
 //!  market    one event list per instrument  ──►  kraken      ──►  frames, HTTP answers
 //!            (price, order flow, book, tape) ──►  binance_us  ──►  frames, HTTP answers
 //!                                            ├─►  coinbase    ──►  frames, HTTP answers
+//!                                            ├─►  kucoin      ──►  frames, HTTP answers
 //!                                            └─►  truth        what really happened, for tests
 //! ```
 //!
@@ -17,6 +18,7 @@ mod coinbase;
 pub mod fault;
 pub mod frame;
 mod kraken;
+mod kucoin;
 pub mod limits;
 mod market;
 mod outbox;
@@ -27,6 +29,7 @@ pub mod settings;
 pub mod sim;
 mod text;
 pub mod truth;
+mod view;
 mod witness;
 
 pub use fault::{Fault, Injected};

@@ -17,6 +17,7 @@ impl Default for SimSettings {
             listings: DEFAULT.iter().map(Row::settings).collect(),
             binance_us_weight_per_min: 6_000,
             kraken_rest_burst: 15,
+            kucoin_binary_frames: false,
             kucoin_endpoint: "wss://ws-api-spot.kucoin.com/".to_owned(),
         }
     }

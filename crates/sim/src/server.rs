@@ -17,6 +17,11 @@ pub(crate) struct Now<'a> {
     pub(crate) market: &'a Market,
 }
 
+/// The first point after `at` of a grid that is counted from the epoch.
+pub(crate) fn next_on_grid(at: Timestamp, grid_ns: i64) -> Timestamp {
+    Timestamp::from_nanos((at.as_nanos().div_euclid(grid_ns) + 1) * grid_ns)
+}
+
 /// One venue's side of all its connections.
 pub(crate) trait VenueServer: fmt::Debug + Send {
     /// Opens a connection.

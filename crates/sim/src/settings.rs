@@ -24,6 +24,8 @@ pub struct SimSettings {
     pub binance_us_weight_per_min: u32,
     /// Requests that Kraken's REST interface takes at once; the budget refills by one a second.
     pub kraken_rest_burst: u32,
+    /// Whether the messages of KuCoin's unified feed come in binary frames.
+    pub kucoin_binary_frames: bool,
     /// Where KuCoin's token answer says that its sockets are.
     pub kucoin_endpoint: String,
 }

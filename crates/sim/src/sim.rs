@@ -16,7 +16,7 @@ use crate::server::{Now, VenueServer};
 use crate::settings::SimSettings;
 use crate::truth::{TradesSoFar, Truth, TruthTrade};
 use crate::witness::Witness;
-use crate::{binance_us, coinbase, kraken};
+use crate::{binance_us, coinbase, kraken, kucoin};
 
 /// Open connections of all venues together; one more is refused with 503.
 const CONNECTIONS_MAX: usize = 256;
@@ -56,6 +56,7 @@ impl Sim {
             (Venue::Kraken, Box::new(kraken::Server::new(&settings))),
             (Venue::BinanceUs, Box::new(binance_us::Server::new(&settings))),
             (Venue::Coinbase, Box::new(coinbase::Server::new(&settings))),
+            (Venue::Kucoin, Box::new(kucoin::Server::new(&settings))),
         ];
         Self {
             now: settings.start,
@@ -291,9 +292,8 @@ impl Sim {
     pub fn trades_after(&self, venue: Venue, symbol: &str, id: u64) -> impl Iterator<Item = TruthTrade> + '_ {
         let listing = self.market.find(venue, symbol).map(|index| &self.market.listings[index]);
         let fills = listing.map(|listing| listing.tape.fills());
-        // Identifiers follow each other.
-        let skipped = fills.and_then(|fills| fills.front()).map_or(0, |first| (id + 1).saturating_sub(first.id));
-        fills.into_iter().flatten().skip(skipped as usize).map(truth_trade)
+        let skipped = fills.map_or(0, |fills| fills.partition_point(|fill| fill.id <= id));
+        fills.into_iter().flatten().skip(skipped).map(truth_trade)
     }
 
     /// The limits that clients have broken so far, oldest first; the first thousand of them.

@@ -91,6 +91,14 @@ pub(crate) fn list<T>(out: &mut String, items: impl IntoIterator<Item = T>, mut 
     }
 }
 
+/// `[item,item,..]`.
+pub(crate) fn array<T>(items: impl IntoIterator<Item = T>, write: impl FnMut(&mut String, T)) -> String {
+    let mut out = "[".to_owned();
+    list(&mut out, items, write);
+    out.push(']');
+    out
+}
+
 /// `write!` to a `String`, which cannot fail.
 macro_rules! put {
     ($out:expr, $($arg:tt)*) => {{

@@ -248,7 +248,6 @@ fn control_messages_are_answered_and_unknown_streams_stay_silent() {
     ask(r#"{"method":"UNSUBSCRIBE","params":["nope@trade"],"id":7}"#, r#"{"result":null,"id":7}"#);
     ask(r#"{"method":"NOPE","id":8}"#, r#"{"code":2,"msg":"Invalid request: unknown method"}"#);
     assert!(sim.connect(Venue::BinanceUs, "/v2").is_err());
-    assert!(sim.connect(Venue::Coinbase, "/").is_err());
 }
 
 #[test]

@@ -4,10 +4,10 @@ mod reader;
 
 use std::collections::BTreeMap;
 
-use reader::{Seen, SeenTrade, frames, messages, nanos, units, wait};
+use reader::{Seen, SeenTrade, frames, messages, units, wait};
 use serde_json::Value;
 use sim::{ConnectionId, ServerFrame, Sim, SimSettings};
-use types::Venue;
+use types::{Timestamp, Venue};
 
 const SYMBOLS: [&str; 4] = ["BTC-USD", "ETH-USD", "BTC-USDT", "ETH-USDT"];
 
@@ -60,6 +60,10 @@ impl Reader {
 
 /// The side told is the maker's.
 fn trade(message: &Value) -> SeenTrade {
+    let nanos = |time: &Value| {
+        let time = time.as_str().and_then(|text| Timestamp::parse_rfc3339(text.as_bytes()));
+        time.expect("a time").as_nanos()
+    };
     let (price, qty) = (units(&message["price"]), units(&message["size"]));
     SeenTrade { price, qty, is_buy: message["side"] == "sell", at: nanos(&message["time"]) }
 }

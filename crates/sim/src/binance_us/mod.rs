@@ -28,7 +28,7 @@ use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
 use crate::limits::Breaches;
 use crate::market::listing::{Listing, Step};
 use crate::request::Request;
-use crate::server::{Now, VenueServer};
+use crate::server::{Now, VenueServer, next_on_grid};
 use crate::settings::SimSettings;
 
 /// The grid on which gathered streams are sent.
@@ -148,8 +148,7 @@ impl VenueServer for Server {
             // Nobody has listened: gathering begins here.
             let listings = now.market.of_venue(Venue::BinanceUs);
             self.channels = listings.map(|(index, listing)| (index, Channel::new(listing))).collect();
-            let tick = TICK_MS * NS_PER_MS;
-            self.next_tick = Timestamp::from_nanos((now.at.as_nanos() / tick + 1) * tick);
+            self.next_tick = next_on_grid(now.at, TICK_MS * NS_PER_MS);
         }
         self.sessions.insert(id, session);
         Ok(())

@@ -9,7 +9,7 @@ use crate::market::listing::Listing;
 use crate::market::tape::{Fill, Minute};
 use crate::request::Request;
 use crate::server::Now;
-use crate::text::{list, padded, put};
+use crate::text::{array, padded, put};
 
 /// Rows of trades and candles: default and largest.
 const ROWS_DEFAULT: usize = 500;
@@ -119,13 +119,6 @@ fn limit(request: &Request, default: usize, max: usize) -> Result<usize, Refusal
         Some(limit) => Ok((limit as usize).min(max)),
         None => Ok(default),
     }
-}
-
-fn array<T>(items: impl IntoIterator<Item = T>, write: impl FnMut(&mut String, T)) -> String {
-    let mut out = "[".to_owned();
-    list(&mut out, items, write);
-    out.push(']');
-    out
 }
 
 /// One object for `symbol=`, an array of all without it.

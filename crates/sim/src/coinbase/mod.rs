@@ -25,7 +25,7 @@ use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
 use crate::limits::{Breaches, Bucket};
 use crate::market::listing::Step;
 use crate::request::Request;
-use crate::server::{Now, VenueServer};
+use crate::server::{Now, VenueServer, next_on_grid};
 use crate::settings::SimSettings;
 
 /// The grid on which book changes are gathered.
@@ -102,17 +102,12 @@ impl Server {
             let listeners = self.sessions.values_mut().filter(|session| session.has_status());
             listeners.for_each(|session| session.outbox.text(now.at, messages::status(now)));
         }
-        self.next_tick = after(now.at, NS_PER_S);
+        self.next_tick = next_on_grid(now.at, NS_PER_S);
     }
 
     fn is_full(&self, channel: Channel, product: usize) -> bool {
         self.sessions.values().filter(|session| session.has(channel, product)).count() >= SUBSCRIPTIONS_MAX
     }
-}
-
-/// The first point of the grid after `at`.
-fn after(at: Timestamp, grid_ns: i64) -> Timestamp {
-    Timestamp::from_nanos((at.as_nanos().div_euclid(grid_ns) + 1) * grid_ns)
 }
 
 impl VenueServer for Server {
@@ -126,7 +121,7 @@ impl VenueServer for Server {
             let listings = now.market.of_venue(Venue::Coinbase);
             let product = |update_id| Product { batch: Batch::new(update_id), has_traded: false };
             self.products = listings.map(|(index, listing)| (index, product(listing.update_id))).collect();
-            self.next_tick = after(now.at, NS_PER_S);
+            self.next_tick = next_on_grid(now.at, NS_PER_S);
         }
         self.sessions.insert(id, Session::open(now.at));
         Ok(())
@@ -178,7 +173,7 @@ impl VenueServer for Server {
         let listing = &now.market.listings[index];
         if !step.changes.is_empty() {
             product.batch.add(&step.changes);
-            self.next_tick = self.next_tick.min(after(now.at, BATCH_NS));
+            self.next_tick = self.next_tick.min(next_on_grid(now.at, BATCH_NS));
         }
         product.has_traded |= !step.fills.is_empty();
         for fill in &step.fills {

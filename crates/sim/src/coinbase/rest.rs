@@ -11,7 +11,7 @@ use crate::market::listing::Listing;
 use crate::market::tape::Fill;
 use crate::request::Request;
 use crate::server::Now;
-use crate::text::{Rfc3339, list, padded, put, quoted, trimmed};
+use crate::text::{Rfc3339, array, list, padded, put, quoted, trimmed};
 
 /// Rows of candles, and rows of trades, at most.
 const CANDLES_MAX: usize = 300;
@@ -71,13 +71,6 @@ fn route(now: Now<'_>, request: &Request) -> Result<HttpAnswer, Refusal> {
         }
         _ => Err(not_found()),
     }
-}
-
-fn array<T>(items: impl IntoIterator<Item = T>, write: impl FnMut(&mut String, T)) -> String {
-    let mut out = "[".to_owned();
-    list(&mut out, items, write);
-    out.push(']');
-    out
 }
 
 fn time(at: Timestamp) -> String {

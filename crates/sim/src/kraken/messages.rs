@@ -1,12 +1,13 @@
 //! The text of Kraken's WebSocket v2 messages. Numbers are JSON numbers that keep every digit of their precision.
 
 use types::time::NS_PER_MIN;
-use types::{Level, Side, Timestamp};
+use types::{Side, Timestamp};
 
-use super::book::{self, Delta, View};
+use super::book;
 use crate::market::listing::Listing;
 use crate::market::tape::{Fill, Minute, TakerKind};
 use crate::text::{Rfc3339, list, padded, put, quoted, rescale};
+use crate::view::{Delta, View};
 
 /// Time the server takes for a request, as told by `time_in` and `time_out`: 45 us, as in recorded answers.
 const SERVICE_NS: i64 = 45_000;
@@ -52,9 +53,7 @@ pub(super) fn refusal(method: &str, error: &str, symbol: Option<&str>, served: S
 }
 
 pub(super) fn book_snapshot(listing: &Listing, view: &View) -> String {
-    let levels = |levels: &[Level]| levels.iter().map(|l| (l.price, l.qty)).collect();
-    let whole = Delta { bids: levels(view.bids()), asks: levels(view.asks()) };
-    book_message(listing, "snapshot", &whole, view.checksum(), listing.changed_at)
+    book_message(listing, "snapshot", &view.whole(), book::checksum(view), listing.changed_at)
 }
 
 pub(super) fn book_update(listing: &Listing, delta: &Delta, checksum: u32, at: Timestamp) -> String {

@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use types::time::NS_PER_S;
 use types::{Level, Timestamp, Venue};
 
-use super::book::View;
+use super::book;
 use super::messages::{self, Served};
 use super::request::{Channel, Method, Request, Subscription, Trigger};
 use crate::market::listing::{Listing, Step};
 use crate::market::tape::Minute;
 use crate::outbox::Outbox;
 use crate::server::Now;
+use crate::view::{Leaving, View};
 
 /// Trades in the snapshot of the trade channel.
 const TRADES_IN_SNAPSHOT: usize = 50;
@@ -105,7 +106,10 @@ impl Session {
         let is_new = match wanted.channel {
             Channel::Book { depth } => {
                 !self.books.contains_key(&index)
-                    && self.books.insert(index, (wanted.channel, View::new(&listing.book, depth))).is_none()
+                    && self
+                        .books
+                        .insert(index, (wanted.channel, View::new(&listing.book, depth, Leaving::Silent)))
+                        .is_none()
             }
             Channel::Trade => self.trades.insert(index),
             Channel::Ohlc => self.candles.insert(index),
@@ -176,7 +180,7 @@ impl Session {
         if let Some((_, view)) = self.books.get_mut(&index)
             && let Some(delta) = view.update(&listing.book, &step.changes)
         {
-            let checksum = view.checksum();
+            let checksum = book::checksum(view);
             self.outbox.text(now.at, messages::book_update(listing, &delta, checksum, step.at));
         }
         let has_traded = !step.fills.is_empty();

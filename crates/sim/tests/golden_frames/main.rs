@@ -4,6 +4,7 @@
 mod binance_us;
 mod coinbase;
 mod kraken;
+mod kucoin;
 
 use serde_json::Value;
 use sim::{HttpMethod, HttpRequest, ServerFrame, Sim, SimSettings};
@@ -42,8 +43,8 @@ fn kind(message: &Value) -> String {
     let text = |path: &str| message.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
     let stream = text("/stream").split('@').nth(1).unwrap_or_default().trim_end_matches(char::is_numeric).to_owned();
     let has_symbol = message.get("symbol").is_some();
-    [text("/method"), text("/channel"), text("/type"), text("/result/channel"), stream, has_symbol.to_string()]
-        .join("|")
+    let names = ["/method", "/channel", "/type", "/result/channel", "/subject", "/T", "/message"].map(text);
+    format!("{}|{stream}|{has_symbol}", names.join("|"))
 }
 
 /// Every message has the form of the sample of its kind, and every sample's kind was heard.
@@ -65,11 +66,16 @@ fn check(samples: &[&str], messages: &[String]) {
     }
 }
 
+/// What a connection hears in ten minutes after sending some messages. Pings of the server are answered, and the last message
+/// is sent again every ten seconds.
 fn listen(sim: &mut Sim, venue: Venue, path: &str, send: &[&str]) -> Vec<String> {
     let connection = sim.connect(venue, path).expect("accepted");
     let mut frames = Vec::new();
     send.iter().for_each(|text| sim.receive(connection, text));
-    for _ in 0..3_000 {
+    for step in 0..3_000 {
+        if let Some(text) = send.last().filter(|_| step % 50 == 49) {
+            sim.receive(connection, text);
+        }
         let to = Timestamp::from_nanos(sim.now().as_nanos() + NS_PER_S / 5);
         sim.advance(to);
         let first = frames.len();
@@ -78,7 +84,12 @@ fn listen(sim: &mut Sim, venue: Venue, path: &str, send: &[&str]) -> Vec<String>
             sim.pong(connection);
         }
     }
-    frames.into_iter().filter_map(|frame| if let ServerFrame::Text(text) = frame { Some(text) } else { None }).collect()
+    let text = |frame| match frame {
+        ServerFrame::Text(text) => Some(text),
+        ServerFrame::Ping(_) => None,
+        other => panic!("{other:?}"),
+    };
+    frames.into_iter().filter_map(text).collect()
 }
 
 /// Every answer has the form of its sample; `adapt` takes out what may differ. A path that begins with `POST ` is posted.

@@ -19,12 +19,6 @@ pub(crate) fn units(value: &Value) -> i128 {
     format!("{whole}{fraction:0<DIGITS$}").parse().unwrap_or_else(|_| panic!("not a number: {text}"))
 }
 
-/// Nanoseconds since 1970 of a venue's text, `2026-10-01T00:00:00.123456Z`.
-pub(crate) fn nanos(value: &Value) -> i64 {
-    let text = value.as_str().unwrap_or_else(|| panic!("not a string: {value}"));
-    Timestamp::parse_rfc3339(text.as_bytes()).unwrap_or_else(|| panic!("not a time: {text}")).as_nanos()
-}
-
 /// One trade as a client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SeenTrade {
