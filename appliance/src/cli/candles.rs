@@ -17,10 +17,11 @@ use super::{input, print_json};
 /// without trades is a flat row.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The REST answer: Kraken `Trades`; Binance.US `trades`, `historicalTrades` or `aggTrades`; gzipped or plain.
+    /// The REST answer: Kraken `Trades`; Binance.US `trades`, `historicalTrades` or `aggTrades`; Coinbase `trades`;
+    /// gzipped or plain.
     #[arg(long, value_name = "FILE")]
     trades: PathBuf,
-    /// Whose answer it is: kraken, binance-us.
+    /// Whose answer it is: kraken, binance-us, coinbase.
     #[arg(long)]
     venue: Venue,
     /// Print one JSON object.
@@ -117,7 +118,7 @@ mod tests {
     fn another_venues_answer_is_refused() {
         let error = rows(Venue::Kraken, br#"[{"id":1,"price":"1","qty":"1","time":1}]"#).expect_err("not Kraken's");
         assert!(error.to_string().starts_with("not a kraken answer of this kind"), "{error}");
-        let error = rows(Venue::Coinbase, b"[]").expect_err("not spoken");
-        assert!(error.to_string().contains("coinbase is not spoken"), "{error}");
+        let error = rows(Venue::Kucoin, b"[]").expect_err("not spoken");
+        assert!(error.to_string().contains("kucoin is not spoken"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ use super::{input, print_json};
 /// text a line), gzipped or plain.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Whose protocol it is: kraken, binance-us.
+    /// Whose protocol it is: kraken, binance-us, coinbase.
     #[arg(long)]
     venue: Venue,
     /// The recording.

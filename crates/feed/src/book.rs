@@ -135,22 +135,22 @@ impl Ladder {
         self.iter().take_while(|level| self.trusted_to.is_none_or(|limit| !self.is_worse(level.price, limit)))
     }
 
-    /// Sets the whole quantity at a price; zero removes the level, also an absent one.
-    pub(crate) fn set(&mut self, price: Price, qty: Qty) {
+    /// Sets the whole quantity at a price; zero removes the level, also an absent one. Gives the quantity that was there.
+    pub(crate) fn set(&mut self, price: Price, qty: Qty) -> Qty {
         let worst_near = self.near.first().filter(|_| !self.far.is_empty());
         if worst_near.is_some_and(|worst| self.is_worse(price, worst.price)) {
-            self.set_far(price, qty);
+            self.set_far(price, qty)
         } else {
-            self.set_near(price, qty);
+            self.set_near(price, qty)
         }
     }
 
-    fn set_far(&mut self, price: Price, qty: Qty) {
+    fn set_far(&mut self, price: Price, qty: Qty) -> Qty {
         let key = rank(self.direction, price);
-        if qty.is_zero() {
-            self.far.remove(&key);
+        let before = if qty.is_zero() {
+            self.far.remove(&key)
         } else {
-            self.far.insert(key, Level { price, qty });
+            let before = self.far.insert(key, Level { price, qty });
             if self.far.len() > LEVELS_MAX {
                 self.far.pop_first();
                 // What is forgotten is not known any more.
@@ -158,22 +158,26 @@ impl Ladder {
                 self.trusted_to =
                     [self.trusted_to, worst].into_iter().flatten().max_by_key(|price| rank(self.direction, *price));
             }
-        }
+            before
+        };
+        before.map_or(Qty::ZERO, |level| level.qty)
     }
 
-    fn set_near(&mut self, price: Price, qty: Qty) {
+    fn set_near(&mut self, price: Price, qty: Qty) -> Qty {
         let at = self.position(price);
-        let is_present = self.near.get(at).is_some_and(|level| level.price == price);
-        match (is_present, qty.is_zero()) {
-            (true, true) => {
-                self.near.remove(at);
+        let present = self.near.get_mut(at).filter(|level| level.price == price);
+        match (present, qty.is_zero()) {
+            (Some(_), true) => {
+                let before = self.near.remove(at).qty;
                 self.fill_up();
+                before
             }
-            (true, false) => self.near[at].qty = qty,
-            (false, true) => {}
-            (false, false) => {
+            (Some(level), false) => std::mem::replace(&mut level.qty, qty),
+            (None, true) => Qty::ZERO,
+            (None, false) => {
                 self.near.insert(at, Level { price, qty });
                 self.move_surplus();
+                Qty::ZERO
             }
         }
     }
@@ -311,10 +315,10 @@ mod tests {
             naive.retain(|_, qty| *qty > 0);
             let (mut naive_bids, mut naive_asks) = (naive.clone(), naive);
             for (p, q, cut) in steps {
-                book.bids.set(price(p), Qty(q));
-                book.asks.set(price(p), Qty(q));
-                for side in [&mut naive_bids, &mut naive_asks] {
-                    if q == 0 { side.remove(&p); } else { side.insert(p, q); }
+                let before = [book.bids.set(price(p), Qty(q)), book.asks.set(price(p), Qty(q))];
+                for (side, before) in [&mut naive_bids, &mut naive_asks].into_iter().zip(before) {
+                    let expected = if q == 0 { side.remove(&p) } else { side.insert(p, q) };
+                    prop_assert_eq!(before, Qty(expected.unwrap_or(0)));
                 }
                 if let Some(depth) = cut {
                     book.cut(depth);

@@ -27,9 +27,11 @@ pub mod status;
 
 mod binance_us;
 mod book;
+mod coinbase;
 mod decode;
 mod feed;
 mod kraken;
+mod level;
 mod number;
 mod quality;
 mod scan;
@@ -50,4 +52,4 @@ pub use status::{BookState, FeedStatus, InstrumentStatus};
 use types::Venue;
 
 /// The venues whose protocol is spoken.
-pub const SPOKEN: [Venue; 2] = [Venue::Kraken, Venue::BinanceUs];
+pub const SPOKEN: [Venue; 3] = [Venue::Kraken, Venue::BinanceUs, Venue::Coinbase];

@@ -3,7 +3,7 @@
 use types::{Scale, Trade, Venue};
 
 use crate::kraken::rest::AnswerError;
-use crate::{binance_us, kraken};
+use crate::{binance_us, coinbase, kraken};
 
 /// A REST body that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum RestError {
         message: String,
     },
     /// The venue's protocol is not spoken.
-    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us")]
+    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us, coinbase")]
     UnspokenVenue {
         /// The venue asked for.
         venue: Venue,
@@ -33,7 +33,8 @@ pub enum RestError {
 }
 
 /// Reads the venue's answer to a request for trades: Kraken `Trades`; Binance.US `trades`, `historicalTrades` or
-/// `aggTrades`. The scale is the smallest that holds every number exactly; all trades carry instrument id 0.
+/// `aggTrades`; Coinbase `trades`. The scale is the smallest that holds every number exactly; all trades carry
+/// instrument id 0.
 ///
 /// # Errors
 /// [`RestError`] says whose answer and what is wrong with it.
@@ -46,6 +47,9 @@ pub fn trades(venue: Venue, body: &[u8]) -> Result<(Scale, Vec<Trade>), RestErro
         Venue::BinanceUs => {
             binance_us::rest::trades(body).map_err(|error| RestError::Malformed { venue, detail: error.detail })
         }
-        Venue::Coinbase | Venue::Kucoin => Err(RestError::UnspokenVenue { venue }),
+        Venue::Coinbase => {
+            coinbase::rest::trades(body).map_err(|error| RestError::Malformed { venue, detail: error.detail })
+        }
+        Venue::Kucoin => Err(RestError::UnspokenVenue { venue }),
     }
 }

@@ -229,7 +229,7 @@ fn files_that_cannot_be_used_get_one_clear_message() {
         "line 1: this is a REST answer, not a recording of messages"
     );
     assert!(message(Venue::BinanceUs, b"[[1,\"2\"]]").starts_with("line 1: a JSON array"));
-    assert!(message(Venue::Coinbase, KRAKEN).contains("coinbase is not spoken"));
+    assert!(message(Venue::Kucoin, KRAKEN).contains("kucoin is not spoken"));
     let wrong = message(Venue::BinanceUs, KRAKEN);
     assert!(wrong.starts_with("nothing in the file can be read as binance-us data; all 60 messages"), "{wrong}");
     let wrong = message(Venue::Kraken, BINANCE_US);

@@ -4,10 +4,11 @@
 //! Step 3 of the venue asks that the snapshot's number is not below the first update's. One less is enough: such a
 //! snapshot and update join without a gap (step 5), and a quiet market may have nothing better to offer for minutes.
 
-use types::{Level, Scale};
+use types::Scale;
 
-use super::messages::{DepthData, LevelData, SnapshotData};
+use super::messages::{DepthData, SnapshotData};
 use crate::book::Book;
+use crate::level::read_all;
 use crate::number::NumberError;
 use crate::synced::{Change, Numbered};
 pub(crate) use crate::synced::{Renewal, SyncedBook};
@@ -38,10 +39,6 @@ impl SnapshotData<'_> {
         book.asks.load(&read_all(&self.asks, scale)?, is_partial);
         Ok(book)
     }
-}
-
-fn read_all(levels: &[LevelData<'_>], scale: Scale) -> Result<Vec<Level>, NumberError> {
-    levels.iter().map(|level| level.level(scale)).collect()
 }
 
 #[cfg(test)]

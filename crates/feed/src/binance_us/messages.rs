@@ -1,15 +1,14 @@
 //! Binance.US messages (protocol sections 3 and 4), decoded without copying.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::Deserializer;
 use serde_json::value::RawValue;
 use types::decimal::Exponent;
-use types::{Aggressor, Candle, InstrumentId, Level, Scale, Timestamp, Trade};
+use types::{Aggressor, Candle, InstrumentId, Scale, Timestamp, Trade};
 
 use crate::decode::{DecodeError, from_json};
-use crate::number::{NumberError, NumberFormat, Text};
+use crate::level::{LevelData, scan_level};
+use crate::number::{NumberFormat, Text};
 use crate::scan::Scan;
 
 /// A message of the venue, whether it came bare or in the wrapper of a combined stream.
@@ -65,39 +64,6 @@ pub(crate) struct SnapshotData<'a> {
     pub(crate) bids: Vec<LevelData<'a>>,
     #[serde(borrow)]
     pub(crate) asks: Vec<LevelData<'a>>,
-}
-
-/// `["price","quantity"]`; old interfaces add a third element.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LevelData<'a> {
-    pub(crate) price: &'a str,
-    pub(crate) qty: &'a str,
-}
-
-impl LevelData<'_> {
-    pub(crate) fn level(&self, scale: Scale) -> Result<Level, NumberError> {
-        let format = number_format(scale);
-        Ok(Level { price: format.price(self.price)?, qty: format.qty(self.qty)? })
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for LevelData<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct LevelVisitor;
-        impl<'de> Visitor<'de> for LevelVisitor {
-            type Value = LevelData<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a level [\"price\",\"quantity\"]")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let price = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
-                let qty = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(1, &self))?;
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(LevelData { price, qty })
-            }
-        }
-        deserializer.deserialize_seq(LevelVisitor)
-    }
 }
 
 /// Which of the two trade streams a trade came from; their numbers have nothing to do with each other.
@@ -267,15 +233,6 @@ fn scan_depth(text: &str) -> Option<Message<'_>> {
     let asks = scan.list_end(scan_level)?;
     scan.literal("}")?;
     scan.is_done().then_some(Message::Depth(DepthData { event_ms, symbol, first_id, last_id, bids, asks }))
-}
-
-fn scan_level<'a>(scan: &mut Scan<'a>) -> Option<LevelData<'a>> {
-    scan.literal(r#"[""#)?;
-    let price = scan.string_end()?;
-    scan.literal(r#",""#)?;
-    let qty = scan.string_end()?;
-    scan.literal("]")?;
-    Some(LevelData { price, qty })
 }
 
 fn scan_aggregate(text: &str) -> Option<Message<'_>> {
@@ -546,11 +503,5 @@ mod tests {
                 proptest::prop_assert_eq!(format!("{scanned:?}"), format!("{:?}", general.expect("JSON")), "{}", damaged);
             }
         }
-    }
-
-    #[test]
-    fn an_exponent_is_refused() {
-        let level = LevelData { price: "1e-3", qty: "1" };
-        assert!(level.level(SCALE).is_err());
     }
 }

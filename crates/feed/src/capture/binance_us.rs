@@ -6,11 +6,10 @@ use types::decimal::fraction_digits;
 use types::{InstrumentId, Scale};
 
 use super::report::InstrumentReport;
-use crate::binance_us::messages::{
-    self, DepthData, KlineData, LevelData, Message, SnapshotData, TradeData, TradeStream,
-};
+use crate::binance_us::messages::{self, DepthData, KlineData, Message, SnapshotData, TradeData, TradeStream};
 use crate::binance_us::{SyncedBook, WRITTEN};
 use crate::decode::DecodeError;
+use crate::level::LevelData;
 use crate::session::TradeGate;
 use crate::status::Counts;
 

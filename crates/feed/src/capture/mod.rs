@@ -7,6 +7,7 @@
 //! cannot be read is counted as rejected, unless it is the last one and ends too early: then the file was cut off.
 
 mod binance_us;
+mod coinbase;
 mod format;
 mod kraken;
 mod report;
@@ -19,6 +20,7 @@ use types::Venue;
 
 use crate::decode::DecodeError;
 use binance_us::BinanceUsCapture;
+use coinbase::CoinbaseCapture;
 use format::{Format, Record};
 use kraken::KrakenCapture;
 
@@ -47,6 +49,7 @@ pub struct Capture {
 enum Machine {
     Kraken(KrakenCapture),
     BinanceUs(BinanceUsCapture),
+    Coinbase(CoinbaseCapture),
     Unspoken,
 }
 
@@ -103,7 +106,7 @@ pub enum CaptureError {
         venue: Venue,
     },
     /// The venue's protocol is not spoken.
-    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us")]
+    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us, coinbase")]
     UnspokenVenue {
         /// The venue asked for.
         venue: Venue,
@@ -117,7 +120,8 @@ impl Capture {
         let machine = match venue {
             Venue::Kraken => Machine::Kraken(KrakenCapture::default()),
             Venue::BinanceUs => Machine::BinanceUs(BinanceUsCapture::default()),
-            Venue::Coinbase | Venue::Kucoin => Machine::Unspoken,
+            Venue::Coinbase => Machine::Coinbase(CoinbaseCapture::default()),
+            Venue::Kucoin => Machine::Unspoken,
         };
         Self {
             venue,
@@ -173,6 +177,7 @@ impl Capture {
                 let read = match machine {
                     Machine::Kraken(kraken) => kraken.frame(text.as_str()),
                     Machine::BinanceUs(binance_us) => binance_us.frame(text.as_str()),
+                    Machine::Coinbase(coinbase) => coinbase.frame(text.as_str()),
                     Machine::Unspoken => return,
                 };
                 read.map(|()| true)
@@ -185,6 +190,7 @@ impl Capture {
                 match machine {
                     Machine::Kraken(kraken) if is_again => kraken.reconnected(),
                     Machine::BinanceUs(binance_us) if is_again => binance_us.reconnected(),
+                    Machine::Coinbase(coinbase) if is_again => coinbase.reconnected(),
                     _ => {}
                 }
                 return;
@@ -235,6 +241,7 @@ impl Capture {
                 (refused, checksums, instruments)
             }
             Machine::BinanceUs(binance_us) => (binance_us.refused, Checksums::default(), binance_us.finish()),
+            Machine::Coinbase(coinbase) => (coinbase.refused, Checksums::default(), coinbase.finish()),
             Machine::Unspoken => return Err(CaptureError::UnspokenVenue { venue }),
         };
         Ok(CaptureReport {

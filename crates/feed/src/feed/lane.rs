@@ -8,7 +8,7 @@ use super::queue::SessionId;
 use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason};
 use crate::session::{Dial, Market, VenueSession, earliest, is_due};
 use crate::settings::{FeedSettings, SettingsError};
-use crate::{binance_us, kraken};
+use crate::{binance_us, coinbase, kraken};
 
 /// A session and its connection.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ impl Lane {
         let session: Box<dyn VenueSession> = match settings.venue {
             Venue::Kraken => Box::new(kraken::Session::new(settings, link)),
             Venue::BinanceUs => Box::new(binance_us::Session::new(settings, link)),
-            venue @ (Venue::Coinbase | Venue::Kucoin) => return Err(SettingsError::UnspokenVenue { venue }),
+            Venue::Coinbase => Box::new(coinbase::Session::new(settings, link)),
+            venue @ Venue::Kucoin => return Err(SettingsError::UnspokenVenue { venue }),
         };
         Ok(Self { id, link, session, dial, pong_timeout, pong_due: None, is_closing: false })
     }

@@ -121,6 +121,11 @@ impl Market {
         }
     }
 
+    /// Nothing is given out yet: the connection is only prepared.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// The trade before all that will be heard: not given out, for nobody knows what happened between it and the ones
     /// before. False when something was heard before; then it is a trade like any other.
     pub(crate) fn begin_trades(&mut self, number: u64, venue_at: Timestamp) -> bool {
