@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`block`] | consecutive inputs with the count and digest of what they caused |
 //! | [`checkpoint`] | the engine's whole state at one place in the journal |
+//! | [`history`] | candles of the past as venues told them later |
 //! | [`journal`] | writing: one durable commit per call, one file per UTC day |
 //! | [`reader`] | reading day files with every check, without ever writing to them |
 //! | [`replay`] | comparing a recorded day with what today's program makes of it |
@@ -18,6 +19,7 @@ pub mod checkpoint;
 mod digest;
 mod error;
 mod file;
+pub mod history;
 pub mod journal;
 mod overlay;
 pub mod reader;
@@ -30,6 +32,7 @@ pub use checkpoint::Checkpoint;
 pub use digest::{Digest, EffectDigest};
 pub use error::StoreError;
 pub use file::set_aside;
+pub use history::History;
 pub use journal::{Journal, Recovery};
 pub use reader::{Day, Reader, days};
 pub use replay::{Replay, Replayer};

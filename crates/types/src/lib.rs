@@ -18,6 +18,7 @@ pub mod market;
 pub mod money;
 pub mod order;
 pub mod quality;
+pub mod rename;
 pub mod settings;
 pub mod time;
 
