@@ -9,6 +9,7 @@ use types::{
     BookTop, Effects, Input, Instrument, InstrumentId, QualityMinute, Record, Stamped, Ticker, Timestamp, Trade,
 };
 
+use crate::arbitrage::{Pen, Scanner, Scene};
 use crate::candle::{Change, Closed};
 use crate::desk::{Desk, Turn};
 use crate::forecast::Forecasts;
@@ -18,7 +19,7 @@ use crate::rejection::{Rejection, Rejections};
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 3;
+pub const STATE_VERSION: u32 = 4;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -37,6 +38,7 @@ pub struct Engine {
     pub(crate) markets: Markets,
     pub(crate) forecasts: Forecasts,
     pub(crate) desk: Desk,
+    pub(crate) arbitrage: Scanner,
     pub(crate) notices: Notices,
     pub(crate) rejections: Rejections,
     /// Reused between inputs; always empty between them.
@@ -64,6 +66,7 @@ impl Engine {
             markets: Markets::default(),
             forecasts: Forecasts::default(),
             desk: Desk::new(),
+            arbitrage: Scanner::default(),
             notices: Notices::default(),
             rejections: Rejections::default(),
             fresh: Vec::new(),
@@ -123,9 +126,9 @@ impl Engine {
             Input::Boot { version, settings } => self.boot(version, settings, effects),
             Input::Instrument(instrument) => return self.instrument(instrument),
             Input::Model(spec) => return self.model(spec.as_ref(), effects),
-            Input::Clock { synchronised } => self.desk.is_clock_set = *synchronised,
+            Input::Clock { synchronised } => self.clock(*synchronised, effects),
             Input::Book(top) => return self.book(top, effects),
-            Input::BookStale { instrument, reason } => self.markets.get_mut(*instrument)?.on_stale(*reason, self.at),
+            Input::BookStale { instrument, reason } => return self.book_stale(*instrument, *reason, effects),
             Input::Trade(trade) => return self.trade(trade, effects),
             Input::Candle(candle) => return self.candle(candle, effects),
             Input::Prediction(prediction) => return self.prediction(prediction, effects),
@@ -153,6 +156,14 @@ impl Engine {
         let _ = self.set_model(None);
         let (desk, mut turn) = self.turn(effects);
         desk.on_boot(&mut turn);
+        let (arbitrage, _, mut pen) = self.scan(effects);
+        arbitrage.on_boot(&mut pen);
+    }
+
+    fn clock(&mut self, synchronised: bool, effects: &mut Effects) {
+        self.desk.is_clock_set = synchronised;
+        let (arbitrage, scene, mut pen) = self.scan(effects);
+        arbitrage.on_time(scene, &mut pen);
     }
 
     fn instrument(&mut self, instrument: &Instrument) -> Result<(), Rejection> {
@@ -160,6 +171,7 @@ impl Engine {
         let market = self.markets.put(instrument)?;
         if is_new {
             self.forecasts.prepare(&mut market.live);
+            self.arbitrage.on_instrument(instrument.id, &self.markets);
         }
         Ok(())
     }
@@ -189,12 +201,34 @@ impl Engine {
     }
 
     fn book(&mut self, top: &BookTop, effects: &mut Effects) -> Result<(), Rejection> {
-        self.markets.get_mut(top.instrument)?.on_book(top, self.at)?;
+        let taken = self.markets.get_mut(top.instrument)?.on_book(top, self.at);
+        if taken.is_err() {
+            self.book_lost(top.instrument, effects);
+            return taken;
+        }
         let (desk, mut turn) = self.turn(effects);
         if let Some(market) = turn.markets.get(top.instrument) {
             desk.on_book(market, &mut turn);
         }
+        let (arbitrage, scene, mut pen) = self.scan(effects);
+        arbitrage.on_book(top.instrument, scene, &mut pen);
         Ok(())
+    }
+
+    fn book_stale(
+        &mut self,
+        instrument: InstrumentId,
+        reason: StaleReason,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        self.markets.get_mut(instrument)?.on_stale(reason, self.at);
+        self.book_lost(instrument, effects);
+        Ok(())
+    }
+
+    fn book_lost(&mut self, instrument: InstrumentId, effects: &mut Effects) {
+        let (arbitrage, scene, mut pen) = self.scan(effects);
+        arbitrage.on_lost(instrument, scene, &mut pen);
     }
 
     fn trade(&mut self, trade: &Trade, effects: &mut Effects) -> Result<(), Rejection> {
@@ -249,6 +283,8 @@ impl Engine {
         }
         let (desk, mut turn) = self.turn(effects);
         desk.on_tick(&mut turn);
+        let (arbitrage, scene, mut pen) = self.scan(effects);
+        arbitrage.on_time(scene, &mut pen);
     }
 
     /// Works off the minutes that an input closed: records, scores, and for the newest one the model and the rules. Minutes
@@ -300,6 +336,12 @@ impl Engine {
     fn turn<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Desk, Turn<'a>) {
         let (settings, markets, notices) = (&self.settings, &self.markets, &mut self.notices);
         (&mut self.desk, Turn { seq: self.seq, at: self.at, settings, markets, notices, effects, rank: 0 })
+    }
+
+    fn scan<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Scanner, Scene<'a>, Pen<'a>) {
+        let (seq, at, settings, markets) = (self.seq, self.at, &self.settings, &self.markets);
+        let scene = Scene { at, settings, markets, is_clock_set: self.desk.is_clock_set };
+        (&mut self.arbitrage, scene, Pen { seq, at, settings: &settings.arbitrage, effects })
     }
 }
 

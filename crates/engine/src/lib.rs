@@ -7,12 +7,14 @@
 //!                                     signal ─► risk ─► paper ─► portfolio ─► Effects
 //!                                     wants     Approved  fills   cash and
 //!                                     an order  <Order>           positions
+//!                                  arbitrage ─► Effects: what several venues' books of one base would leave after fees
 //! ```
 //!
 //! [`Engine::handle`] is the only way to change anything. It cannot fail: odd input is a counted [`rejection`].
 //! The whole state is one serialisable value, which is the checkpoint of a replay: the same inputs on the same state give
 //! the same effects, byte for byte, on every machine.
 
+pub mod arbitrage;
 pub mod book;
 pub mod candle;
 mod desk;

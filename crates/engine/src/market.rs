@@ -20,7 +20,7 @@ pub const INSTRUMENTS_MAX: usize = 256;
 /// Newest trades kept per instrument, for the screen.
 pub const TRADES_MAX: usize = 100;
 /// Most fraction digits of an instrument's price or quantity.
-const DECIMALS_MAX: u8 = 12;
+pub(crate) const DECIMALS_MAX: u8 = 12;
 
 /// One instrument and all that was heard of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -99,7 +99,7 @@ pub struct Terms {
 }
 
 /// A fee never exceeds the traded value.
-const FEE_MAX: Ppm = Ppm(1_000_000);
+pub(crate) const FEE_MAX: Ppm = Ppm(1_000_000);
 
 impl Terms {
     /// What the account pays or gets for `qty` at `price`, rounded against it.

@@ -9,6 +9,8 @@ use types::settings::EngineSettings;
 use types::{Cash, Fill, Instrument, InstrumentId, Price, Qty, Timestamp};
 
 use crate::Engine;
+use crate::arbitrage::ledger::Ledger;
+use crate::arbitrage::{Outlook, Scene};
 use crate::forecast::Missing;
 use crate::market::Market;
 use crate::paper::Working;
@@ -199,6 +201,19 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn skill_since(self, instrument: InstrumentId, horizon_min: u16) -> Option<Timestamp> {
         self.0.forecasts.scores().since(instrument, horizon_min)
+    }
+
+    /// Opportunities between exchanges.
+    #[must_use]
+    pub const fn arbitrage(self) -> &'a Ledger {
+        self.0.arbitrage.ledger()
+    }
+
+    /// What can be compared between exchanges just now. Looks at every pair of books: ask a few times a second.
+    #[must_use]
+    pub fn arbitrage_outlook(self) -> Outlook {
+        let (at, settings, markets) = (self.0.at, &self.0.settings, &self.0.markets);
+        self.0.arbitrage.outlook(Scene { at, settings, markets, is_clock_set: self.is_clock_set() })
     }
 
     /// Newest notices, newest first.

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 
 use common::random;
 use engine::Engine;
+use types::arbitrage::ArbitrageLeg;
 use types::order::{Liquidity, OrderKind};
 use types::settings::EngineSettings;
 use types::{
-    BookTop, Cash, Effect, Effects, Fill, Input, Instrument, InstrumentId, Order, OrderId, Ppm, Qty, Record, Rounding,
-    Side, Stamped, Timestamp,
+    ArbitrageRecord, BookTop, Cash, Effect, Effects, Fill, Input, Instrument, InstrumentId, Level, Order, OrderId, Ppm,
+    Qty, Record, Rounding, Side, Stamped, Timestamp,
 };
 
 const SEEDS: u64 = 60;
@@ -74,6 +75,7 @@ fn a_restored_checkpoint_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn random_inputs_reach_every_part_of_trading() {
     let (mut takers, mut makers, mut ends, mut refused, mut scores) = (0, 0, BTreeMap::new(), BTreeMap::new(), 0);
+    let mut differences = BTreeMap::new();
     for seed in 0..SEEDS {
         let (mut engine, mut effects) = (Engine::new(), Effects::new());
         for input in random::inputs(seed, INPUTS) {
@@ -86,13 +88,17 @@ fn random_inputs_reach_every_part_of_trading() {
                 Effect::Record(Record::OrderEnd { end, .. }) => *ends.entry(format!("{end:?}")).or_insert(0) += 1,
                 Effect::Record(Record::Refused { refusal, .. }) => *refused.entry(refusal).or_insert(0) += 1,
                 Effect::Record(Record::Score(_)) => scores += 1,
+                Effect::Record(Record::Arbitrage(known)) => {
+                    *differences.entry(known.end.map(|end| end.reason)).or_insert(0) += 1;
+                }
                 _ => {}
             }
         }
     }
-    println!("takers {takers}, makers {makers}, scores {scores}, ends {ends:?}, refused {refused:?}");
+    println!("takers {takers}, makers {makers}, scores {scores}, ends {ends:?}, refused {refused:?}, {differences:?}");
     assert!(takers > 100 && makers > 0 && scores > 100, "too little happened to prove anything");
     assert!(ends.len() >= 4 && refused.len() >= 6, "too little happened to prove anything");
+    assert!(differences.len() >= 5, "too little happened to prove anything");
 }
 
 fn listed(engine: &Engine, instrument: InstrumentId) -> Instrument {
@@ -160,12 +166,32 @@ impl Auditor {
             Effect::Record(Record::OrderEnd { order, .. }) => {
                 assert!(self.open.remove(order).is_some(), "an order ended twice or never began");
             }
+            Effect::Record(Record::Arbitrage(known)) => self.check_difference(input, known, engine),
             Effect::Infer(request) => {
                 assert!(self.books[&request.instrument].1, "asked while the book does not hold");
                 assert!(request.window.iter().all(|value| value.is_finite()));
             }
             _ => {}
         }
+    }
+
+    /// What is there is there in two proven books, after both fees.
+    fn check_difference(&self, input: &Stamped<Input>, known: &ArbitrageRecord, engine: &Engine) {
+        assert!(known.first.profit > Cash::ZERO && known.best.profit >= known.first.profit);
+        if let Some(end) = known.end {
+            assert!(known.opened_at <= end.at && end.at <= input.at);
+            return;
+        }
+        assert!(self.clock, "found without a clock");
+        let (buy, sell) = (&self.books[&known.buy.instrument], &self.books[&known.sell.instrument]);
+        assert!(buy.1 && sell.1, "found on a stale book");
+        let after_fee = |leg: &ArbitrageLeg, level: Level, sign: i128| {
+            let digits = 12 - listed(engine, leg.instrument).scale.price_decimals;
+            let fee = i128::from(leg.taker_ppm.min(Ppm(1_000_000)).0);
+            i128::from(level.price.mantissa()) * 10i128.pow(digits.into()) * (1_000_000 + sign * fee)
+        };
+        let (ask, bid) = (after_fee(&known.buy, buy.0.asks[0], 1), after_fee(&known.sell, sell.0.bids[0], -1));
+        assert!(bid > ask, "found where fees eat it: {known:?}");
     }
 
     fn check_order(&mut self, order: &Order, engine: &Engine) {
