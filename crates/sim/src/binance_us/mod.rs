@@ -25,7 +25,7 @@ use self::session::Session;
 use self::weight::Meter;
 use crate::batch::Batch;
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
-use crate::limits::Breaches;
+use crate::limits::{Breaches, Window};
 use crate::market::listing::{Listing, Step};
 use crate::request::Request;
 use crate::server::{Now, VenueServer, next_on_grid};
@@ -38,6 +38,9 @@ const TICKS_PER_SECOND: i64 = 10;
 /// Ticks between two pushes of a candle that changes.
 const TICKS_PER_CANDLE: i64 = 20;
 
+/// New connections in five minutes, as the sister venue has it.
+const CONNECTIONS_PER_5_MIN_MAX: usize = 300;
+
 /// All of Binance.US.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -45,6 +48,7 @@ pub(crate) struct Server {
     channels: BTreeMap<usize, Channel>,
     next_tick: Timestamp,
     meter: Meter,
+    connects: Window,
     breaches: Breaches,
 }
 
@@ -77,6 +81,7 @@ impl Server {
             channels: BTreeMap::new(),
             next_tick: Timestamp::MAX,
             meter: Meter::new(settings.binance_us_weight_per_min),
+            connects: Window::new(CONNECTIONS_PER_5_MIN_MAX, 300),
             breaches: Breaches::default(),
         }
     }
@@ -143,6 +148,10 @@ impl Server {
 
 impl VenueServer for Server {
     fn connect(&mut self, now: Now<'_>, id: ConnectionId, request: &Request) -> Result<(), Refused> {
+        if !self.connects.admit(now.at) {
+            self.breaches.add(None, "more than 300 connections in five minutes");
+            return Err(Refused { status: 429, reason: "Too many connections".to_owned() });
+        }
         let session = Session::open(now, request)?;
         if self.sessions.is_empty() {
             // Nobody has listened: gathering begins here.

@@ -14,6 +14,9 @@ const SERVICE_NS: i64 = 45_000;
 
 pub(super) const HEARTBEAT: &str = r#"{"channel":"heartbeat"}"#;
 
+/// The answer to one request too many.
+pub(super) const TOO_MANY: &str = r#"{"Error":"Exceeded msg rate"}"#;
+
 /// The first message of a connection.
 pub(super) fn status(connection: u64) -> String {
     format!(

@@ -23,12 +23,15 @@ use types::{Timestamp, Venue};
 
 use self::session::Session;
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
-use crate::limits::{Breaches, Bucket};
+use crate::limits::{Breaches, Bucket, Window};
 use crate::market::listing::Step;
 use crate::market::random::Random;
 use crate::request::Request;
 use crate::server::{Now, VenueServer};
 use crate::settings::SimSettings;
+
+/// Connection attempts in ten minutes.
+const CONNECTIONS_PER_10_MIN_MAX: usize = 150;
 
 /// All of Kraken.
 #[derive(Debug)]
@@ -36,6 +39,7 @@ pub(crate) struct Server {
     sessions: BTreeMap<ConnectionId, Session>,
     random: Random,
     budget: Bucket,
+    connects: Window,
     breaches: Breaches,
 }
 
@@ -45,6 +49,7 @@ impl Server {
             sessions: BTreeMap::new(),
             random: Random::new(settings.seed, 3_000),
             budget: Bucket::new(settings.start, settings.kraken_rest_burst, 1),
+            connects: Window::new(CONNECTIONS_PER_10_MIN_MAX, 600),
             breaches: Breaches::default(),
         }
     }
@@ -55,13 +60,17 @@ impl VenueServer for Server {
         if request.path != "/v2" {
             return Err(Refused { status: 404, reason: format!("Kraken has no WebSocket at {}", request.path) });
         }
+        if !self.connects.admit(now.at) {
+            self.breaches.add(None, "more than 150 connections in ten minutes");
+            return Err(Refused { status: 429, reason: "Too many connection attempts".to_owned() });
+        }
         self.sessions.insert(id, Session::open(now.at, self.random.bits()));
         Ok(())
     }
 
     fn receive(&mut self, now: Now<'_>, id: ConnectionId, text: &str) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.receive(now, text);
+            session.receive(now, id, text, &mut self.breaches);
         }
     }
 
@@ -94,7 +103,7 @@ impl VenueServer for Server {
     fn on_minute(&mut self, _now: Now<'_>) {}
 
     fn next_timer(&self) -> Timestamp {
-        self.sessions.values().map(Session::heartbeat_at).min().unwrap_or(Timestamp::MAX)
+        self.sessions.values().map(Session::next_timer).min().unwrap_or(Timestamp::MAX)
     }
 
     fn on_timer(&mut self, now: Now<'_>) {

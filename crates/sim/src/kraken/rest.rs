@@ -1,5 +1,7 @@
 //! Answers of `/0/public/<Method>`: always HTTP 200, errors in `error`.
 
+use std::collections::BTreeMap;
+
 use types::time::{NS_PER_MIN, NS_PER_S};
 use types::{Side, Timestamp, Venue};
 
@@ -30,6 +32,7 @@ pub(super) fn answer(now: Now<'_>, request: &Request) -> HttpAnswer {
     let result = match request.path.strip_prefix("/0/public/") {
         Some("Time") => Ok(time(now.at)),
         Some("SystemStatus") => Ok(format!(r#"{{"status":"online","timestamp":"{}"}}"#, Rfc3339::Seconds(now.at))),
+        Some("Assets") => assets(now, request),
         Some("AssetPairs") => pairs(now, request, false).map(|pairs| object(&pairs, asset_pair)),
         Some("OHLC") => one_pair(now, request).and_then(|pair| ohlc(&pair, request)),
         Some("Trades") => one_pair(now, request).and_then(|pair| trades(&pair, request)),
@@ -88,6 +91,34 @@ fn object(pairs: &[Pair<'_>], write: impl Fn(&mut String, &Pair<'_>)) -> String 
 
 fn time(at: Timestamp) -> String {
     format!(r#"{{"unixtime":{},"rfc1123":"{}"}}"#, at.as_secs(), Rfc1123(at))
+}
+
+/// The currencies of all pairs, or those of `asset=A,B`, each once.
+fn assets(now: Now<'_>, request: &Request) -> Result<String, &'static str> {
+    let mut assets = BTreeMap::new();
+    for pair in pairs(now, request, false)? {
+        let PairNames { wsname, base, quote, .. } = pair.names;
+        let (base_name, quote_name) = wsname.split_once('/').ok_or(INVALID_ARGUMENTS)?;
+        assets.insert(base, base_name.to_owned());
+        assets.insert(quote, quote_name.to_owned());
+    }
+    if let Some(wanted) = request.get("asset") {
+        let wanted: Vec<&str> = wanted.split(',').collect();
+        let is_known = |name: &&str| assets.iter().any(|(key, altname)| name == key || name == altname);
+        if !wanted.iter().all(is_known) {
+            return Err("EQuery:Unknown asset");
+        }
+        assets.retain(|key, altname| wanted.iter().any(|name| name == key || name == altname));
+    }
+    let mut out = "{".to_owned();
+    list(&mut out, assets, |out, (key, altname)| {
+        put!(
+            out,
+            r#""{key}":{{"aclass":"currency","altname":"{altname}","decimals":10,"display_decimals":5,"status":"enabled"}}"#
+        );
+    });
+    out.push('}');
+    Ok(out)
 }
 
 fn asset_pair(out: &mut String, pair: &Pair<'_>) {

@@ -1,21 +1,30 @@
 //! One WebSocket v2 connection.
 //!
-//! Heartbeats are sent a second after the last frame, once something is subscribed.
+//! Heartbeats are sent a second after the last frame, once something is subscribed. A connection without a subscription on
+//! which the client is silent for a minute is closed. Too many requests are not served.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use types::time::NS_PER_S;
 use types::{Level, Timestamp, Venue};
 
 use super::book;
 use super::messages::{self, Served};
 use super::request::{Channel, Method, Request, Subscription, Trigger};
+use crate::frame::ConnectionId;
+use crate::limits::{Breaches, Bucket};
 use crate::market::listing::{Listing, Step};
 use crate::market::tape::Minute;
 use crate::outbox::Outbox;
 use crate::server::Now;
 use crate::view::{Leaving, View};
 
+/// Silence of the server that ends with a heartbeat.
+const HEARTBEAT_AFTER: Duration = Duration::from_secs(1);
+/// Requests that are served at once, and a second. The real limit changes with the load and is not published.
+const REQUESTS: (u32, u32) = (30, 5);
+/// Longest silence of a client that has subscribed nothing.
+const IDLE_MAX: Duration = Duration::from_secs(60);
 /// Trades in the snapshot of the trade channel.
 const TRADES_IN_SNAPSHOT: usize = 50;
 /// Closed minutes that the snapshot of the candle channel looks back, as in a recorded one.
@@ -30,6 +39,8 @@ pub(super) struct Session {
     candles: BTreeSet<usize>,
     tickers: BTreeMap<usize, Ticker>,
     has_instruments: bool,
+    requests: Bucket,
+    heard_at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -49,10 +60,18 @@ impl Session {
             candles: BTreeSet::new(),
             tickers: BTreeMap::new(),
             has_instruments: false,
+            requests: Bucket::new(at, REQUESTS.0, REQUESTS.1),
+            heard_at: at,
         }
     }
 
-    pub(super) fn receive(&mut self, now: Now<'_>, text: &str) {
+    pub(super) fn receive(&mut self, now: Now<'_>, id: ConnectionId, text: &str, breaches: &mut Breaches) {
+        self.heard_at = now.at;
+        if !self.requests.take(now.at) {
+            breaches.add(id, "more requests than 5 a second");
+            self.outbox.text(now.at, messages::TOO_MANY.to_owned());
+            return;
+        }
         let request = match Request::parse(text) {
             Ok(request) => request,
             Err(unreadable) => {
@@ -201,20 +220,30 @@ impl Session {
         }
     }
 
-    /// When the next heartbeat is due.
-    pub(super) fn heartbeat_at(&self) -> Timestamp {
-        let is_subscribed = self.has_instruments
-            || !(self.books.is_empty() && self.trades.is_empty() && self.candles.is_empty() && self.tickers.is_empty());
-        if is_subscribed && !self.outbox.is_closed() {
-            Timestamp::from_nanos(self.outbox.last_sent.as_nanos() + NS_PER_S)
-        } else {
+    fn is_subscribed(&self) -> bool {
+        self.has_instruments
+            || !(self.books.is_empty() && self.trades.is_empty() && self.candles.is_empty() && self.tickers.is_empty())
+    }
+
+    /// When the next heartbeat is due, or the end of an idle connection.
+    pub(super) fn next_timer(&self) -> Timestamp {
+        if self.outbox.is_closed() {
             Timestamp::MAX
+        } else if self.is_subscribed() {
+            self.outbox.last_sent.plus(HEARTBEAT_AFTER)
+        } else {
+            self.heard_at.plus(IDLE_MAX)
         }
     }
 
     pub(super) fn on_timer(&mut self, at: Timestamp) {
-        if self.heartbeat_at() <= at {
+        if self.next_timer() > at {
+            return;
+        }
+        if self.is_subscribed() {
             self.outbox.text(at, messages::HEARTBEAT.to_owned());
+        } else {
+            self.outbox.close(1000, "idle");
         }
     }
 }

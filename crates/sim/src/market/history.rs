@@ -12,9 +12,10 @@
 
 use std::cmp::Ordering;
 
-use types::time::NS_PER_MIN;
+use types::time::{NS_PER_MIN, NS_PER_MS};
 use types::{Candle, Price, Qty, Timestamp};
 
+use super::breakaway::Breakaways;
 use super::flow::{ACTIVITY_RANGE, EXCITEMENT_OFFSPRING};
 use super::listing::Shape;
 use super::path::{STEP_MS, STEPS};
@@ -59,6 +60,7 @@ pub(crate) struct HistoryMaker {
     close: Option<Price>,
     noise: PreparedReversion,
     noise_now: f64,
+    pub(crate) breakaways: Breakaways,
     /// The middle of the imagined book in dollars.
     middle: Option<f64>,
     pub(crate) minutes: Vec<Minute>,
@@ -73,9 +75,10 @@ struct Expected {
 }
 
 impl HistoryMaker {
-    pub(crate) fn new(random: Random, first_id: u64, shape: &Shape) -> Self {
+    pub(crate) fn new(random: Random, breakaways: Breakaways, first_id: u64, shape: &Shape) -> Self {
         let noise = shape.noise.prepared(STEP_MS as f64 * NOISE_STEPS as f64);
-        Self { random, last_id: first_id, close: None, noise, noise_now: 0.0, middle: None, minutes: Vec::new() }
+        let (close, middle, minutes) = (None, None, Vec::new());
+        Self { random, last_id: first_id, close, noise, noise_now: 0.0, breakaways, middle, minutes }
     }
 
     /// Adds the minute at `open_time`; `dollars` are the efficient prices within it.
@@ -84,7 +87,7 @@ impl HistoryMaker {
         let clumped = BUSYNESS_VARIANCE + libm::log(1.0 + CLUMPING / expected.fills.max(1.0));
         let count = expected.fills * self.log_normal_of_mean_one(clumped);
         let count = self.random.poisson(count.min(TRADES_MAX));
-        let prices = self.trade_prices(shape, dollars, count);
+        let prices = self.trade_prices(open_time, shape, dollars, count);
         let (Some(&open), Some(&close)) = (prices.first(), prices.last()) else {
             let price = self.close.unwrap_or_else(|| shape.price(dollars[STEPS - 1]));
             self.close = Some(price);
@@ -116,7 +119,7 @@ impl HistoryMaker {
     }
 
     /// The prices at those steps of the grid at which one of `count` trades happens.
-    fn trade_prices(&mut self, shape: &Shape, dollars: &[f64; STEPS], count: u32) -> Vec<Price> {
+    fn trade_prices(&mut self, open_time: Timestamp, shape: &Shape, dollars: &[f64; STEPS], count: u32) -> Vec<Price> {
         let mut prices = Vec::new();
         if count == 0 {
             return prices;
@@ -124,11 +127,14 @@ impl HistoryMaker {
         let chance = f64::from(count) / STEPS as f64;
         let (slack, half) = (SLACK * shape.spread, 0.5 * shape.spread);
         let mut middle = self.middle.unwrap_or(dollars[0]);
+        let mut broken_away = 0.0;
         for (step, dollars) in dollars.iter().enumerate() {
             if step % NOISE_STEPS == 0 {
                 self.noise_now = self.noise.step(self.noise_now, &mut self.random);
+                let at = Timestamp::from_nanos(open_time.as_nanos() + step as i64 * STEP_MS * NS_PER_MS);
+                broken_away = self.breakaways.at(at);
             }
-            let fair = dollars * (1.0 + self.noise_now);
+            let fair = dollars * (1.0 + self.noise_now + broken_away);
             let followed = middle.clamp(fair * (1.0 - slack), fair * (1.0 + slack));
             let is_up = match followed.total_cmp(&middle) {
                 Ordering::Less => false,

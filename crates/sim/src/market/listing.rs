@@ -7,6 +7,7 @@ use types::time::NS_PER_MS;
 use types::{Level, Price, Qty, Scale, Side, Timestamp, Venue};
 
 use super::book::{Book, Change, Match, Take};
+use super::breakaway::Breakaways;
 use super::flow::{Arrival, Flow, standing_orders};
 use super::price::Prices;
 use super::random::Random;
@@ -134,6 +135,7 @@ pub(crate) struct Listing {
     pub(crate) last_aggregate: u64,
     noise: f64,
     noise_at: Timestamp,
+    breakaways: Breakaways,
     matches: Vec<Match>,
 }
 
@@ -162,6 +164,7 @@ pub(crate) struct Start {
     pub(crate) shape: Shape,
     pub(crate) tape: Tape,
     pub(crate) random: Random,
+    pub(crate) breakaways: Breakaways,
     pub(crate) last_fill: u64,
     pub(crate) at: Timestamp,
 }
@@ -169,7 +172,7 @@ pub(crate) struct Start {
 impl Listing {
     /// Opens the live market with a book of standing orders.
     pub(crate) fn open(start: Start, prices: &Prices) -> Self {
-        let Start { settings, asset, shape, tape, mut random, last_fill, at } = start;
+        let Start { settings, asset, shape, tape, mut random, breakaways, last_fill, at } = start;
         // Identifiers do not start at one on a venue that has been open for years.
         let (update_id, last_order) = (random.bits() % 1_000_000_000 + 1_000_000_000, random.bits() % 100_000_000);
         let mut listing = Self {
@@ -189,6 +192,7 @@ impl Listing {
             last_aggregate: last_fill / 2,
             noise: 0.0,
             noise_at: at,
+            breakaways,
             matches: Vec::new(),
         };
         listing.stock(at, prices);
@@ -309,7 +313,7 @@ impl Listing {
         self.noise_at = at;
         let dollars = prices.dollars(self.asset, self.shape.lag_ms);
         self.shape.dollars = dollars;
-        dollars * (1.0 + self.noise)
+        dollars * (1.0 + self.noise + self.breakaways.at(at))
     }
 
     /// How far the efficient price is above the middle of the book, in spreads.

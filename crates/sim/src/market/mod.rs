@@ -8,6 +8,7 @@
 //! Venues only ever see [`listing::Step`]s and the state of the listing after them.
 
 pub(crate) mod book;
+mod breakaway;
 pub(crate) mod flow;
 pub(crate) mod history;
 pub(crate) mod listing;
@@ -20,6 +21,7 @@ pub(crate) mod tape;
 use types::time::NS_PER_MIN;
 use types::{Timestamp, Venue};
 
+use self::breakaway::Breakaways;
 use self::history::{HistoryMaker, open_times};
 use self::listing::{Listing, Shape, Start, Step};
 use self::price::Prices;
@@ -71,7 +73,7 @@ impl Market {
         let shape =
             |index: usize, prices: &Prices| Shape::new(&settings.listings[index], prices.dollars(assets[index], 0));
         let shapes: Vec<_> = (0..assets.len()).map(|index| shape(index, &prices)).collect();
-        let make = |(index, shape)| history_maker(settings.seed, index, begin, shape);
+        let make = |(index, shape)| history_maker(settings, index, begin, shape);
         let mut makers: Vec<_> = shapes.iter().enumerate().map(make).collect();
         for open_time in open_times(at, history_minutes) {
             prices.advance(open_time);
@@ -92,6 +94,7 @@ impl Market {
                 last_fill: maker.last_id,
                 tape: Tape::new(kept, maker.minutes, at, price),
                 random: Random::new(settings.seed, 2_000 + index as u64),
+                breakaways: maker.breakaways,
                 at,
             };
             Listing::open(start, &prices)
@@ -140,10 +143,11 @@ fn asset_index(settings: &SimSettings, base: &str) -> usize {
 }
 
 /// Identifiers grow with the time, faster than a market trades, so that one that starts later goes on above.
-fn history_maker(seed: u64, index: usize, begin: Timestamp, shape: &Shape) -> HistoryMaker {
-    let random = Random::new(seed, 1_000 + index as u64);
+fn history_maker(settings: &SimSettings, index: usize, begin: Timestamp, shape: &Shape) -> HistoryMaker {
+    let random = Random::new(settings.seed, 1_000 + index as u64);
+    let breakaways = Breakaways::new(settings.seed, index, settings.listings[index].breakaways_per_day_milli);
     let minutes = u64::try_from(begin.as_nanos() / NS_PER_MIN).unwrap_or(0);
-    HistoryMaker::new(random, minutes * IDS_PER_MINUTE, shape)
+    HistoryMaker::new(random, breakaways, minutes * IDS_PER_MINUTE, shape)
 }
 
 #[cfg(test)]
