@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use sim::{ServerFrame, Sim, SimSettings};
+use sim::{ConnectionId, ServerFrame, Sim, SimSettings};
 use types::time::NS_PER_S;
 use types::{Timestamp, Venue};
 
@@ -19,6 +19,34 @@ fn main() {
     println!("an hour, nobody listening: {:?}", began.elapsed());
     SimSettings::default().listings.iter().for_each(|listing| show(&sim, listing.venue, &listing.symbol));
 
+    let clients = clients(&mut sim);
+    let (mut frames, mut count, mut bytes) = (Vec::new(), 0usize, 0usize);
+    let began = Instant::now();
+    run_hour(&mut sim, |sim| {
+        clients.iter().for_each(|client| sim.poll(*client, &mut frames));
+        for frame in frames.drain(..) {
+            count += 1;
+            match frame {
+                ServerFrame::Text(text) => bytes += text.len(),
+                _ => sim.pong(clients[1]),
+            }
+        }
+        if sim.now().as_secs() % 18 == 0 {
+            sim.receive(clients[3], r#"{"id":"1","type":"ping"}"#);
+        }
+    });
+    println!("an hour, four clients: {:?}, {count} frames, {} MB", began.elapsed(), bytes / 1_000_000);
+
+    let began = Instant::now();
+    let mut sim = Sim::new(SimSettings::wide());
+    println!("a wide market with its history: {:?}", began.elapsed());
+    let began = Instant::now();
+    run_hour(&mut sim, |_| {});
+    println!("a wide hour, nobody listening: {:?}", began.elapsed());
+}
+
+/// One client on each venue, for its books, trades and candles.
+fn clients(sim: &mut Sim) -> [ConnectionId; 4] {
     let kraken = sim.connect(Venue::Kraken, "/v2").expect("accepted");
     for channel in ["book", "trade", "ohlc"] {
         let params = format!(r#""channel":"{channel}","symbol":["BTC/USD","ETH/USD","BTC/USDT","ETH/USDT"]"#);
@@ -30,20 +58,18 @@ fn main() {
         .flat_map(|symbol| ["depth@100ms", "aggTrade", "kline_1m"].map(|stream| format!("{symbol}@{stream}")))
         .collect();
     let binance = sim.connect(Venue::BinanceUs, &format!("/stream?streams={}", streams.join("/"))).expect("accepted");
-    let (mut frames, mut count, mut bytes) = (Vec::new(), 0usize, 0usize);
-    let began = Instant::now();
-    run_hour(&mut sim, |sim| {
-        sim.poll(kraken, &mut frames);
-        sim.poll(binance, &mut frames);
-        for frame in frames.drain(..) {
-            count += 1;
-            match frame {
-                ServerFrame::Text(text) => bytes += text.len(),
-                _ => sim.pong(binance),
-            }
+    let coinbase = sim.connect(Venue::Coinbase, "/").expect("accepted");
+    let products = r#"["BTC-USD","ETH-USD","BTC-USDT","ETH-USDT"]"#;
+    let channels = r#"["level2_batch","matches","heartbeat"]"#;
+    sim.receive(coinbase, &format!(r#"{{"type":"subscribe","product_ids":{products},"channels":{channels}}}"#));
+    let kucoin = sim.connect(Venue::Kucoin, "/").expect("accepted");
+    for symbol in ["BTC-USDT", "ETH-USDT"] {
+        for channel in [r#""trade""#, r#""obu","depth":"increment@10ms""#, r#""kline","interval":"1min""#] {
+            let wanted = format!(r#""tradeType":"SPOT","symbol":"{symbol}","channel":{channel}"#);
+            sim.receive(kucoin, &format!(r#"{{"id":"1","action":"subscribe",{wanted}}}"#));
         }
-    });
-    println!("an hour, two clients: {:?}, {count} frames, {} MB", began.elapsed(), bytes / 1_000_000);
+    }
+    [kraken, binance, coinbase, kucoin]
 }
 
 fn run_hour(sim: &mut Sim, mut each_second: impl FnMut(&mut Sim)) {

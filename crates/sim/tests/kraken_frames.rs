@@ -316,6 +316,24 @@ fn heartbeats_come_when_nothing_else_does_and_pings_are_answered() {
 }
 
 #[test]
+fn requests_and_idleness_are_limited() {
+    let mut sim = Sim::new(SimSettings::default());
+    let [chatty, idle] = [(); 2].map(|()| sim.connect(Venue::Kraken, "/v2").expect("accepted"));
+    (0..40).for_each(|id| sim.receive(chatty, &format!(r#"{{"method":"ping","req_id":{id}}}"#)));
+    let mut frames = Vec::new();
+    sim.poll(chatty, &mut frames);
+    let is_refused = |f: &&ServerFrame| **f == ServerFrame::Text(r#"{"Error":"Exceeded msg rate"}"#.to_owned());
+    assert_eq!((frames.len(), frames.iter().filter(is_refused).count()), (41, 10));
+    assert_eq!(sim.limits_broken().len(), 10);
+    let to = after(&sim, 61_000);
+    sim.advance(to);
+    frames.clear();
+    sim.poll(idle, &mut frames);
+    assert!(matches!(frames.last(), Some(ServerFrame::Close { .. })), "a minute without a word");
+    assert_eq!(sim.limits_broken().len(), 10, "which is not a limit");
+}
+
+#[test]
 fn a_bad_symbol_does_not_hurt_its_neighbours() {
     let mut sim = Sim::new(SimSettings::default());
     let connection = sim.connect(Venue::Kraken, "/v2").expect("accepted");

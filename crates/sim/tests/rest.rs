@@ -162,7 +162,6 @@ fn binance_us_refuses_in_its_own_way() {
         assert_eq!((answer.status, json(&answer)["code"].as_i64()), (400, Some(code)), "{path}");
     }
     assert_eq!(sim.http(Venue::BinanceUs, "/api/v9/ping").status, 404);
-    assert_eq!(sim.http(Venue::Kucoin, "/").status, 404);
 }
 
 #[test]
@@ -181,4 +180,108 @@ fn binance_us_counts_weight_and_bans() {
     assert_eq!(sim.http(Venue::BinanceUs, "/api/v3/ping").status, 200);
     let statuses: Vec<u16> = (0..15).map(|_| sim.http(Venue::BinanceUs, "/api/v3/ticker/24hr").status).collect();
     assert_eq!((statuses[0], statuses[1], statuses[14]), (200, 429, 418));
+}
+
+fn coinbase(sim: &mut Sim, path: &str) -> (HttpAnswer, Value) {
+    wait(sim, 1);
+    let answer = sim.http(Venue::Coinbase, path);
+    let body = json(&answer);
+    (answer, body)
+}
+
+/// The scaled integer of a JSON number at eight decimals, from its text.
+fn number_units(value: &Value) -> i128 {
+    units(&Value::from(value.to_string()))
+}
+
+#[test]
+fn coinbase_candles_are_newest_first_and_absent_where_nothing_traded() {
+    let mut sim = market();
+    let truth = sim.truth(Venue::Coinbase, "ETH-USDT").expect("listed");
+    let path = "/products/ETH-USDT/candles?granularity=60";
+    let (newest, body) = coinbase(&mut sim, path);
+    assert_eq!((newest.status, body.as_array().map(Vec::len)), (200, Some(300)));
+    let minutes = |first: usize, last: usize| {
+        let [start, end] = [first, last].map(|index| truth.candles[index].open_time);
+        format!("{path}&start={start}&end={end}")
+    };
+    let (_, body) = coinbase(&mut sim, &minutes(100, 399));
+    let rows = body.as_array().expect("rows");
+    let mut happened: Vec<_> = truth.candles[100..400].iter().filter(|candle| candle.trades > 0).collect();
+    happened.reverse();
+    assert!(happened.len() < 300, "a quiet pair has empty minutes");
+    assert_eq!(rows.len(), happened.len());
+    for (row, candle) in rows.iter().zip(happened) {
+        assert_eq!(row[0].as_i64(), Some(candle.open_time.as_secs()));
+        let prices = [candle.low, candle.high, candle.open, candle.close].map(|p| i128::from(p.mantissa()) * 1_000_000);
+        assert_eq!([&row[1], &row[2], &row[3], &row[4]].map(number_units), prices);
+        assert_eq!(number_units(&row[5]), i128::from(candle.volume.0));
+    }
+    let (wide, body) = coinbase(&mut sim, &minutes(100, 401));
+    assert!(wide.status == 400 && body["message"].as_str().expect("text").contains("exceeds 300"), "{body}");
+}
+
+#[test]
+fn coinbase_trades_are_paged_down_without_loss() {
+    let mut sim = market();
+    let truth = sim.truth(Venue::Coinbase, "BTC-USD").expect("listed");
+    let (mut cursor, mut ids) = (String::new(), Vec::new());
+    while ids.len() < truth.trades.len() {
+        let (answer, body) = coinbase(&mut sim, &format!("/products/BTC-USD/trades?limit=700{cursor}"));
+        let rows = body.as_array().expect("rows");
+        ids.extend(rows.iter().map(|row| row["trade_id"].as_u64().expect("id")));
+        let newest = rows[0]["trade_id"].to_string();
+        assert_eq!(answer.header("cb-before"), Some(newest.as_str()));
+        cursor = format!("&after={}", answer.header("CB-AFTER").expect("told"));
+    }
+    // What has happened since we began to read comes first.
+    let first = truth.trades.last().expect("trades").id;
+    ids.retain(|id| *id <= first);
+    assert!(ids.iter().eq(truth.trades.iter().rev().map(|trade| &trade.id)));
+    let last = truth.trades.last().expect("trades");
+    let (_, body) = coinbase(&mut sim, &format!("/products/BTC-USD/trades?after={}&limit=1", last.id + 1));
+    let maker = if last.taker == types::Side::Buy { "sell" } else { "buy" };
+    assert_eq!((body[0]["trade_id"].as_u64(), body[0]["side"].as_str()), (Some(last.id), Some(maker)));
+    let (_, body) = coinbase(&mut sim, &format!("/products/BTC-USD/trades?before={}", first + 1_000_000));
+    assert_eq!(body, serde_json::json!([]), "nothing newer");
+}
+
+#[test]
+fn coinbase_refuses_in_its_own_way() {
+    let mut sim = market();
+    for (path, status, message) in [
+        ("/products/NOPE-USD/book", 404, "NotFound"),
+        ("/nothing", 404, "NotFound"),
+        ("/products/BTC-USD/book?level=3", 400, "Invalid level"),
+        ("/products/BTC-USD/candles?granularity=61", 400, "Unsupported granularity"),
+        ("/products/BTC-USD/candles?start=x&end=y", 400, "Invalid start or end"),
+        ("/products/BTC-USD/trades?after=x", 400, "Invalid after"),
+    ] {
+        let (answer, body) = coinbase(&mut sim, path);
+        assert_eq!((answer.status, body["message"].as_str()), (status, Some(message)), "{path}");
+    }
+    let nameless = sim::HttpRequest { method: sim::HttpMethod::Get, target: "/time", headers: &[] };
+    assert_eq!(sim.request(Venue::Coinbase, &nameless).status, 400, "who asks has to say who it is");
+    wait(&mut sim, 10);
+    let statuses: Vec<u16> = (0..16).map(|_| sim.http(Venue::Coinbase, "/time").status).collect();
+    assert_eq!((statuses[14], statuses[15]), (200, 429), "a burst of fifteen");
+    assert_eq!(sim.limits_broken().len(), 1);
+}
+
+#[test]
+fn coinbase_shows_the_whole_book_and_how_many_orders_make_it() {
+    let mut sim = market();
+    let (_, book) = coinbase(&mut sim, "/products/ETH-USD/book?level=2");
+    let truth = sim.truth(Venue::Coinbase, "ETH-USD").expect("listed");
+    for (side, levels) in [("bids", &truth.bids), ("asks", &truth.asks)] {
+        let rows = book[side].as_array().expect("levels");
+        assert_eq!(rows.len(), levels.len());
+        for (row, level) in rows.iter().zip(levels) {
+            assert_eq!(units(&row[0]), i128::from(level.price.mantissa()) * 1_000_000);
+            assert_eq!(units(&row[1]), i128::from(level.qty.0));
+            assert!(row[2].as_u64().expect("a number") >= 1);
+        }
+    }
+    let (_, best) = coinbase(&mut sim, "/products/ETH-USD/book");
+    assert_eq!((best["bids"].as_array().map(Vec::len), best["asks"].as_array().map(Vec::len)), (Some(1), Some(1)));
 }

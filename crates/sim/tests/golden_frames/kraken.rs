@@ -25,7 +25,7 @@ const MESSAGES: [&str; 13] = [
 ];
 
 /// `Trades` and `OHLC` recorded 2025-11-11, `AssetPairs` 2021-04-17 with the keys added since.
-const ANSWERS: [(&str, &str); 8] = [
+const ANSWERS: [(&str, &str); 9] = [
     (
         "/0/public/OHLC?pair=XBTUSD&interval=1",
         r#"{"error":[],"result":{"XXBTZUSD":[[1688671200,"30306.1","30306.2","30305.7","30305.7","30306.1","3.39243896",23]],"last":1688672160}}"#,
@@ -40,6 +40,10 @@ const ANSWERS: [(&str, &str); 8] = [
     ),
     ("/0/public/Time", r#"{"error":[],"result":{"unixtime":1762820224,"rfc1123":"Tue, 11 Nov 25 00:17:04 +0000"}}"#),
     ("/0/public/SystemStatus", r#"{"error":[],"result":{"status":"online","timestamp":"2024-05-03T11:23:45Z"}}"#),
+    (
+        "/0/public/Assets?asset=XBT",
+        r#"{"error":[],"result":{"XXBT":{"aclass":"currency","altname":"XBT","decimals":10,"display_decimals":5,"status":"enabled"}}}"#,
+    ),
     (
         "/0/public/AssetPairs?pair=XBTUSDT",
         r#"{"error":[],"result":{"XBTUSDT":{"altname":"XBTUSDT","wsname":"XBT/USDT","aclass_base":"currency","base":"XXBT","aclass_quote":"currency","quote":"USDT","lot":"unit","cost_decimals":5,"pair_decimals":1,"lot_decimals":8,"lot_multiplier":1,"leverage_buy":[],"leverage_sell":[],"fees":[[0,0.26]],"fees_maker":[[0,0.16]],"fee_volume_currency":"ZUSD","margin_call":80,"margin_stop":40,"ordermin":"0.0002","costmin":"0.5","tick_size":"0.1","status":"online"}}}"#,
