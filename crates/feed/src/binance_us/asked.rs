@@ -52,8 +52,7 @@ impl Session {
     /// Asks for trades that were missed, as soon as the stream tells the present ones.
     pub(super) fn want_missed_trades(&mut self, index: usize, at: Timestamp) {
         let symbol = &mut self.symbols[index];
-        if symbol.is_heard_live()
-            && let Some(stream) = symbol.trade_stream
+        if let Some(stream) = symbol.live_trades()
             && let Some(gap) = symbol.market.repair(at)
         {
             let call = rest::trades_from(&symbol.market.wanted.symbol, stream, gap.first);

@@ -304,7 +304,7 @@ impl VenueSession for Session {
                     next,
                     symbol.renewal_at(self.settings.snapshot_age_max),
                     symbol.silence_at(self.settings.subscription_silent_after),
-                    symbol.market.repair_at().filter(|_| symbol.is_heard_live()),
+                    symbol.market.repair_at().filter(|_| symbol.live_trades().is_some()),
                 ]);
             }
         }
@@ -361,6 +361,11 @@ impl Symbol {
     /// The streams tell the present: a trade from now on will be heard.
     fn is_heard_live(&self) -> bool {
         self.streams.iter().any(|stream| stream.was_heard)
+    }
+
+    /// The stream that tells the present trades, once anything of the symbol was heard on this connection.
+    fn live_trades(&self) -> Option<TradeStream> {
+        self.trade_stream.filter(|_| self.is_heard_live())
     }
 
     fn forget_book(&mut self) {
