@@ -1,0 +1,103 @@
+//! Published books of one instrument.
+
+use std::time::Duration;
+
+use sim::Sim;
+use types::{BookTop, Level, Timestamp};
+
+use super::{Followed, Knowable};
+use crate::diary::What;
+
+/// Venues gather changes for at most a tenth of a second, and two connections are not equally fast: a book may be so much
+/// older than the newest frame.
+const GATHERED: Duration = Duration::from_millis(300);
+/// A book that was right and has not been for so long must have been marked: no venue's silence may last longer.
+const STALE_AFTER: Duration = Duration::from_secs(100);
+
+/// What was published last, and what was wrong with it all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Books {
+    last: Option<BookTop>,
+    is_live: bool,
+    /// Books compared.
+    pub(crate) checked: u64,
+    /// Books that were never true.
+    pub(crate) wrong: u64,
+    /// The first of them, for people.
+    pub(crate) first_wrong: Option<String>,
+    /// Books that were wrong below what the venue lets us prove, or within the time in which it cannot be seen.
+    pub(crate) unknowable: u64,
+    /// Books that were left standing as live long after they had been true.
+    pub(crate) forgotten: u64,
+    /// Until when a difference cannot be known.
+    unseen_until: Option<Timestamp>,
+    is_forgotten: bool,
+}
+
+impl Books {
+    /// Something was done to the book's frames that the venue's protocol lets nobody see for some time.
+    pub(crate) fn tampered(&mut self, at: Timestamp, knowable: Knowable) {
+        if !knowable.unseen.is_zero() {
+            self.unseen_until = self.unseen_until.max(Some(at.plus(knowable.unseen)));
+        }
+    }
+
+    /// A book was published by a feed that knows what happened up to `known_at`. Tells whether it is the first one after a
+    /// mark.
+    pub(crate) fn published(
+        &mut self,
+        sim: &Sim,
+        followed: &Followed,
+        book: BookTop,
+        known_at: Timestamp,
+    ) -> Option<What> {
+        self.checked += 1;
+        let since = known_at.minus(GATHERED);
+        let knowable = Knowable::of(followed.venue);
+        let is_unseen = self.unseen_until.is_some_and(|until| sim.now() < until);
+        if !was_true(sim, followed, &book, knowable.depth, since) {
+            if is_unseen {
+                self.unknowable += 1;
+            } else {
+                self.wrong += 1;
+                let text = || format!("{} {} at {}: {book:?}", followed.venue, followed.symbol, sim.now());
+                self.first_wrong.get_or_insert_with(text);
+            }
+        } else if knowable.depth < book.bids.len() && !was_true(sim, followed, &book, book.bids.len(), since) {
+            self.unknowable += 1;
+        }
+        self.last = Some(book);
+        self.is_forgotten = false;
+        (!std::mem::replace(&mut self.is_live, true)).then_some(What::Live)
+    }
+
+    /// The book was marked.
+    pub(crate) fn marked(&mut self) {
+        self.is_live = false;
+    }
+
+    /// Looks whether a live book has been left standing.
+    pub(crate) fn look(&mut self, sim: &Sim, followed: &Followed) {
+        let is_unseen = self.unseen_until.is_some_and(|until| sim.now() < until);
+        if self.is_forgotten || is_unseen {
+            return;
+        }
+        if !self.holds(sim, followed, STALE_AFTER) && self.is_live {
+            self.is_forgotten = true;
+            self.forgotten += 1;
+        }
+    }
+
+    /// Whether the last published book is live and was true within the last `within`.
+    pub(crate) fn holds(&self, sim: &Sim, followed: &Followed, within: Duration) -> bool {
+        let depth = Knowable::of(followed.venue).depth;
+        self.is_live
+            && self.last.as_ref().is_some_and(|book| was_true(sim, followed, book, depth, sim.now().minus(within)))
+    }
+}
+
+fn was_true(sim: &Sim, followed: &Followed, book: &BookTop, depth: usize, since: Timestamp) -> bool {
+    let cut = |levels: &[Level]| levels[..levels.len().min(depth)].to_vec();
+    let (bids, asks) = (cut(&book.bids), cut(&book.asks));
+    sim.was_true(followed.venue, &followed.symbol, &bids, &asks, since) == Some(true)
+}

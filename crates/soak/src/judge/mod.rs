@@ -1,0 +1,66 @@
+//! Books, trades and candles compared with the truth.
+
+mod books;
+mod candles;
+mod trades;
+
+use std::time::Duration;
+
+use types::{Input, Venue};
+
+pub(crate) use books::Books;
+pub(crate) use candles::candles;
+pub(crate) use trades::Trades;
+
+/// Depths at which published books are compared: what Kraken's checksum covers, and what is published.
+pub(crate) const DEPTHS: [usize; 2] = [10, 20];
+/// How long true books are remembered.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(120);
+
+/// One followed instrument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Where.
+    pub venue: Venue,
+    /// The venue's name for it.
+    pub symbol: String,
+}
+
+/// What a venue's protocol lets a client know about its books; nothing more can be asked of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knowable {
+    /// How many levels of each side are proven. A change lost below them stays unseen until the level comes up.
+    pub depth: usize,
+    /// A lost change stays unseen for so long: the interval at which the book is compared with a fresh one.
+    pub unseen: Duration,
+}
+
+impl Knowable {
+    /// What can be known at a venue.
+    #[must_use]
+    pub fn of(venue: Venue) -> Self {
+        match venue {
+            // CRC-32 over the ten best levels (protocol section 5).
+            Venue::Kraken => Self { depth: 10, unseen: Duration::ZERO },
+            // Every change is numbered.
+            Venue::BinanceUs | Venue::Kucoin => Self { depth: DEPTHS[1], unseen: Duration::ZERO },
+            // Nothing is numbered (protocol section 5).
+            Venue::Coinbase => Self { depth: DEPTHS[1], unseen: UNSEEN_AT_COINBASE },
+        }
+    }
+}
+
+/// The feed compares Coinbase's books every ten minutes, and a difference must show twice.
+const UNSEEN_AT_COINBASE: Duration = Duration::from_secs(15 * 60);
+
+/// Whose input it is.
+pub(crate) fn instrument_of(input: &Input) -> Option<types::InstrumentId> {
+    match input {
+        Input::Book(book) => Some(book.instrument),
+        Input::BookStale { instrument, .. } => Some(*instrument),
+        Input::Trade(trade) => Some(trade.instrument),
+        Input::Candle(candle) => Some(candle.instrument),
+        Input::Instrument(instrument) => Some(instrument.id),
+        _ => None,
+    }
+}

@@ -1,0 +1,308 @@
+//! Everything together, and the clock that drives it.
+
+use std::time::Duration;
+
+use engine::Engine;
+use feed::{FeedSettings, SettingsError, Wanted};
+use sim::{Sim, SimSettings};
+use types::settings::EngineSettings;
+use types::time::{NS_PER_MIN, NS_PER_S};
+use types::{Effects, Input, InstrumentId, Stamped, Timestamp, Venue};
+
+use crate::diary::{Diary, What};
+use crate::driver::{Driver, Told};
+use crate::judge::{Books, DEPTHS, Followed, Knowable, REMEMBERED, Trades, candles, instrument_of};
+use crate::network::{Network, NetworkSettings};
+use crate::report::{Report, Score};
+
+/// The feeds connect and fill in their past; what happened before is nobody's.
+const WARM_UP: Duration = Duration::from_secs(60);
+/// What happened less than this ago may still be on its way.
+const ON_THE_WAY: Duration = Duration::from_secs(10);
+/// Minutes that ended less than this ago may still be waited for.
+const CANDLES_SETTLE: Duration = Duration::from_secs(3 * 60);
+/// Examples kept of what went wrong.
+const FINDINGS_MAX: usize = 40;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The market. Its seed is the seed of everything.
+    pub sim: SimSettings,
+    /// The venues taken part in.
+    pub venues: Vec<Venue>,
+    /// How long things take.
+    pub network: NetworkSettings,
+    /// Changes to the settings of a feed.
+    pub feed: fn(&mut FeedSettings),
+    /// Whether what happens is written down.
+    pub keeps_diary: bool,
+}
+
+impl Settings {
+    /// A run over all listings of `venues` in this market, with the feeds' own settings and a diary.
+    #[must_use]
+    pub fn new(sim: SimSettings, venues: Vec<Venue>) -> Self {
+        Self { sim, venues, network: NetworkSettings::default(), feed: |_| {}, keeps_diary: true }
+    }
+}
+
+/// A market, its venues, and a box that follows them.
+#[derive(Debug)]
+pub struct World {
+    /// The market and its venues; faults are added here.
+    pub sim: Sim,
+    drivers: Vec<Driver>,
+    engine: Engine,
+    effects: Effects,
+    seq: u64,
+    tick_at: Timestamp,
+    followed: Vec<Followed>,
+    books: Vec<Books>,
+    trades: Vec<Trades>,
+    since: Timestamp,
+    seen_faults: u64,
+    diary: Diary,
+    told: Vec<Told>,
+}
+
+impl World {
+    /// Everything at its start.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when a feed cannot work with its settings.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let mut sim = Sim::new(settings.sim.clone());
+        sim.remember_books(DEPTHS.to_vec(), REMEMBERED);
+        let mut followed: Vec<Followed> = Vec::new();
+        let mut drivers = Vec::new();
+        for (index, venue) in (0u64..).zip(&settings.venues) {
+            let mut wanted = Vec::new();
+            for listing in settings.sim.listings.iter().filter(|listing| listing.venue == *venue) {
+                wanted.push(Wanted { id: InstrumentId(followed.len() as u16), symbol: listing.symbol.clone() });
+                followed.push(Followed { venue: *venue, symbol: listing.symbol.clone() });
+            }
+            let seed = settings.sim.seed.wrapping_mul(31).wrapping_add(index);
+            let mut feed = FeedSettings { seed, ..FeedSettings::new(*venue, wanted) };
+            (settings.feed)(&mut feed);
+            drivers.push(Driver::new(feed, Network::new(settings.network, seed))?);
+        }
+        let since = sim.now().plus(WARM_UP);
+        let mut world = Self {
+            drivers,
+            engine: Engine::new(),
+            effects: Effects::default(),
+            seq: 0,
+            tick_at: sim.now(),
+            books: vec![Books::default(); followed.len()],
+            trades: (0..followed.len()).map(|index| Trades::new(InstrumentId(index as u16), since)).collect(),
+            followed,
+            since,
+            seen_faults: 0,
+            diary: if settings.keeps_diary { Diary::default() } else { Diary::off() },
+            told: Vec::new(),
+            sim,
+        };
+        let settings = Box::new(EngineSettings::default());
+        world.into_engine(Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings });
+        world.into_engine(Input::Clock { synchronised: true });
+        Ok(world)
+    }
+
+    /// The virtual time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.sim.now()
+    }
+
+    /// Lets so much time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_until(self.now().plus(time));
+    }
+
+    /// Lets time pass until then.
+    pub fn run_until(&mut self, end: Timestamp) {
+        while self.now() < end {
+            let drivers = self.drivers.iter().map(Driver::next_at).fold(self.tick_at, Timestamp::min);
+            let next = self.sim.next_event().min(drivers).min(end);
+            // A deadline in the past means now; a nanosecond on keeps time moving.
+            self.sim.advance(next.max(self.now().plus(Duration::from_nanos(1))));
+            for index in 0..self.drivers.len() {
+                self.drivers[index].turn(&mut self.sim, &mut self.told, &mut self.diary);
+                self.work_off(index);
+            }
+            if self.tick_at <= self.now() {
+                self.tick();
+            }
+        }
+    }
+
+    /// One venue's feed; `None` when it takes no part.
+    #[must_use]
+    pub fn driver(&self, venue: Venue) -> Option<&Driver> {
+        self.drivers.iter().find(|driver| driver.venue() == venue)
+    }
+
+    /// The same, to be changed.
+    pub fn driver_mut(&mut self, venue: Venue) -> Option<&mut Driver> {
+        self.drivers.iter_mut().find(|driver| driver.venue() == venue)
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn diary(&self) -> &Diary {
+        &self.diary
+    }
+
+    /// The engine behind the feeds.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The followed instruments, by their ids.
+    #[must_use]
+    pub fn followed(&self) -> &[Followed] {
+        &self.followed
+    }
+
+    /// Whether the instrument's book is published as live and was true within the last `within`.
+    #[must_use]
+    pub fn is_right(&self, instrument: InstrumentId, within: Duration) -> bool {
+        let index = instrument.index();
+        self.books.get(index).is_some_and(|books| books.holds(&self.sim, &self.followed[index], within))
+    }
+
+    fn work_off(&mut self, driver: usize) {
+        let mut told = std::mem::take(&mut self.told);
+        if !told.is_empty() {
+            self.see_faults();
+        }
+        for Told { input, known_at } in told.drain(..) {
+            if let Some(instrument) = instrument_of(&input) {
+                self.judge(self.drivers[driver].venue(), instrument, &input, known_at);
+            }
+            self.into_engine(input);
+        }
+        self.told = told;
+    }
+
+    fn judge(&mut self, venue: Venue, instrument: InstrumentId, input: &Input, known_at: Timestamp) {
+        let index = instrument.index();
+        let (followed, books, trades) = (&self.followed[index], &mut self.books[index], &mut self.trades[index]);
+        let what = match input {
+            Input::Book(book) => books.published(&self.sim, followed, book.clone(), known_at),
+            Input::BookStale { reason, .. } => {
+                books.marked();
+                Some(What::Stale(*reason))
+            }
+            Input::Trade(trade) => trades.told(&self.sim, followed, trade).then_some(What::Repaired),
+            Input::Instrument(_) => Some(What::Rules),
+            _ => None,
+        };
+        if let Some(what) = what {
+            self.diary.note(self.sim.now(), venue, Some(instrument), what);
+        }
+    }
+
+    /// Notes the books that were tampered with where the venue's protocol does not let that be seen.
+    fn see_faults(&mut self) {
+        let fresh = (self.sim.faults_injected() - self.seen_faults) as usize;
+        for injected in self.sim.faults().rev().take(fresh) {
+            for (followed, books) in self.followed.iter().zip(&mut self.books) {
+                if injected.concerns_book(followed.venue, &followed.symbol) {
+                    books.tampered(injected.at, Knowable::of(followed.venue));
+                }
+            }
+        }
+        self.seen_faults = self.sim.faults_injected();
+    }
+
+    fn tick(&mut self) {
+        self.tick_at = Timestamp::from_nanos((self.now().as_nanos() / NS_PER_S + 1) * NS_PER_S);
+        self.see_faults();
+        for index in 0..self.followed.len() {
+            self.books[index].look(&self.sim, &self.followed[index]);
+            self.trades[index].look(&self.sim, &self.followed[index]);
+        }
+        self.into_engine(Input::Tick);
+    }
+
+    fn into_engine(&mut self, input: Input) {
+        self.seq += 1;
+        self.engine.handle(&Stamped { seq: self.seq, at: self.sim.now(), input }, &mut self.effects);
+        self.effects.clear();
+    }
+
+    /// What it all came to.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let mut report = Report {
+            venues: self.drivers.iter().map(Driver::venue).collect(),
+            faults_injected: self.sim.faults_injected(),
+            limits_broken: self.sim.limits_broken().len() as u64,
+            ..Report::default()
+        };
+        for broken in self.sim.limits_broken() {
+            find(&mut report, || format!("{} at {}: {}", broken.venue, broken.at, broken.what));
+        }
+        for driver in &self.drivers {
+            report.limits_broken += driver.asked_while_banned;
+            if driver.asked_while_banned > 0 {
+                find(&mut report, || {
+                    format!("{}: {} requests while banned", driver.venue(), driver.asked_while_banned)
+                });
+            }
+        }
+        (0..self.followed.len()).for_each(|index| self.report_of(index, &mut report));
+        report
+    }
+
+    fn report_of(&self, index: usize, report: &mut Report) {
+        let (followed, books) = (&self.followed[index], &self.books[index]);
+        let name = format!("{} {}", followed.venue, followed.symbol);
+        let is_right = books.holds(&self.sim, followed, ON_THE_WAY);
+        report.books.add(Score { truth: 1, equal: u64::from(is_right) });
+        report.books_checked += books.checked;
+        report.unknowable += books.unknowable;
+        report.wrong_live += books.wrong + books.forgotten;
+        if !is_right {
+            find(report, || format!("{name}: the book is not right at the end"));
+        }
+        if let Some(wrong) = &books.first_wrong {
+            find(report, || format!("{} wrong books, the first: {wrong}", books.wrong));
+        }
+        if books.forgotten > 0 {
+            find(report, || format!("{name}: left standing as live {} times", books.forgotten));
+        }
+        let mut trades = self.trades[index].clone();
+        trades.look(&self.sim, followed);
+        trades.settle(self.now(), ON_THE_WAY);
+        report.trades.add(Score { truth: trades.truth, equal: trades.equal });
+        report.wrong_trades += trades.wrong;
+        if let Some(wrong) = &trades.first_wrong {
+            find(report, || format!("{} wrong trades, the first: {wrong}", trades.wrong));
+        }
+        let settled = self.now().minus(ON_THE_WAY);
+        if let Some(missing) = trades.missing().find(|trade| trade.venue_at <= settled) {
+            let count = trades.truth.saturating_sub(trades.equal);
+            find(report, || format!("{name}: {count} trades are missing, the first: {missing:?}"));
+        }
+        // The minute in which the warm-up ended was not heard as a whole.
+        let from = Timestamp::from_nanos((self.since.as_nanos() / NS_PER_MIN + 1) * NS_PER_MIN);
+        let to = self.now().minus(CANDLES_SETTLE + Duration::from_secs(60));
+        let mut differences = Vec::new();
+        let instrument = InstrumentId(index as u16);
+        let score = candles(&self.sim, &self.engine, followed, instrument, (from, to), |truth, ours| {
+            differences.push(format!("{name}: {truth:?} instead of {ours:?}"));
+        });
+        report.candles.add(score);
+        differences.into_iter().take(2).for_each(|difference| find(report, || difference));
+    }
+}
+
+fn find(report: &mut Report, finding: impl FnOnce() -> String) {
+    if report.findings.len() < FINDINGS_MAX {
+        report.findings.push(finding());
+    }
+}
