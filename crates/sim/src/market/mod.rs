@@ -218,6 +218,33 @@ mod tests {
     }
 
     #[test]
+    fn the_wide_market_has_six_lively_symbols_on_each_venue() {
+        let settings = SimSettings { history_minutes: 30, ..SimSettings::wide() };
+        let mut market = Market::new(&settings);
+        for venue in Venue::ALL {
+            assert_eq!(market.of_venue(venue).count(), 6, "{venue}");
+        }
+        let first: Vec<_> = market.listings.iter().map(|listing| (listing.update_id, listing.last_fill)).collect();
+        let end = Timestamp::from_nanos(settings.start.as_nanos() + 20 * NS_PER_MIN);
+        let mut step = Step::default();
+        while market.next_at() <= end {
+            market.step(&mut step);
+        }
+        for (listing, (update_id, last_fill)) in market.listings.iter().zip(first) {
+            let name = format!("{} {}", listing.settings.venue, listing.settings.symbol);
+            assert!(listing.update_id - update_id > 300, "{name}: {} changes", listing.update_id - update_id);
+            assert!(listing.last_fill - last_fill > 20, "{name}: {} fills", listing.last_fill - last_fill);
+            let usual = settings.assets[listing.asset].price_cents as f64 / 100.0;
+            let dollars =
+                listing.tape.last_price().mantissa() as f64 / 10f64.powi(i32::from(listing.settings.price_decimals));
+            assert!((usual * 0.2..usual * 5.0).contains(&dollars), "{name}: {dollars}");
+            let (bid, ask) = listing.touch();
+            let spread = (ask.price.mantissa() - bid.price.mantissa()) as f64 / bid.price.mantissa() as f64;
+            assert!(spread < 0.005, "{name}: spread {spread}");
+        }
+    }
+
+    #[test]
     fn history_continues_into_the_live_market() {
         for seed in 0..6 {
             let settings = SimSettings { seed, ..SimSettings::default() };
