@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use types::{Candle, InstrumentId, Scale, Timestamp, Trade};
+use types::{Candle, InstrumentId, Scale, Timeframe, Timestamp, Trade};
 
 use super::messages::{TradeStream, fills, number_format};
 use crate::decode::{DecodeError, from_json, text};
@@ -25,6 +25,13 @@ pub(crate) fn snapshot(symbol: &str) -> Call {
 /// The newest `rows` one-minute candles, the running one included. No times are asked for: ours may be wrong.
 pub(crate) fn candles_of(symbol: &str, rows: u64) -> Call {
     Call::get(format!("/api/v3/klines?symbol={symbol}&interval=1m&limit={}", rows.clamp(1, CANDLES_MAX)), 2)
+}
+
+/// The candles that start at `first`, at `last` or in between; of more than [`CANDLES_MAX`] the oldest.
+pub(crate) fn candles_between(symbol: &str, timeframe: Timeframe, first: Timestamp, last: Timestamp) -> Call {
+    let (interval, first, last) = (timeframe.name(), first.as_millis(), last.as_millis());
+    let range = format!("startTime={first}&endTime={last}&limit={CANDLES_MAX}");
+    Call::get(format!("/api/v3/klines?symbol={symbol}&interval={interval}&{range}"), 2)
 }
 
 /// Trades numbered `first` and above, at most [`TRADES_MAX`], of the kind the stream tells.

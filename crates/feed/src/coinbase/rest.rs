@@ -28,12 +28,6 @@ pub(crate) fn trades_path(product_id: &str, after: u64, rows: u64) -> String {
     format!("/products/{product_id}/trades?limit={}&after={after}", rows.clamp(1, TRADES_MAX))
 }
 
-/// Path of the one-minute candles that start at `first`, at `last` or in between: at most [`CANDLES_MAX`].
-pub(crate) fn candles_path(product_id: &str, first: Timestamp, last: Timestamp) -> String {
-    let iso = |time: Timestamp| time.to_string().replace(".000Z", "Z");
-    format!("/products/{product_id}/candles?granularity=60&start={}&end={}", iso(first), iso(last))
-}
-
 /// Asks for the candles that start at `first`, at `last` or in between: at most [`CANDLES_MAX`].
 pub(crate) fn candles_between(product_id: &str, timeframe: Timeframe, first: Timestamp, last: Timestamp) -> Call {
     let iso = |time: Timestamp| time.to_string().replace(".000Z", "Z");
@@ -247,8 +241,9 @@ mod tests {
 
     #[test]
     fn paths() {
+        let (first, last) = (Timestamp::from_secs(1_767_225_600), Timestamp::from_secs(1_767_243_540));
         assert_eq!(
-            candles_path("BTC-USD", Timestamp::from_secs(1_767_225_600), Timestamp::from_secs(1_767_243_540)),
+            candles_between("BTC-USD", Timeframe::M1, first, last).path,
             "/products/BTC-USD/candles?granularity=60&start=2026-01-01T00:00:00Z&end=2026-01-01T04:59:00Z"
         );
         assert_eq!(trades_path("BTC-USD", 10, 5_000), "/products/BTC-USD/trades?limit=1000&after=10");

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use types::decimal::{self, Exponent};
-use types::{Aggressor, Candle, InstrumentId, Scale, Timestamp, Trade};
+use types::{Aggressor, Candle, Instrument, InstrumentId, Scale, Timeframe, Timestamp, Trade};
 
-use super::instruments::rest_pair;
-use super::messages::number_format;
+use super::instruments::{self, rest_pair};
+use super::messages::{PairData, number_format};
 use crate::decode::{DecodeError, from_json, text};
-use crate::number::{Text, smallest_scale};
+use crate::number::{Raw, Text, smallest_scale};
 use crate::session::Call;
 
 /// An answer without a result.
@@ -42,6 +42,55 @@ impl AnswerError {
 /// The one-minute candles; the venue gives the newest 720 whatever is asked.
 pub(crate) fn candles_of(symbol: &str) -> Call {
     Call::get(format!("/0/public/OHLC?pair={}&interval=1", rest_pair(symbol)), 1)
+}
+
+/// The candles from `first` on, the running one included; of those the venue has only the newest 720.
+pub(crate) fn candles_since(symbol: &str, timeframe: Timeframe, first: Timestamp) -> Call {
+    let (minutes, since) = (timeframe.minutes(), first.as_secs() - 1);
+    Call::get(format!("/0/public/OHLC?pair={}&interval={minutes}&since={since}", rest_pair(symbol)), 1)
+}
+
+/// Rules of all pairs.
+pub(crate) fn asset_pairs() -> Call {
+    Call::get("/0/public/AssetPairs".to_owned(), 1)
+}
+
+/// The instruments of an `AssetPairs` answer, in their WebSocket names; dark pools have none and are left out, as are
+/// pairs whose rules make no sense.
+pub(crate) fn instruments(body: &[u8]) -> Result<Vec<Instrument>, AnswerError> {
+    #[derive(Deserialize)]
+    struct Pair<'a> {
+        /// In the currencies' old names, for all that it is called so.
+        #[serde(borrow)]
+        wsname: Text<'a>,
+        pair_decimals: u8,
+        lot_decimals: u8,
+        #[serde(borrow, default)]
+        tick_size: Option<Raw<'a>>,
+        #[serde(borrow, default)]
+        ordermin: Option<Raw<'a>>,
+        #[serde(borrow, default)]
+        costmin: Option<Raw<'a>>,
+    }
+    let pairs = result(body)?;
+    let read = |raw: &&RawValue| {
+        let pair: Pair<'_> = from_json(raw.get()).ok()?;
+        let (base, quote) = pair.wsname.as_str().split_once('/')?;
+        let [base, quote] = [base, quote].map(instruments::canonical);
+        let data = PairData {
+            symbol: Text(format!("{base}/{quote}").into()),
+            base: Text(base.into()),
+            quote: Text(quote.into()),
+            price_precision: pair.pair_decimals,
+            qty_precision: pair.lot_decimals,
+            price_increment: pair.tick_size,
+            qty_increment: None,
+            qty_min: pair.ordermin,
+            cost_min: pair.costmin,
+        };
+        instruments::instrument(InstrumentId(0), &data).ok()
+    };
+    Ok(pairs.values().filter_map(read).collect())
 }
 
 /// Closed candles of an `OHLC` answer, oldest first. The last row of an answer is the running minute: left out.
@@ -140,24 +189,29 @@ fn seconds(text: &str) -> Result<Timestamp, DecodeError> {
 
 /// The rows under the only key of the result that is not `last`: its name is not the one that was asked for.
 fn rows<'a, R: Deserialize<'a>>(body: &'a [u8]) -> Result<Vec<R>, AnswerError> {
+    let result = result(body)?;
+    let mut pairs = result.iter().filter(|(key, _)| *key != "last");
+    match (pairs.next(), pairs.next()) {
+        (Some((_, rows)), None) => Ok(from_json(rows.get())?),
+        _ => Err(DecodeError::malformed("not exactly one pair in the result").into()),
+    }
+}
+
+/// The result of an answer by its keys.
+fn result(body: &[u8]) -> Result<BTreeMap<String, &RawValue>, AnswerError> {
     #[derive(Deserialize)]
     struct Envelope<'e> {
         error: Vec<String>,
         #[serde(borrow, default)]
         result: Option<BTreeMap<String, &'e RawValue>>,
     }
-    let envelope: Envelope<'a> = from_json(text(body)?)?;
+    let envelope: Envelope<'_> = from_json(text(body)?)?;
     // Strings that start with W are warnings.
     let errors: Vec<String> = envelope.error.into_iter().filter(|text| !text.starts_with('W')).collect();
     if !errors.is_empty() {
         return Err(AnswerError::Venue(errors.join(", ")));
     }
-    let result = envelope.result.ok_or_else(|| DecodeError::malformed("neither error nor result"))?;
-    let mut pairs = result.iter().filter(|(key, _)| *key != "last");
-    match (pairs.next(), pairs.next()) {
-        (Some((_, rows)), None) => Ok(from_json(rows.get())?),
-        _ => Err(DecodeError::malformed("not exactly one pair in the result").into()),
-    }
+    Ok(envelope.result.ok_or_else(|| DecodeError::malformed("neither error nor result"))?)
 }
 
 #[cfg(test)]
@@ -178,6 +232,21 @@ mod tests {
         assert_eq!(candles[0].low.mantissa(), 303_057);
         assert_eq!((candles[0].volume.0, candles[0].trades), (339_243_896, 23));
         assert_eq!(candles[1], Candle::flat(Timestamp::from_secs(1_762_777_020), candles[1].close));
+    }
+
+    #[test]
+    fn rules_of_pairs_are_told_in_websocket_names() {
+        let body = br#"{"error":[],"result":{
+            "XXBTZUSD":{"altname":"XBTUSD","wsname":"XBT/USD","pair_decimals":1,"lot_decimals":8,"tick_size":"0.1","ordermin":"0.0001","costmin":"0.5"},
+            "XDGUSDT":{"altname":"XDGUSDT","wsname":"XDG/USDT","pair_decimals":7,"lot_decimals":8,"ordermin":"50"},
+            "XETHXXBT.d":{"altname":"ETHXBT.d","pair_decimals":5,"lot_decimals":8},
+            "ODD":{"wsname":"ODD/USD","pair_decimals":99,"lot_decimals":8}}}"#;
+        let mut instruments = instruments(body).expect("readable");
+        instruments.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+        let names: Vec<_> = instruments.iter().map(|i| (i.symbol.as_str(), i.base.as_str(), i.qty_min.0)).collect();
+        assert_eq!(names, [("BTC/USD", "BTC", 10_000), ("DOGE/USDT", "DOGE", 5_000_000_000)]);
+        let call = candles_since("BTC/USD", Timeframe::M15, Timestamp::from_secs(1_800));
+        assert_eq!(call.path, "/0/public/OHLC?pair=XBTUSD&interval=15&since=1799");
     }
 
     #[test]
