@@ -68,6 +68,10 @@ impl Ladder {
         self.len == 0
     }
 
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
     /// The venue has more levels than are completely known here.
     pub(super) const fn is_partial(&self) -> bool {
         self.trusted_to.is_some()
@@ -97,12 +101,22 @@ impl Ladder {
         self.ranks().take_while(move |(rank, _)| *rank >= limit).map(level)
     }
 
+    /// The levels worse than a price, best first.
+    pub(crate) fn behind(&self, price: Price) -> impl Iterator<Item = Level> + '_ {
+        self.ranks_below(Some(self.direction.rank(price))).map(level)
+    }
+
     fn ranks(&self) -> impl Iterator<Item = (i64, Qty)> + '_ {
+        self.ranks_below(None)
+    }
+
+    fn ranks_below(&self, limit: Option<i64>) -> impl Iterator<Item = (i64, Qty)> + '_ {
         let first = self.window.first();
-        let near = self.window.iter().map(|(tick, qty)| (self.window.number(tick), Qty(qty)));
+        let end = limit.map_or(Bound::Unbounded, |limit| Bound::Excluded(limit.max(first)));
+        let worse_end = limit.map_or(first, |limit| limit.min(first));
         let far = |ranks: (Bound<i64>, Bound<i64>)| self.far.range(ranks).rev().map(|(rank, qty)| (*rank, *qty));
-        let better = far((Bound::Included(first), Bound::Unbounded));
-        better.chain(near).chain(far((Bound::Unbounded, Bound::Excluded(first))))
+        let near = self.window.below(limit).map(|(tick, qty)| (self.window.number(tick), Qty(qty)));
+        far((Bound::Included(first), end)).chain(near).chain(far((Bound::Unbounded, Bound::Excluded(worse_end))))
     }
 
     /// Sets the whole quantity at a price; zero removes the level, also an absent one. Gives the quantity that was there.
@@ -309,7 +323,10 @@ mod tests {
                 for (ladder, naive) in [(&book.bids, bids), (&book.asks, asks)] {
                     prop_assert_eq!((ladder.len, ladder.best()), (naive.len(), naive.first().copied()));
                     prop_assert_eq!(ladder.best_price(), naive.first().map(|level| level.price));
-                    prop_assert_eq!(ladder.iter().collect::<Vec<_>>(), naive);
+                    prop_assert_eq!(ladder.iter().collect::<Vec<_>>(), &naive[..]);
+                    let rank = ladder.direction.rank(price(p));
+                    let behind = naive.into_iter().filter(|level| ladder.direction.rank(level.price) < rank);
+                    prop_assert!(ladder.behind(price(p)).eq(behind));
                 }
             }
         }

@@ -209,10 +209,16 @@ impl Window {
         Some(word * WORD + highest_bit(self.used[word]))
     }
 
-    /// All used ticks from the highest on, with their quantities.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let mut group = self.groups.len();
-        let mut ticks = 0;
+    /// The used ticks with numbers below `limit`, if there is one, from the highest on; with their quantities.
+    pub(super) fn below(&self, limit: Option<i64>) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let end = limit.map_or(TICKS as u64, |limit| match limit > self.first {
+            true => (limit.wrapping_sub(self.first) as u64).div_ceil(self.step),
+            false => 0,
+        });
+        let end = (end.min(TICKS as u64) as usize).min(self.groups.len() * GROUP);
+        let mut group = end / GROUP;
+        let below_end = (1 << (end % GROUP)) - 1;
+        let mut ticks = self.groups.get(group).map_or(0, |group| group.ticks & below_end);
         core::iter::from_fn(move || {
             if ticks == 0 {
                 group = self.used_below(group)?;
@@ -291,7 +297,12 @@ mod tests {
                 proptest::prop_assert_eq!(window.lowest(), naive.first_key_value().map(|(tick, _)| *tick));
             }
             let all: Vec<_> = naive.iter().rev().map(|(tick, qty)| (*tick, *qty)).collect();
-            proptest::prop_assert_eq!(window.iter().collect::<Vec<_>>(), all);
+            proptest::prop_assert_eq!(window.below(None).collect::<Vec<_>>(), &all[..]);
+            for (index, (tick, _)) in all.iter().enumerate() {
+                let limit = window.number(*tick);
+                proptest::prop_assert!(window.below(Some(limit)).eq(all[index + 1..].iter().copied()));
+                proptest::prop_assert!(window.below(Some(limit + 1)).eq(all[index..].iter().copied()));
+            }
             proptest::prop_assert!(window.pages.len() - window.free.len() <= naive.len());
             window.clear();
             proptest::prop_assert_eq!((window.highest(), window.free.len()), (None, window.pages.len()));

@@ -10,15 +10,16 @@
 use types::Scale;
 use types::market::StaleReason;
 
-use super::checksum::checksum;
+use super::checksum::{Checksum, Sheet};
 use super::messages::{BookData, Kind, LevelData, number_format};
 use crate::book::{Book, Ladder, Verdict};
-use crate::number::NumberError;
+use crate::number::{NumberError, NumberFormat};
 
 /// The book of one symbol.
 #[derive(Clone, Debug)]
 pub(crate) struct ProvenBook {
     book: Book,
+    checksum: Checksum,
     depth: usize,
     scale: Scale,
     has_snapshot: bool,
@@ -29,7 +30,15 @@ pub(crate) struct ProvenBook {
 impl ProvenBook {
     /// An empty book of a subscription with `depth` levels; `scale` must be the pair's declared precisions.
     pub(crate) const fn new(depth: u16, scale: Scale) -> Self {
-        Self { book: Book::new(), depth: depth as usize, scale, has_snapshot: false, checked: 0, matched: 0 }
+        Self {
+            book: Book::new(),
+            checksum: Checksum::new(),
+            depth: depth as usize,
+            scale,
+            has_snapshot: false,
+            checked: 0,
+            matched: 0,
+        }
     }
 
     pub(crate) const fn book(&self) -> &Book {
@@ -47,8 +56,13 @@ impl ProvenBook {
 
     /// Forgets the levels and waits for a snapshot.
     pub(crate) fn drop_book(&mut self) {
-        self.book.clear();
+        self.clear();
         self.has_snapshot = false;
+    }
+
+    fn clear(&mut self) {
+        self.book.clear();
+        self.checksum.clear();
     }
 
     /// Other digits or another depth from now on; waits for a snapshot.
@@ -64,20 +78,21 @@ impl ProvenBook {
     /// [`NumberError`] when a level cannot be read; the book is dropped then, for part of the message is in it.
     pub(crate) fn apply(&mut self, kind: Kind, data: &BookData<'_>) -> Result<Verdict, NumberError> {
         match kind {
-            Kind::Snapshot => self.book.clear(),
+            Kind::Snapshot => self.clear(),
             Kind::Update if !self.has_snapshot => return Ok(Verdict::Waiting),
             Kind::Update => {}
         }
-        let scale = self.scale;
-        let applied = set_all(&mut self.book.bids, &data.bids, scale)
-            .and_then(|()| set_all(&mut self.book.asks, &data.asks, scale));
+        let format = number_format(self.scale);
+        let (book, checksum) = (&mut self.book, &mut self.checksum);
+        let applied = set_all(&mut book.bids, &mut checksum.bids, &data.bids, format)
+            .and_then(|()| set_all(&mut book.asks, &mut checksum.asks, &data.asks, format));
         if let Err(error) = applied {
             self.drop_book();
             return Err(error);
         }
         self.book.cut(self.depth);
         self.checked += 1;
-        if checksum(self.book.asks.iter(), self.book.bids.iter()) != data.checksum {
+        if self.checksum.complete(&self.book) != data.checksum {
             self.drop_book();
             return Ok(Verdict::Broken(StaleReason::ChecksumMismatch));
         }
@@ -91,8 +106,12 @@ impl ProvenBook {
     }
 }
 
-fn set_all(ladder: &mut Ladder, levels: &[LevelData<'_>], scale: Scale) -> Result<(), NumberError> {
-    let format = number_format(scale);
+fn set_all(
+    ladder: &mut Ladder,
+    sheet: &mut Sheet,
+    levels: &[LevelData<'_>],
+    format: NumberFormat,
+) -> Result<(), NumberError> {
     // A whole side at once is cheaper to build than level by level.
     if ladder.is_empty() {
         let levels: Result<Vec<_>, _> = levels.iter().map(|level| level.level(format)).collect();
@@ -102,6 +121,7 @@ fn set_all(ladder: &mut Ladder, levels: &[LevelData<'_>], scale: Scale) -> Resul
     for level in levels {
         let level = level.level(format)?;
         ladder.set(level.price, level.qty);
+        sheet.set(level.price, level.qty);
     }
     Ok(())
 }

@@ -1,22 +1,155 @@
 //! Kraken's book checksum (protocol section 5.1).
 
-use types::Level;
+use types::{Level, Price, Qty};
+
+use crate::book::{Book, Ladder};
 
 /// Levels of each side that the checksum covers.
 const LEVELS: usize = 10;
+/// Two numbers of twenty digits.
+const LEVEL_DIGITS: usize = 2 * 20;
 
 /// CRC-32 over the best ten asks, then the best ten bids, best first: price digits and quantity digits of each level.
 ///
 /// The venue's rule for the digits is: write the value with exactly its declared decimals, drop the point, drop
 /// leading zeros. A mantissa at those decimals, written as an integer, is that text. So the levels' scale must be the
 /// instrument's declared precision.
-pub(crate) fn checksum(asks: impl Iterator<Item = Level>, bids: impl Iterator<Item = Level>) -> u32 {
-    let mut text = Digits::new();
-    for level in asks.take(LEVELS).chain(bids.take(LEVELS)) {
-        text.push(level.price.mantissa().unsigned_abs());
-        text.push(level.qty.0);
+///
+/// The text is kept from message to message, and only levels that change are written anew. It must be told every change
+/// of the book, and to be [completed](Checksum::complete) after those of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Checksum {
+    pub(crate) asks: Sheet,
+    pub(crate) bids: Sheet,
+    /// Of the asks alone, if they have not changed since.
+    asks_crc: Option<u32>,
+}
+
+impl Checksum {
+    /// Of an empty book.
+    pub(crate) const fn new() -> Self {
+        Self { asks: Sheet::new(1), bids: Sheet::new(-1), asks_crc: None }
     }
-    crc32fast::hash(text.as_slice())
+
+    /// Nothing is known of the book any more.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Takes over what moved up in the book, and gives the checksum.
+    pub(crate) fn complete(&mut self, book: &Book) -> u32 {
+        self.asks.complete(&book.asks);
+        self.bids.complete(&book.bids);
+        let asks = match self.asks_crc.filter(|_| !self.asks.has_changed) {
+            Some(crc) => crc,
+            None => crc32fast::hash(self.asks.text()),
+        };
+        self.asks.has_changed = false;
+        self.asks_crc = Some(asks);
+        let mut both = crc32fast::Hasher::new_with_initial(asks);
+        both.update(self.bids.text());
+        both.finalize()
+    }
+}
+
+/// The text of the best levels of one side.
+#[derive(Clone, Debug)]
+pub(crate) struct Sheet {
+    /// A price times this grows from the best level to the worst.
+    sign: i64,
+    /// Best first: prices times the sign.
+    keys: [i64; LEVELS],
+    /// Bytes of each level in the text.
+    lens: [u8; LEVELS],
+    len: usize,
+    text: [u8; LEVELS * LEVEL_DIGITS],
+    text_len: usize,
+    has_changed: bool,
+}
+
+impl Sheet {
+    const fn new(sign: i64) -> Self {
+        Self {
+            sign,
+            keys: [0; LEVELS],
+            lens: [0; LEVELS],
+            len: 0,
+            text: [0; LEVELS * LEVEL_DIGITS],
+            text_len: 0,
+            has_changed: true,
+        }
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.text[..self.text_len]
+    }
+
+    /// The whole quantity at a price has changed; zero: it is gone.
+    pub(crate) fn set(&mut self, price: Price, qty: Qty) {
+        let key = self.sign * price.mantissa();
+        let known = &self.keys[..self.len];
+        // What comes behind the known levels may not be the next one of the book: that is for later.
+        let Some(at) = known.iter().position(|known| *known >= key) else { return };
+        let is_present = known[at] == key;
+        match (is_present, qty.is_zero()) {
+            (true, true) => self.remove(at),
+            (false, true) => {}
+            (true, false) => self.write(at, Digits::of(price, qty)),
+            (false, false) => {
+                if self.len == LEVELS {
+                    self.remove(LEVELS - 1);
+                }
+                self.insert(at, key, Digits::of(price, qty));
+            }
+        }
+    }
+
+    /// Takes the levels behind the known ones from the book.
+    fn complete(&mut self, ladder: &Ladder) {
+        while self.len > ladder.len() {
+            self.remove(self.len - 1);
+        }
+        if self.len == LEVELS.min(ladder.len()) {
+            return;
+        }
+        let last = self.len.checked_sub(1).and_then(|last| Price::new(self.sign * self.keys[last]));
+        let missing = LEVELS - self.len;
+        match last {
+            Some(last) => ladder.behind(last).take(missing).for_each(|level| self.append(level)),
+            None => ladder.iter().take(missing).for_each(|level| self.append(level)),
+        }
+    }
+
+    fn append(&mut self, level: Level) {
+        self.insert(self.len, self.sign * level.price.mantissa(), Digits::of(level.price, level.qty));
+    }
+
+    fn insert(&mut self, at: usize, key: i64, digits: Digits) {
+        self.keys.copy_within(at..self.len, at + 1);
+        self.lens.copy_within(at..self.len, at + 1);
+        self.len += 1;
+        (self.keys[at], self.lens[at]) = (key, 0);
+        self.write(at, digits);
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.write(at, Digits::new());
+        self.keys.copy_within(at + 1..self.len, at);
+        self.lens.copy_within(at + 1..self.len, at);
+        self.len -= 1;
+    }
+
+    /// Replaces the text of a level.
+    fn write(&mut self, at: usize, digits: Digits) {
+        let start: usize = self.lens[..at].iter().map(|len| usize::from(*len)).sum();
+        let end = start + usize::from(self.lens[at]);
+        let new = digits.as_slice();
+        self.text.copy_within(end..self.text_len, start + new.len());
+        self.text[start..start + new.len()].copy_from_slice(new);
+        self.text_len = self.text_len - (end - start) + new.len();
+        self.lens[at] = new.len() as u8;
+        self.has_changed = true;
+    }
 }
 
 /// `00` to `99`.
@@ -30,15 +163,22 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// Room for the text of twenty levels; a `u64` has at most twenty digits.
+/// The text of one level.
 struct Digits {
-    bytes: [u8; 2 * LEVELS * 2 * 20],
+    bytes: [u8; LEVEL_DIGITS],
     len: usize,
 }
 
 impl Digits {
     const fn new() -> Self {
-        Self { bytes: [0; 2 * LEVELS * 2 * 20], len: 0 }
+        Self { bytes: [0; LEVEL_DIGITS], len: 0 }
+    }
+
+    fn of(price: Price, qty: Qty) -> Self {
+        let mut digits = Self::new();
+        digits.push(price.mantissa().unsigned_abs());
+        digits.push(qty.0);
+        digits
     }
 
     fn push(&mut self, value: u64) {
@@ -68,8 +208,9 @@ impl Digits {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::book::Book;
     use crate::number::NumberFormat;
     use types::Scale;
     use types::decimal::Exponent;
@@ -86,7 +227,7 @@ mod tests {
     }
 
     fn of(book: &Book) -> u32 {
-        checksum(book.asks.iter(), book.bids.iter())
+        Checksum::new().complete(book)
     }
 
     #[test]
@@ -147,17 +288,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn digits_are_those_of_the_number() {
-        proptest::proptest!(|(values in proptest::collection::vec((proptest::prelude::any::<u64>(), 0u32..64), 0..40))| {
-            let mut digits = Digits::new();
-            let mut text = String::new();
-            for value in values.iter().map(|(value, shift)| value >> shift) {
-                digits.push(value);
-                text.push_str(&value.to_string());
+    /// All from the beginning, as the protocol tells it.
+    fn naive(book: &Book) -> u32 {
+        let best = book.asks.iter().take(LEVELS).chain(book.bids.iter().take(LEVELS));
+        let text: String = best.map(|level| format!("{}{}", level.price.mantissa(), level.qty.0)).collect();
+        crc32fast::hash(text.as_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn a_kept_text_is_that_of_the_book(
+            messages in prop::collection::vec(
+                prop::collection::vec((any::<bool>(), 1i64..40, (0u64..4, 0u32..64)), 0..6), 1..60,
+            ),
+            depth in 5usize..20,
+        ) {
+            let mut book = Book::new();
+            let mut checksum = Checksum::new();
+            for message in messages {
+                for (is_bid, mantissa, (qty, shift)) in message {
+                    let (ladder, sheet) = match is_bid {
+                        true => (&mut book.bids, &mut checksum.bids),
+                        false => (&mut book.asks, &mut checksum.asks),
+                    };
+                    let (price, qty) = (Price::new(mantissa).expect("positive"), Qty(qty << shift));
+                    ladder.set(price, qty);
+                    sheet.set(price, qty);
+                }
+                book.cut(depth);
+                prop_assert_eq!(checksum.complete(&book), naive(&book));
             }
-            proptest::prop_assert_eq!(digits.as_slice(), text.as_bytes());
-        });
+        }
+
+        #[test]
+        fn digits_are_those_of_the_numbers(price in 1..=i64::MAX, qty: u64, (less, fewer) in (0u32..63, 0u32..64)) {
+            let (price, qty) = (Price::new((price >> less).max(1)).expect("positive"), Qty(qty >> fewer));
+            let text = format!("{}{}", price.mantissa(), qty.0);
+            let digits = Digits::of(price, qty);
+            prop_assert_eq!(digits.as_slice(), text.as_bytes());
+        }
     }
 
     #[test]
