@@ -95,6 +95,8 @@ pub enum StaleReason {
     Malformed,
     /// The snapshot is being fetched again on our own wish.
     Resync,
+    /// Its prices are far from all that is believed.
+    Implausible,
 }
 
 /// A trade, or a venue's aggregate of the fills of one taker order at one price.
