@@ -154,7 +154,8 @@ impl Book {
     }
 }
 
-fn check(top: &BookTop) -> Result<(), Rejection> {
+/// Why `top` is not a book.
+pub(crate) fn check(top: &BookTop) -> Result<(), Rejection> {
     if top.bids.len() > LEVELS_MAX || top.asks.len() > LEVELS_MAX {
         return Err(Rejection::BookTooDeep);
     }

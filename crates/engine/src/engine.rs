@@ -4,16 +4,17 @@ use serde::{Deserialize, Serialize};
 use types::effect::Severity;
 use types::input::{Command, ModelSpec, Prediction};
 use types::market::{StaleReason, VenueCandle};
+use types::quality::QuarantineRecord;
 use types::settings::EngineSettings;
 use types::{
-    BookTop, Effects, Input, Instrument, InstrumentId, QualityMinute, Record, Stamped, Ticker, Timestamp, Trade,
+    BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, Stamped, Ticker, Timestamp, Trade,
 };
 
 use crate::arbitrage::{Pen, Scanner, Scene};
 use crate::candle::{Change, Closed};
 use crate::desk::{Desk, Turn};
 use crate::forecast::Forecasts;
-use crate::market::{Markets, is_current};
+use crate::market::{Market, Markets, Moment};
 use crate::notice::Notices;
 use crate::rejection::{Rejection, Rejections};
 use crate::view::View;
@@ -81,8 +82,12 @@ impl Engine {
             self.pass_time(effects);
             self.apply(&input.input, effects)
         });
+        let instrument = instrument_of(&input.input);
         if let Err(reason) = outcome {
-            self.refuse(reason, instrument_of(&input.input));
+            self.refuse(reason, instrument);
+        }
+        if let Some(instrument) = instrument {
+            self.set_aside(instrument, effects);
         }
     }
 
@@ -109,8 +114,11 @@ impl Engine {
         if input.at < self.at {
             return Err(Rejection::TimeBackwards);
         }
-        (self.seq, self.at) = (input.seq, input.at);
         let is_boot = matches!(input.input, Input::Boot { .. });
+        if !is_boot {
+            self.markets.pass(input.at, input.at.since(self.at), self.desk.is_clock_set);
+        }
+        (self.seq, self.at) = (input.seq, input.at);
         if self.boots == 0 && !is_boot { Err(Rejection::BeforeBoot) } else { Ok(()) }
     }
 
@@ -149,6 +157,7 @@ impl Engine {
         if self.boots == 1 {
             self.desk.open_account(&self.settings, self.at);
         }
+        self.markets.restart_times();
         for market in self.markets.iter_mut() {
             market.on_stale(StaleReason::Disconnected, self.at);
         }
@@ -201,18 +210,25 @@ impl Engine {
     }
 
     fn book(&mut self, top: &BookTop, effects: &mut Effects) -> Result<(), Rejection> {
-        let taken = self.markets.get_mut(top.instrument)?.on_book(top, self.at);
+        let id = top.instrument;
+        if let Some(venue_at) = top.venue_at {
+            self.markets.hear_time(id, self.at, venue_at, self.desk.is_clock_set);
+        }
+        let moment = self.moment(id);
+        let elsewhere = self.elsewhere(id, |market| market.doubts_book(top, moment.at));
+        let taken = self.markets.get_mut(id)?.on_book(top, moment, &elsewhere);
         if taken.is_err() {
-            self.book_lost(top.instrument, effects);
+            self.book_lost(id, effects);
             return taken;
         }
         let (desk, mut turn) = self.turn(effects);
-        if let Some(market) = turn.markets.get(top.instrument) {
+        if let Some(market) = turn.markets.get(id) {
             desk.on_book(market, &mut turn);
         }
         let (arbitrage, scene, mut pen) = self.scan(effects);
-        arbitrage.on_book(top.instrument, scene, &mut pen);
-        Ok(())
+        arbitrage.on_book(id, scene, &mut pen);
+        // A book may have confirmed trades that were held.
+        self.close(id, effects)
     }
 
     fn book_stale(
@@ -232,25 +248,47 @@ impl Engine {
     }
 
     fn trade(&mut self, trade: &Trade, effects: &mut Effects) -> Result<(), Rejection> {
-        let outcome = self.markets.get_mut(trade.instrument)?.on_trade(trade, self.at);
+        let id = trade.instrument;
+        // Only the newest trade tells the time: others were fetched afterwards.
+        let is_newest = self.markets.get(id).is_some_and(|market| market.newest_trade() < Some(trade.id));
+        if is_newest {
+            self.markets.hear_time(id, self.at, trade.venue_at, self.desk.is_clock_set);
+        }
+        let moment = self.moment(id);
+        let elsewhere = self.elsewhere(id, |market| market.doubts(trade.price, moment.at));
+        let outcome = self.markets.get_mut(id)?.on_trade(trade, moment, &elsewhere);
         if outcome.is_ok() {
             let (desk, mut turn) = self.turn(effects);
-            if let Some(market) = turn.markets.get(trade.instrument) {
+            if let Some(market) = turn.markets.get(id) {
                 desk.on_trade(market, trade, &mut turn);
             }
         }
-        self.close(trade.instrument, effects)?;
+        self.close(id, effects)?;
         outcome
     }
 
     fn candle(&mut self, told: &VenueCandle, effects: &mut Effects) -> Result<(), Rejection> {
-        self.markets.get_mut(told.instrument)?.on_candle(told, self.at)?;
-        self.close(told.instrument, effects)
+        let id = told.instrument;
+        let moment = self.moment(id);
+        let elsewhere = self.elsewhere(id, |market| market.doubts(told.candle.close, moment.at));
+        let outcome = self.markets.get_mut(id)?.on_candle(told, moment, &elsewhere);
+        self.close(id, effects)?;
+        outcome
     }
 
     fn ticker(&mut self, ticker: &Ticker) -> Result<(), Rejection> {
-        self.markets.get_mut(ticker.instrument)?.on_ticker(ticker);
-        Ok(())
+        let at = self.at;
+        self.markets.get_mut(ticker.instrument)?.on_ticker(ticker, at)
+    }
+
+    fn moment(&mut self, instrument: InstrumentId) -> Moment {
+        self.markets.moment(instrument, self.at, self.desk.is_clock_set)
+    }
+
+    /// Where other venues trade the same, if the instrument wants to know.
+    fn elsewhere(&self, instrument: InstrumentId, wants: impl FnOnce(&Market) -> bool) -> Vec<Price> {
+        let is_wanted = self.markets.get(instrument).is_some_and(wants);
+        if is_wanted { self.markets.elsewhere(instrument, self.at) } else { Vec::new() }
     }
 
     fn quality(&mut self, minute: &QualityMinute, effects: &mut Effects) -> Result<(), Rejection> {
@@ -275,11 +313,13 @@ impl Engine {
     fn tick(&mut self, effects: &mut Effects) {
         let all: Vec<InstrumentId> = self.markets.iter().map(|market| market.instrument.id).collect();
         for instrument in all {
+            let moment = self.moment(instrument);
             if let Ok(market) = self.markets.get_mut(instrument) {
-                market.on_tick(self.at);
+                market.on_tick(moment);
             }
             // The instrument is one of our own list.
             let _ = self.close(instrument, effects);
+            self.set_aside(instrument, effects);
         }
         let (desk, mut turn) = self.turn(effects);
         desk.on_tick(&mut turn);
@@ -291,15 +331,15 @@ impl Engine {
     /// of the past (history, a gap filled) are recorded and scored only.
     fn close(&mut self, instrument: InstrumentId, effects: &mut Effects) -> Result<(), Rejection> {
         let mut fresh = core::mem::take(&mut self.fresh);
-        let is_clock_set = self.desk.is_clock_set;
-        self.markets.get_mut(instrument)?.settle(self.at, is_clock_set, effects, &mut fresh);
+        let moment = self.moment(instrument);
+        self.markets.get_mut(instrument)?.settle(moment, effects, &mut fresh);
         for closed in &fresh {
             self.forecasts.score(instrument, &closed.candle, effects);
         }
         let newest = fresh.iter().rfind(|closed| closed.change == Change::New).map(|closed| &closed.candle);
         if let (Some(candle), Some(market)) = (newest, self.markets.get(instrument)) {
-            self.forecasts.ask(market, candle, self.at, effects);
-            if is_current(candle, self.at) {
+            self.forecasts.ask(market, candle, moment, effects);
+            if moment.is_current(candle) {
                 let (desk, mut turn) = self.turn(effects);
                 if let Some(market) = turn.markets.get(instrument) {
                     desk.on_minute(market, candle, &mut turn);
@@ -309,6 +349,20 @@ impl Engine {
         fresh.clear();
         self.fresh = fresh;
         Ok(())
+    }
+
+    /// Records what an instrument set aside, and tells the user now and then.
+    fn set_aside(&mut self, instrument: InstrumentId, effects: &mut Effects) {
+        let Ok(market) = self.markets.get_mut(instrument) else { return };
+        let records: Vec<QuarantineRecord> = market.take_aside().collect();
+        let Some(newest) = records.last() else { return };
+        let told = market.tell_aside(newest);
+        for record in records {
+            effects.record(Record::Quarantine(Box::new(record)));
+        }
+        if let Some(text) = told {
+            self.notices.tell(Severity::Warning, self.at, Some(instrument), text, effects);
+        }
     }
 
     fn command(&mut self, command: Command, effects: &mut Effects) {

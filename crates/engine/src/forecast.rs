@@ -13,7 +13,7 @@ use types::input::{HorizonForecast, ModelSpec, Prediction};
 use types::{Candle, Effect, Effects, InstrumentId, Timestamp};
 
 use crate::feature::{self, Live};
-use crate::market::{Market, is_current};
+use crate::market::{Market, Moment};
 use crate::rejection::Rejection;
 use crate::skill::{Pending, ScoreBook, SkillReport};
 
@@ -109,11 +109,11 @@ impl Forecasts {
     }
 
     /// The newest minute closed: asks the model if it can be asked. What was asked before is too late from now on.
-    pub(crate) fn ask(&mut self, market: &Market, candle: &Candle, at: Timestamp, effects: &mut Effects) {
+    pub(crate) fn ask(&mut self, market: &Market, candle: &Candle, moment: Moment, effects: &mut Effects) {
         let instrument = market.instrument.id;
         self.asked.remove(&instrument);
         let Some(model) = self.usable().map(|spec| spec.id.clone()) else { return };
-        if !market.book().is_proven() || !is_current(candle, at) {
+        if !market.book().is_proven() || !moment.is_current(candle) {
             return;
         }
         let Some((open_time, window)) = market.live.window().filter(|(at, _)| *at == candle.open_time) else { return };

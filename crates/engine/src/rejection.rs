@@ -63,6 +63,14 @@ pub enum Rejection {
     TradeDoubled,
     /// A candle that is called final and is not.
     CandleUnfinished,
+    /// A book far from all prices that are believed; it waits for confirmation.
+    BookImplausible,
+    /// A trade far from all prices that are believed; it waits for confirmation.
+    TradeImplausible,
+    /// A candle far from all prices that are believed; it waits for confirmation.
+    CandleImplausible,
+    /// A venue's summary far from all prices that are believed.
+    TickerImplausible,
 }
 
 impl Rejection {
@@ -97,6 +105,10 @@ impl Rejection {
             Self::QualityInvalid => "quality row out of order",
             Self::TradeDoubled => "trade taken before",
             Self::CandleUnfinished => "final candle that is not finished",
+            Self::BookImplausible => "implausible book",
+            Self::TradeImplausible => "implausible trade",
+            Self::CandleImplausible => "implausible candle",
+            Self::TickerImplausible => "implausible ticker",
         }
     }
 }

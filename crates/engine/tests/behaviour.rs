@@ -367,13 +367,13 @@ fn the_users_stop_outlives_a_restart() {
 fn equity_is_recorded_every_minute_with_its_control() {
     let mut driver = Driver::ready(cheap());
     driver.warm(MID);
-    driver.minute(MID, MID * 2);
+    driver.minute(MID, MID * 6 / 5);
     let equities: Vec<_> =
         driver.records().filter_map(|r| if let Record::Equity(equity) = r { Some(equity) } else { None }).collect();
     assert_eq!(equities.len(), 5);
     assert!(equities.windows(2).all(|pair| pair[1].at.as_nanos() - pair[0].at.as_nanos() == 60_000_000_000));
     assert_eq!(equities[0].hold, Cash::from_units(10_000));
-    assert_eq!(driver.engine.view().hold_value(), Cash::from_units(20_000));
+    assert_eq!(driver.engine.view().hold_value(), Cash::from_units(12_000));
 }
 
 /// A box whose rule `reversion` just joined the bid.
@@ -428,15 +428,13 @@ fn a_resting_order_is_not_filled_while_the_book_is_stale() {
 fn a_minute_that_closes_late_does_not_see_the_book_of_now() {
     let mut driver = Driver::ready(cheap());
     driver.warm(MID);
-    driver.wait_ms(5 * 60_000);
-    driver.send(Input::Tick);
+    for ms in [58_000, 59_000, 3_000] {
+        driver.wait_ms(ms);
+        driver.send(Input::Tick);
+    }
     let series = driver.engine.view().market(ID).expect("listed").series();
-    assert_eq!(
-        series.last().map(|entry| entry.candle.open_time.plus(core::time::Duration::from_secs(63))),
-        Some(driver.at)
-    );
-    let has_book: Vec<bool> = series.entries().rev().take(5).map(|entry| entry.book.is_some()).collect();
-    assert_eq!(has_book, [true, false, false, false, false]);
+    let has_book: Vec<bool> = series.entries().rev().take(3).map(|entry| entry.book.is_some()).collect();
+    assert_eq!(has_book, [true, false, true], "the one before the last closed a minute late");
 }
 
 #[test]

@@ -111,6 +111,8 @@ pub enum GapReason {
     NotHeard,
     /// Trades of it are known to be missing, and the venue told no candle.
     TradesMissing,
+    /// Nothing was traded, and the price before it is not known either.
+    NoPrice,
 }
 
 /// Something implausible that was set aside: no candle, feature or fill ever saw it.

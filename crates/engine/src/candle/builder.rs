@@ -352,7 +352,13 @@ impl CandleBuilder {
     fn pass(&mut self, minute: i64, out: &mut News) {
         let next = self.next.unwrap_or(minute);
         self.counts.gaps += (minute + 1 - next).unsigned_abs();
-        let reason = if self.is_heard(minute) { GapReason::TradesMissing } else { GapReason::NotHeard };
+        let reason = if !self.is_heard(minute) {
+            GapReason::NotHeard
+        } else if self.lacks_trades(minute) {
+            GapReason::TradesMissing
+        } else {
+            GapReason::NoPrice
+        };
         out.gaps.push(Gap { from: start_of(next), to: end_of(minute), reason });
         self.series.mark_gap(minute);
         self.end(minute);

@@ -62,6 +62,10 @@ impl Integrity {
         self.refused = self.refused.saturating_add(1);
     }
 
+    pub(crate) const fn on_quarantined(&mut self) {
+        self.quarantined = self.quarantined.saturating_add(1);
+    }
+
     /// Takes a row and gives what is to be kept of it.
     ///
     /// # Errors

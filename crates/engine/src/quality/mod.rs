@@ -1,7 +1,18 @@
-//! How far an instrument's data may be trusted: what was heard of it minute by minute, and which trades were taken.
+//! How far an instrument's data may be trusted.
+//!
+//! | part | noun |
+//! |---|---|
+//! | [`Integrity`] | the share of the last day in which the book was proven |
+//! | `Guard` | which prices are believed, and what waits for confirmation |
+//! | `TradeIds` | which trades were taken |
+//! | `VenueTime` | what time it is at a venue |
 
+mod guard;
 mod integrity;
 mod trade_ids;
+mod venue_time;
 
+pub(crate) use guard::{Guard, Held, Judgement};
 pub use integrity::{Break, Integrity};
 pub(crate) use trade_ids::TradeIds;
+pub(crate) use venue_time::{Explained, VenueTime};

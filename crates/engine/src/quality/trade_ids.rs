@@ -49,8 +49,7 @@ impl TradeIds {
     }
 
     /// The highest number taken.
-    #[cfg(test)]
-    fn highest(&self) -> Option<u128> {
+    pub(crate) fn highest(&self) -> Option<u128> {
         self.runs.back().map(|(_, last)| *last)
     }
 }

@@ -65,7 +65,7 @@ impl Source {
     fn valid(&mut self) -> Input {
         let id = self.rng.below(u64::from(INSTRUMENTS)) as u16;
         match self.rng.below(100) {
-            0 if self.rng.one_in(4) => self.boot(),
+            0 if self.rng.one_in(20) => self.boot(),
             1 => Input::Clock { synchronised: !self.rng.one_in(10) },
             2 => Input::Command(self.command()),
             3 => Input::BookStale { instrument: InstrumentId(id), reason: self.stale_reason() },
@@ -155,7 +155,13 @@ impl Source {
     }
 
     fn stale_reason(&mut self) -> StaleReason {
-        self.rng.pick(&[StaleReason::SequenceGap, StaleReason::Disconnected, StaleReason::Silent, StaleReason::Resync])
+        // What loses trades is rarer than what loses a book: rules need unbroken minutes to act.
+        match self.rng.below(12) {
+            0 => StaleReason::Disconnected,
+            1 => StaleReason::Silent,
+            n if n % 2 == 0 => StaleReason::SequenceGap,
+            _ => StaleReason::Resync,
+        }
     }
 
     fn book(&mut self, id: u16) -> BookTop {
@@ -227,8 +233,8 @@ impl Source {
 
     fn pass_time(&mut self) {
         let ms = match self.rng.below(400) {
-            0 => self.rng.between(60_000, 40 * 60_000),
-            1 => 0,
+            0 if self.rng.one_in(8) => self.rng.between(60_000, 40 * 60_000),
+            0 | 1 => 0,
             n if n < 120 => self.rng.between(1_000, 4_000),
             _ => self.rng.between(0, 300),
         };

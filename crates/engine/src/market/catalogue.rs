@@ -1,0 +1,152 @@
+//! All instruments of the catalogue, and what time it is at their venues.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use types::{Instrument, InstrumentId, Price, Qty, Timestamp, Venue};
+
+use super::{DECIMALS_MAX, INSTRUMENTS_MAX, Market, Moment};
+use crate::quality::{Explained, VenueTime};
+use crate::rejection::Rejection;
+
+/// A book older than this says nothing about the price at another venue.
+const FRESH: Duration = Duration::from_secs(30);
+/// Quote currencies that are worth the same, nearly enough to see whether a price is absurd.
+const DOLLARS: [&str; 3] = ["USD", "USDT", "USDC"];
+
+/// All instruments of the catalogue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Markets {
+    all: BTreeMap<InstrumentId, Market>,
+    times: [VenueTime; Venue::ALL.len()],
+}
+
+impl Markets {
+    /// One market.
+    #[must_use]
+    pub fn get(&self, instrument: InstrumentId) -> Option<&Market> {
+        self.all.get(&instrument)
+    }
+
+    /// All markets by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Market> {
+        self.all.values()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Market> {
+        self.all.values_mut()
+    }
+
+    pub(crate) fn get_mut(&mut self, instrument: InstrumentId) -> Result<&mut Market, Rejection> {
+        self.all.get_mut(&instrument).ok_or(Rejection::UnknownInstrument)
+    }
+
+    /// Adds an instrument, or takes over its changed steps and minimums. A scale or name never changes under an id: what
+    /// is kept under it would change its meaning.
+    pub(crate) fn put(&mut self, instrument: &Instrument) -> Result<&mut Market, Rejection> {
+        if !is_sound(instrument) {
+            return Err(Rejection::InstrumentInvalid);
+        }
+        if let Some(market) = self.all.get(&instrument.id) {
+            if !is_same(&market.instrument, instrument) {
+                return Err(Rejection::InstrumentChanged);
+            }
+        } else if self.all.len() == INSTRUMENTS_MAX {
+            return Err(Rejection::CatalogueFull);
+        }
+        let market = self.all.entry(instrument.id).or_insert_with(|| Market::new(instrument.clone()));
+        market.instrument.clone_from(instrument);
+        Ok(market)
+    }
+
+    /// The program started: nothing is known of the venues' clocks.
+    pub(crate) fn restart_times(&mut self) {
+        self.times.iter_mut().for_each(VenueTime::restart);
+    }
+
+    /// Our time went on by `passed` in one go and is `at` now.
+    pub(crate) fn pass(&mut self, at: Timestamp, passed: Duration, is_clock_set: bool) {
+        for venue in Venue::ALL {
+            let explained = self.times[venue as usize].pass(at, passed, is_clock_set);
+            self.note(venue, explained);
+        }
+    }
+
+    /// A message about an instrument told the venue's time.
+    pub(crate) fn hear_time(
+        &mut self,
+        instrument: InstrumentId,
+        at: Timestamp,
+        venue_at: Timestamp,
+        is_clock_set: bool,
+    ) {
+        let Some(venue) = self.get(instrument).map(|market| market.instrument.venue) else { return };
+        let explained = self.times[venue as usize].observe(at, venue_at, is_clock_set);
+        self.note(venue, explained);
+    }
+
+    /// The moment `at` as an instrument sees it.
+    pub(crate) fn moment(&mut self, instrument: InstrumentId, at: Timestamp, is_clock_set: bool) -> Moment {
+        let venue = self.get(instrument).map(|market| market.instrument.venue);
+        let venue_now = venue.and_then(|venue| self.times[venue as usize].now(at, is_clock_set));
+        Moment { at, venue_now, is_clock_set }
+    }
+
+    /// A venue's time minus ours, nanoseconds, as far as its messages tell; `None` before enough of them.
+    #[must_use]
+    pub fn ahead_ns(&self, venue: Venue) -> Option<i64> {
+        self.times[venue as usize].ahead_ns()
+    }
+
+    /// Where other venues trade the same base against a dollar or the same quote, in this instrument's price units: the
+    /// middle of each book that holds and is fresh.
+    pub(crate) fn elsewhere(&self, instrument: InstrumentId, at: Timestamp) -> Vec<Price> {
+        let Some(Market { instrument: own, .. }) = self.get(instrument) else { return Vec::new() };
+        let is_same = |other: &Instrument| {
+            let is_dollar = |quote: &str| DOLLARS.contains(&quote);
+            let same_quote = other.quote == own.quote || (is_dollar(&other.quote) && is_dollar(&own.quote));
+            other.venue != own.venue && other.base == own.base && same_quote
+        };
+        let is_fresh = |market: &&Market| {
+            market.book.is_proven() && market.book.at().is_some_and(|heard| at.since(heard) <= FRESH)
+        };
+        let others = self.iter().filter(|market| is_same(&market.instrument)).filter(is_fresh);
+        others
+            .filter_map(|market| {
+                let decimals = i32::from(own.scale.price_decimals) - i32::from(market.instrument.scale.price_decimals);
+                rescaled(market.book.mid()?, decimals)
+            })
+            .collect()
+    }
+
+    fn note(&mut self, venue: Venue, explained: Option<Explained>) {
+        if explained == Some(Explained::Pause) {
+            self.all.values_mut().filter(|market| market.instrument.venue == venue).for_each(Market::on_pause);
+        }
+    }
+}
+
+/// A price in units with so many more decimals.
+fn rescaled(price: Price, decimals: i32) -> Option<Price> {
+    let power = 10i64.checked_pow(decimals.unsigned_abs())?;
+    let mantissa = price.mantissa();
+    Price::new(if decimals >= 0 { mantissa.checked_mul(power)? } else { mantissa / power })
+}
+
+fn is_sound(instrument: &Instrument) -> bool {
+    let scale = instrument.scale;
+    instrument.tick > 0
+        && instrument.lot > 0
+        && instrument.notional_min >= types::Cash::ZERO
+        && instrument.qty_min <= Qty(i64::MAX as u64)
+        && scale.price_decimals <= DECIMALS_MAX
+        && scale.qty_decimals <= DECIMALS_MAX
+}
+
+fn is_same(old: &Instrument, new: &Instrument) -> bool {
+    (old.venue, old.scale) == (new.venue, new.scale)
+        && old.symbol == new.symbol
+        && old.base == new.base
+        && old.quote == new.quote
+}
