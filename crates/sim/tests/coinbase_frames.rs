@@ -184,3 +184,14 @@ fn limits_are_kept_by_force() {
     assert_eq!(sim.limits_broken().len(), 1 + 80 + 1);
     assert!(sim.connect(Venue::Coinbase, "/").is_err(), "connections count as well");
 }
+
+#[test]
+fn who_does_not_read_is_dropped_and_that_is_no_limit() {
+    let mut sim = Sim::new(SimSettings { history_minutes: 10, ..SimSettings::default() });
+    let connection = sim.connect(Venue::Coinbase, "/").expect("accepted");
+    subscribe(&mut sim, connection, &SYMBOLS, &["level2_batch", "matches", "ticker", "heartbeat"]);
+    wait(&mut sim, 2 * 3_600_000);
+    let left = frames(&mut sim, connection);
+    assert_eq!((left.len(), close_code(&left)), (1, Some(1008)), "what it did not read is gone");
+    assert!(sim.limits_broken().is_empty());
+}

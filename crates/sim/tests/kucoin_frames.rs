@@ -321,3 +321,25 @@ fn limits_are_kept_by_force() {
     wait(&mut sim, reset_ms);
     assert_eq!(sim.http(Venue::Kucoin, path).status, 200);
 }
+
+#[test]
+fn who_does_not_read_misses_frames_and_is_not_told() {
+    let mut sim = Sim::new(SimSettings { history_minutes: 10, ..SimSettings::default() });
+    let connection = open(&mut sim);
+    for topic in ["/market/level2", "/market/match", "/spotMarket/level1", "/spotMarket/level2Depth5"] {
+        subscribe(&mut sim, connection, &format!("{topic}:{}", SYMBOLS.join(",")));
+    }
+    let numbers = |messages: Vec<Value>| -> Vec<(u64, u64)> {
+        let of_btc = messages.into_iter().filter(|message| message["topic"] == "/market/level2:BTC-USDT");
+        of_btc.map(|m| (number(&m["data"]["sequenceStart"]), number(&m["data"]["sequenceEnd"]))).collect()
+    };
+    for _ in 0..240 {
+        wait(&mut sim, 30_000);
+        sim.receive(connection, r#"{"id":"1","type":"ping"}"#);
+    }
+    let kept = numbers(messages(&mut sim, connection));
+    wait(&mut sim, 10_000);
+    let later = numbers(messages(&mut sim, connection));
+    assert!(kept.windows(2).all(|pair| pair[1].0 == pair[0].1 + 1), "what was kept follows each other");
+    assert!(later[0].0 > kept[kept.len() - 1].1 + 1, "then there is a gap");
+}
