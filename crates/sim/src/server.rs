@@ -40,6 +40,10 @@ pub(crate) trait VenueServer: fmt::Debug + Send {
     fn on_step(&mut self, now: Now<'_>, listing: usize, step: &Step);
     /// A minute has just ended.
     fn on_minute(&mut self, now: Now<'_>);
+    /// The message in which the venue pushes the rules of all instruments, where it does.
+    fn pushed_rules(&self, _now: Now<'_>) -> Option<String> {
+        None
+    }
     /// When [`VenueServer::on_timer`] wants to be called.
     fn next_timer(&self) -> Timestamp;
     /// Does what is due by now.

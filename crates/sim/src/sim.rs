@@ -249,6 +249,12 @@ impl Sim {
     /// Lets something go wrong.
     pub fn fault(&mut self, fault: Fault) {
         self.carry();
+        let now = Now { at: self.now, market: &self.market };
+        for (venue, server) in &self.servers {
+            if let Some(rules) = server.pushed_rules(now) {
+                self.faults.learn_rules(*venue, rules);
+            }
+        }
         self.faults.add(self.now, fault);
     }
 

@@ -28,16 +28,16 @@ pub(super) fn other_checksum(text: &str) -> Option<String> {
 pub(super) fn with_level(venue: Venue, text: &str, odd: OddLevel) -> Option<String> {
     let (price, qty) = first_level(venue, text)?;
     let (price, qty) = (&text[price], &text[qty]);
-    let absent = |units: u32| fixed(units, decimals(price));
     let mut levels = Vec::new();
     match odd {
         OddLevel::Crossed => levels.push((format!("9{price}"), positive(qty))),
-        OddLevel::AbsentRemoval => levels.push((absent(1), "0".to_owned())),
+        // In front of its digits, any number makes a price far above all that there are.
+        OddLevel::AbsentRemoval => levels.push((format!("1{price}"), "0".to_owned())),
         OddLevel::NegativePrice => levels.push((format!("-{price}"), positive(qty))),
         OddLevel::ZeroPrice => levels.push(("0".to_owned(), "0".to_owned())),
         OddLevel::NegativeQty => levels.push((price.to_owned(), "-1".to_owned())),
         OddLevel::OffTick => levels.push((off_tick(venue, price), positive(qty))),
-        OddLevel::Many => levels.extend((1..=MANY).map(|units| (absent(units), "0".to_owned()))),
+        OddLevel::Many => levels.extend((1..=MANY).map(|n| (format!("{n}{price}"), "0".to_owned()))),
     }
     insert_levels(venue, text, Side::Buy, &levels)
 }
@@ -207,19 +207,6 @@ fn kraken_refusal(text: &str, error: &str) -> Option<String> {
     Some(format!(r#"{{"error":"{error}","method":"subscribe","success":false,"symbol":"{symbol}",{times}"#))
 }
 
-fn decimals(number: &str) -> usize {
-    number.split_once('.').map_or(0, |(_, fraction)| fraction.len())
-}
-
-fn fixed(units: u32, decimals: usize) -> String {
-    if decimals == 0 {
-        return units.to_string();
-    }
-    let digits = format!("{units:0width$}", width = decimals + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - decimals);
-    format!("{whole}.{fraction}")
-}
-
 /// The quantity, or one where it removes.
 fn positive(qty: &str) -> String {
     if qty.bytes().all(|b| matches!(b, b'0' | b'.')) { "1".to_owned() } else { qty.to_owned() }
@@ -263,11 +250,11 @@ mod tests {
             serde_json::from_str::<serde_json::Value>(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
         };
         check(Venue::Kraken, KRAKEN, OddLevel::Crossed, r#""bids":[{"price":945285.2,"qty":0.00100009}]"#);
-        check(Venue::Kraken, KRAKEN, OddLevel::AbsentRemoval, r#""bids":[{"price":0.1,"qty":0}]"#);
+        check(Venue::Kraken, KRAKEN, OddLevel::AbsentRemoval, r#""bids":[{"price":145285.2,"qty":0}]"#);
         check(Venue::BinanceUs, BINANCE, OddLevel::OffTick, r#""b":[["0.00240005","10.00000000"],["0.00240000""#);
         check(Venue::Coinbase, COINBASE, OddLevel::NegativePrice, r#"[["buy","-10101.80","0.16"],["sell""#);
         check(Venue::Kucoin, KUCOIN, OddLevel::ZeroPrice, r#""bids":[["0","0","14103845"]]"#);
-        check(Venue::Kucoin, KUCOIN, OddLevel::Many, r#"["10000","0","14103845"]]"#);
+        check(Venue::Kucoin, KUCOIN, OddLevel::Many, r#"["1000018906","0","14103845"]]"#);
     }
 
     #[test]

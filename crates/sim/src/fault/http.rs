@@ -48,7 +48,8 @@ pub(super) fn limited(venue: Venue, status: u16, retry_after_s: Option<u32>) -> 
             }
         }
     };
-    if let Some(seconds) = retry_after_s.filter(|_| venue != Venue::Kucoin) {
+    // Kraken answers all the same, and KuCoin has a header of its own.
+    if let Some(seconds) = retry_after_s.filter(|_| matches!(venue, Venue::BinanceUs | Venue::Coinbase)) {
         answer = answer.with_header("Retry-After", seconds);
     }
     answer

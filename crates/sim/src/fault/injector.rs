@@ -10,7 +10,7 @@ use super::http::{self, Reply};
 use super::kind::{Concern, Kind, OddCandle, RuleChange};
 use super::topic::{self, Topic};
 use super::wire::Wire;
-use super::{Channel, Fault, Injected, Part, When, edit, malform, rules};
+use super::{Channel, Fault, Injected, Scope, When, edit, malform, rules};
 use crate::frame::{Arrived, ConnectionId, HttpAnswer, Refused, ServerFrame};
 use crate::request::Request;
 
@@ -30,8 +30,8 @@ pub(crate) struct Injector {
     log: VecDeque<Injected>,
     total: u64,
     recent: VecDeque<Recent>,
-    /// The newest list of instruments that Kraken has told.
-    kraken_rules: Option<String>,
+    /// The rules of all instruments, as venues push them that do.
+    pushed_rules: Vec<(Venue, String)>,
 }
 
 /// A connection's wire, and since when it stands.
@@ -62,6 +62,12 @@ impl Injector {
         let index = self.entries.len();
         self.entries.push(Entry::new(fault, self.seed, index, now));
         self.on_time(now);
+    }
+
+    /// The message in which a venue pushes the rules of its instruments.
+    pub(crate) fn learn_rules(&mut self, venue: Venue, rules: String) {
+        self.pushed_rules.retain(|(of, _)| *of != venue);
+        self.pushed_rules.push((venue, rules));
     }
 
     /// No new fault begins; what has begun goes on to its end.
@@ -114,9 +120,7 @@ impl Injector {
             self.note(now, index, None, 0, None);
         }
         match &kind {
-            Kind::Rules { change, .. } if scope.has_venue(Venue::Kraken) => {
-                self.tell_kraken_rules(now, scope.symbol.as_deref(), Some(*change));
-            }
+            Kind::Rules { change, .. } => self.push_rules(now, &scope, Some(*change)),
             Kind::Maintenance { .. } => self.tell_maintenance(now, index, true),
             kind if kind.concerns() == Concern::Connection && !scope.is_narrow() => {
                 self.entries[index].disarm();
@@ -139,27 +143,22 @@ impl Injector {
     fn end(&mut self, now: Timestamp, index: usize) {
         let Fault { scope, kind, .. } = self.entries[index].fault.clone();
         match kind {
-            Kind::Rules { .. } if scope.has_venue(Venue::Kraken) => {
-                self.tell_kraken_rules(now, scope.symbol.as_deref(), None);
-            }
+            Kind::Rules { .. } => self.push_rules(now, &scope, None),
             Kind::Maintenance { .. } => self.tell_maintenance(now, index, false),
             _ => {}
         }
     }
 
-    /// Kraken pushes rules when they change.
-    fn tell_kraken_rules(&mut self, now: Timestamp, symbol: Option<&str>, change: Option<RuleChange>) {
-        let Some(list) = &self.kraken_rules else { return };
-        let told = match change {
-            Some(change) => rules::changed(Venue::Kraken, list, symbol, change),
-            None => Some(list.clone()),
-        };
-        let update = told.and_then(|told| match symbol {
-            Some(symbol) => rules::kraken_update(&told, symbol),
-            None => Some(told.replacen("\"snapshot\"", "\"update\"", 1)),
-        });
-        if let Some(update) = update {
-            for line in self.wires.values_mut().filter(|line| line.wire.venue == Venue::Kraken) {
+    /// Venues that push their rules tell those that change.
+    fn push_rules(&mut self, now: Timestamp, scope: &Scope, change: Option<RuleChange>) {
+        let symbol = scope.symbol.as_deref();
+        for (venue, list) in self.pushed_rules.iter().filter(|(venue, _)| scope.has_venue(*venue)) {
+            let told = match change {
+                Some(change) => rules::changed(*venue, list, symbol, change),
+                None => Some(list.clone()),
+            };
+            let Some(update) = told.and_then(|told| rules::update(&told, symbol)) else { continue };
+            for line in self.wires.values_mut().filter(|line| line.wire.venue == *venue) {
                 line.wire.push(now, ServerFrame::Text(update.clone()));
             }
         }
@@ -252,8 +251,6 @@ impl Injector {
         }
         let topic = topic::of_frame(venue, text);
         let owned = (topic.channel, topic.symbol.map(str::to_owned));
-        let is_rules =
-            (venue, topic.channel, topic.part) == (Venue::Kraken, Channel::Instruments, Some(Part::Snapshot));
         let opened_at = line.opened_at;
         let mut hits = Vec::new();
         for (index, entry) in self.entries.iter_mut().enumerate() {
@@ -266,9 +263,6 @@ impl Injector {
             }
         }
         let is_kept = self.entries.iter().any(|entry| entry.fault.keeps_frames() && entry.fault.concerns_frame(&topic));
-        if is_rules && self.kraken_rules.as_deref() != Some(text) {
-            self.kraken_rules = Some(text.to_owned());
-        }
         if is_kept {
             self.recent.push_back(Recent { at: now, venue, frame: frame.clone() });
             if self.recent.len() > RECENT_MAX {
@@ -303,7 +297,8 @@ impl Injector {
         let (wire, fault) = (&mut line.wire, &self.entries[index].fault);
         let venue = wire.venue;
         match &fault.kind {
-            Kind::Drop { .. } | Kind::Silence { .. } | Kind::Maintenance { .. } => passing.clear(),
+            Kind::Drop { .. } | Kind::Silence { .. } => passing.clear(),
+            Kind::Maintenance { .. } => be_in_maintenance(venue, passing),
             Kind::Rules { change, .. } => return change_rules(venue, fault, *change, passing),
             Kind::Duplicate { copies } | Kind::Burst { copies, .. } => {
                 let once = passing.clone();
@@ -427,7 +422,9 @@ impl Fault {
     fn concerns_frame(&self, topic: &Topic<'_>) -> bool {
         let is_data = matches!(topic.channel, Channel::Book | Channel::Trades | Channel::Candles | Channel::Ticker);
         match (&self.kind, self.kind.concerns()) {
-            (Kind::Maintenance { .. }, _) => is_data && self.scope.has_topic(topic),
+            (Kind::Maintenance { .. }, _) => {
+                (is_data || topic.channel == Channel::Control) && self.scope.has_topic(topic)
+            }
             // Lists of instruments tell more than one.
             (Kind::Rules { .. }, _) if topic.channel == Channel::Instruments => true,
             (Kind::Rules { change, .. }, _) => is_data && *change != RuleChange::Tick && self.scope.has_topic(topic),
@@ -525,6 +522,21 @@ fn spoil(venue: Venue, fault: &Fault, reply: Reply) -> Option<Reply> {
     let spoilt = http::odd(venue, answer, *how)?;
     Some(Reply { after: reply.after + spoilt.after, ..spoilt })
 }
+
+/// There is no data. Kraken's heartbeat goes on, and its status says so to whoever connects.
+fn be_in_maintenance(venue: Venue, passing: &mut Vec<ServerFrame>) {
+    for frame in passing.iter_mut() {
+        let ServerFrame::Text(text) = frame else { continue };
+        if topic::of_frame(venue, text).channel == Channel::Control {
+            *text = text.replace(r#""system":"online""#, r#""system":"maintenance""#);
+        } else {
+            *text = if venue == Venue::Kraken { KRAKEN_HEARTBEAT.to_owned() } else { String::new() };
+        }
+    }
+    passing.retain(|frame| !matches!(frame, ServerFrame::Text(text) if text.is_empty()));
+}
+
+const KRAKEN_HEARTBEAT: &str = r#"{"channel":"heartbeat"}"#;
 
 fn kraken_status(system: &str) -> String {
     format!(

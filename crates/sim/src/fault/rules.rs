@@ -33,15 +33,15 @@ pub(super) fn changed(venue: Venue, text: &str, symbol: Option<&str>, change: Ru
     is_changed.then_some(out)
 }
 
-/// Kraken's update that tells the rules of one instrument as `snapshot` tells them.
-pub(super) fn kraken_update(snapshot: &str, symbol: &str) -> Option<String> {
+/// The update in which Kraken tells the rules of one instrument, or of all, as `snapshot` tells them.
+pub(super) fn update(snapshot: &str, symbol: Option<&str>) -> Option<String> {
+    let Some(symbol) = symbol else { return Some(snapshot.replacen("\"snapshot\"", "\"update\"", 1)) };
     let mut from = 0;
     while let Some(object) = next_instrument(Venue::Kraken, snapshot, from) {
         let pair = &snapshot[object.clone()];
         if value(pair, "symbol").is_some_and(|name| is_same(name, symbol)) {
-            return Some(format!(
-                r#"{{"channel":"instrument","type":"update","data":{{"assets":[],"pairs":[{pair}]}}}}"#
-            ));
+            let head = r#"{"channel":"instrument","type":"update","data":{"assets":[],"pairs":["#;
+            return Some(format!("{head}{pair}]}}}}"));
         }
         from = object.end;
     }
@@ -147,12 +147,12 @@ mod tests {
 
     #[test]
     fn kraken_tells_one_pair_in_an_update() {
-        let update = kraken_update(KRAKEN, "C/D").expect("listed");
+        let one = update(KRAKEN, Some("C/D")).expect("listed");
         assert!(
-            update
-                .ends_with(r#""pairs":[{"symbol":"C/D","status":"online","tick_size":0.01,"price_increment":0.01}]}}"#)
+            one.ends_with(r#""pairs":[{"symbol":"C/D","status":"online","tick_size":0.01,"price_increment":0.01}]}}"#)
         );
-        assert_eq!(kraken_update(KRAKEN, "E/F"), None);
+        assert_eq!(update(KRAKEN, Some("E/F")), None);
+        assert_eq!(update(KRAKEN, None), Some(KRAKEN.replace("snapshot", "update")));
     }
 
     #[test]

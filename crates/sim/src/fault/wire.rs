@@ -25,8 +25,8 @@ pub(super) struct Wire {
     /// Frames that keep their order arrive at this time or later.
     in_order_at: Timestamp,
     slow: Option<Slow>,
-    /// Frames that the server's queue takes while the client does not read.
-    queue: usize,
+    /// Frames that the server's queue takes while the client does not read, and until when it does not.
+    queue: (usize, Timestamp),
     held: Vec<Held>,
     /// Nothing comes out any more.
     pub(super) is_mute: bool,
@@ -59,7 +59,7 @@ impl Wire {
             next: 0,
             in_order_at: Timestamp::from_nanos(i64::MIN),
             slow: None,
-            queue: FRAMES_MAX,
+            queue: (FRAMES_MAX, Timestamp::EPOCH),
             held: Vec::new(),
             is_mute: false,
             is_deaf: false,
@@ -77,7 +77,7 @@ impl Wire {
         if !self.is_open() {
             return;
         }
-        if self.frames.len() >= self.queue {
+        if self.frames.len() >= self.queue.0 {
             if self.venue != Venue::Kucoin {
                 let reason = "client does not read fast enough".to_owned();
                 self.end(self.in_order_at.max(at), ServerFrame::Close { code: 1008, reason });
@@ -134,7 +134,7 @@ impl Wire {
     /// The client does not read before `until`.
     pub(super) fn stall(&mut self, until: Timestamp, queue: usize) {
         self.delay(until);
-        self.queue = queue.min(FRAMES_MAX);
+        self.queue = (queue.min(FRAMES_MAX), until);
     }
 
     pub(super) fn slow_down(&mut self, bytes_per_s: u32, until: Timestamp) {
@@ -174,8 +174,8 @@ impl Wire {
         while let Some(first) = self.frames.first_entry().filter(|first| first.key().0 <= now) {
             out.push(first.remove());
         }
-        if self.frames.is_empty() {
-            self.queue = FRAMES_MAX;
+        if self.queue.1 <= now && self.frames.is_empty() {
+            self.queue.0 = FRAMES_MAX;
         }
         // What was overtaken by the last frame is lost with the connection.
         if let Some(last) = out[begin..].iter().position(|arrived| arrived.frame.is_last()) {

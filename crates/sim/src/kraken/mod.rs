@@ -102,6 +102,10 @@ impl VenueServer for Server {
     /// Kraken says nothing when a minute ends: there is no closed mark, and empty minutes are not sent.
     fn on_minute(&mut self, _now: Now<'_>) {}
 
+    fn pushed_rules(&self, now: Now<'_>) -> Option<String> {
+        Some(messages::instruments(now.market.listings.iter().filter(|l| l.settings.venue == Venue::Kraken)))
+    }
+
     fn next_timer(&self) -> Timestamp {
         self.sessions.values().map(Session::next_timer).min().unwrap_or(Timestamp::MAX)
     }
