@@ -13,7 +13,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
-use sim::{ConnectionId, HttpMethod, HttpRequest, ServerFrame, Sim, SimSettings};
+use sim::{BrokenLimit, ConnectionId, HttpMethod, HttpRequest, ServerFrame, Sim, SimSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -22,8 +22,8 @@ use types::Venue;
 use crate::clock::Clock;
 use crate::venue::Endpoint;
 
-/// Venues that the market speaks.
-const VENUES: [Venue; 2] = [Venue::Kraken, Venue::BinanceUs];
+/// Venues that the market speaks, in the order of their ports.
+const VENUES: [Venue; 4] = Venue::ALL;
 /// Longest pause between two steps of the market, real time.
 const STEP_MAX: Duration = Duration::from_millis(20);
 
@@ -31,6 +31,7 @@ const STEP_MAX: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct MarketServer {
     endpoints: Vec<(Venue, Endpoint)>,
+    market: Market,
     tasks: JoinSet<()>,
 }
 
@@ -41,21 +42,24 @@ impl MarketServer {
     /// # Errors
     /// When a port is taken.
     pub async fn start(settings: SimSettings, clock: Clock, port: u16) -> anyhow::Result<Self> {
-        let market = Market {
-            sim: Arc::new(Mutex::new(Sim::new(SimSettings { start: clock.now(), ..settings }))),
-            clock,
-            stepped: watch::Sender::new(()),
-        };
-        let mut tasks = JoinSet::new();
+        let mut listeners = Vec::new();
         let mut endpoints = Vec::new();
         for (offset, venue) in (0u16..).zip(VENUES) {
-            let port = if port == 0 { 0 } else { port + offset };
+            let port = if port == 0 { 0 } else { port.checked_add(offset).context("four ports are needed")? };
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let listener =
                 TcpListener::bind(address).await.with_context(|| format!("{venue}: cannot use {address}"))?;
             let address = listener.local_addr()?;
+            listeners.push((venue, listener));
             endpoints
                 .push((venue, Endpoint { ws_base: format!("ws://{address}"), rest_base: format!("http://{address}") }));
+        }
+        let sockets = endpoints.iter().find(|(venue, _)| *venue == Venue::Kucoin);
+        let kucoin_endpoint = sockets.map(|(_, endpoint)| format!("{}/", endpoint.ws_base)).unwrap_or_default();
+        let settings = SimSettings { start: clock.now(), kucoin_endpoint, ..settings };
+        let market = Market { sim: Arc::new(Mutex::new(Sim::new(settings))), clock, stepped: watch::Sender::new(()) };
+        let mut tasks = JoinSet::new();
+        for (venue, listener) in listeners {
             let router = Router::new().fallback(serve).with_state(Desk { venue, market: market.clone() });
             tasks.spawn(async move {
                 if let Err(error) = axum::serve(listener, router).await {
@@ -63,8 +67,8 @@ impl MarketServer {
                 }
             });
         }
-        tasks.spawn(market.run());
-        Ok(Self { endpoints, tasks })
+        tasks.spawn(market.clone().run());
+        Ok(Self { endpoints, market, tasks })
     }
 
     /// Where each venue listens.
@@ -73,13 +77,19 @@ impl MarketServer {
         &self.endpoints
     }
 
+    /// The limits that clients have broken so far.
+    #[must_use]
+    pub fn limits_broken(&self) -> Vec<BrokenLimit> {
+        self.market.sim().limits_broken().to_vec()
+    }
+
     /// Serves until stopped from outside.
     pub async fn wait(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Market {
     sim: Arc<Mutex<Sim>>,
     clock: Clock,
@@ -140,7 +150,12 @@ async fn serve(
             let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let request = HttpRequest { method, target: path, headers: &headers };
-            let answer = desk.market.sim().request(desk.venue, &request);
+            let reply = desk.market.sim().exchange(desk.venue, &request);
+            tokio::time::sleep(desk.market.clock.real(reply.after)).await;
+            let Some(answer) = reply.answer else {
+                // Without an answer until the client gives up.
+                return std::future::pending().await;
+            };
             let mut response = Response::builder().status(answer.status);
             for (name, value) in &answer.headers {
                 response = response.header(name, value);
@@ -197,3 +212,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
