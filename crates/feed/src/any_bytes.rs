@@ -5,13 +5,26 @@ use types::{InstrumentId, Scale, Timestamp, Venue};
 
 use crate::capture::Capture;
 use crate::io::{FeedInput, FeedOutput};
-use crate::{Feed, FeedSettings, LinkId, Wanted, binance_us, decode, kraken, rest};
+use crate::{Feed, FeedSettings, KucoinBook, LinkId, Wanted, binance_us, decode, kraken, kucoin, rest};
 
 /// Real messages and answers of every kind.
-const REAL: [&str; 12] = [
+const REAL: &[&str] = &[
     include_str!("../fixtures/kraken_guide_snapshot.json"),
     include_str!("../fixtures/binance_us_kline.json"),
     include_str!("../fixtures/binance_us_exchange_info.json"),
+    include_str!("../fixtures/kucoin_symbols.json"),
+    include_str!("../fixtures/kucoin_bullet_public.json"),
+    include_str!("../fixtures/kucoin_public_frames.jsonl"),
+    r#"{"id":"0-1","type":"welcome","message":"welcome","pingInterval":18000}"#,
+    r#"{"id":"1","type":"error","code":404,"data":"topic is not found","result":false}"#,
+    r#"{"topic":"/spotMarket/level2Depth50:BTC-USDT","type":"message","data":{"bids":[["9988","56"]],"asks":[["9989","8"]],"timestamp":1586948108193}}"#,
+    r#"{"topic":"/market/level2:BTC-USDT","type":"message","data":{"symbol":"BTC-USDT","sequenceStart":15,"sequenceEnd":17,"changes":{"asks":[["0","0","16"]],"bids":[["9988","5","17"]]},"time":1663747970273}}"#,
+    r#"{"topic":"/market/match:BTC-USDT","type":"message","data":{"symbol":"BTC-USDT","sequence":"17","side":"buy","size":"0.5","price":"9989","time":"1619378327739050725","tradeId":"6085c09769bc506996295e36"}}"#,
+    r#"{"T":"obu.SPOT","t":"snapshot","P":1781683200123456789,"d":{"C":16,"O":16,"a":[["9989","0.41"]],"b":[],"s":"BTC-USDT"}}"#,
+    r#"{"T":"obu.SPOT","t":"delta","P":1781683200123456789,"d":{"C":17,"O":17,"a":[["9989","0.41"]],"b":[],"s":"BTC-USDT"}}"#,
+    r#"{"code":"200000","data":{"sequence":"16","bids":[["9988","56"]],"asks":[["9989","8"]]}}"#,
+    r#"{"code":"200000","data":[{"sequence":"17","price":"9989","size":"0.5","side":"buy","time":1619378327739050725}]}"#,
+    r#"{"code":"200000","data":[["1619378220","9989","9988","9990","9980","1.5","14982"]]}"#,
     r#"{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"BTC/USD","base":"BTC","quote":"USD","price_precision":1,"qty_precision":8,"price_increment":0.1,"qty_increment":1e-8,"qty_min":0.0001,"cost_min":0.5}]}}"#,
     r#"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":0.5,"qty":40.0,"ord_type":"market","trade_id":4665906,"timestamp":"2023-09-25T07:49:37.708706Z"}]}"#,
     r#"{"channel":"ohlc","type":"update","timestamp":"2023-10-04T16:26:30.524394914Z","data":[{"symbol":"BTC/USD","open":0.5,"high":0.5,"low":0.5,"close":0.5,"trades":12,"volume":30927.6,"vwap":0.5,"interval_begin":"2023-10-04T16:25:00.000000000Z","interval":1}]}"#,
@@ -42,10 +55,24 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![prop::collection::vec(any::<u8>(), 0..200), damaged, digits]
 }
 
-fn feed(venue: Venue) -> Feed {
-    let symbol = if venue == Venue::Kraken { "BTC/USD" } else { "BTCUSDT" };
-    let wanted = vec![Wanted { id: InstrumentId(0), symbol: symbol.to_owned() }];
-    Feed::new(FeedSettings::new(venue, wanted)).expect("settings that work")
+fn settings(venue: Venue) -> FeedSettings {
+    let symbol = match venue {
+        Venue::Kraken => "BTC/USD",
+        Venue::BinanceUs => "BTCUSDT",
+        Venue::Coinbase => "BTC-USD",
+        Venue::Kucoin => "BTC-USDT",
+    };
+    FeedSettings::new(venue, vec![Wanted { id: InstrumentId(0), symbol: symbol.to_owned() }])
+}
+
+/// Every venue, and every way in which KuCoin's books can be made.
+fn all_settings() -> impl Iterator<Item = FeedSettings> {
+    let kucoin = [KucoinBook::Changes, KucoinBook::AllChanges, KucoinBook::Unified].map(|book| {
+        let mut settings = settings(Venue::Kucoin);
+        settings.kucoin.book = book;
+        settings
+    });
+    Venue::ALL.map(settings).into_iter().chain(kucoin)
 }
 
 proptest! {
@@ -55,9 +82,13 @@ proptest! {
         if let Ok(text) = decode::text(&bytes) {
             let _ = kraken::messages::decode(text);
             let _ = binance_us::messages::decode(text);
+            for book in [KucoinBook::Pictures, KucoinBook::Unified] {
+                let _ = kucoin::Wire::of(book).decode(text);
+            }
         }
         let _ = kraken::rest::candles(&bytes, scale);
         let _ = binance_us::rest::candles(&bytes, scale, Timestamp::EPOCH);
+        let _ = kucoin::rest::candles(&bytes, scale, Timestamp::EPOCH);
         for venue in Venue::ALL {
             let _ = rest::trades(venue, &bytes);
         }
@@ -77,8 +108,8 @@ proptest! {
     /// Frames, answers to whatever is asked, breaks and deadlines in any order.
     #[test]
     fn sessions(steps in prop::collection::vec((bytes(), 0u8..12, 0i64..20_000), 1..60)) {
-        for venue in crate::SPOKEN {
-            let mut feed = feed(venue);
+        for settings in all_settings() {
+            let mut feed = Feed::new(settings).expect("settings that work");
             let mut out = Vec::new();
             let mut at = Timestamp::from_secs(1_700_000_000);
             feed.handle(at, FeedInput::Connected(LinkId::FIRST), &mut out);

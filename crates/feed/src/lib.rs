@@ -5,7 +5,7 @@
 //!            Connected, Disconnected, Frame, Pong, Response, Failed, Deadline
 //!                                     |  at
 //!                                     v
-//!   Feed ── kraken::Session | binance_us::Session          (one folder per venue, the same file names in each)
+//!   Feed ── kraken | binance_us | coinbase | kucoin ::Session   (one folder per venue, the same file names in each)
 //!                                     |
 //!                                     v
 //!            Event(Input), Connect, Send, Ping, Request, Reconnect, Rejected
@@ -14,7 +14,7 @@
 //! A venue's folder holds `mod.rs` (the session: its state and what time alone brings about), `heard.rs` (what follows
 //! from a message), `asked.rs` (what is sent and requested, and what follows from answers), `messages.rs` (the wire),
 //! `book.rs` (how a book is proven), `instruments.rs` (rules of instruments) and `rest.rs` (paths and bodies). Another
-//! venue is another such folder, a variant in `feed.rs`, and its recordings in `capture`.
+//! venue is another such folder, a line in `feed/lane.rs`, and its recordings in `capture`.
 //!
 //! [`capture`] runs recorded files through the same book machines.
 
@@ -31,6 +31,7 @@ mod coinbase;
 mod decode;
 mod feed;
 mod kraken;
+mod kucoin;
 mod level;
 mod number;
 mod quality;
@@ -45,6 +46,7 @@ pub use feed::Feed;
 pub use io::{
     FeedInput, FeedOutput, LinkId, Method, Priority, ReconnectReason, RejectReason, Rejection, Request, RequestId, Target,
 };
+pub use kucoin::{KucoinBook, KucoinSettings};
 pub use limiter::{Limiter, Limits};
 pub use settings::{Bases, FeedSettings, SettingsError, Wanted, default_bases};
 pub use status::{BookState, FeedStatus, InstrumentStatus};
@@ -52,4 +54,4 @@ pub use status::{BookState, FeedStatus, InstrumentStatus};
 use types::Venue;
 
 /// The venues whose protocol is spoken.
-pub const SPOKEN: [Venue; 3] = [Venue::Kraken, Venue::BinanceUs, Venue::Coinbase];
+pub const SPOKEN: [Venue; 4] = Venue::ALL;

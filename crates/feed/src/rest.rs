@@ -2,8 +2,8 @@
 
 use types::{Scale, Trade, Venue};
 
-use crate::kraken::rest::AnswerError;
-use crate::{binance_us, coinbase, kraken};
+use crate::decode::DecodeError;
+use crate::{binance_us, coinbase, kraken, kucoin};
 
 /// A REST body that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,32 +24,26 @@ pub enum RestError {
         /// The venue's text.
         message: String,
     },
-    /// The venue's protocol is not spoken.
-    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us, coinbase")]
-    UnspokenVenue {
-        /// The venue asked for.
-        venue: Venue,
-    },
 }
 
 /// Reads the venue's answer to a request for trades: Kraken `Trades`; Binance.US `trades`, `historicalTrades` or
-/// `aggTrades`; Coinbase `trades`. The scale is the smallest that holds every number exactly; all trades carry
-/// instrument id 0.
+/// `aggTrades`; Coinbase `trades`; KuCoin `histories`. The scale is the smallest that holds every number exactly; all
+/// trades carry instrument id 0.
 ///
 /// # Errors
 /// [`RestError`] says whose answer and what is wrong with it.
 pub fn trades(venue: Venue, body: &[u8]) -> Result<(Scale, Vec<Trade>), RestError> {
+    let malformed = |error: DecodeError| RestError::Malformed { venue, detail: error.detail };
     match venue {
         Venue::Kraken => kraken::rest::trades(body).map_err(|error| match error {
-            AnswerError::Venue(message) => RestError::Venue { venue, message },
-            AnswerError::Unreadable(error) => RestError::Malformed { venue, detail: error.detail },
+            kraken::rest::AnswerError::Venue(message) => RestError::Venue { venue, message },
+            kraken::rest::AnswerError::Unreadable(error) => malformed(error),
         }),
-        Venue::BinanceUs => {
-            binance_us::rest::trades(body).map_err(|error| RestError::Malformed { venue, detail: error.detail })
-        }
-        Venue::Coinbase => {
-            coinbase::rest::trades(body).map_err(|error| RestError::Malformed { venue, detail: error.detail })
-        }
-        Venue::Kucoin => Err(RestError::UnspokenVenue { venue }),
+        Venue::BinanceUs => binance_us::rest::trades(body).map_err(malformed),
+        Venue::Coinbase => coinbase::rest::trades(body).map_err(malformed),
+        Venue::Kucoin => kucoin::rest::trades(body).map_err(|error| match error {
+            kucoin::rest::AnswerError::Unreadable(error) => malformed(error),
+            told => RestError::Venue { venue, message: told.to_string() },
+        }),
     }
 }

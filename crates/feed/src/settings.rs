@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use types::{InstrumentId, Timestamp, Venue};
 
+use crate::kucoin::KucoinSettings;
 use crate::limiter::Limits;
 
 /// Book depths Kraken offers for its `book` channel (protocol section 3).
@@ -18,7 +19,7 @@ pub struct FeedSettings {
     pub instruments: Vec<Wanted>,
     /// Levels of each side that Kraken is asked for; one of [`KRAKEN_DEPTHS`]. Binance.US sends all levels.
     pub book_depth: u16,
-    /// Levels of each side in a published book.
+    /// Levels of each side in a published book; of KuCoin at most fifty.
     pub publish_depth: u16,
     /// Least time between two published books of one instrument.
     pub publish_every: Duration,
@@ -59,6 +60,8 @@ pub struct FeedSettings {
     /// How long after its end, by the venue's own time, a minute counts as closed where the venue does not say so
     /// (Kraken).
     pub candle_grace: Duration,
+    /// What can be chosen about KuCoin.
+    pub kucoin: KucoinSettings,
 }
 
 impl FeedSettings {
@@ -101,6 +104,7 @@ impl FeedSettings {
             snapshot_age_max: Duration::from_secs(45 * 60),
             instruments_age_max: Duration::from_secs(6 * 3_600),
             candle_grace: Duration::from_secs(3),
+            kucoin: KucoinSettings::default(),
         }
     }
 
@@ -132,19 +136,14 @@ fn is_symbol(text: &str) -> bool {
 pub struct Wanted {
     /// Its index in the box's catalogue.
     pub id: InstrumentId,
-    /// The venue's own name: `BTC/USD` (Kraken WebSocket v2), `BTCUSDT` (Binance.US).
+    /// The venue's own name: `BTC/USD` (Kraken WebSocket v2), `BTCUSDT` (Binance.US), `BTC-USD` (Coinbase), `BTC-USDT`
+    /// (KuCoin, the permanent code or today's name).
     pub symbol: String,
 }
 
 /// Settings that no feed can be made from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The protocol of this venue is not spoken.
-    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us, coinbase")]
-    UnspokenVenue {
-        /// The venue asked for.
-        venue: Venue,
-    },
     /// Kraken does not offer this depth.
     #[error("kraken offers book depths 10, 25, 100, 500 and 1000, not {depth}")]
     Depth {
@@ -174,8 +173,8 @@ pub struct Bases {
     pub rest: &'static str,
 }
 
-/// The public addresses of a venue, to be overridden by configuration. KuCoin's WebSocket address is handed out with a
-/// token by its REST interface, so its `ws` is empty.
+/// The public addresses of a venue, to be overridden by configuration. The WebSocket address of KuCoin's classic feed is
+/// handed out with a token by its REST interface; `ws` is that of its unified feed.
 #[must_use]
 pub const fn default_bases(venue: Venue) -> Bases {
     match venue {
@@ -184,7 +183,7 @@ pub const fn default_bases(venue: Venue) -> Bases {
         Venue::Coinbase => {
             Bases { ws: "wss://ws-feed.exchange.coinbase.com", rest: "https://api.exchange.coinbase.com" }
         }
-        Venue::Kucoin => Bases { ws: "", rest: "https://api.kucoin.com" },
+        Venue::Kucoin => Bases { ws: "wss://x-push-spot.kucoin.com", rest: "https://api.kucoin.com" },
     }
 }
 

@@ -17,6 +17,8 @@ use types::Venue;
 const KRAKEN: &[u8] = include_bytes!("../fixtures/kraken_book10.jsonl");
 const KRAKEN_FRAMES: &[u8] = include_bytes!("../fixtures/kraken_public_frames.jsonl");
 const BINANCE_US: &[u8] = include_bytes!("../fixtures/binance_us_crvusdt.jsonl");
+const KUCOIN: &[u8] = include_bytes!("../fixtures/kucoin_eqz.jsonl");
+const KUCOIN_FRAMES: &[u8] = include_bytes!("../fixtures/kucoin_public_frames.jsonl");
 const RECORDER: &[u8] = include_bytes!("../fixtures/binance_spot_recorder.txt");
 
 fn analyse(venue: Venue, file: &[u8]) -> Result<CaptureReport, CaptureError> {
@@ -94,6 +96,15 @@ fn binance_us_recordings_splice_every_book() {
 }
 
 #[test]
+fn kucoin_recording_splices_every_book_and_misses_no_number() {
+    let path = "ws/kucoin_20210425.jsonl.gz";
+    if let Some(report) = check_recording(Venue::Kucoin, path, "expected_kucoin_20210425.json") {
+        assert!(report.instruments.iter().all(|instrument| instrument.live && instrument.snapshots == 1));
+        assert_eq!(report.instruments.iter().map(|i| i.deltas).sum::<u64>(), 2_977, "2 971 of 2 971 pairs follow");
+    }
+}
+
+#[test]
 fn recorder_file_never_crosses() {
     let path = "l2/binance_spot_btcusdt_20240808.txt.gz";
     let expected = "expected_binance_spot_btcusdt_20240808.json";
@@ -108,6 +119,7 @@ fn trimmed_recordings_show_what_was_computed_from_them() {
     check(Venue::Kraken, KRAKEN, "expected_kraken_book10.json");
     check(Venue::BinanceUs, BINANCE_US, "expected_binance_us_crvusdt.json");
     check(Venue::BinanceUs, RECORDER, "expected_binance_spot_recorder.json");
+    check(Venue::Kucoin, KUCOIN, "expected_kucoin_eqz.json");
 }
 
 /// The message texts of a capture, one a line.
@@ -127,6 +139,28 @@ fn bare(capture: &[u8]) -> Vec<u8> {
 fn bare_frames_show_the_same() {
     let report = analyse(Venue::Kraken, &bare(KRAKEN)).expect("readable");
     assert_shows(&report, &fixture("expected_kraken_book10.json"));
+}
+
+#[test]
+fn kucoin_books_need_their_snapshot_and_a_lost_change_is_a_gap() {
+    let report = analyse(Venue::Kucoin, &bare(KUCOIN)).expect("readable");
+    let eqz = report.instruments.iter().find(|i| i.symbol == "EQZ-BTC").expect("recorded");
+    assert_eq!((eqz.deltas, eqz.live, eqz.book.bids.len()), (42, false, 0), "no snapshot among the messages");
+
+    let text = String::from_utf8(KUCOIN.to_vec()).expect("text");
+    let is_change = |line: &&str| line.contains("/market/level2:EQZ-BTC");
+    let lost = text.lines().filter(is_change).nth(30).expect("42 changes");
+    let without: String = text.lines().filter(|line| *line != lost).map(|line| format!("{line}\n")).collect();
+    let report = analyse(Venue::Kucoin, without.as_bytes()).expect("readable");
+    let eqz = report.instruments.iter().find(|i| i.symbol == "EQZ-BTC").expect("recorded");
+    assert_eq!((eqz.deltas, eqz.gaps, eqz.live), (41, 1, false));
+}
+
+#[test]
+fn kucoin_frames_of_today_are_read() {
+    let report = analyse(Venue::Kucoin, KUCOIN_FRAMES).expect("readable");
+    let counts: Vec<_> = report.instruments.iter().map(|i| (i.symbol.as_str(), i.candles, i.live)).collect();
+    assert_eq!((report.frames, report.rejected, counts), (1, 0, vec![("BTC-USDT", 1, false)]));
 }
 
 #[test]
@@ -229,7 +263,12 @@ fn files_that_cannot_be_used_get_one_clear_message() {
         "line 1: this is a REST answer, not a recording of messages"
     );
     assert!(message(Venue::BinanceUs, b"[[1,\"2\"]]").starts_with("line 1: a JSON array"));
-    assert!(message(Venue::Kucoin, KRAKEN).contains("kucoin is not spoken"));
+    assert_eq!(
+        message(Venue::Kucoin, br#"{"code":"200000","data":[]}"#),
+        "line 1: this is a REST answer, not a recording of messages"
+    );
+    let wrong = message(Venue::Kucoin, KRAKEN);
+    assert!(wrong.starts_with("nothing in the file can be read as kucoin data; all 60 messages"), "{wrong}");
     let wrong = message(Venue::BinanceUs, KRAKEN);
     assert!(wrong.starts_with("nothing in the file can be read as binance-us data; all 60 messages"), "{wrong}");
     let wrong = message(Venue::Kraken, BINANCE_US);

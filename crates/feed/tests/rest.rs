@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
-use feed::rest::{self, RestError};
+use feed::rest;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use types::decimal::{Exponent, parse};
@@ -82,5 +82,9 @@ fn answers_that_are_not_trades_say_what_they_are() {
         message(Venue::Kraken, b"<html>").starts_with("not a kraken answer of this kind: expected value at line 1")
     );
     assert!(message(Venue::BinanceUs, br#"{"code":-1121}"#).starts_with("not a binance-us answer of this kind"));
-    assert_eq!(rest::trades(Venue::Kucoin, b""), Err(RestError::UnspokenVenue { venue: Venue::Kucoin }));
+    assert_eq!(
+        message(Venue::Kucoin, br#"{"code":"900001","msg":"symbol not exists"}"#),
+        "kucoin answered with an error: symbol not exists (900001)"
+    );
+    assert!(message(Venue::Kucoin, b"").starts_with("not a kucoin answer of this kind"));
 }

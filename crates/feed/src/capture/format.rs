@@ -41,7 +41,7 @@ impl Format {
     pub(super) fn detect(line: &str) -> Result<Self, String> {
         match line.as_bytes() {
             [b'{', ..] if from_json::<CaptureRecord<'_>>(line).is_ok() => Ok(Self::Capture),
-            [b'{', ..] if from_json::<KrakenAnswer>(line).is_ok() => {
+            [b'{', ..] if from_json::<KrakenAnswer>(line).is_ok() || from_json::<KucoinAnswer<'_>>(line).is_ok() => {
                 Err("this is a REST answer, not a recording of messages".to_owned())
             }
             // A capture that is cut off in its only line is told by the reading of that line.
@@ -89,6 +89,13 @@ struct CaptureRecord<'a> {
 struct KrakenAnswer {
     #[serde(rename = "error")]
     _error: Vec<String>,
+}
+
+/// KuCoin's REST envelope: in its messages codes are numbers.
+#[derive(Deserialize)]
+struct KucoinAnswer<'a> {
+    #[serde(borrow, rename = "code")]
+    _code: Text<'a>,
 }
 
 impl<'a> CaptureRecord<'a> {

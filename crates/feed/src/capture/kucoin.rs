@@ -17,8 +17,8 @@ use crate::number::NumberError;
 use crate::session::{Numbering, Passed, TradeGate};
 use crate::status::Counts;
 
-/// Digits that hold everything the venue has written: ten behind the point of prices, eight of sizes.
-const SCALE: Scale = Scale { price_decimals: 12, qty_decimals: 8 };
+/// Digits of all books: ten behind the point are the most in recorded prices, some of which are above a million.
+const SCALE: Scale = Scale { price_decimals: 10, qty_decimals: 8 };
 
 #[derive(Debug, Default)]
 pub(super) struct KucoinCapture {

@@ -10,6 +10,7 @@ mod binance_us;
 mod coinbase;
 mod format;
 mod kraken;
+mod kucoin;
 mod report;
 
 pub use report::{BookReport, CaptureReport, Checksums, InstrumentReport, RejectionReport};
@@ -23,6 +24,7 @@ use binance_us::BinanceUsCapture;
 use coinbase::CoinbaseCapture;
 use format::{Format, Record};
 use kraken::KrakenCapture;
+use kucoin::KucoinCapture;
 
 /// Longest line of a recorded file, bytes. Readers should stop reading a line here.
 pub const LINE_BYTES_MAX: usize = 32 << 20;
@@ -50,7 +52,7 @@ enum Machine {
     Kraken(KrakenCapture),
     BinanceUs(BinanceUsCapture),
     Coinbase(CoinbaseCapture),
-    Unspoken,
+    Kucoin(KucoinCapture),
 }
 
 /// Why a file cannot be analysed.
@@ -121,7 +123,7 @@ impl Capture {
             Venue::Kraken => Machine::Kraken(KrakenCapture::default()),
             Venue::BinanceUs => Machine::BinanceUs(BinanceUsCapture::default()),
             Venue::Coinbase => Machine::Coinbase(CoinbaseCapture::default()),
-            Venue::Kucoin => Machine::Unspoken,
+            Venue::Kucoin => Machine::Kucoin(KucoinCapture::default()),
         };
         Self {
             venue,
@@ -142,9 +144,6 @@ impl Capture {
     /// # Errors
     /// [`CaptureError`] when the file cannot be a recording of this venue.
     pub fn line(&mut self, number: u64, line: &[u8]) -> Result<(), CaptureError> {
-        if matches!(self.machine, Machine::Unspoken) {
-            return Err(CaptureError::UnspokenVenue { venue: self.venue });
-        }
         if line.len() > LINE_BYTES_MAX {
             return Err(CaptureError::LineTooLong { line: number });
         }
@@ -178,19 +177,21 @@ impl Capture {
                     Machine::Kraken(kraken) => kraken.frame(text.as_str()),
                     Machine::BinanceUs(binance_us) => binance_us.frame(text.as_str()),
                     Machine::Coinbase(coinbase) => coinbase.frame(text.as_str()),
-                    Machine::Unspoken => return,
+                    Machine::Kucoin(kucoin) => kucoin.frame(text.as_str()),
                 };
                 read.map(|()| true)
             }
             (Record::Http { url, body }, Machine::BinanceUs(binance_us)) => {
                 binance_us.http(url.as_str(), body.as_str())
             }
+            (Record::Http { url, body }, Machine::Kucoin(kucoin)) => kucoin.http(url.as_str(), body.as_str()),
             (Record::Connect { conn }, machine) => {
                 let is_again = !self.connections.insert(conn.as_str().to_owned());
                 match machine {
                     Machine::Kraken(kraken) if is_again => kraken.reconnected(),
                     Machine::BinanceUs(binance_us) if is_again => binance_us.reconnected(),
                     Machine::Coinbase(coinbase) if is_again => coinbase.reconnected(),
+                    Machine::Kucoin(kucoin) if is_again => kucoin.reconnected(),
                     _ => {}
                 }
                 return;
@@ -242,7 +243,7 @@ impl Capture {
             }
             Machine::BinanceUs(binance_us) => (binance_us.refused, Checksums::default(), binance_us.finish()),
             Machine::Coinbase(coinbase) => (coinbase.refused, Checksums::default(), coinbase.finish()),
-            Machine::Unspoken => return Err(CaptureError::UnspokenVenue { venue }),
+            Machine::Kucoin(kucoin) => (kucoin.refused, Checksums::default(), kucoin.finish()),
         };
         Ok(CaptureReport {
             venue,

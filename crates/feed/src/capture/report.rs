@@ -111,6 +111,18 @@ impl InstrumentReport {
     }
 }
 
+impl InstrumentReport {
+    /// For a venue that writes no zeros at the end of a number.
+    pub(super) fn without_zeros(mut self) -> Self {
+        for (price, qty) in self.book.bids.iter_mut().chain(&mut self.book.asks) {
+            for text in [price, qty].into_iter().filter(|text| text.contains('.')) {
+                text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
+            }
+        }
+        self
+    }
+}
+
 impl BookReport {
     fn new(book: &Book, scale: Scale, written: Scale) -> Self {
         let level = |level: Level| {

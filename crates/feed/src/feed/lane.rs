@@ -8,7 +8,7 @@ use super::queue::SessionId;
 use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason};
 use crate::session::{Dial, Market, VenueSession, earliest, is_due};
 use crate::settings::{FeedSettings, SettingsError};
-use crate::{binance_us, coinbase, kraken};
+use crate::{binance_us, coinbase, kraken, kucoin};
 
 /// A session and its connection.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Lane {
             Venue::Kraken => Box::new(kraken::Session::new(settings, link)),
             Venue::BinanceUs => Box::new(binance_us::Session::new(settings, link)),
             Venue::Coinbase => Box::new(coinbase::Session::new(settings, link)),
-            venue @ Venue::Kucoin => return Err(SettingsError::UnspokenVenue { venue }),
+            Venue::Kucoin => Box::new(kucoin::Session::new(settings, link)),
         };
         Ok(Self { id, link, session, dial, pong_timeout, pong_due: None, is_closing: false })
     }

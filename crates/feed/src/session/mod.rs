@@ -26,6 +26,7 @@ mod publisher;
 mod repair;
 mod requests;
 mod retry;
+mod seen;
 mod subscription;
 mod trade_gate;
 mod venue;

@@ -54,6 +54,11 @@ impl Publisher {
         matches!(self.state, BookState::Live { .. })
     }
 
+    /// Books can be believed for another reason from now on.
+    pub(crate) fn prove_by(&mut self, proof: Proof) {
+        self.proof = proof;
+    }
+
     /// The book changed and holds. A book that did not hold before is shown at once.
     pub(crate) fn held(&mut self, venue_at: Option<Timestamp>) {
         self.has_changed = true;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use types::Timestamp;
 
+use super::seen::Seen;
+
 /// Ranges of missing numbers that are remembered; with one more the oldest is given up.
 const GAPS_MAX: usize = 64;
 /// A trade with a low number that happened so long after the one with the highest is not an old one heard again: the
@@ -12,7 +14,8 @@ const GAPS_MAX: usize = 64;
 const RENUMBERED_AFTER: Duration = Duration::from_secs(60);
 
 /// Lets every trade pass once, in whatever order they come. Venues number the trades of an instrument upwards, so the
-/// highest number seen and the ranges missing below it are all that has to be remembered.
+/// highest number seen and the ranges missing below it are all that has to be remembered; of sparse numbers, for which
+/// nothing is missing, the last ones are remembered one by one.
 ///
 /// ```text
 /// seen 1 2 3 . . 6 . . . 10     highest 10, missing 4-5 and 7-9
@@ -26,6 +29,8 @@ pub(crate) struct TradeGate {
     /// The stream was interrupted: trades above the highest may have happened unseen.
     is_in_doubt: bool,
     lost: u64,
+    /// Of sparse numbers.
+    seen: Seen,
 }
 
 /// How a venue numbers the trades of an instrument.
@@ -61,7 +66,7 @@ pub(crate) enum Passed {
     Next,
     /// New, but numbers before it are missing.
     AfterGap,
-    /// New, and one of those that were missing.
+    /// New, with a lower number than one heard before it.
     Late,
     /// Seen before, or given up: not to be used.
     Doubled,
@@ -89,7 +94,7 @@ impl Default for TradeGate {
 
 impl TradeGate {
     pub(crate) const fn new(numbering: Numbering) -> Self {
-        Self { numbering, highest: None, missing: VecDeque::new(), is_in_doubt: false, lost: 0 }
+        Self { numbering, highest: None, missing: VecDeque::new(), is_in_doubt: false, lost: 0, seen: Seen::new() }
     }
 
     pub(crate) const fn numbering(&self) -> Numbering {
@@ -98,6 +103,20 @@ impl TradeGate {
 
     pub(crate) fn pass(&mut self, number: u64, venue_at: Timestamp) -> Passed {
         let mark = Mark { number, venue_at };
+        let is_sparse = self.numbering == Numbering::Sparse;
+        let is_low = self.highest.is_some_and(|highest| number <= highest.number);
+        if is_sparse && is_low && !self.seen.is_new(number, venue_at) {
+            return Passed::Doubled;
+        }
+        let passed = self.place(mark);
+        if is_sparse && passed.is_new() {
+            self.seen.remember(number, venue_at);
+        }
+        passed
+    }
+
+    fn place(&mut self, mark: Mark) -> Passed {
+        let Mark { number, venue_at } = mark;
         let Some(highest) = self.highest else {
             self.highest = Some(mark);
             return Passed::Next;
@@ -110,7 +129,8 @@ impl TradeGate {
                 *self = Self { lost: self.lost, highest: Some(mark), ..Self::new(self.numbering) };
                 return Passed::Next;
             }
-            return Passed::Doubled;
+            // Of sparse numbers those that were heard are known.
+            return if self.numbering == Numbering::Sparse { Passed::Late } else { Passed::Doubled };
         }
         self.highest = Some(mark);
         let is_gap = number - highest.number > 1 && (self.numbering == Numbering::Dense || self.is_in_doubt);
@@ -298,7 +318,7 @@ mod tests {
     #[test]
     fn sparse_numbers_have_gaps_only_after_a_break() {
         let mut gate = TradeGate::new(Numbering::Sparse);
-        assert_eq!(pass(&mut gate, &[10, 20, 15]), [Next, Next, Doubled]);
+        assert_eq!(pass(&mut gate, &[10, 20, 15, 10, 15]), [Next, Next, Late, Doubled, Doubled]);
         gate.doubt();
         assert_eq!(pass(&mut gate, &[90, 120, 40, 40]), [AfterGap, Next, Late, Doubled]);
         assert_eq!(missing(&gate), [(21, 39), (41, 89)]);
