@@ -14,6 +14,7 @@ use crate::market::{Market, Markets};
 use crate::notice::{self, Notices};
 use crate::paper::{PaperEvent, PaperVenue, Terms, Working};
 use crate::portfolio::Portfolio;
+use crate::quality::ClockStanding;
 use crate::risk::{Risk, Scene};
 use crate::signal::{self, Band, Intent, Plan};
 
@@ -114,10 +115,17 @@ impl Desk {
         }
     }
 
+    /// The clock cannot be believed any more: nothing trades.
+    pub(crate) fn on_clock_lost(&mut self, turn: &mut Turn<'_>) {
+        self.venue.cancel(|_| true, &mut self.events);
+        self.settle(turn);
+    }
+
     /// Time went on, before the input of this moment is looked at.
     pub(crate) fn on_time(&mut self, turn: &mut Turn<'_>) {
         let minute = turn.at.floor_to(NS_PER_MIN);
-        if minute > self.equity_minute {
+        // Without a clock no minute and no day can be told.
+        if minute > self.equity_minute && self.is_clock_set {
             self.equity_minute = minute;
             turn.effects.record(Record::Equity(self.equity_record(minute, turn.markets)));
             self.portfolio.roll_day(turn.at);
@@ -303,6 +311,7 @@ impl Desk {
             is_clock_set: self.is_clock_set,
             is_trading: self.is_trading,
             market: Some(market),
+            is_venue_clock_wrong: turn.markets.clock(market.instrument.venue) == ClockStanding::Wrong,
             terms: turn.terms(market),
             portfolio: &self.portfolio,
             is_working: self.venue.is_working(instrument),

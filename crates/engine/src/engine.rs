@@ -15,7 +15,8 @@ use crate::candle::{Change, Closed};
 use crate::desk::{Desk, Turn};
 use crate::forecast::Forecasts;
 use crate::market::{Market, Markets, Moment};
-use crate::notice::Notices;
+use crate::notice::{self, Notices};
+use crate::quality::ClockStanding;
 use crate::rejection::{Rejection, Rejections};
 use crate::view::View;
 
@@ -42,6 +43,8 @@ pub struct Engine {
     pub(crate) arbitrage: Scanner,
     pub(crate) notices: Notices,
     pub(crate) rejections: Rejections,
+    /// What was last said of the clock since the start.
+    is_clock_told: Option<bool>,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
     fresh: Vec<Closed>,
@@ -70,6 +73,7 @@ impl Engine {
             arbitrage: Scanner::default(),
             notices: Notices::default(),
             rejections: Rejections::default(),
+            is_clock_told: None,
             fresh: Vec::new(),
         }
     }
@@ -157,6 +161,7 @@ impl Engine {
         if self.boots == 1 {
             self.desk.open_account(&self.settings, self.at);
         }
+        self.is_clock_told = None;
         self.markets.restart_times();
         for market in self.markets.iter_mut() {
             market.on_stale(StaleReason::Disconnected, self.at);
@@ -170,7 +175,23 @@ impl Engine {
     }
 
     fn clock(&mut self, synchronised: bool, effects: &mut Effects) {
+        let was_told = self.is_clock_told.replace(synchronised);
         self.desk.is_clock_set = synchronised;
+        if !synchronised {
+            let (desk, mut turn) = self.turn(effects);
+            desk.on_clock_lost(&mut turn);
+        }
+        let text = match (was_told, synchronised) {
+            (None | Some(true), false) => {
+                Some("The clock is not set yet: recording, not trading. What is recorded is marked.")
+            }
+            (Some(false), true) => Some("The clock is set."),
+            _ => None,
+        };
+        if let Some(text) = text {
+            let severity = if synchronised { Severity::Info } else { Severity::Warning };
+            self.notices.tell(severity, self.at, None, text.to_owned(), effects);
+        }
         let (arbitrage, scene, mut pen) = self.scan(effects);
         arbitrage.on_time(scene, &mut pen);
     }
@@ -321,10 +342,27 @@ impl Engine {
             let _ = self.close(instrument, effects);
             self.set_aside(instrument, effects);
         }
+        self.watch_clocks(effects);
         let (desk, mut turn) = self.turn(effects);
         desk.on_tick(&mut turn);
         let (arbitrage, scene, mut pen) = self.scan(effects);
         arbitrage.on_time(scene, &mut pen);
+    }
+
+    fn watch_clocks(&mut self, effects: &mut Effects) {
+        for (venue, standing, ahead_ns) in self.markets.watch_clocks(self.at, self.desk.is_clock_set) {
+            let name = venue.name();
+            let apart = notice::seconds(ahead_ns);
+            let (severity, text) = match standing {
+                ClockStanding::Good => (Severity::Info, format!("The clocks of {name} and of this box agree again.")),
+                ClockStanding::Off => (Severity::Warning, format!("The clock of {name} is {apart} of this box's.")),
+                ClockStanding::Wrong => (
+                    Severity::Alarm,
+                    format!("The clock of {name} is {apart} of this box's: nothing is bought there until they agree."),
+                ),
+            };
+            self.notices.tell(severity, self.at, None, text, effects);
+        }
     }
 
     /// Works off the minutes that an input closed: records, scores, and for the newest one the model and the rules. Minutes

@@ -92,6 +92,14 @@ pub fn money(cash: Cash) -> String {
     grouped(Fixed { mantissa: cents, decimals: 2 })
 }
 
+/// A difference of clocks with one fraction digit: `3.2 s ahead`, `0.6 s behind`.
+#[must_use]
+pub fn seconds(ahead_ns: i64) -> String {
+    let tenths = types::money::divide(i128::from(ahead_ns.unsigned_abs()), 100_000_000, types::Rounding::HalfEven);
+    let direction = if ahead_ns < 0 { "behind" } else { "ahead" };
+    format!("{} s {direction}", grouped(Fixed { mantissa: tenths, decimals: 1 }))
+}
+
 /// Millionths as percent with at most two fraction digits.
 #[must_use]
 pub fn percent(ppm: u32) -> String {
@@ -113,6 +121,8 @@ mod tests {
         assert_eq!(bps(1_440), "14.4");
         assert_eq!(bps(-905), "\u{2212}9");
         assert_eq!(bps(14), "0.1");
+        assert_eq!(seconds(-1_250_000_000), "1.2 s behind");
+        assert_eq!(seconds(3_600_000_000_000), "3\u{2009}600.0 s ahead");
     }
 
     #[test]

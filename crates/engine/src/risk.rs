@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | instrument known and with a price, clock set, book proven | yes | yes |
 //! | no other order working, order rate, venue's minimums | yes | yes |
-//! | trading allowed, drawdown breaker closed, day's loss | yes | no: what is open may always be closed |
+//! | trading allowed, venue's clock near ours, drawdown breaker closed, day's loss | yes | no: what is open may always be closed |
 //! | position limit, cash with fee and slippage | yes | no |
 //! | something to sell | no | yes |
 
@@ -60,6 +60,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) is_clock_set: bool,
     pub(crate) is_trading: bool,
     pub(crate) market: Option<&'a Market>,
+    /// The venue's clock and ours are too far apart.
+    pub(crate) is_venue_clock_wrong: bool,
     pub(crate) terms: Terms,
     pub(crate) portfolio: &'a Portfolio,
     /// An order for this instrument is at the venue.
@@ -118,6 +120,9 @@ fn check_buy(order: &Order, price: Price, value: Cash, held: Qty, scene: &Scene<
     let (limits, portfolio) = (scene.limits, scene.portfolio);
     if !scene.is_trading {
         return Err(Refusal::TradingOff);
+    }
+    if scene.is_venue_clock_wrong {
+        return Err(Refusal::VenueClock);
     }
     if portfolio.is_breaker_open() {
         return Err(Refusal::Drawdown);

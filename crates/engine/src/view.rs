@@ -6,7 +6,7 @@ use types::effect::{ForecastRecord, Notice};
 use types::input::ModelSpec;
 use types::order::Refusal;
 use types::settings::EngineSettings;
-use types::{Cash, Fill, Instrument, InstrumentId, Price, Qty, Timestamp};
+use types::{Cash, Fill, Instrument, InstrumentId, Price, Qty, Timestamp, Venue};
 
 use crate::Engine;
 use crate::arbitrage::ledger::Ledger;
@@ -15,6 +15,7 @@ use crate::forecast::Missing;
 use crate::market::Market;
 use crate::paper::Working;
 use crate::portfolio::Portfolio;
+use crate::quality::ClockStanding;
 use crate::rejection::{Rejection, Rejections};
 use crate::skill::SkillReport;
 
@@ -141,6 +142,18 @@ impl<'a> View<'a> {
     #[must_use]
     pub const fn is_clock_set(self) -> bool {
         self.0.desk.is_clock_set
+    }
+
+    /// A venue's time minus ours, nanoseconds, as far as its messages tell; `None` before enough of them.
+    #[must_use]
+    pub fn venue_ahead_ns(self, venue: Venue) -> Option<i64> {
+        self.0.markets.ahead_ns(venue)
+    }
+
+    /// What is thought of a venue's clock.
+    #[must_use]
+    pub fn venue_clock(self, venue: Venue) -> ClockStanding {
+        self.0.markets.clock(venue)
     }
 
     /// Orders that risk refused, by reason.

@@ -145,4 +145,6 @@ pub enum Refusal {
     NoPosition,
     /// The instrument is unknown or has no price.
     NoPrice,
+    /// The venue's clock and ours are too far apart.
+    VenueClock,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use types::{Instrument, InstrumentId, Price, Qty, Timestamp, Venue};
 
 use super::{DECIMALS_MAX, INSTRUMENTS_MAX, Market, Moment};
-use crate::quality::{Explained, VenueTime};
+use crate::quality::{ClockStanding, ClockWatch, Explained, VenueTime};
 use crate::rejection::Rejection;
 
 /// A book older than this says nothing about the price at another venue.
@@ -20,6 +20,7 @@ const DOLLARS: [&str; 3] = ["USD", "USDT", "USDC"];
 pub struct Markets {
     all: BTreeMap<InstrumentId, Market>,
     times: [VenueTime; Venue::ALL.len()],
+    watches: [ClockWatch; Venue::ALL.len()],
 }
 
 impl Markets {
@@ -89,7 +90,7 @@ impl Markets {
     /// The moment `at` as an instrument sees it.
     pub(crate) fn moment(&mut self, instrument: InstrumentId, at: Timestamp, is_clock_set: bool) -> Moment {
         let venue = self.get(instrument).map(|market| market.instrument.venue);
-        let venue_now = venue.and_then(|venue| self.times[venue as usize].now(at, is_clock_set));
+        let venue_now = venue.and_then(|venue| self.times[venue as usize].now(at));
         Moment { at, venue_now, is_clock_set }
     }
 
@@ -97,6 +98,23 @@ impl Markets {
     #[must_use]
     pub fn ahead_ns(&self, venue: Venue) -> Option<i64> {
         self.times[venue as usize].ahead_ns()
+    }
+
+    /// What is thought of a venue's clock.
+    #[must_use]
+    pub fn clock(&self, venue: Venue) -> ClockStanding {
+        self.watches[venue as usize].standing()
+    }
+
+    /// Looks at the venues' clocks; without one of our own that is believed there is nothing to compare with. Gives what is
+    /// new: the venue, what is thought of its clock, and how far it is ahead of ours, nanoseconds.
+    pub(crate) fn watch_clocks(&mut self, at: Timestamp, is_clock_set: bool) -> Vec<(Venue, ClockStanding, i64)> {
+        let look = |venue: Venue| {
+            let ahead_ns = self.times[venue as usize].ahead_ns().filter(|_| is_clock_set);
+            let standing = self.watches[venue as usize].look(at, ahead_ns)?;
+            Some((venue, standing, ahead_ns.unwrap_or(0)))
+        };
+        Venue::ALL.into_iter().filter_map(look).collect()
     }
 
     /// Where other venues trade the same base against a dollar or the same quote, in this instrument's price units: the

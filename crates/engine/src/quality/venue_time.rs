@@ -4,7 +4,7 @@
 //! may theirs. What a message says is `ahead`, its time minus ours when it was received, never above the true difference.
 //! Rules:
 //!
-//! 1. While our clock is believed and nothing says otherwise, theirs is the same.
+//! 1. Before the first message nothing is known. One that is within two seconds of a believed clock of ours counts at once.
 //! 2. The largest `ahead` of the last one to two minutes counts, if it is within two seconds of what counted before.
 //! 3. Another one counts once five messages in a row say it: one wild time must not close minutes that have not begun.
 //! 4. When our clock leaps, theirs does not, until a message tells which it was: a step of our clock, or time that really
@@ -132,8 +132,8 @@ impl VenueTime {
     }
 
     /// The venue's time when ours is `at`; `None` while nothing tells it.
-    pub(crate) fn now(&mut self, at: Timestamp, is_clock_set: bool) -> Option<Timestamp> {
-        let ahead_ns = self.believed_ns(is_clock_set)?;
+    pub(crate) fn now(&mut self, at: Timestamp) -> Option<Timestamp> {
+        let ahead_ns = self.ahead_ns?;
         let leap_ns = self.leap.map_or(0, |leap| leap.ns);
         let now_ns = at.as_nanos().saturating_add(ahead_ns).saturating_sub(leap_ns);
         self.latest = self.latest.max(Timestamp::from_nanos(now_ns)).min(TIME_MAX);
@@ -185,37 +185,36 @@ mod tests {
     #[test]
     fn a_believed_clock_counts_until_messages_agree_on_something_else() {
         let mut time = VenueTime::default();
-        assert_eq!(time.now(s(TRUE), false), None);
-        assert_eq!(time.now(s(TRUE), true), Some(s(TRUE)));
+        assert_eq!(time.now(s(TRUE)), None);
         hear(&mut time, TRUE, TRUE + 1, 3, true);
-        assert_eq!(time.now(s(TRUE + 3), true), Some(s(TRUE + 4)));
+        assert_eq!(time.now(s(TRUE + 3)), Some(s(TRUE + 4)));
         // One wild time changes nothing, five that agree do.
         time.observe(s(TRUE + 4), s(TRUE + 4_000), true);
-        assert_eq!(time.now(s(TRUE + 4), true), Some(s(TRUE + 5)));
+        assert_eq!(time.now(s(TRUE + 4)), Some(s(TRUE + 5)));
         hear(&mut time, TRUE + 5, TRUE + 3_605, 4, true);
-        assert_eq!(time.now(s(TRUE + 8), true), Some(s(TRUE + 9)));
+        assert_eq!(time.now(s(TRUE + 8)), Some(s(TRUE + 9)));
         hear(&mut time, TRUE + 9, TRUE + 3_609, 1, true);
-        assert_eq!(time.now(s(TRUE + 9), true), Some(s(TRUE + 3_609)));
+        assert_eq!(time.now(s(TRUE + 9)), Some(s(TRUE + 3_609)));
         // Back again: the time stands until theirs has come so far.
         hear(&mut time, TRUE + 10, TRUE + 10, 9, true);
         assert_eq!(time.ahead_ns(), Some(0));
-        assert_eq!(time.now(s(TRUE + 19), true), Some(s(TRUE + 3_609)));
+        assert_eq!(time.now(s(TRUE + 19)), Some(s(TRUE + 3_609)));
     }
 
     #[test]
     fn an_unset_clock_learns_the_time_from_the_venue_and_its_setting_changes_nothing() {
         let mut time = VenueTime::default();
         hear(&mut time, 100, TRUE, 4, false);
-        assert_eq!(time.now(s(103), false), None, "not enough messages agree");
+        assert_eq!(time.now(s(103)), None, "not enough messages agree");
         hear(&mut time, 104, TRUE + 4, 1, false);
-        assert_eq!(time.now(s(104), false), Some(s(TRUE + 4)));
+        assert_eq!(time.now(s(104)), Some(s(TRUE + 4)));
         // The network tells the time: our clock leaps by decades.
         let leap = Duration::from_secs((TRUE + 6 - 104) as u64);
         assert_eq!(time.pass(s(TRUE + 6), leap, false), None);
-        assert_eq!(time.now(s(TRUE + 6), false), Some(s(TRUE + 4)), "not understood yet");
+        assert_eq!(time.now(s(TRUE + 6)), Some(s(TRUE + 4)), "not understood yet");
         assert_eq!(time.observe(s(TRUE + 6), s(TRUE + 6), true), Some(Explained::Step));
         hear(&mut time, TRUE + 7, TRUE + 7, 1, true);
-        assert_eq!(time.now(s(TRUE + 7), true), Some(s(TRUE + 7)));
+        assert_eq!(time.now(s(TRUE + 7)), Some(s(TRUE + 7)));
     }
 
     #[test]
@@ -223,9 +222,9 @@ mod tests {
         let mut time = VenueTime::default();
         hear(&mut time, TRUE, TRUE, 10, true);
         time.pass(s(TRUE + 3_610), Duration::from_secs(3_600), true);
-        assert_eq!(time.now(s(TRUE + 3_610), true), Some(s(TRUE + 10)));
+        assert_eq!(time.now(s(TRUE + 3_610)), Some(s(TRUE + 10)));
         assert_eq!(time.observe(s(TRUE + 3_611), s(TRUE + 3_611), true), Some(Explained::Pause));
-        assert_eq!(time.now(s(TRUE + 3_611), true), Some(s(TRUE + 3_611)));
+        assert_eq!(time.now(s(TRUE + 3_611)), Some(s(TRUE + 3_611)));
     }
 
     #[test]
@@ -240,7 +239,7 @@ mod tests {
                 assert_eq!(time.pass(s(TRUE + 3_610 + n), Duration::from_secs(1), is_clock_set), None);
             }
             assert_eq!(time.pass(s(TRUE + 3_670), Duration::from_secs(1), is_clock_set), Some(explained));
-            assert_eq!(time.now(s(TRUE + 3_670), is_clock_set), Some(s(now)));
+            assert_eq!(time.now(s(TRUE + 3_670)), Some(s(now)));
         }
     }
 
@@ -260,7 +259,7 @@ mod tests {
                     2 => time.restart(),
                     _ => {}
                 }
-                if let Some(told) = time.now(now, is_set) {
+                if let Some(told) = time.now(now) {
                     proptest::prop_assert!(told >= latest && told <= TIME_MAX);
                     latest = told;
                 }
