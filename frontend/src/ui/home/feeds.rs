@@ -16,7 +16,7 @@ pub(super) fn Feeds() -> impl IntoView {
     let venues = Memo::new(move |_| {
         store.overview(|o| o.feeds.iter().map(|f| f.venue.clone()).collect::<Vec<_>>()).unwrap_or_default()
     });
-    let note = view! { <span class="note wide-only">"books proven by sequence or checksum"</span> }.into_any();
+    let note = view! { <span class="note wide-only">"proven by checksum or sequence, or compared by REST"</span> }.into_any();
     view! {
         <Panel kind="feeds" title="Markets" note=note content=when_known(store)>
             <table>
