@@ -1,14 +1,15 @@
 //! How a Kraken book is proven (protocol section 5).
 //!
-//! 1. A snapshot replaces the book; its checksum is verified.
+//! 1. A snapshot replaces the book; its checksum is verified. One that is older than an update that was heard before it
+//!    lacks that update, which no checksum would show until the next one: it is not used.
 //! 2. An update applies all its levels in order; quantity zero removes, an absent level is no error.
 //! 3. Then each side is cut to the subscribed depth: the venue sends no removal for levels that fall out.
 //! 4. Then the checksum is verified. It is the only detector of gaps: one that does not match drops the book, and
 //!    nothing is taken until the next snapshot.
 //! 5. A crossed book with a right checksum is what the venue has: not to be shown, but no reason to start anew.
 
-use types::Scale;
 use types::market::StaleReason;
+use types::{Scale, Timestamp};
 
 use super::checksum::{Checksum, Sheet};
 use super::messages::{BookData, Kind, LevelData, number_format};
@@ -23,6 +24,8 @@ pub(crate) struct ProvenBook {
     depth: usize,
     scale: Scale,
     has_snapshot: bool,
+    /// The venue's time of the newest update that was heard, used or not.
+    updated_at: Option<Timestamp>,
     checked: u64,
     matched: u64,
 }
@@ -36,6 +39,7 @@ impl ProvenBook {
             depth: depth as usize,
             scale,
             has_snapshot: false,
+            updated_at: None,
             checked: 0,
             matched: 0,
         }
@@ -72,15 +76,32 @@ impl ProvenBook {
         self.scale = scale;
     }
 
+    /// A live book knows more; without one, another snapshot is needed, and that one is believed.
+    fn refuse_old_snapshot(&mut self) -> Verdict {
+        if self.has_snapshot {
+            return Verdict::Old;
+        }
+        self.updated_at = None;
+        Verdict::Broken(StaleReason::SequenceGap)
+    }
+
     /// Takes a message of the book channel.
     ///
     /// # Errors
     /// [`NumberError`] when a level cannot be read; the book is dropped then, for part of the message is in it.
     pub(crate) fn apply(&mut self, kind: Kind, data: &BookData<'_>) -> Result<Verdict, NumberError> {
+        let venue_at = data.venue_at();
         match kind {
+            Kind::Snapshot if venue_at.is_some_and(|at| self.updated_at.is_some_and(|newest| at < newest)) => {
+                return Ok(self.refuse_old_snapshot());
+            }
             Kind::Snapshot => self.clear(),
-            Kind::Update if !self.has_snapshot => return Ok(Verdict::Waiting),
-            Kind::Update => {}
+            Kind::Update => {
+                self.updated_at = self.updated_at.max(venue_at);
+                if !self.has_snapshot {
+                    return Ok(Verdict::Waiting);
+                }
+            }
         }
         let format = number_format(self.scale);
         let (book, checksum) = (&mut self.book, &mut self.checksum);
@@ -212,6 +233,22 @@ mod tests {
         assert_eq!(apply(&mut book, &right), Ok(Verdict::Waiting));
         assert_eq!(apply(&mut book, GUIDE), Ok(Verdict::Rebuilt));
         assert_eq!(book.checksums(), (3, 2));
+    }
+
+    #[test]
+    fn a_snapshot_that_is_older_than_an_update_before_it_is_not_used() {
+        let at = |message: &str, time: &str| {
+            message.replace(r#""checksum""#, &format!(r#""timestamp":"{time}","checksum""#))
+        };
+        let guide = GUIDE.replace("2023-10-06T17:35:55.440295Z", "2023-10-06T17:35:55Z");
+        let late = at(&update("", "", 3_310_070_434), "2023-10-06T17:35:56Z");
+        let mut book = ProvenBook::new(10, BTC);
+        assert_eq!(apply(&mut book, &late), Ok(Verdict::Waiting));
+        assert_eq!(apply(&mut book, &guide), Ok(Verdict::Broken(StaleReason::SequenceGap)));
+        assert_eq!(apply(&mut book, &guide), Ok(Verdict::Rebuilt), "the clock of the venue may have gone back");
+        assert_eq!(apply(&mut book, &late), Ok(Verdict::Held));
+        assert_eq!(apply(&mut book, &guide), Ok(Verdict::Old), "it came twice, the second time late");
+        assert!(!book.book().bids.is_empty());
     }
 
     #[test]

@@ -22,7 +22,8 @@ impl Candles {
             return None;
         }
         match self.running {
-            Some(running) if candle.open_time < running.open_time => None,
+            // A row that was overtaken by a newer one of its minute knows less.
+            Some(running) if (candle.open_time, candle.trades) < (running.open_time, running.trades) => None,
             Some(running) if candle.open_time > running.open_time => {
                 self.running = Some(candle);
                 self.final_at = Some(running.open_time);
@@ -81,6 +82,16 @@ mod tests {
         assert_eq!(candles.close(Timestamp::from_secs(4 * 60 + 3), GRACE), Some(candle(3, 7)));
         assert_eq!(candles.row(candle(3, 8)), None, "final is final");
         assert_eq!(candles.closes_at(GRACE), None);
+    }
+
+    #[test]
+    fn a_row_that_comes_after_a_newer_one_of_its_minute_is_not_used() {
+        let with_trades = |trades, close| Candle { trades, ..candle(1, close) };
+        let mut candles = Candles::default();
+        for row in [with_trades(3, 7), with_trades(2, 6), with_trades(3, 8)] {
+            assert_eq!(candles.row(row), None);
+        }
+        assert_eq!(candles.row(candle(2, 9)), Some(with_trades(3, 8)));
     }
 
     #[test]
