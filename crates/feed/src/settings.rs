@@ -53,7 +53,8 @@ pub struct FeedSettings {
     pub connection_age_max: Option<Duration>,
     /// A ping without an answer for so long makes the feed want a new connection.
     pub pong_timeout: Duration,
-    /// Age at which a Binance.US book is compared with, and replaced by, a fresh snapshot, without going stale.
+    /// Age at which a book is compared with a fresh snapshot without going stale: Binance.US's is replaced by it,
+    /// Coinbase's goes stale when it differs twice.
     pub snapshot_age_max: Duration,
     /// Age at which the venue's instrument rules are asked for again (Binance.US; Kraken pushes them).
     pub instruments_age_max: Duration,
@@ -101,7 +102,11 @@ impl FeedSettings {
                 Venue::Kraken | Venue::Coinbase => None,
             },
             pong_timeout: Duration::from_secs(10),
-            snapshot_age_max: Duration::from_secs(45 * 60),
+            snapshot_age_max: match venue {
+                // Nothing else shows that an update of a book was lost (section 5).
+                Venue::Coinbase => Duration::from_secs(5 * 60),
+                _ => Duration::from_secs(45 * 60),
+            },
             instruments_age_max: Duration::from_secs(6 * 3_600),
             candle_grace: Duration::from_secs(3),
             kucoin: KucoinSettings::default(),

@@ -17,6 +17,7 @@ use types::Venue;
 const KRAKEN: &[u8] = include_bytes!("../fixtures/kraken_book10.jsonl");
 const KRAKEN_FRAMES: &[u8] = include_bytes!("../fixtures/kraken_public_frames.jsonl");
 const BINANCE_US: &[u8] = include_bytes!("../fixtures/binance_us_crvusdt.jsonl");
+const COINBASE: &[u8] = include_bytes!("../fixtures/coinbase_nugbp.jsonl");
 const KUCOIN: &[u8] = include_bytes!("../fixtures/kucoin_eqz.jsonl");
 const KUCOIN_FRAMES: &[u8] = include_bytes!("../fixtures/kucoin_public_frames.jsonl");
 const RECORDER: &[u8] = include_bytes!("../fixtures/binance_spot_recorder.txt");
@@ -96,6 +97,18 @@ fn binance_us_recordings_splice_every_book() {
 }
 
 #[test]
+fn coinbase_recording_rebuilds_every_book_and_counts_every_trade_once() {
+    let path = "ws/coinbase_exchange_20210417.jsonl.gz";
+    let expected = "expected_coinbase_exchange_20210417.json";
+    if let Some(report) = check_recording(Venue::Coinbase, path, expected) {
+        assert!(report.instruments.iter().all(|instrument| instrument.live && instrument.snapshots == 1));
+        let odd = report.instruments.iter().map(|i| (i.crossed, i.trade_gaps, i.duplicates));
+        assert!(odd.clone().all(|counts| counts == (0, 0, 0)), "{:?}", odd.collect::<Vec<_>>());
+        assert_eq!(report.instruments.iter().map(|i| i.trades).sum::<u64>(), 77, "six more came before the recording");
+    }
+}
+
+#[test]
 fn kucoin_recording_splices_every_book_and_misses_no_number() {
     let path = "ws/kucoin_20210425.jsonl.gz";
     if let Some(report) = check_recording(Venue::Kucoin, path, "expected_kucoin_20210425.json") {
@@ -120,6 +133,7 @@ fn trimmed_recordings_show_what_was_computed_from_them() {
     check(Venue::BinanceUs, BINANCE_US, "expected_binance_us_crvusdt.json");
     check(Venue::BinanceUs, RECORDER, "expected_binance_spot_recorder.json");
     check(Venue::Kucoin, KUCOIN, "expected_kucoin_eqz.json");
+    check(Venue::Coinbase, COINBASE, "expected_coinbase_nugbp.json");
 }
 
 /// The message texts of a capture, one a line.
@@ -237,6 +251,55 @@ fn a_lost_binance_update_is_a_gap_and_needs_a_new_snapshot() {
     assert_eq!(serde_json::to_value(&report.instruments[0].book).expect("JSON"), expected["instruments"][0]["book"]);
 }
 
+/// Trades told on both channels: the match names the maker, the ticker the taker.
+#[test]
+fn coinbase_matches_and_tickers_name_opposite_sides() {
+    let mut sides = std::collections::BTreeMap::new();
+    let mut pairs = 0;
+    for line in bare(COINBASE).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let message: Value = serde_json::from_slice(line).expect("messages are JSON");
+        let key = (message["product_id"].to_string(), message["trade_id"].to_string());
+        match (message["type"].as_str(), message["side"].as_str()) {
+            (Some("match" | "last_match" | "ticker"), Some(side)) => {
+                if let Some(other) = sides.insert(key, side.to_owned()) {
+                    assert_ne!(other, side, "{message}");
+                    pairs += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(pairs, 11);
+}
+
+#[test]
+fn lost_reordered_and_repeated_coinbase_messages_are_told_as_far_as_they_show() {
+    let is_match = |line: &str| line.contains(r#"\"match\""#) && line.contains("SKL-BTC");
+    let matches: Vec<usize> = std::str::from_utf8(COINBASE)
+        .expect("text")
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| is_match(line))
+        .map(|(index, _)| index)
+        .collect();
+    let lost = without(COINBASE, |index, _| index == matches[2]);
+    let report = analyse(Venue::Coinbase, &lost).expect("readable");
+    assert_eq!((report.instruments[1].trade_gaps, report.instruments[1].trades), (1, 7));
+
+    let again = [COINBASE.to_vec(), COINBASE.to_vec()].concat();
+    let report = analyse(Venue::Coinbase, &again).expect("readable");
+    let (book, trades) = (&report.instruments[0], &report.instruments[1]);
+    assert_eq!((trades.trades, trades.duplicates, trades.trade_gaps), (8, 9, 0), "the last match counts neither time");
+    assert_eq!((book.snapshots, book.resyncs, book.live), (2, 1, true), "a new connection has a new book");
+    let expected = fixture("expected_coinbase_nugbp.json");
+    assert_eq!(serde_json::to_value(&book.book).expect("JSON"), expected["instruments"][0]["book"]);
+
+    // Without the second connection and snapshot the old updates step back in time.
+    let updates = without(COINBASE, |_, line| !line.contains("l2update"));
+    let report = analyse(Venue::Coinbase, &[COINBASE.to_vec(), updates].concat()).expect("readable");
+    assert_eq!((report.gaps, report.instruments[0].live), (1, false));
+}
+
 #[test]
 fn a_malformed_message_is_counted_and_the_rest_is_used() {
     let mut file = b"{\"channel\":\"book\",\"type\":\"update\"}\n{\"channel\":7}\nnull\n".to_vec();
@@ -290,6 +353,8 @@ fn a_file_that_was_cut_off_anywhere_is_told_or_read_to_its_last_whole_line() {
         (Venue::Kraken, bare(KRAKEN)),
         (Venue::BinanceUs, BINANCE_US.to_vec()),
         (Venue::BinanceUs, RECORDER.to_vec()),
+        (Venue::Coinbase, COINBASE.to_vec()),
+        (Venue::Coinbase, bare(COINBASE)),
     ] {
         for end in (1..file.len()).step_by(97) {
             let is_whole = file[end] == b'\n' || file[end - 1] == b'\n';

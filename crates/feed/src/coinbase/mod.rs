@@ -18,7 +18,7 @@ mod book;
 mod compare;
 mod heard;
 mod history;
-mod instruments;
+pub(crate) mod instruments;
 pub(crate) mod messages;
 mod minutes;
 pub(crate) mod rest;
@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use types::market::{Proof, StaleReason};
-use types::{Scale, Timestamp};
+use types::{Scale, Timeframe, Timestamp};
 
 use crate::io::{FeedInput, FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
 use crate::session::{
@@ -274,8 +274,8 @@ impl Session {
             && is_due(product.history.due_at(), at)
             && let Some((first, last)) = product.history.ask(at, self.link.clock.now(at), self.settings.history_minutes)
         {
-            let path = rest::candles_path(&product.market.wanted.symbol, first, last);
-            self.requests.want(Ask::Candles(index), Priority::History, Call::get(path, 1), at);
+            let call = rest::candles_between(&product.market.wanted.symbol, Timeframe::M1, first, last);
+            self.requests.want(Ask::Candles(index), Priority::History, call, at);
         }
     }
 

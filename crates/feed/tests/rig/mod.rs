@@ -8,7 +8,7 @@ use feed::{
     BookState, Feed, FeedInput, FeedOutput, FeedSettings, InstrumentStatus, LinkId, ReconnectReason, RejectReason,
     Rejection, Request, Target, Wanted,
 };
-use types::market::{StaleReason, VenueCandle};
+use types::market::{StaleReason, Ticker, VenueCandle};
 use types::{BookTop, Input, Instrument, InstrumentId, QualityMinute, Timestamp, Trade, Venue};
 
 pub(crate) struct Rig {
@@ -33,6 +33,13 @@ impl Rig {
 
     pub(crate) fn give(&mut self, input: FeedInput<'_>) {
         self.feed.handle(self.at, input, &mut self.out);
+        let pings = self.take(|output| match output {
+            FeedOutput::Ping(link) => Some(*link),
+            _ => None,
+        });
+        for link in pings {
+            self.feed.handle(self.at, FeedInput::Pong(link), &mut self.out);
+        }
         let minutes = self.events(|input| match input {
             Input::Quality(minute) => Some(minute.clone()),
             _ => None,
@@ -191,6 +198,13 @@ impl Rig {
     pub(crate) fn candles(&mut self) -> Vec<VenueCandle> {
         self.events(|input| match input {
             Input::Candle(candle) => Some(candle.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn tickers(&mut self) -> Vec<Ticker> {
+        self.events(|input| match input {
+            Input::Ticker(ticker) => Some(ticker.clone()),
             _ => None,
         })
     }
