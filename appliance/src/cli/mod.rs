@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (one message on standard error says what and where), 2 the arguments or a file's
 //! content are wrong.
 
+mod arbitrage;
 mod candles;
 mod check_config;
 mod demo;
@@ -66,6 +67,8 @@ enum Command {
     Predict(predict::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
+    /// List opportunities between exchanges that a box has kept.
+    Arbitrage(arbitrage::Args),
     /// Ask a running box how it is.
     Status(status::Args),
 }
@@ -86,6 +89,7 @@ impl Cli {
             Command::Features(args) => args.run(),
             Command::Predict(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),
         }
     }

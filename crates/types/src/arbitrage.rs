@@ -66,6 +66,8 @@ pub struct ArbitrageRate {
     pub instrument: InstrumentId,
     /// Its best bid where USDT is received, its best ask where USDT is paid.
     pub price: Price,
+    /// Fraction digits of the price.
+    pub decimals: u8,
 }
 
 /// The most profitable quantity at a moment, walking both books.

@@ -128,8 +128,8 @@ impl<'a> Scene<'a> {
         let markets = routes.rates().iter().filter_map(|id| self.markets.get(*id)).filter(|_| settings.usd_with_usdt);
         markets.filter(|market| self.lost(market).is_none()).find_map(|market| {
             let price = market.book().facing(side).first()?.price;
-            let rate = Rate { price, decimals: market.instrument.scale.price_decimals };
-            Some((rate, ArbitrageRate { instrument: market.instrument.id, price }))
+            let decimals = market.instrument.scale.price_decimals;
+            Some((Rate { price, decimals }, ArbitrageRate { instrument: market.instrument.id, price, decimals }))
         })
     }
 }
