@@ -1,11 +1,12 @@
 //! The dashboard: one page that reads [`wire`] messages over one WebSocket and draws them.
 //!
 //! Everything that needs no browser lives in modules that build and are tested on the host: the reducer ([`state`]), the
-//! words and numbers ([`format`], [`sentence`]), the book ladder ([`ladder`]), addresses ([`address`]), reconnecting
+//! words and numbers ([`format`], [`sentence`], [`between`]), the book ladder ([`ladder`]), addresses ([`address`]), reconnecting
 //! ([`backoff`]) and chart geometry ([`chart`]). The page itself (`ui`) is built for wasm32 alone.
 
 pub mod address;
 pub mod backoff;
+pub mod between;
 pub mod calendar;
 pub mod chart;
 pub mod export;

@@ -1,6 +1,7 @@
 //! From the engine's state to what browsers see. Runs in the engine thread, ten times a second; each message is encoded
 //! once for all browsers.
 
+mod arbitrage;
 mod curve;
 mod followed;
 mod market;

@@ -16,7 +16,7 @@ use types::{InstrumentId, Timestamp};
 use wire::BookState;
 
 use super::curve::Curve;
-use super::{id, market, sentence};
+use super::{arbitrage, id, market, sentence};
 use crate::venue::VenueStatus;
 
 /// Closes in the small picture of a forecast card.
@@ -80,6 +80,7 @@ pub(super) fn build(
         feeds: venues.iter().map(|venue| badge(venue, moment.now)).collect(),
         account: account(view, curve),
         forecasts: view.markets().map(|market| forecasts(view, market, skills)).collect(),
+        arbitrage: arbitrage::of(view),
         events: view.notices().take(wire::EVENTS_MAX).map(event).collect(),
         uptime_s: moment.now.since(moment.started_at).as_secs(),
     }

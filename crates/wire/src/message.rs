@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages. Changed with every change of their shape.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// Path of the WebSocket.
 pub const SOCKET_PATH: &str = "/ws";
 /// Largest message a browser may send, bytes.
@@ -15,6 +15,8 @@ pub const CANDLES_MAX: usize = 1500;
 pub const TRADES_MAX: usize = 50;
 /// Most events in an [`Overview`].
 pub const EVENTS_MAX: usize = 20;
+/// Most opportunities between exchanges in an [`Overview`].
+pub const OPPORTUNITIES_MAX: usize = 3;
 
 /// What the box tells a browser.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -234,6 +236,70 @@ pub struct Change {
     pub minutes: u16,
 }
 
+/// Price differences between exchanges that would pay the taker fees of both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arbitrage {
+    /// Whether exchanges are compared.
+    pub enabled: bool,
+    /// Pairs of books that are proven and fresh.
+    pub compared: u32,
+    /// Pairs of books that would be compared if they were.
+    pub waiting: u32,
+    /// Opportunities there just now, the most profitable first, at most [`OPPORTUNITIES_MAX`].
+    pub open: Vec<Opportunity>,
+    /// How many are there.
+    pub open_count: u32,
+    /// The two books that come nearest to paying both fees; `None` while nothing is compared.
+    pub nearest: Option<Gap>,
+    /// What ended since 00:00 UTC.
+    pub today: ArbitrageDay,
+}
+
+/// An opportunity that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opportunity {
+    /// Where base is bought.
+    pub buy: u16,
+    /// Where it is sold.
+    pub sell: u16,
+    /// Since when.
+    pub opened_at_ms: i64,
+    /// What is left at the best prices after both fees, hundredths of a basis point.
+    pub net_cbps: u32,
+    /// The most profitable quantity.
+    pub qty: u64,
+    /// Digits of the quantity.
+    pub qty_decimals: u8,
+    /// What it costs, fee included.
+    pub cost: i64,
+    /// What is left of selling it after the fee.
+    pub profit: i64,
+    /// The currency of cost and profit.
+    pub currency: String,
+}
+
+/// What the best prices of two books leave after both fees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Where base would be bought.
+    pub buy: u16,
+    /// Where it would be sold.
+    pub sell: u16,
+    /// Hundredths of a basis point; below zero what is missing.
+    pub net_cbps: i32,
+}
+
+/// Opportunities of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArbitrageDay {
+    /// How many ended.
+    pub count: u64,
+    /// How long the longest lasted.
+    pub longest_ms: u64,
+    /// Most that was left at the best prices, hundredths of a basis point.
+    pub peak_cbps: u32,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -266,6 +332,8 @@ pub struct Overview {
     pub account: Account,
     /// Forecasts by instrument.
     pub forecasts: Vec<Forecasts>,
+    /// Price differences between exchanges.
+    pub arbitrage: Arbitrage,
     /// Newest events first, at most [`EVENTS_MAX`].
     pub events: Vec<Event>,
     /// Seconds since start.

@@ -1,6 +1,7 @@
 //! The overview: is it alive, what do I own, what comes next, what happened.
 
 mod account;
+mod between;
 mod events;
 mod feeds;
 mod forecast;
@@ -51,6 +52,7 @@ pub(super) fn Home() -> impl IntoView {
         <div class="home-bottom">
             <feeds::Feeds />
             <events::Events />
+            <between::Between />
         </div>
     }
 }
