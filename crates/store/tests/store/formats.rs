@@ -109,6 +109,19 @@ fn state_format_1_is_read() {
     crate::state::check_all(&State::open(dir.path()).expect("opens"));
 }
 
+#[test]
+fn looking_into_an_older_state_file_does_not_change_it() {
+    let dir = tempdir().expect("temporary directory");
+    let path = dir.path().join("state.redb");
+    unpack(&fixture("state", 1), &path);
+    let before = std::fs::read(&path).expect("reads");
+    let state = State::open_read(dir.path()).expect("opens for looking");
+    let all = store::Span::last(9, types::Timestamp::MAX);
+    assert_eq!(state.arbitrage(all).expect("a table it does not have is empty"), []);
+    drop(state);
+    assert!(std::fs::read(&path).expect("reads") == before);
+}
+
 /// Written with `kinds_of_format_2()` as well when format 2 was made.
 #[test]
 fn state_format_2_is_read() {

@@ -2,13 +2,14 @@
 
 use store::{Entry, Span, State, StoreError};
 use tempfile::tempdir;
+use types::arbitrage::{ArbitrageEnd, ArbitrageLeg};
 use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord};
 use types::market::CandleSource;
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
-    Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId, Price, Qty, QualityMinute, Scale, Side, Timeframe,
-    Timestamp, Venue,
+    ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId,
+    Ppm, Price, Qty, QualityMinute, Scale, Side, Timeframe, Timestamp, Venue,
 };
 
 use crate::world::START;
@@ -263,6 +264,45 @@ fn what_was_set_aside_is_kept_up_to_a_bound() {
     state.write(&entries, 1).expect("writes");
     let found = state.quarantine(Span::last(usize::MAX, Timestamp::MAX)).expect("reads");
     assert_eq!((found.len() as i64, &found[0]), (max, &set_aside(5)));
+}
+
+fn opportunity(seq: u64, n: i64, end: Option<ArbitrageEnd>) -> ArbitrageRecord {
+    let leg = |id, venue| ArbitrageLeg { instrument: InstrumentId(id), venue, taker_ppm: Ppm(1_000) };
+    let size = ArbitrageSize { at: minute(n), qty: Qty(1), cost: Cash(2), profit: Cash(3), net_cbps: 4 };
+    ArbitrageRecord {
+        seq,
+        opened_at: minute(n),
+        buy: leg(1, Venue::Kraken),
+        sell: leg(2, Venue::Coinbase),
+        base: "BTC".to_owned(),
+        currency: "USD".to_owned(),
+        qty_decimals: 8,
+        rate: None,
+        first: size,
+        best: size,
+        peak_cbps: 4,
+        returns: 0,
+        end,
+    }
+}
+
+#[test]
+fn what_is_known_of_an_opportunity_replaces_what_was() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let end = ArbitrageEnd { at: minute(2), reason: ArbitrageEndReason::PricesMoved };
+    let entries: Vec<Entry> = [opportunity(7, 1, None), opportunity(8, 1, None), opportunity(7, 1, Some(end))]
+        .map(|known| entry(1, 0, Record::Arbitrage(Box::new(known))))
+        .to_vec();
+    for _ in 0..2 {
+        state.write(&entries, 1).expect("writes");
+    }
+    let expected = [opportunity(7, 1, Some(end)), opportunity(8, 1, None)];
+    assert_eq!(state.arbitrage(Span::between(minute(1), minute(2), 9)).expect("reads"), expected);
+    assert_eq!(state.arbitrage(Span::between(minute(2), minute(9), 9)).expect("reads"), []);
+    drop(state);
+    let state = State::open_read(dir.path()).expect("opens for looking");
+    assert_eq!(state.arbitrage(Span::last(1, Timestamp::MAX)).expect("reads"), expected[1..]);
 }
 
 #[test]
