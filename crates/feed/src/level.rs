@@ -5,9 +5,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use types::decimal::Exponent;
-use types::{Level, Scale};
+use types::{Level, Price, Qty, Scale};
 
-use crate::number::{NumberError, NumberFormat};
+use crate::number::{Decimals, NumberError, NumberFormat};
 use crate::scan::Scan;
 
 /// `["price","quantity"]`; what some interfaces add behind them is left aside.
@@ -52,6 +52,61 @@ pub(crate) fn scan_level<'a>(scan: &mut Scan<'a>) -> Option<LevelData<'a>> {
     let qty = scan.string_end()?;
     scan.literal("]")?;
     Some(LevelData { price, qty })
+}
+
+/// Levels of a message at the instrument's digits, in the message's order. Their room is used again for the next message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Levels {
+    pub(crate) bids: Vec<Level>,
+    pub(crate) asks: Vec<Level>,
+}
+
+impl Levels {
+    pub(crate) fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+    }
+}
+
+/// How levels of an instrument are read without a detour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LevelReader {
+    price: Decimals,
+    qty: Decimals,
+}
+
+impl LevelReader {
+    /// For levels at this scale; `written` are the digits that the venue usually writes behind the point.
+    pub(crate) fn new(scale: Scale, written: Scale) -> Self {
+        Self {
+            price: Decimals::new(scale.price_decimals, written.price_decimals),
+            qty: Decimals::new(scale.qty_decimals, written.qty_decimals),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn price(self, scan: &mut Scan<'_>) -> Option<Price> {
+        Price::new(scan.decimal(self.price)?)
+    }
+
+    #[inline]
+    pub(crate) fn qty(self, scan: &mut Scan<'_>) -> Option<Qty> {
+        u64::try_from(scan.decimal(self.qty)?).ok().map(Qty)
+    }
+
+    /// Levels of exactly two strings: `["price","quantity"],...]`, after the opening bracket of their list.
+    #[inline]
+    pub(crate) fn pairs_end(self, scan: &mut Scan<'_>, levels: &mut Vec<Level>) -> Option<()> {
+        scan.each_end(|scan| {
+            scan.literal(r#"[""#)?;
+            let price = self.price(scan)?;
+            scan.literal(r#"",""#)?;
+            let qty = self.qty(scan)?;
+            scan.literal(r#""]"#)?;
+            levels.push(Level { price, qty });
+            Some(())
+        })
+    }
 }
 
 /// All levels at the instrument's digits.

@@ -29,6 +29,7 @@ mod binance_us;
 mod book;
 mod coinbase;
 mod decode;
+mod digits;
 mod feed;
 mod kraken;
 mod kucoin;
@@ -37,7 +38,9 @@ mod number;
 mod quality;
 mod scan;
 mod session;
+mod symbols;
 mod synced;
+mod times;
 
 #[cfg(test)]
 mod any_bytes;

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use types::decimal::{self, DECIMALS_MAX, DecimalError, Exponent};
 use types::{Price, Qty, Scale};
 
+use crate::digits::{Eight, POWERS};
 use crate::io::RejectReason;
 
 /// Most digits a [`Scale`] may have.
@@ -42,28 +43,88 @@ impl NumberFormat {
     }
 }
 
+/// Digits behind the point that numbers of one kind have, and that they are usually written with.
+///
+/// Reads `digits[.digits]` at the head of a text. What is written as usual is read without looking at every digit; all
+/// else, but for exponents and numbers too large, costs more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decimals {
+    decimals: u8,
+    written: usize,
+    /// Written digits that count.
+    kept: usize,
+    unit: u64,
+    kept_unit: u64,
+}
+
+impl Decimals {
+    /// `decimals` is at most [`SCALE_DECIMALS_MAX`].
+    pub(crate) fn new(decimals: u8, usually_written: u8) -> Self {
+        // There is no point without a digit behind it.
+        let written = usize::from(usually_written.clamp(1, 8));
+        let kept = written.min(usize::from(decimals));
+        Self {
+            decimals,
+            written,
+            kept,
+            unit: POWERS[usize::from(decimals)],
+            kept_unit: POWERS[usize::from(decimals) - kept],
+        }
+    }
+
+    /// The number at the head of the text, and its length; that nothing of it follows is the caller's to see. `None` says
+    /// nothing: a general reader decides.
+    #[inline]
+    pub(crate) fn read(self, text: &[u8]) -> Option<(i64, usize)> {
+        match self.read_usual(text) {
+            Some(read) => Some(read),
+            None => self.read_any(text),
+        }
+    }
+
+    /// One to seven digits, the point, and as many digits as usual.
+    #[inline]
+    fn read_usual(self, text: &[u8]) -> Option<(i64, usize)> {
+        let head: &[u8; 8] = text.first_chunk()?;
+        // Looking for the point byte by byte is guessed right nearly always: numbers of one kind are of one size.
+        let point = (1..8).find(|at| head[*at] == b'.')?;
+        let len = point + 1 + self.written;
+        let whole = Eight::of(head)?.first(point);
+        let fraction = Eight::of(text.get(point + 1..)?)?;
+        let is_usual = whole.are_digits()
+            && fraction.first(self.written).are_digits()
+            && fraction.is_zero_between(self.kept, self.written)
+            && !text.get(len)?.is_ascii_digit()
+            // No JSON: left to the general reader.
+            && (head[0] != b'0' || point == 1);
+        if !is_usual {
+            return None;
+        }
+        let number = whole.number() * self.unit + fraction.first(self.kept).number() * self.kept_unit;
+        Some((i64::try_from(number).ok()?, len))
+    }
+
+    #[inline(never)]
+    fn read_any(self, text: &[u8]) -> Option<(i64, usize)> {
+        let len = text.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.')).unwrap_or(text.len());
+        let is_json = !(text.first() == Some(&b'0') && text.get(1).is_some_and(u8::is_ascii_digit));
+        Some((parse_plain(&text[..len], self.decimals).filter(|_| is_json)?, len))
+    }
+}
+
 /// Reads what venues nearly always send: digits, perhaps a point and digits, no more of them than fit without a check.
 /// `None` says nothing about the number: the general reader decides.
 #[inline]
 fn parse_plain(text: &[u8], decimals: u8) -> Option<i64> {
-    const POWERS: [i64; 19] = {
-        let mut powers = [1; 19];
-        let mut n = 1;
-        while n < 19 {
-            powers[n] = powers[n - 1] * 10;
-            n += 1;
-        }
-        powers
-    };
     // Eighteen digits are below 10^18 and so below the largest `i64`.
     if text.is_empty() || text.len() > 18 {
         return None;
     }
-    let mut mantissa: i64 = 0;
+    let mut mantissa: u64 = 0;
     let mut point = None;
     for (index, byte) in text.iter().enumerate() {
         match byte {
-            b'0'..=b'9' => mantissa = mantissa * 10 + i64::from(byte - b'0'),
+            b'0'..=b'9' => mantissa = mantissa * 10 + u64::from(byte - b'0'),
             b'.' if point.is_none() && index > 0 => point = Some(index),
             _ => return None,
         }
@@ -72,13 +133,14 @@ fn parse_plain(text: &[u8], decimals: u8) -> Option<i64> {
     if point.is_some() && fraction == 0 {
         return None;
     }
-    match usize::from(decimals).checked_sub(fraction) {
-        Some(missing) => mantissa.checked_mul(*POWERS.get(missing)?),
+    let scaled = match usize::from(decimals).checked_sub(fraction) {
+        Some(missing) => mantissa.checked_mul(*POWERS.get(missing)?)?,
         None => {
             let surplus = POWERS.get(fraction - usize::from(decimals))?;
-            (mantissa % surplus == 0).then(|| mantissa / surplus)
+            mantissa.is_multiple_of(*surplus).then(|| mantissa / surplus)?
         }
-    }
+    };
+    i64::try_from(scaled).ok()
 }
 
 /// A number that cannot be taken.
@@ -256,6 +318,34 @@ mod tests {
             assert!(!check(text, 8), "{text}");
         }
         proptest::proptest!(|(text in "[0-9]{0,20}\\.?[0-9]{0,20}", decimals in 0u8..=12)| { check(&text, decimals); });
+    }
+
+    #[test]
+    fn numbers_at_the_head_of_a_text_are_those_of_the_general_reader() {
+        let check = |text: &str, behind: &str, decimals: u8, written: u8| {
+            let read = Decimals::new(decimals, written).read([text, behind].concat().as_bytes());
+            if let Some((number, len)) = read {
+                assert_eq!(len, text.len(), "{text}");
+                assert_eq!(decimal::parse(text.as_bytes(), decimals, Exponent::Refuse), Ok(number), "{text}");
+                serde_json::from_str::<f64>(text).expect("JSON");
+            }
+            read.is_some()
+        };
+        for (decimals, written) in [(8, 8), (2, 8), (5, 8), (8, 5), (11, 2), (8, 0)] {
+            for text in ["61837.63000000", "0.00000000", "61837.63", "7", "12345678.5"] {
+                for behind in ["", "}", r#"","0.00012000"]]}}"#] {
+                    assert!(check(text, behind, decimals, written), "{text} {decimals} {written}");
+                }
+            }
+            for text in ["", ".", "1.", ".5", "-1", "01", "00.5", "9999999999999999999"] {
+                assert!(!check(text, ",", decimals, written), "{text}");
+            }
+        }
+        assert!(!check("61837.63000001", ",", 7, 8) && !check("1.23", ",", 1, 2), "too precise");
+        assert!(!check("9999999.5", ",", 12, 1), "too large");
+        proptest::proptest!(|(
+            text in "[0-9]{0,12}\\.?[0-9]{0,12}", behind in "[^0-9.][^ ]{0,20}", decimals in 0u8..=12, written in 0u8..=12,
+        )| { check(&text, &behind, decimals, written); });
     }
 
     #[test]

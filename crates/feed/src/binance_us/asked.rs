@@ -96,9 +96,9 @@ impl Session {
         }
         let mut seen = vec![false; self.symbols.len()];
         let by_symbol = &self.by_symbol;
-        for data in info.find(|symbol| by_symbol.contains_key(symbol)) {
+        for data in info.find(|symbol| by_symbol.get(symbol).is_some()) {
             let learned = data.and_then(|data| {
-                let index = by_symbol[data.symbol.as_str()];
+                let index = self.find(data.symbol.as_str())?;
                 Ok((index, instruments::instrument(self.symbols[index].market.wanted.id, &data)?))
             });
             match learned {

@@ -3,19 +3,51 @@
 use types::Timestamp;
 use types::market::{CandleSource, StaleReason};
 
-use super::messages::{self, DepthData, KlineData, Message, TradeData};
+use super::messages::{self, KlineData, Message, TradeData};
+use super::quick::{self, Depth, Quick};
 use super::{Batch, BatchState, DEPTH, KLINES, RULES_WHILE_SILENT, Session, TRADES};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
 use crate::io::{FeedOutput, RejectReason, Rejection};
+use crate::synced::Numbered;
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
         self.link.heard(at);
+        if self.quick(at, bytes, out).is_some() {
+            return;
+        }
         let result =
             decode::text(bytes).and_then(messages::decode).and_then(|message| self.message(at, message, bytes, out));
         if let Err(error) = result {
             self.link.reject(Rejection::new(error.reason, error, bytes), out);
+        }
+    }
+
+    /// Takes a message in the venue's own spelling; `None`, and nothing done, for any other.
+    fn quick(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) -> Option<()> {
+        match quick::read(bytes)? {
+            Quick::Depth(head) => {
+                let index = self.by_symbol.get(head.symbol)?;
+                let mut levels = std::mem::take(&mut self.levels);
+                let read = head.read(self.symbols[index].book.scale(), &mut levels);
+                if read.is_some() {
+                    let depth = Depth { first_id: head.first_id, last_id: head.last_id, levels: &levels };
+                    self.depth(at, index, head.venue_at, &depth, bytes, out);
+                }
+                self.levels = levels;
+                read
+            }
+            Quick::Trade(head) => {
+                let index = self.by_symbol.get(head.symbol)?;
+                let symbol = &self.symbols[index];
+                symbol.trade_stream.filter(|stream| *stream == head.stream)?;
+                let instrument = symbol.market.instrument.as_ref()?;
+                let trade = head.read(instrument.id, instrument.scale)?;
+                self.heard(at, index, TRADES);
+                self.symbols[index].market.trade(at, head.id, trade, out);
+                Some(())
+            }
         }
     }
 
@@ -27,7 +59,11 @@ impl Session {
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
         match message {
-            Message::Depth(data) => self.depth(at, &data, bytes, out),
+            Message::Depth(data) => {
+                let index = self.find(data.symbol.as_str())?;
+                self.depth(at, index, data.venue_at(), &data, bytes, out);
+                Ok(())
+            }
             Message::Trade(data) => self.trade(at, &data, out),
             Message::Kline(data) => self.kline(at, &data, out),
             Message::Accepted { id } => {
@@ -47,34 +83,38 @@ impl Session {
         }
     }
 
-    pub(super) fn find(&mut self, symbol: &str, stream: usize, at: Timestamp) -> Result<usize, DecodeError> {
-        let index = *self.by_symbol.get(symbol).ok_or_else(|| {
-            DecodeError::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for"))
-        })?;
+    pub(super) fn find(&self, symbol: &str) -> Result<usize, DecodeError> {
+        self.by_symbol
+            .get(symbol)
+            .ok_or_else(|| DecodeError::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for")))
+    }
+
+    fn heard(&mut self, at: Timestamp, index: usize, stream: usize) {
         let symbol = &mut self.symbols[index];
         symbol.market.heard(at);
         symbol.streams[stream].was_heard = true;
-        Ok(index)
     }
 
     pub(super) fn depth(
         &mut self,
         at: Timestamp,
-        data: &DepthData<'_>,
+        index: usize,
+        venue_at: Timestamp,
+        data: &impl Numbered,
         bytes: &[u8],
         out: &mut Vec<FeedOutput>,
-    ) -> Result<(), DecodeError> {
-        let index = self.find(data.symbol.as_str(), DEPTH, at)?;
-        self.link.clock.observe(at, data.venue_at());
+    ) {
+        self.heard(at, index, DEPTH);
+        self.link.clock.observe(at, venue_at);
         let symbol = &mut self.symbols[index];
         symbol.market.counts.deltas += 1;
         match symbol.book.update(data) {
             Ok(verdict) => {
-                symbol.market.count_book(verdict, Some(data.venue_at()));
+                symbol.market.count_book(verdict, Some(venue_at));
                 match verdict {
                     Verdict::Broken(reason) => symbol.broken(at, reason, out),
                     Verdict::SnapshotTooOld => symbol.broken(at, StaleReason::SequenceGap, out),
-                    _ => symbol.settle(Some(data.venue_at()), out),
+                    _ => symbol.settle(Some(venue_at), out),
                 }
             }
             Err(error) => {
@@ -87,7 +127,6 @@ impl Session {
                 }
             }
         }
-        Ok(())
     }
 
     pub(super) fn trade(
@@ -96,7 +135,8 @@ impl Session {
         data: &TradeData<'_>,
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
-        let index = self.find(data.symbol.as_str(), TRADES, at)?;
+        let index = self.find(data.symbol.as_str())?;
+        self.heard(at, index, TRADES);
         let symbol = &mut self.symbols[index];
         // Both streams tell the same trades under different numbers: the one heard first counts.
         if *symbol.trade_stream.get_or_insert(data.stream) != data.stream {
@@ -114,7 +154,8 @@ impl Session {
         data: &KlineData<'_>,
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
-        let index = self.find(data.symbol.as_str(), KLINES, at)?;
+        let index = self.find(data.symbol.as_str())?;
+        self.heard(at, index, KLINES);
         self.link.clock.observe(at, data.venue_at());
         let market = &mut self.symbols[index].market;
         let Some(instrument) = market.instrument.as_ref().filter(|_| data.kline.interval.as_str() == "1m") else {

@@ -7,9 +7,8 @@ use types::decimal::Exponent;
 use types::{Aggressor, Candle, InstrumentId, Scale, Timestamp, Trade};
 
 use crate::decode::{DecodeError, from_json};
-use crate::level::{LevelData, scan_level};
+use crate::level::LevelData;
 use crate::number::{NumberFormat, Text};
-use crate::scan::Scan;
 
 /// A message of the venue, whether it came bare or in the wrapper of a combined stream.
 #[derive(Debug)]
@@ -199,98 +198,6 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 /// # Errors
 /// [`DecodeError`] when it is not one of the protocol.
 pub(crate) fn decode(text: &str) -> Result<Message<'_>, DecodeError> {
-    match scan(text) {
-        Some(message) => Ok(message),
-        None => decode_any(text),
-    }
-}
-
-/// A depth update or an aggregate in the venue's own spelling, bare or combined: nearly all that is received.
-fn scan(text: &str) -> Option<Message<'_>> {
-    let mut scan = Scan::new(text);
-    let mut payload = text;
-    if scan.literal(r#"{"stream":""#).is_some() {
-        scan.string_end()?;
-        scan.literal(r#","data":"#)?;
-        payload = scan.remainder().strip_suffix('}')?;
-    }
-    scan_depth(payload).or_else(|| scan_aggregate(payload)).or_else(|| scan_fill(payload))
-}
-
-fn scan_depth(text: &str) -> Option<Message<'_>> {
-    let mut scan = Scan::new(text);
-    scan.literal(r#"{"e":"depthUpdate","E":"#)?;
-    let event_ms = scan.integer()?;
-    scan.literal(r#","s":""#)?;
-    let symbol = Text(scan.string_end()?.into());
-    scan.literal(r#","U":"#)?;
-    let first_id = scan.integer()?;
-    scan.literal(r#","u":"#)?;
-    let last_id = scan.integer()?;
-    scan.literal(r#","b":["#)?;
-    let bids = scan.list_end(scan_level)?;
-    scan.literal(r#","a":["#)?;
-    let asks = scan.list_end(scan_level)?;
-    scan.literal("}")?;
-    scan.is_done().then_some(Message::Depth(DepthData { event_ms, symbol, first_id, last_id, bids, asks }))
-}
-
-fn scan_aggregate(text: &str) -> Option<Message<'_>> {
-    let mut scan = Scan::new(text);
-    scan.literal(r#"{"e":"aggTrade","E":"#)?;
-    scan.integer::<i64>()?;
-    scan.literal(r#","s":""#)?;
-    let symbol = Text(scan.string_end()?.into());
-    scan.literal(r#","a":"#)?;
-    let id = scan.integer()?;
-    scan.literal(r#","p":""#)?;
-    let price = scan.string_end()?;
-    scan.literal(r#","q":""#)?;
-    let qty = scan.string_end()?;
-    scan.literal(r#","f":"#)?;
-    let first = scan.integer()?;
-    scan.literal(r#","l":"#)?;
-    let last = scan.integer()?;
-    scan.literal(r#","T":"#)?;
-    let trade_ms = scan.integer()?;
-    let is_buyer_maker = scan_maker(&mut scan)?;
-    let stream = TradeStream::Aggregates;
-    let data = TradeData { stream, symbol, id, price, qty, fills: fills(first, last), trade_ms, is_buyer_maker };
-    scan.is_done().then_some(Message::Trade(data))
-}
-
-fn scan_fill(text: &str) -> Option<Message<'_>> {
-    let mut scan = Scan::new(text);
-    scan.literal(r#"{"e":"trade","E":"#)?;
-    scan.integer::<i64>()?;
-    scan.literal(r#","s":""#)?;
-    let symbol = Text(scan.string_end()?.into());
-    scan.literal(r#","t":"#)?;
-    let id = scan.integer()?;
-    scan.literal(r#","p":""#)?;
-    let price = scan.string_end()?;
-    scan.literal(r#","q":""#)?;
-    let qty = scan.string_end()?;
-    scan.literal(r#","T":"#)?;
-    let trade_ms = scan.integer()?;
-    let is_buyer_maker = scan_maker(&mut scan)?;
-    let stream = TradeStream::Fills;
-    let data = TradeData { stream, symbol, id, price, qty, fills: 1, trade_ms, is_buyer_maker };
-    scan.is_done().then_some(Message::Trade(data))
-}
-
-/// The end of a trade: who was the maker, and a field that means nothing.
-fn scan_maker(scan: &mut Scan<'_>) -> Option<bool> {
-    scan.literal(r#","m":"#)?;
-    let is_buyer_maker = scan.literal("true").is_some();
-    if !is_buyer_maker {
-        scan.literal("false")?;
-    }
-    scan.literal(r#","M":true}"#).or_else(|| scan.literal("}"))?;
-    Some(is_buyer_maker)
-}
-
-fn decode_any(text: &str) -> Result<Message<'_>, DecodeError> {
     let envelope: Envelope<'_> = from_json(text)?;
     match (&envelope.stream, envelope.data) {
         (Some(stream), Some(data)) => decode_combined(stream.as_str(), data.get()),
@@ -476,32 +383,6 @@ mod tests {
         ];
         for text in foreign {
             assert!(decode(text).is_err(), "{text}");
-        }
-    }
-
-    const DEPTH: &str = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1633998275394,"s":"BTCUSDT","U":113129221,"u":113129222,"b":[["296.45000000","38.69742000"],["296.17000000","0.00000000"]],"a":[]}}"#;
-    const AGGREGATE: &str = r#"{"stream":"btcusdt@aggTrade","data":{"e":"aggTrade","E":1672515782136,"s":"BTCUSDT","a":12345,"p":"0.001","q":"100","f":100,"l":105,"T":1672515782136,"m":true,"M":true}}"#;
-
-    const FILL: &str = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,"p":"0.001","q":"100","T":1672515782136,"m":false,"M":true}}"#;
-
-    proptest::proptest! {
-        /// Whatever is damaged: what is scanned is what general JSON says.
-        #[test]
-        fn scanning_agrees_with_general_json(
-            which in 0usize..3, is_bare: bool, at: proptest::sample::Index, cut in 0usize..4,
-            put in "[0-9a-z.,:{}\\[\\]\" \\\\/-]{0,4}",
-        ) {
-            let message = [DEPTH, AGGREGATE, FILL][which];
-            let payload = message.split_once("\"data\":").map_or(message, |(_, data)| &data[..data.len() - 1]);
-            let message = if is_bare { payload } else { message };
-            proptest::prop_assert!(scan(message).is_some());
-            let start = at.index(message.len());
-            let end = (start + cut).min(message.len());
-            let damaged = [&message[..start], &put, &message[end..]].concat();
-            if let Some(scanned) = scan(&damaged) {
-                let general = decode_any(&damaged);
-                proptest::prop_assert_eq!(format!("{scanned:?}"), format!("{:?}", general.expect("JSON")), "{}", damaged);
-            }
         }
     }
 }

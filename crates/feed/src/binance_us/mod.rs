@@ -14,20 +14,22 @@ mod book;
 mod heard;
 mod instruments;
 pub(crate) mod messages;
+mod quick;
 pub(crate) mod rest;
 
 pub(crate) use book::SyncedBook;
 pub(crate) use instruments::WRITTEN;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use types::Timestamp;
 use types::market::{Proof, StaleReason};
 
 use crate::io::{FeedInput, FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
+use crate::level::Levels;
 use crate::session::{Advice, Answer, Call, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
 use crate::settings::FeedSettings;
+use crate::symbols::Symbols;
 use book::Renewal;
 use messages::TradeStream;
 
@@ -52,7 +54,9 @@ pub(crate) struct Session {
     rules_at: Option<Timestamp>,
     rules_retry: Retry,
     symbols: Vec<Symbol>,
-    by_symbol: BTreeMap<String, usize>,
+    by_symbol: Symbols,
+    /// Of the message that is read.
+    levels: Levels,
     next_id: u64,
     subscribing: Vec<Batch>,
     subscribe_retry: Retry,
@@ -137,7 +141,8 @@ impl Session {
         };
         Self {
             symbols: settings.instruments.iter().map(symbol).collect(),
-            by_symbol: settings.instruments.iter().map(|wanted| wanted.symbol.clone()).zip(0..).collect(),
+            by_symbol: Symbols::new(settings.instruments.iter().map(|wanted| wanted.symbol.as_str())),
+            levels: Levels::default(),
             link: Link::new(link),
             outbox: Outbox::new(link, SEND_SPACING),
             requests: Requests::new(),

@@ -9,12 +9,44 @@
 //! 5. A crossed book with a right checksum is what the venue has: not to be shown, but no reason to start anew.
 
 use types::market::StaleReason;
-use types::{Scale, Timestamp};
+use types::{Level, Scale, Timestamp};
 
 use super::checksum::{Checksum, Sheet};
-use super::messages::{BookData, Kind, LevelData, number_format};
+use super::messages::{BookData, Kind, number_format};
 use crate::book::{Book, Ladder, Verdict};
-use crate::number::{NumberError, NumberFormat};
+use crate::number::NumberError;
+
+/// Changed or all levels of a book, and the checksum after them.
+pub(crate) trait Change {
+    fn checksum(&self) -> u32;
+
+    /// When the venue made it.
+    fn venue_at(&self) -> Option<Timestamp>;
+
+    /// Bids in order.
+    fn bids(&self, scale: Scale) -> impl Iterator<Item = Result<Level, NumberError>>;
+
+    /// Asks in order.
+    fn asks(&self, scale: Scale) -> impl Iterator<Item = Result<Level, NumberError>>;
+}
+
+impl Change for BookData<'_> {
+    fn checksum(&self) -> u32 {
+        self.checksum
+    }
+
+    fn venue_at(&self) -> Option<Timestamp> {
+        self.venue_at()
+    }
+
+    fn bids(&self, scale: Scale) -> impl Iterator<Item = Result<Level, NumberError>> {
+        self.bids.iter().map(move |level| level.level(number_format(scale)))
+    }
+
+    fn asks(&self, scale: Scale) -> impl Iterator<Item = Result<Level, NumberError>> {
+        self.asks.iter().map(move |level| level.level(number_format(scale)))
+    }
+}
 
 /// The book of one symbol.
 #[derive(Clone, Debug)]
@@ -89,7 +121,7 @@ impl ProvenBook {
     ///
     /// # Errors
     /// [`NumberError`] when a level cannot be read; the book is dropped then, for part of the message is in it.
-    pub(crate) fn apply(&mut self, kind: Kind, data: &BookData<'_>) -> Result<Verdict, NumberError> {
+    pub(crate) fn apply(&mut self, kind: Kind, data: &impl Change) -> Result<Verdict, NumberError> {
         let venue_at = data.venue_at();
         match kind {
             Kind::Snapshot if venue_at.is_some_and(|at| self.updated_at.is_some_and(|newest| at < newest)) => {
@@ -103,17 +135,17 @@ impl ProvenBook {
                 }
             }
         }
-        let format = number_format(self.scale);
+        let scale = self.scale;
         let (book, checksum) = (&mut self.book, &mut self.checksum);
-        let applied = set_all(&mut book.bids, &mut checksum.bids, &data.bids, format)
-            .and_then(|()| set_all(&mut book.asks, &mut checksum.asks, &data.asks, format));
+        let applied = set_all(&mut book.bids, &mut checksum.bids, data.bids(scale))
+            .and_then(|()| set_all(&mut book.asks, &mut checksum.asks, data.asks(scale)));
         if let Err(error) = applied {
             self.drop_book();
             return Err(error);
         }
         self.book.cut(self.depth);
         self.checked += 1;
-        if self.checksum.complete(&self.book) != data.checksum {
+        if self.checksum.complete(&self.book) != data.checksum() {
             self.drop_book();
             return Ok(Verdict::Broken(StaleReason::ChecksumMismatch));
         }
@@ -130,21 +162,20 @@ impl ProvenBook {
 fn set_all(
     ladder: &mut Ladder,
     sheet: &mut Sheet,
-    levels: &[LevelData<'_>],
-    format: NumberFormat,
+    mut levels: impl Iterator<Item = Result<Level, NumberError>>,
 ) -> Result<(), NumberError> {
     // A whole side at once is cheaper to build than level by level.
     if ladder.is_empty() {
-        let levels: Result<Vec<_>, _> = levels.iter().map(|level| level.level(format)).collect();
+        let levels: Result<Vec<_>, _> = levels.collect();
         ladder.load(&levels?, false);
         return Ok(());
     }
-    for level in levels {
-        let level = level.level(format)?;
+    levels.try_for_each(|level| {
+        let level = level?;
         ladder.set(level.price, level.qty);
         sheet.set(level.price, level.qty);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]

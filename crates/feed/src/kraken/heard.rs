@@ -3,7 +3,9 @@
 use types::Timestamp;
 use types::market::{CandleSource, StaleReason};
 
-use super::messages::{self, BookData, CandleData, Channel, Kind, Message, Pairs, Refused, Subscribed, TradeData};
+use super::book::Change;
+use super::messages::{self, CandleData, Channel, Kind, Message, Pairs, Refused, Subscribed, TradeData};
+use super::quick::{self, Quick, Update, UpdateTail};
 use super::{RULES_REFETCH, Session, instruments};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
@@ -12,11 +14,31 @@ use crate::io::{FeedOutput, RejectReason, Rejection};
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
         self.link.heard(at);
+        if self.quick(at, bytes, out).is_some() {
+            return;
+        }
         let result =
             decode::text(bytes).and_then(messages::decode).and_then(|message| self.message(at, message, bytes, out));
         if let Err(error) = result {
             self.link.reject(Rejection::new(error.reason, error, bytes), out);
         }
+    }
+
+    /// Takes a message in the venue's own spelling; `None`, and nothing done, for any other.
+    fn quick(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) -> Option<()> {
+        let head = match quick::read(bytes)? {
+            Quick::Heartbeat => return Some(()),
+            Quick::Update(head) => head,
+        };
+        let index = self.by_symbol.get(head.symbol)?;
+        let mut levels = std::mem::take(&mut self.levels);
+        let tail = head.read(self.pairs[index].book.scale(), &mut levels);
+        if let Some(UpdateTail { checksum, timestamp }) = tail {
+            let venue_at = timestamp.and_then(|text| self.times.read(text));
+            self.book(at, index, Kind::Update, &Update { levels: &levels, checksum, venue_at }, bytes, out);
+        }
+        self.levels = levels;
+        tail.map(|_| ())
     }
 
     pub(super) fn message(
@@ -37,7 +59,8 @@ impl Session {
             Message::Instrument { kind, pairs } => self.learn(at, kind, &pairs, bytes, out),
             Message::Book { kind, books } => {
                 for data in &books {
-                    self.book(at, kind, data, bytes, out)?;
+                    let index = self.find(data.symbol.as_str())?;
+                    self.book(at, index, kind, data, bytes, out);
                 }
             }
             Message::Trades { trades } => self.trades(at, &trades, out)?,
@@ -61,7 +84,6 @@ impl Session {
     pub(super) fn find(&self, symbol: &str) -> Result<usize, DecodeError> {
         self.by_symbol
             .get(symbol)
-            .copied()
             .ok_or_else(|| DecodeError::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for")))
     }
 
@@ -76,7 +98,7 @@ impl Session {
         let mut seen = vec![false; self.pairs.len()];
         let mut newcomers = Vec::new();
         let by_symbol = &self.by_symbol;
-        for pair_data in pairs.find(|symbol| by_symbol.contains_key(symbol)) {
+        for pair_data in pairs.find(|symbol| by_symbol.get(symbol).is_some()) {
             let learned = pair_data.and_then(|data| {
                 let index = self.find(data.symbol.as_str())?;
                 let instrument = instruments::instrument(self.pairs[index].market.wanted.id, &data)?;
@@ -132,23 +154,23 @@ impl Session {
     pub(super) fn book(
         &mut self,
         at: Timestamp,
+        index: usize,
         kind: Kind,
-        data: &BookData<'_>,
+        change: &impl Change,
         bytes: &[u8],
         out: &mut Vec<FeedOutput>,
-    ) -> Result<(), DecodeError> {
-        let index = self.find(data.symbol.as_str())?;
+    ) {
         let pair = &mut self.pairs[index];
         pair.market.heard(at);
         match kind {
             Kind::Snapshot => pair.book_subscription.answered(),
             Kind::Update => pair.market.counts.deltas += 1,
         }
-        let venue_at = data.venue_at();
+        let venue_at = change.venue_at();
         if let Some(venue_at) = venue_at {
             self.link.clock.observe(at, venue_at);
         }
-        let applied = pair.book.apply(kind, data);
+        let applied = pair.book.apply(kind, change);
         let counts = &mut pair.market.counts;
         (counts.checksums_checked, counts.checksums_matched) = pair.book.checksums();
         match applied {
@@ -166,7 +188,6 @@ impl Session {
                 self.resync(index, at, StaleReason::Malformed, out);
             }
         }
-        Ok(())
     }
 
     /// The book of one symbol does not hold: stale, and subscribed anew, soon or later.

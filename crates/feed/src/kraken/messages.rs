@@ -7,7 +7,6 @@ use types::{Aggressor, Candle, InstrumentId, Level, Scale, Timestamp, Trade};
 
 use crate::decode::{DecodeError, from_json};
 use crate::number::{NumberError, NumberFormat, Raw, Text};
-use crate::scan::Scan;
 
 /// A message of the venue.
 #[derive(Debug)]
@@ -278,42 +277,6 @@ struct Envelope<'a> {
 /// # Errors
 /// [`DecodeError`] when it is not one of version 2 of the protocol.
 pub(crate) fn decode(text: &str) -> Result<Message<'_>, DecodeError> {
-    match scan_book_update(text) {
-        Some(message) => Ok(message),
-        None => decode_any(text),
-    }
-}
-
-/// A book update in the venue's own spelling: nearly all that is received.
-fn scan_book_update(text: &str) -> Option<Message<'_>> {
-    let mut scan = Scan::new(text);
-    scan.literal(r#"{"channel":"book","type":"update","data":[{"symbol":""#)?;
-    let symbol = scan.string_end()?;
-    scan.literal(r#","bids":["#)?;
-    let bids = scan.list_end(scan_level)?;
-    scan.literal(r#","asks":["#)?;
-    let asks = scan.list_end(scan_level)?;
-    scan.literal(r#","checksum":"#)?;
-    let checksum = scan.integer()?;
-    let timestamp = match scan.literal(r#","timestamp":""#) {
-        Some(()) => Some(Text(scan.string_end()?.into())),
-        None => None,
-    };
-    scan.literal("}]}")?;
-    let data = BookData { symbol: Text(symbol.into()), bids, asks, checksum, timestamp };
-    scan.is_done().then(|| Message::Book { kind: Kind::Update, books: vec![data] })
-}
-
-fn scan_level<'a>(scan: &mut Scan<'a>) -> Option<LevelData<'a>> {
-    scan.literal(r#"{"price":"#)?;
-    let price = Raw(scan.number()?);
-    scan.literal(r#","qty":"#)?;
-    let qty = Raw(scan.number()?);
-    scan.literal("}")?;
-    Some(LevelData { price, qty })
-}
-
-fn decode_any(text: &str) -> Result<Message<'_>, DecodeError> {
     let envelope: Envelope<'_> = from_json(text)?;
     if let Some(error) = envelope.capital_error {
         return Ok(Message::Error { text: error.get() });
@@ -404,36 +367,4 @@ fn time(text: Option<&Text<'_>>) -> Option<Timestamp> {
 /// Kraken's numbers are JSON numbers, so exponents are legal.
 pub(crate) const fn number_format(scale: Scale) -> NumberFormat {
     NumberFormat { scale, exponent: Exponent::Accept }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const UPDATE: &str = r#"{"channel":"book","type":"update","data":[{"symbol":"BTC/USD","bids":[{"price":64525.0,"qty":0.53807066},{"price":64524.2,"qty":0.00000000}],"asks":[{"price":64526.1,"qty":0.00005100}],"checksum":2439117997,"timestamp":"2026-07-19T17:54:39.614696Z"}]}"#;
-
-    #[test]
-    fn the_venues_own_spelling_is_scanned() {
-        assert!(scan_book_update(UPDATE).is_some());
-        assert!(scan_book_update(&UPDATE.replace(":", ": ")).is_none(), "with white space it is read as any JSON");
-        assert!(matches!(decode(&UPDATE.replace(":[", ": [")), Ok(Message::Book { .. })));
-    }
-
-    proptest! {
-        /// Whatever is damaged: what is scanned is what general JSON says.
-        #[test]
-        fn scanning_agrees_with_general_json(
-            at in any::<prop::sample::Index>(), cut in 0usize..4, put in "[0-9a-z.,:{}\\[\\]\" \\\\/-]{0,4}",
-        ) {
-            let start = at.index(UPDATE.len());
-            let end = (start + cut).min(UPDATE.len());
-            let damaged = [&UPDATE[..start], &put, &UPDATE[end..]].concat();
-            if let Some(scanned) = scan_book_update(&damaged) {
-                let general = decode_any(&damaged);
-                prop_assert_eq!(format!("{scanned:?}"), format!("{:?}", general.expect("JSON")));
-            }
-        }
-    }
 }

@@ -15,22 +15,26 @@ mod checksum;
 mod heard;
 mod instruments;
 pub(crate) mod messages;
+mod quick;
 pub(crate) mod rest;
 
 pub(crate) use book::ProvenBook;
 pub(crate) use candles::Candles;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use types::market::{CandleSource, Proof, StaleReason};
 use types::{Scale, Timestamp};
 
 use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, Target};
+use crate::level::Levels;
 use crate::session::{
     Advice, Answer, Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, earliest, is_due,
 };
 use crate::settings::FeedSettings;
+use crate::symbols::Symbols;
+use crate::times::Times;
 use messages::Channel;
 
 /// The venue allows about five messages a second (section 2).
@@ -57,7 +61,10 @@ pub(crate) struct Session {
     /// Data was subscribed: from then on something is heard every second.
     subscribed_at: Option<Timestamp>,
     pairs: Vec<Pair>,
-    by_symbol: BTreeMap<String, usize>,
+    by_symbol: Symbols,
+    times: Times,
+    /// Of the message that is read.
+    levels: Levels,
     next_req_id: u64,
     asked: VecDeque<(u64, Channel)>,
 }
@@ -102,7 +109,9 @@ impl Session {
         };
         Self {
             pairs: settings.instruments.iter().map(pair).collect(),
-            by_symbol: settings.instruments.iter().map(|wanted| wanted.symbol.clone()).zip(0..).collect(),
+            by_symbol: Symbols::new(settings.instruments.iter().map(|wanted| wanted.symbol.as_str())),
+            times: Times::new(),
+            levels: Levels::default(),
             link: Link::new(link),
             is_online: true,
             outbox: Outbox::new(link, SEND_SPACING),
