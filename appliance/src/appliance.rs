@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use types::{Input, Timestamp};
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::engine_thread::{self, Cadence, EngineThread, Message};
 use crate::inference_thread::{self, Inference};
@@ -20,7 +20,7 @@ use crate::monitor::Monitor;
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::recovery::{self, Recovered};
 use crate::store_thread::{self, StoreThread};
-use crate::venue::VenueTask;
+use crate::venue::{Bans, Network, VenueStatus, VenueTask};
 use crate::web::{self, Site};
 
 /// How often browsers are told what changed, real time.
@@ -65,8 +65,8 @@ impl Appliance {
         let listen = config.server.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
-        // A second start in the same process (tests) finds it installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let network = Network::new(&config.network)?;
+        let bans = Bans::load(&config.store.data_dir);
 
         let Setup { clock, demo } = setup;
         let Recovered { journal, state, engine, last_seq, last_at } = self.recovered;
@@ -90,7 +90,15 @@ impl Appliance {
         for (settings, endpoint) in feeds {
             let (status, seen) = watch::channel(VenueTask::initial_status(&settings)?);
             statuses.push(seen);
-            let task = VenueTask { settings, endpoint, clock: clock.clone(), engine: to_engine.clone(), status };
+            let task = VenueTask {
+                settings,
+                endpoint,
+                clock: clock.clone(),
+                network: network.clone(),
+                bans: bans.clone(),
+                engine: to_engine.clone(),
+                status,
+            };
             tasks.spawn(task.run());
         }
 
@@ -116,7 +124,7 @@ impl Appliance {
         }
         .start()?;
 
-        tasks.spawn(tick(clock.clone(), to_engine.clone()));
+        tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone()));
         tasks.spawn(project(to_engine.clone()));
         let (health, health_seen) = watch::channel(web::Health::starting(demo));
         let monitor = Monitor {
@@ -148,20 +156,23 @@ impl Appliance {
 fn first_inputs(config: &Config, clock: &Clock, spec: Option<types::input::ModelSpec>) -> [Input; 3] {
     [
         Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings: Box::new(config.engine.clone()) },
-        Input::Clock { synchronised: clock.is_plausible() },
+        Input::Clock { synchronised: clock.is_believed(false) },
         Input::Model(spec),
     ]
 }
 
-async fn tick(clock: Clock, engine: mpsc::Sender<Message>) {
+/// Tells the engine once a second that time goes on, and once that the clock may be believed.
+async fn tick(clock: Clock, venues: Vec<watch::Receiver<VenueStatus>>, engine: mpsc::Sender<Message>) {
     let mut timer = tokio::time::interval(clock.real(TICK_EVERY));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut believed = clock.is_plausible();
+    let mut is_believed = clock.is_believed(false);
     loop {
         timer.tick().await;
-        if !believed && clock.is_plausible() {
-            believed = true;
-            if engine.send(Message::Input(Input::Clock { synchronised: true })).await.is_err() {
+        if !is_believed {
+            let a_venue_agrees = venues.iter().any(|venue| clock::is_near(venue.borrow().feed.venue_ahead_ns));
+            is_believed = clock.is_believed(a_venue_agrees);
+            let input = Input::Clock { synchronised: true };
+            if is_believed && engine.send(Message::Input(input)).await.is_err() {
                 return;
             }
         }

@@ -9,6 +9,7 @@
 //! ```
 
 mod appliance;
+mod backfill;
 pub mod cli;
 mod clock;
 pub mod config;

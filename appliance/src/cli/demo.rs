@@ -57,9 +57,7 @@ impl Args {
             let settings = SimSettings { seed: self.seed, ..SimSettings::default() };
             let market = MarketServer::start(settings, clock.clone(), 0).await?;
             for (venue, endpoint) in market.endpoints() {
-                if let Some(section) = config.feeds.of_mut(*venue) {
-                    section.reach_at(endpoint);
-                }
+                config.feeds.of_mut(*venue).reach_at(endpoint);
             }
             let setup = Setup { clock, demo: true };
             let running = appliance.start(&config, setup).await?;

@@ -4,6 +4,7 @@
 //! content are wrong.
 
 mod arbitrage;
+mod backfill;
 mod candles;
 mod check_config;
 mod demo;
@@ -11,6 +12,7 @@ mod features;
 mod feed;
 mod input;
 mod predict;
+mod quality;
 mod replay;
 mod run;
 mod sim;
@@ -59,12 +61,16 @@ enum Command {
     CheckConfig(check_config::Args),
     /// Rebuild the books of a recording and check every checksum and sequence number.
     Feed(feed::Args),
+    /// Fetch candles of the past from the venues.
+    Backfill(backfill::Args),
     /// Build candles from a venue's trades.
     Candles(candles::Args),
     /// Compute the feature rows of a candle file.
     Features(features::Args),
     /// Forecasts of a model for a file of candles.
     Predict(predict::Args),
+    /// Show how well each instrument was heard, minute by minute.
+    Quality(quality::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
     /// List opportunities between exchanges that a box has kept.
@@ -85,9 +91,11 @@ impl Cli {
             Command::Sim(args) => args.run(environment),
             Command::CheckConfig(args) => args.run(),
             Command::Feed(args) => args.run(),
+            Command::Backfill(args) => args.run(),
             Command::Candles(args) => args.run(),
             Command::Features(args) => args.run(),
             Command::Predict(args) => args.run(),
+            Command::Quality(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),

@@ -205,6 +205,7 @@ impl Check<'_> {
 /// Names of the keys and sections directly in a section.
 fn children(prefix: &str) -> impl Iterator<Item = &'static str> {
     RULES.iter().filter_map(move |(path, _)| {
+        let path = path.as_str();
         let rest = if prefix.is_empty() { path } else { path.strip_prefix(prefix)?.strip_prefix('.')? };
         rest.split('.').next()
     })
@@ -309,6 +310,8 @@ mod tests {
         );
         check("[feeds.kraken]\nenabled = false\nsymbols = []", &[]);
         check("[feeds.krakn]\nenabled = true", &["line 1: feeds.krakn: unknown key; did you mean kraken?"]);
+        check("network.proxy = 'ftp://x'", &["line 1: network.proxy: ftp is not spoken; spoken are http and socks5"]);
+        check("feeds.kucoin.limits.pause_s = 0", &["line 1: feeds.kucoin.limits.pause_s: 0 is not in 1 to 3600"]);
         check("[store]\nlisten = 'x'", &["line 2: store.listen: unknown key here; there is server.listen"]);
         check("zzz = 1", &["line 1: zzz: unknown key"]);
         check(
@@ -385,10 +388,12 @@ mod tests {
         }
         let mut whole = Config::default();
         whole.model.bundle = Some(PathBuf::from("bundle"));
+        whole.network.proxy = Some("http://proxy.lan:3128".to_owned());
+        whole.network.ca_file = Some(PathBuf::from("ca.pem"));
         let text = toml::to_string(&whole).unwrap();
         let mut keys = BTreeSet::new();
         leaves(&text.parse().unwrap(), "", &mut keys);
-        let rules: BTreeSet<String> = RULES.iter().map(|(path, _)| (*path).to_owned()).collect();
+        let rules: BTreeSet<String> = RULES.iter().map(|(path, _)| path.clone()).collect();
         assert_eq!(keys, rules);
         assert_eq!(Config::parse(&text).unwrap(), whole);
     }

@@ -17,8 +17,9 @@ mod tests {
     use super::DEFAULT_FILE;
 
     /// The files that the structs stand in.
-    const SOURCES: [&str; 3] = [
+    const SOURCES: [&str; 4] = [
         include_str!("mod.rs"),
+        include_str!("feeds.rs"),
         include_str!("../../../crates/types/src/settings.rs"),
         include_str!("../../../crates/types/src/fee.rs"),
     ];
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn the_default_file_says_the_defaults_and_every_key() {
         assert_eq!(Config::parse(DEFAULT_FILE).unwrap(), Config::default());
-        for (path, _) in RULES {
+        for (path, _) in RULES.iter() {
             let key = path.rsplit('.').next().unwrap();
             assert!(
                 DEFAULT_FILE.lines().any(|l| {

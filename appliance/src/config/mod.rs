@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `feeds` | the sections of the venues |
 //! | `check` | from a TOML text to the tree, with all problems at once |
 //! | `rules` | what each key may hold |
 //! | `suggest` | the name that was probably meant |
@@ -9,22 +10,19 @@
 
 mod check;
 mod document;
+mod feeds;
 mod rules;
 mod suggest;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use feed::{FeedSettings, Wanted, default_bases};
 use serde::{Deserialize, Serialize};
-use store::State;
-use types::Venue;
 use types::settings::EngineSettings;
-
-use crate::venue::Endpoint;
 
 pub use check::{ConfigError, Problem};
 pub use document::DEFAULT_FILE;
+pub use feeds::{FeedSection, FeedsSection, LimitsSection};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +32,8 @@ pub struct Config {
     pub server: ServerSection,
     /// Where everything is kept.
     pub store: StoreSection,
+    /// The way to the venues.
+    pub network: NetworkSection,
     /// The venues.
     pub feeds: FeedsSection,
     /// The model.
@@ -78,90 +78,15 @@ impl Default for StoreSection {
     }
 }
 
-/// The venues.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FeedsSection {
-    /// Kraken.
-    pub kraken: FeedSection,
-    /// Binance.US.
-    pub binance_us: FeedSection,
-}
-
-/// One venue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FeedSection {
-    /// Whether it is watched.
-    pub enabled: bool,
-    /// The venue's own names of its instruments.
-    pub symbols: Vec<String>,
-    /// WebSocket address without a path.
-    pub ws_base: String,
-    /// REST address without a path.
-    pub rest_base: String,
-    /// Levels of a book that are asked for.
-    pub book_depth: u16,
-}
-
-impl Default for FeedsSection {
-    fn default() -> Self {
-        Self {
-            kraken: FeedSection::of(Venue::Kraken, &["BTC/USD", "ETH/USD"]),
-            binance_us: FeedSection::of(Venue::BinanceUs, &["BTCUSDT", "ETHUSDT"]),
-        }
-    }
-}
-
-impl FeedSection {
-    fn of(venue: Venue, symbols: &[&str]) -> Self {
-        let bases = default_bases(venue);
-        Self {
-            enabled: true,
-            symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
-            ws_base: bases.ws.to_owned(),
-            rest_base: bases.rest.to_owned(),
-            book_depth: 100,
-        }
-    }
-
-    /// Reaches the venue at `endpoint` instead.
-    pub(crate) fn reach_at(&mut self, endpoint: &Endpoint) {
-        self.ws_base.clone_from(&endpoint.ws_base);
-        self.rest_base.clone_from(&endpoint.rest_base);
-    }
-}
-
-impl FeedsSection {
-    /// The section of a venue that is spoken; `None` for others.
-    pub(crate) fn of_mut(&mut self, venue: Venue) -> Option<&mut FeedSection> {
-        match venue {
-            Venue::Kraken => Some(&mut self.kraken),
-            Venue::BinanceUs => Some(&mut self.binance_us),
-            Venue::Coinbase | Venue::Kucoin => None,
-        }
-    }
-
-    /// What each venue that is switched on watches, with the catalogue's numbers.
-    ///
-    /// # Errors
-    /// When the catalogue cannot be read or written.
-    pub(crate) fn resolve(&self, state: &State) -> Result<Vec<(FeedSettings, Endpoint)>, store::StoreError> {
-        let all = [(Venue::Kraken, &self.kraken), (Venue::BinanceUs, &self.binance_us)];
-        all.into_iter()
-            .filter(|(_, section)| section.enabled)
-            .map(|(venue, section)| {
-                let instruments = section.symbols.iter().map(|symbol| {
-                    let id = state.resolve(venue, symbol)?;
-                    Ok(Wanted { id, symbol: symbol.clone() })
-                });
-                let mut settings = FeedSettings::new(venue, instruments.collect::<Result<_, store::StoreError>>()?);
-                settings.book_depth = section.book_depth;
-                let endpoint = Endpoint { ws_base: section.ws_base.clone(), rest_base: section.rest_base.clone() };
-                Ok((settings, endpoint))
-            })
-            .collect()
-    }
+/// The way to the venues.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkSection {
+    /// A proxy for all connections, `http://host:port` (with CONNECT) or `socks5://host:port`, `user:password@` before
+    /// the host where it asks for that; none where this is left out.
+    pub proxy: Option<String>,
+    /// File of certificates (PEM) that are believed besides the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The model.

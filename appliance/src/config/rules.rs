@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 
 use toml::de::{DeTable, DeValue};
 use tracing_subscriber::EnvFilter;
-use types::Date;
 use types::fee::ROWS_MAX;
+use types::{Date, Venue};
 
 use super::suggest::nearest;
+use crate::venue::Network;
 
 /// What a value must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub(super) enum Rule {
     Address,
     /// An address with one of these schemes, without a path.
     Base(&'static [&'static str]),
+    /// The same, or empty.
+    NamedBase(&'static [&'static str]),
+    /// An address of a proxy.
+    Proxy,
     /// A path of a file or folder.
     Path,
     /// Paths of files.
@@ -53,25 +59,25 @@ pub(super) const FEE_ROW: [(&str, Rule, bool); 5] = [
     ("source", Rule::Text, true),
 ];
 const WEBSOCKET: Rule = Rule::Base(&["wss", "ws"]);
+/// Where the venue may name it.
+const NAMED_WEBSOCKET: Rule = Rule::NamedBase(&["wss", "ws"]);
 const HTTP: Rule = Rule::Base(&["https", "http"]);
 
 /// Every key with its rule. A test holds it against the configuration tree.
-pub(super) const RULES: &[(&str, Rule)] = &[
+pub(super) static RULES: LazyLock<Vec<(String, Rule)>> = LazyLock::new(|| {
+    let own = PLAIN.iter().map(|(path, rule)| ((*path).to_owned(), *rule));
+    own.chain(Venue::ALL.into_iter().flat_map(of_feed)).collect()
+});
+
+const PLAIN: &[(&str, Rule)] = &[
+    ("feeds.kucoin-book", Rule::Word(&["pictures", "changes", "unified"])),
     ("server.listen", Rule::Address),
     ("server.allowed_hosts", Rule::Hosts),
     ("store.data_dir", Rule::Path),
     ("store.block_interval_s", Rule::Range(1, 60)),
     ("store.checkpoint_interval_min", Rule::Range(1, 1_440)),
-    ("feeds.kraken.enabled", Rule::Switch),
-    ("feeds.kraken.symbols", Rule::Symbols),
-    ("feeds.kraken.ws_base", WEBSOCKET),
-    ("feeds.kraken.rest_base", HTTP),
-    ("feeds.kraken.book_depth", Rule::OneOf(&[10, 25, 100, 500, 1_000])),
-    ("feeds.binance-us.enabled", Rule::Switch),
-    ("feeds.binance-us.symbols", Rule::Symbols),
-    ("feeds.binance-us.ws_base", WEBSOCKET),
-    ("feeds.binance-us.rest_base", HTTP),
-    ("feeds.binance-us.book_depth", Rule::Range(1, 5_000)),
+    ("network.proxy", Rule::Proxy),
+    ("network.ca_file", Rule::Path),
     ("model.enabled", Rule::Switch),
     ("model.bundle", Rule::Path),
     ("model.trusted_keys", Rule::Paths),
@@ -100,6 +106,35 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("log.level", Rule::LogLevel),
 ];
 
+/// Keys in the section of a venue.
+fn of_feed(venue: Venue) -> impl Iterator<Item = (String, Rule)> {
+    let ws_base = if venue == Venue::Kucoin { NAMED_WEBSOCKET } else { WEBSOCKET };
+    let book_depth = match venue {
+        Venue::Kraken => Rule::OneOf(&[10, 25, 100, 500, 1_000]),
+        _ => Rule::Range(1, 5_000),
+    };
+    let rules = [
+        ("enabled", Rule::Switch),
+        ("symbols", Rule::Symbols),
+        ("ws_base", ws_base),
+        ("rest_base", HTTP),
+        ("book_depth", book_depth),
+        ("publish_depth", Rule::Range(1, 1_000)),
+        ("publish_interval_ms", Rule::Range(0, 60_000)),
+        ("history_min", Rule::Range(0, 10_000)),
+        ("keepalive_s", Rule::Range(1, 3_600)),
+        ("silent_s", Rule::Range(1, 3_600)),
+        ("connection_age_max_min", Rule::Range(0, 65_535)),
+        ("limits.request_weight", Rule::Range(1, 1_000_000)),
+        ("limits.request_window_s", Rule::Range(1, 3_600)),
+        ("limits.request_spacing_ms", Rule::Range(0, 60_000)),
+        ("limits.connects", Rule::Range(1, 10_000)),
+        ("limits.connect_window_s", Rule::Range(1, 3_600)),
+        ("limits.pause_s", Rule::Range(1, 3_600)),
+    ];
+    rules.into_iter().map(move |(key, rule)| (format!("feeds.{}.{key}", venue.slug()), rule))
+}
+
 impl Rule {
     /// What is wrong with a value, as the end of a sentence that begins with its key.
     pub(super) fn check(self, value: &DeValue<'_>) -> Result<(), String> {
@@ -125,6 +160,11 @@ impl Rule {
                 )),
             },
             Self::Base(schemes) => check_base(self.text(value)?, schemes),
+            Self::NamedBase(schemes) => match self.text(value)? {
+                "" => Ok(()),
+                text => check_base(text, schemes),
+            },
+            Self::Proxy => Network::check_proxy(self.text(value)?).map_err(|error| format!("{error:#}")),
             Self::Path => match self.text(value)? {
                 "" => Err("is empty".to_owned()),
                 _ => Ok(()),
@@ -223,7 +263,8 @@ impl fmt::Display for Rule {
             Self::OneOf(choices) => write!(f, "one of {}", list(choices)),
             Self::Word(words) => write!(f, "one of {}", list(words)),
             Self::Address => f.write_str("a text such as \"127.0.0.1:8080\""),
-            Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
+            Self::Base(schemes) | Self::NamedBase(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
+            Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
             Self::Path | Self::LogLevel | Self::Text => f.write_str("a text"),
             Self::Date => f.write_str("a text such as \"2025-11-01\""),
             Self::Fees => f.write_str("a list of rows, each from a later date than the one before"),

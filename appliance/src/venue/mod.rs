@@ -1,17 +1,31 @@
-//! The socket shell of one venue: carries bytes between a WebSocket, REST and the sans-IO [`Feed`].
+//! The socket shell of one venue: carries bytes between WebSockets, REST and the sans-IO [`Feed`].
 //!
 //! ```text
-//!  WebSocket frames --+                       +--> events --> engine thread (waits when its queue is full,
-//!  REST answers ------+--> Feed::handle(at) --+              so the venue's own TCP window holds back)
-//!  deadlines ---------+                       +--> frames to send, requests, reconnects
+//!  WebSocket frames --+                       +--> events --> outlet --> engine thread
+//!  REST answers ------+--> Feed::handle(at) --+
+//!  deadlines ---------+                       +--> connections, frames to send, requests
 //! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | `network` | the way out: proxy, certificates |
+//! | `socket` | one WebSocket connection |
+//! | `rest` | requests |
+//! | `outlet` | to the engine, also when it is slow |
+//! | `bans` | until when venues do not want to be asked |
 
+mod bans;
+mod network;
+mod outlet;
 mod rest;
 mod socket;
+#[cfg(test)]
+mod tests;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use feed::{Feed, FeedInput, FeedOutput, FeedSettings, FeedStatus, LinkId, SettingsError};
+use feed::{Feed, FeedInput, FeedOutput, FeedSettings, FeedStatus, LinkId, SettingsError, Target};
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -20,13 +34,14 @@ use types::{Timestamp, Venue};
 use crate::clock::Clock;
 use crate::engine_thread::Message;
 
-use rest::{Answer, Rest};
+pub(crate) use bans::Bans;
+pub(crate) use network::Network;
+use outlet::{Outlet, Stopping};
+pub(crate) use rest::{Answer, Rest};
 use socket::{Event, Socket};
 
-/// Most REST requests of one venue under way at once. The venue's own limits are the feed's business.
-const REQUESTS_MAX: usize = 4;
-/// The one link that is used so far.
-const LINK: LinkId = LinkId::FIRST;
+/// REST requests of one venue under way at once. How many are made is the feed's business; a bound all the same.
+const REQUESTS_MAX: usize = 16;
 /// How often the status is published while nothing changes its sums.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
@@ -48,6 +63,8 @@ pub(crate) struct VenueStatus {
     pub feed: FeedStatus,
     /// Why the last connection ended or could not be made, for people; empty while all is well.
     pub trouble: String,
+    /// Events that were replaced by newer ones because the engine was slow.
+    pub replaced: u64,
 }
 
 /// Everything one venue task needs.
@@ -55,55 +72,56 @@ pub(crate) struct VenueTask {
     pub(crate) settings: FeedSettings,
     pub(crate) endpoint: Endpoint,
     pub(crate) clock: Clock,
+    pub(crate) network: Network,
+    pub(crate) bans: Bans,
     pub(crate) engine: mpsc::Sender<Message>,
     pub(crate) status: watch::Sender<VenueStatus>,
 }
 
-/// The engine thread is gone: the box is stopping.
-struct Stopping;
-
 impl VenueTask {
     /// The status before anything happened.
     pub(crate) fn initial_status(settings: &FeedSettings) -> Result<VenueStatus, SettingsError> {
-        Ok(VenueStatus { venue: settings.venue, feed: Feed::new(settings.clone())?.status(), trouble: String::new() })
+        let feed = Feed::new(settings.clone())?.status();
+        Ok(VenueStatus { venue: settings.venue, feed, trouble: String::new(), replaced: 0 })
     }
 
     /// Runs until the box stops (the task is aborted) or the engine thread is gone.
     pub(crate) async fn run(self) {
         let venue = self.settings.venue;
-        let rest = match Rest::new(&self.endpoint.rest_base) {
+        let rest = match Rest::new(&self.network, &self.endpoint.rest_base) {
             Ok(rest) => rest,
-            Err(error) => {
-                tracing::error!(%venue, "cannot make requests: {error:#}");
-                return;
-            }
+            Err(error) => return tracing::error!(%venue, "cannot make requests: {error:#}"),
         };
-        let feed = match Feed::new(FeedSettings { seed: fastrand::u64(..), ..self.settings.clone() }) {
+        let blocked_until = self.bans.end(venue);
+        let settings = FeedSettings { seed: fastrand::u64(..), blocked_until, ..self.settings.clone() };
+        let feed = match Feed::new(settings) {
             Ok(feed) => feed,
-            Err(error) => {
-                tracing::error!(%venue, "{error}");
-                return;
-            }
+            Err(error) => return tracing::error!(%venue, "{error}"),
         };
-        let mut session =
-            Session { feed, rest, requests: JoinSet::new(), link: Link::Down, out: Vec::new(), task: self };
-        session.carry().await;
+        let outlet = Outlet::new(self.engine.clone());
+        let links = [Link::Down, Link::Down];
+        let mut shell = Shell { feed, rest, requests: JoinSet::new(), links, outlet, out: Vec::new(), task: self };
+        // The only way out is that the box is stopping.
+        let Err(Stopping) = shell.carry().await;
     }
 }
 
-struct Session {
+/// What stands between one feed and the world.
+struct Shell {
     task: VenueTask,
     feed: Feed,
     rest: Rest,
     requests: JoinSet<Answer>,
-    link: Link,
+    /// In the order of [`LinkId::ALL`].
+    links: [Link; LinkId::ALL.len()],
+    outlet: Outlet,
     out: Vec<FeedOutput>,
 }
 
-/// The place of the WebSocket connection.
+/// The place of a WebSocket connection.
 enum Link {
     Down,
-    Dialling(BoxFuture<'static, anyhow::Result<Socket>>),
+    Dialling(BoxFuture<'static, Result<Socket, Event>>),
     Up(Box<Socket>),
 }
 
@@ -117,28 +135,31 @@ impl Link {
                     *self = Self::Up(Box::new(socket));
                     Event::Connected
                 }
-                Err(error) => Event::Closed(format!("{error:#}")),
+                Err(event) => event,
             },
             Self::Up(socket) => socket.next().await,
         }
     }
 }
 
-impl Session {
+impl Shell {
     /// Runs until the engine thread is gone.
-    async fn carry(&mut self) {
+    async fn carry(&mut self) -> Result<Infallible, Stopping> {
         let mut status_timer = tokio::time::interval(STATUS_EVERY);
-        while self.route().await.is_ok() {
+        loop {
+            self.route()?;
             let deadline = self.feed.deadline();
             let clock = &self.task.clock;
+            let is_reading = !self.outlet.is_full();
             tokio::select! {
-                event = self.link.next() => self.event(event),
+                (link, event) = next(&mut self.links), if is_reading => self.event(link, event),
                 Some(answer) = self.requests.join_next(), if !self.requests.is_empty() => {
                     match answer {
                         Ok(answer) => answer.hand_to(&mut self.feed, clock.now(), &mut self.out),
                         Err(error) => tracing::error!(venue = %self.task.settings.venue, "request task: {error}"),
                     }
                 }
+                drained = self.outlet.drain() => drained?,
                 () = sleep_until(clock, deadline) => {
                     self.feed.handle(clock.now(), FeedInput::Deadline, &mut self.out);
                 }
@@ -147,67 +168,63 @@ impl Session {
         }
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, link: LinkId, event: Event) {
         let at = self.task.clock.now();
         match event {
-            Event::Frame(bytes) => self.feed.handle(at, FeedInput::Frame(LINK, &bytes), &mut self.out),
-            Event::Pong => self.feed.handle(at, FeedInput::Pong(LINK), &mut self.out),
+            Event::Frame(bytes) => self.feed.handle(at, FeedInput::Frame(link, &bytes), &mut self.out),
+            Event::Pong => self.feed.handle(at, FeedInput::Pong(link), &mut self.out),
             Event::Control => {}
             Event::Connected => {
                 tracing::info!(venue = %self.task.settings.venue, "connected");
-                self.feed.handle(at, FeedInput::Connected(LINK), &mut self.out);
+                self.feed.handle(at, FeedInput::Connected(link), &mut self.out);
                 self.publish(Some(""));
             }
-            Event::Closed(reason) => self.lost(&reason),
+            Event::Refused { status, retry_after } => {
+                let input = FeedInput::Refused { link, status, retry_after };
+                self.lost(link, input, &format!("the venue refused the connection with HTTP status {status}"));
+            }
+            Event::Closed(reason) => self.lost(link, FeedInput::Disconnected(link), &reason),
         }
     }
 
-    /// The connection is over, or is to be.
-    fn lost(&mut self, reason: &str) {
+    /// A connection is over, or could not be made.
+    fn lost(&mut self, link: LinkId, input: FeedInput<'_>, reason: &str) {
         tracing::warn!(venue = %self.task.settings.venue, "connection lost: {reason}");
-        self.link = Link::Down;
-        self.feed.handle(self.task.clock.now(), FeedInput::Disconnected(LINK), &mut self.out);
-        self.publish(Some(reason));
+        *self.link(link) = Link::Down;
+        self.feed.handle(self.task.clock.now(), input, &mut self.out);
+        // While another connection is in use, nothing is the matter.
+        let is_connected = self.feed.status().is_connected;
+        self.publish(Some(if is_connected { "" } else { reason }));
+    }
+
+    fn link(&mut self, link: LinkId) -> &mut Link {
+        &mut self.links[usize::from(link.0)]
     }
 
     /// Carries out what the feed wants.
     ///
     /// # Errors
     /// When the engine thread is gone.
-    async fn route(&mut self) -> Result<(), Stopping> {
+    fn route(&mut self) -> Result<(), Stopping> {
         // What is carried out may have consequences of its own: a write that fails ends the connection.
         while !self.out.is_empty() {
             for output in std::mem::take(&mut self.out) {
-                self.carry_out(output).await?;
+                self.carry_out(output)?;
             }
         }
         Ok(())
     }
 
-    async fn carry_out(&mut self, output: FeedOutput) -> Result<(), Stopping> {
+    fn carry_out(&mut self, output: FeedOutput) -> Result<(), Stopping> {
+        let venue = self.task.settings.venue;
         match output {
-            FeedOutput::Event(input) => {
-                self.task.engine.send(Message::Input(input)).await.map_err(|_| Stopping)?;
+            FeedOutput::Event(input) => self.outlet.push(input)?,
+            FeedOutput::Connect(link, target) => {
+                tracing::debug!(%venue, "connecting to {target}");
+                *self.link(link) = self.dial(&target);
             }
-            FeedOutput::Connect(_, target) => {
-                let base = target.base.as_deref().unwrap_or(&self.task.endpoint.ws_base);
-                tracing::debug!(venue = %self.task.settings.venue, "connecting to {target}");
-                self.link = Link::Dialling(Box::pin(Socket::connect(format!("{base}{}", target.path))));
-            }
-            FeedOutput::Send(_, text) => {
-                if let Link::Up(socket) = &mut self.link
-                    && let Err(error) = socket.send(text).await
-                {
-                    self.lost(&format!("{error:#}"));
-                }
-            }
-            FeedOutput::Ping(_) => {
-                if let Link::Up(socket) = &mut self.link
-                    && let Err(error) = socket.ping().await
-                {
-                    self.lost(&format!("{error:#}"));
-                }
-            }
+            FeedOutput::Send(link, text) => self.write(link, |socket| socket.send(text)),
+            FeedOutput::Ping(link) => self.write(link, Socket::ping),
             FeedOutput::Request(request) => {
                 if self.requests.len() < REQUESTS_MAX {
                     self.requests.spawn(self.rest.ask(request));
@@ -215,23 +232,54 @@ impl Session {
                     self.requests.spawn(std::future::ready(Answer::failed(request.id)));
                 }
             }
-            FeedOutput::Reconnect(_, reason) => self.lost(&reason.to_string()),
+            FeedOutput::Reconnect(link, reason) => {
+                self.lost(link, FeedInput::Disconnected(link), &reason.to_string());
+            }
             FeedOutput::Rejected(rejection) => {
-                tracing::debug!(venue = %self.task.settings.venue, "refused ({}): {}: {}", rejection.reason.name(), rejection.detail, rejection.sample);
+                let reason = rejection.reason.name();
+                tracing::debug!(%venue, "refused ({reason}): {}: {}", rejection.detail, rejection.sample);
             }
         }
         Ok(())
     }
 
+    fn dial(&self, target: &Target) -> Link {
+        let base = target.base.as_deref().unwrap_or(&self.task.endpoint.ws_base);
+        // A base that a venue names may end like the path begins.
+        let url = format!("{}{}", base.trim_end_matches('/'), target.path);
+        Link::Dialling(Box::pin(Socket::connect(self.task.network.clone(), url)))
+    }
+
+    fn write(&mut self, link: LinkId, write: impl FnOnce(&Socket) -> anyhow::Result<()>) {
+        if let Link::Up(socket) = self.link(link)
+            && let Err(error) = write(socket)
+        {
+            self.lost(link, FeedInput::Disconnected(link), &format!("{error:#}"));
+        }
+    }
+
     /// Shows how the feed is doing; `trouble` where that changed.
     fn publish(&self, trouble: Option<&str>) {
         let feed = self.feed.status();
+        if let Some(until) = feed.requests_blocked_until {
+            self.task.bans.note(feed.venue, until);
+        }
         self.task.status.send_modify(|status| {
             status.feed = feed;
+            status.replaced = self.outlet.replaced();
             if let Some(trouble) = trouble {
                 trouble.clone_into(&mut status.trouble);
             }
         });
+    }
+}
+
+/// Waits for the next thing on either link. Cancelling loses nothing.
+async fn next([first, second]: &mut [Link; LinkId::ALL.len()]) -> (LinkId, Event) {
+    let [first_id, second_id] = LinkId::ALL;
+    tokio::select! {
+        event = first.next() => (first_id, event),
+        event = second.next() => (second_id, event),
     }
 }
 

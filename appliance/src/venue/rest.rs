@@ -8,19 +8,21 @@ use feed::{Feed, FeedInput, FeedOutput, Method, Request, RequestId};
 use reqwest::header::HeaderMap;
 use types::Timestamp;
 
+use super::network::Network;
+
 /// Longest time for one request, real time.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer taken, bytes. A full `exchangeInfo` is about 3 MiB.
 const BODY_BYTES_MAX: usize = 32 << 20;
 
 /// A client for one venue's REST base.
-pub(super) struct Rest {
+pub(crate) struct Rest {
     client: reqwest::Client,
     base: String,
 }
 
 /// What became of a request.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     id: RequestId,
     outcome: Option<Outcome>,
 }
@@ -32,17 +34,13 @@ struct Outcome {
 }
 
 impl Rest {
-    pub(super) fn new(base: &str) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("tickerbox/", env!("CARGO_PKG_VERSION")))
-            .timeout(TIMEOUT)
-            .build()
-            .context("HTTP client")?;
+    pub(crate) fn new(network: &Network, base: &str) -> anyhow::Result<Self> {
+        let client = network.http()?.timeout(TIMEOUT).build().context("HTTP client")?;
         Ok(Self { client, base: base.to_owned() })
     }
 
     /// Starts a request. The answer carries its id whatever happens.
-    pub(super) fn ask(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
+    pub(crate) fn ask(&self, request: Request) -> impl Future<Output = Answer> + Send + 'static {
         let url = format!("{}{}", self.base, request.path);
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
@@ -65,6 +63,16 @@ impl Answer {
     /// No answer came.
     pub(super) fn failed(id: RequestId) -> Self {
         Self { id, outcome: None }
+    }
+
+    /// To which request.
+    pub(crate) fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// HTTP status, how long the venue wants nothing to be asked, and the body; `None` without an answer.
+    pub(crate) fn outcome(&self) -> Option<(u16, Option<Duration>, &[u8])> {
+        self.outcome.as_ref().map(|outcome| (outcome.status, outcome.retry_after, outcome.body.as_slice()))
     }
 
     /// Tells the feed.

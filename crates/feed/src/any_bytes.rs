@@ -5,7 +5,7 @@ use types::{InstrumentId, Scale, Timestamp, Venue};
 
 use crate::capture::Capture;
 use crate::io::{FeedInput, FeedOutput};
-use crate::{Feed, FeedSettings, KucoinBook, LinkId, Wanted, binance_us, decode, kraken, kucoin, rest};
+use crate::{Feed, FeedSettings, KucoinBook, LinkId, Wanted, binance_us, coinbase, decode, kraken, kucoin, rest};
 
 /// Real messages and answers of every kind.
 const REAL: &[&str] = &[
@@ -25,6 +25,19 @@ const REAL: &[&str] = &[
     r#"{"code":"200000","data":{"sequence":"16","bids":[["9988","56"]],"asks":[["9989","8"]]}}"#,
     r#"{"code":"200000","data":[{"sequence":"17","price":"9989","size":"0.5","side":"buy","time":1619378327739050725}]}"#,
     r#"{"code":"200000","data":[["1619378220","9989","9988","9990","9980","1.5","14982"]]}"#,
+    include_str!("../fixtures/coinbase_products.json"),
+    r#"{"type":"subscriptions","channels":[{"name":"level2_batch","product_ids":["BTC-USD","ETH-USD"]},{"name":"heartbeat","product_ids":["BTC-USD"]}]}"#,
+    r#"{"type":"error","message":"Failed to subscribe","reason":"level2, level3, and full channels now require authentication"}"#,
+    r#"{"type":"snapshot","product_id":"BTC-USD","asks":[["10102.55","0.57753524"]],"bids":[["10101.10","0.45054140"]]}"#,
+    r#"{"type":"l2update","product_id":"BTC-USD","changes":[["buy","10101.80","0.162567"],["sell","10102.55","0.0"]],"time":"2021-04-17T16:43:37.077621Z"}"#,
+    r#"{"type":"match","trade_id":10,"maker_order_id":"ac","taker_order_id":"13","side":"sell","size":"5.23","price":"400.23","product_id":"BTC-USD","sequence":50,"time":"2021-04-17T16:43:37.089723Z"}"#,
+    r#"{"type":"last_match","trade_id":9,"side":"buy","size":"1","price":"400.2","product_id":"BTC-USD","sequence":5,"time":"2021-04-17T16:43:36Z"}"#,
+    r#"{"type":"ticker","sequence":5,"product_id":"BTC-USD","price":"400.2","volume_24h":"7.4","best_bid":"400.1","best_bid_size":"1","best_ask":"400.3","best_ask_size":"2","side":"buy","time":"2021-04-17T16:43:36Z","trade_id":9,"last_size":"1"}"#,
+    r#"{"type":"heartbeat","sequence":90,"last_trade_id":20,"product_id":"BTC-USD","time":"2021-04-17T16:43:38.464459Z"}"#,
+    r#"{"type":"status","products":[{"id":"BTC-USD","base_increment":"0.00000001","quote_increment":"0.01","status":"online","cancel_only":true}],"currencies":[]}"#,
+    r#"{"bids":[["10101.10","0.45054140",2]],"asks":[["10102.55","0.57753524",1]],"sequence":13,"auction_mode":false,"time":"2021-04-17T16:43:38Z"}"#,
+    r#"[{"time":"2021-04-17T16:43:36Z","trade_id":8,"price":"400.20","size":"0.06469797","side":"sell"}]"#,
+    "[[1618677780,0.32,4.2,0.35,4.2,12.3],[1618677720,0.32,4.2,0.35,4.2,1e-3]]",
     r#"{"channel":"instrument","type":"snapshot","data":{"assets":[],"pairs":[{"symbol":"BTC/USD","base":"BTC","quote":"USD","price_precision":1,"qty_precision":8,"price_increment":0.1,"qty_increment":1e-8,"qty_min":0.0001,"cost_min":0.5}]}}"#,
     r#"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":0.5,"qty":40.0,"ord_type":"market","trade_id":4665906,"timestamp":"2023-09-25T07:49:37.708706Z"}]}"#,
     r#"{"channel":"ohlc","type":"update","timestamp":"2023-10-04T16:26:30.524394914Z","data":[{"symbol":"BTC/USD","open":0.5,"high":0.5,"low":0.5,"close":0.5,"trades":12,"volume":30927.6,"vwap":0.5,"interval_begin":"2023-10-04T16:25:00.000000000Z","interval":1}]}"#,
@@ -75,6 +88,18 @@ fn all_settings() -> impl Iterator<Item = FeedSettings> {
     Venue::ALL.map(settings).into_iter().chain(kucoin)
 }
 
+/// Answers the question for Coinbase's products: without their rules nothing else of it would be reached.
+fn teach_coinbase(feed: &mut Feed, at: Timestamp, out: &mut Vec<FeedOutput>) {
+    let asked = out.iter().find_map(|output| match output {
+        FeedOutput::Request(request) if request.path == coinbase::rest::PRODUCTS_PATH => Some(request.id),
+        _ => None,
+    });
+    if let Some(request) = asked {
+        let body = include_bytes!("../fixtures/coinbase_products.json");
+        feed.handle(at, FeedInput::Response { request, status: 200, retry_after: None, body }, out);
+    }
+}
+
 proptest! {
     #[test]
     fn decoders(bytes in bytes()) {
@@ -82,12 +107,15 @@ proptest! {
         if let Ok(text) = decode::text(&bytes) {
             let _ = kraken::messages::decode(text);
             let _ = binance_us::messages::decode(text);
+            let _ = coinbase::messages::decode(text);
             for book in [KucoinBook::Pictures, KucoinBook::Unified] {
                 let _ = kucoin::Wire::of(book).decode(text);
             }
         }
         let _ = kraken::rest::candles(&bytes, scale);
         let _ = binance_us::rest::candles(&bytes, scale, Timestamp::EPOCH);
+        let _ = coinbase::rest::candles(&bytes, scale, Timestamp::EPOCH, Timestamp::MAX);
+        let _ = coinbase::rest::BookBody::read(&bytes);
         let _ = kucoin::rest::candles(&bytes, scale, Timestamp::EPOCH);
         for venue in Venue::ALL {
             let _ = rest::trades(venue, &bytes);
@@ -113,6 +141,7 @@ proptest! {
             let mut out = Vec::new();
             let mut at = Timestamp::from_secs(1_700_000_000);
             feed.handle(at, FeedInput::Connected(LinkId::FIRST), &mut out);
+            teach_coinbase(&mut feed, at, &mut out);
             for (bytes, kind, wait_ms) in &steps {
                 at = Timestamp::from_millis(at.as_millis() + wait_ms);
                 let asked = out.iter().rev().find_map(|output| match output {

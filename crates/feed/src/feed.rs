@@ -191,7 +191,7 @@ impl Feed {
             let connect_at = self.queue.limiter.connect_at();
             let Some(lane) = Self::lane(&mut self.active, &mut self.standby, id) else { continue };
             let before = out.len();
-            lane.poll_pong(at, out);
+            lane.poll_health(at, out);
             if is_due(lane.dial_at(), at) && connect_at <= at {
                 lane.dialled();
                 self.queue.limiter.connect(at);

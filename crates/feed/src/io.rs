@@ -162,6 +162,8 @@ pub enum ReconnectReason {
     Silent,
     /// A ping was not answered in time.
     NoPong,
+    /// Most of what was heard could not be read.
+    Garbled,
     /// A subscription was not answered in time.
     SubscribeTimeout,
     /// The venue said that it is about to close the connection; another one is in use now.
@@ -179,6 +181,7 @@ impl fmt::Display for ReconnectReason {
         f.write_str(match self {
             Self::Silent => "nothing was heard for too long",
             Self::NoPong => "a ping was not answered",
+            Self::Garbled => "most of what was heard could not be read",
             Self::SubscribeTimeout => "a subscription was not answered",
             Self::ServerShutdown => "the venue announced a shutdown",
             Self::Age => "the connection reached its age limit",

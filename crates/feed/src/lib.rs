@@ -18,6 +18,7 @@
 //!
 //! [`capture`] runs recorded files through the same book machines.
 
+pub mod backfill;
 pub mod capture;
 pub mod io;
 pub mod limiter;
@@ -47,7 +48,8 @@ mod any_bytes;
 
 pub use feed::Feed;
 pub use io::{
-    FeedInput, FeedOutput, LinkId, Method, Priority, ReconnectReason, RejectReason, Rejection, Request, RequestId, Target,
+    FeedInput, FeedOutput, LinkId, Method, Priority, ReconnectReason, RejectReason, Rejection, Request, RequestId,
+    Target,
 };
 pub use kucoin::{KucoinBook, KucoinSettings};
 pub use limiter::{Limiter, Limits};

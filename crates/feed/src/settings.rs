@@ -34,6 +34,10 @@ pub struct FeedSettings {
     pub subscribe_timeout: Duration,
     /// A subscription that was accepted but never spoke for so long is reported.
     pub subscription_silent_after: Duration,
+    /// Trades are told, but nothing of the book they must have changed: after so long the book's channel is dead.
+    pub book_silent_after: Duration,
+    /// Nothing at all is told of a book for so long: it is proven anew, by a fresh snapshot.
+    pub book_quiet_after: Duration,
     /// A request without an answer for so long counts as failed.
     pub request_timeout: Duration,
     /// What the venue tolerates.
@@ -90,6 +94,8 @@ impl FeedSettings {
             silent_after: Duration::from_secs(silent_s),
             subscribe_timeout: Duration::from_secs(20),
             subscription_silent_after: Duration::from_secs(300),
+            book_silent_after: Duration::from_secs(10),
+            book_quiet_after: Duration::from_secs(300),
             request_timeout: Duration::from_secs(15),
             limits: Limits::of(venue),
             backoff_first: Duration::from_secs(1),

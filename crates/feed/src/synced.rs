@@ -113,6 +113,11 @@ impl SyncedBook {
         self.scale
     }
 
+    /// A renewal waits for the stream: the fetched snapshot knows updates that were not told yet.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.live.is_some() && self.shadow.is_some()
+    }
+
     /// Forgets all but the best `depth` levels of each side.
     pub(crate) fn cut(&mut self, depth: usize) {
         if let Some(live) = &mut self.live {

@@ -4,73 +4,11 @@ mod rig;
 
 use std::time::Duration;
 
-use feed::{BookState, FeedInput, ReconnectReason, RejectReason, Request};
+use feed::{BookState, FeedInput, ReconnectReason, RejectReason};
 use rig::Rig;
+use rig::binance_us::{ANSWER, depth, info, live, request_of, snapshot, subscribed};
 use types::market::{CandleSource, Proof, StaleReason};
 use types::{Aggressor, Timestamp, Venue};
-
-const ANSWER: &str = r#"{"result":null,"id":1}"#;
-
-fn info(symbols: &[&str]) -> String {
-    let rows: Vec<String> = symbols
-        .iter()
-        .map(|symbol| {
-            format!(
-                r#"{{"symbol":"{symbol}","status":"TRADING","baseAsset":"{}","quoteAsset":"USDT","filters":[{{"filterType":"PRICE_FILTER","tickSize":"0.01000000"}},{{"filterType":"LOT_SIZE","stepSize":"0.00010000","minQty":"0.00010000"}}]}}"#,
-                symbol.trim_end_matches("USDT")
-            )
-        })
-        .collect();
-    format!(
-        r#"{{"serverTime":1,"rateLimits":[{{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":1200}}],"symbols":[{}]}}"#,
-        rows.join(",")
-    )
-}
-
-fn depth(symbol: &str, first: u64, last: u64, bids: &str, asks: &str) -> String {
-    let stream = symbol.to_lowercase();
-    format!(
-        r#"{{"stream":"{stream}@depth@100ms","data":{{"e":"depthUpdate","E":1800000000123,"s":"{symbol}","U":{first},"u":{last},"b":[{bids}],"a":[{asks}]}}}}"#
-    )
-}
-
-fn snapshot(last: u64) -> String {
-    format!(
-        r#"{{"lastUpdateId":{last},"bids":[["10.00000000","1.00000000"],["9.00000000","2.00000000"]],"asks":[["11.00000000","1.50000000"]]}}"#
-    )
-}
-
-/// Connected, rules learned, streams subscribed and accepted.
-fn subscribed(symbols: &[&str]) -> Rig {
-    let mut rig = Rig::new(Venue::BinanceUs, symbols, |settings| settings.history_minutes = 0);
-    rig.connect();
-    let request = rig.requests().pop().expect("rules are asked for");
-    rig.respond(&request, 200, &info(symbols));
-    rig.frame(ANSWER);
-    rig.forget();
-    rig
-}
-
-fn request_of(rig: &mut Rig, part: &str) -> Request {
-    for _ in 0..300 {
-        if let Some(request) = rig.requests().into_iter().find(|request| request.path.contains(part)) {
-            return request;
-        }
-        rig.pass(Duration::from_millis(100));
-    }
-    panic!("no request for {part}");
-}
-
-fn live(symbols: &[&str]) -> Rig {
-    let mut rig = subscribed(symbols);
-    for symbol in symbols {
-        rig.frame(&depth(symbol, 100, 101, "", ""));
-        let request = request_of(&mut rig, &format!("depth?symbol={symbol}"));
-        rig.respond(&request, 200, &snapshot(101));
-    }
-    rig.forget();
-    rig
-}
 
 #[test]
 fn rules_first_then_one_subscription_for_all_streams() {
@@ -236,7 +174,12 @@ fn a_429_stops_all_requests_until_the_venue_allows_them() {
     rig.frame(&depth("BTCUSDT", 100, 101, "", ""));
     rig.frame(&depth("ETHUSDT", 100, 101, "", ""));
     let request = request_of(&mut rig, "depth");
-    rig.give(FeedInput::Response { request: request.id, status: 429, retry_after: Some(Duration::from_secs(30)), body: b"" });
+    rig.give(FeedInput::Response {
+        request: request.id,
+        status: 429,
+        retry_after: Some(Duration::from_secs(30)),
+        body: b"",
+    });
     assert_eq!(rig.reasons(), [RejectReason::RequestFailed]);
     for _ in 0..29 {
         rig.pass(Duration::from_secs(1));
@@ -377,7 +320,7 @@ fn a_book_is_renewed_without_going_stale_and_a_wrong_one_is_told() {
         let mut rig = live(&["BTCUSDT"]);
         for _ in 0..90 {
             rig.pass(Duration::from_millis(29_990));
-            rig.frame(r#"{"result":[],"id":9}"#);
+            rig.frame(&depth("BTCUSDT", 1, 1, "", ""));
         }
         assert!(rig.requests().iter().all(|request| !request.path.contains("depth")), "not before 45 minutes");
         let request = request_of(&mut rig, "depth");

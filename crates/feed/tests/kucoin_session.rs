@@ -222,6 +222,7 @@ fn a_token_then_a_welcome_then_rules_then_everything_in_batches() {
             "/market/match:BTC-USDT,ETH-USDT",
             "/market/candles:BTC-USDT_1min",
             "/market/candles:ETH-USDT_1min",
+            "/market/ticker:BTC-USDT,ETH-USDT",
         ]
     );
     assert!(sent[0].ends_with(r#","privateChannel":false,"response":true}"#), "{}", sent[0]);
@@ -303,7 +304,7 @@ fn messages_and_topics_keep_to_the_limits() {
     let mut rig = Rig::new(Venue::Kucoin, &symbols, |settings| {
         settings.history_minutes = 0;
         settings.kucoin.book = KucoinBook::Changes;
-        settings.kucoin.topics_max = 330;
+        settings.kucoin.topics_max = 440;
     });
     connect(&mut rig);
     rig.frame(WELCOME);
@@ -311,11 +312,11 @@ fn messages_and_topics_keep_to_the_limits() {
     let began = rig.at;
     rig.respond(&request, 200, &listed(&symbols));
     let reasons = rig.reasons();
-    assert_eq!(reasons, [RejectReason::SubscribeRefused; 10], "three topics each, for 110 of 120");
+    assert_eq!(reasons, [RejectReason::SubscribeRefused; 10], "four topics each, for 110 of 120");
     let sent = accept_all(&mut rig);
     let lists: Vec<usize> = sent[..4].iter().map(|text| text.matches("-USDT").count()).collect();
-    assert_eq!((lists, sent.len()), (vec![100, 10, 100, 10], 4 + 110));
-    assert!(rig.at.since(began) >= Duration::from_millis(120 * 113), "a hundred messages in ten seconds at most");
+    assert_eq!((lists, sent.len()), (vec![100, 10, 100, 10], 4 + 110 + 2));
+    assert!(rig.at.since(began) >= Duration::from_millis(120 * 115), "a hundred messages in ten seconds at most");
     assert_eq!(rig.rejections(), [], "told once");
 }
 
@@ -367,7 +368,7 @@ fn too_many_topics_are_tried_again_later_and_an_unanswered_one_ends_the_connecti
     rig.frame(r#"{"id":"1","type":"error","code":509,"data":"exceed max subscription count"}"#);
     assert_eq!(rig.reasons(), [RejectReason::SubscribeRefused]);
     let refused_at = rig.at;
-    assert_eq!(accept_all(&mut rig).len(), 2, "the other channels");
+    assert_eq!(accept_all(&mut rig).len(), 3, "the other channels");
     assert!(next_sent(&mut rig).contains("level2Depth50:BTC-USDT"));
     assert!(rig.at.since(refused_at) >= seconds(5));
     pass(&mut rig, 19);
@@ -397,7 +398,7 @@ fn a_channel_that_was_accepted_and_never_speaks_is_told_once() {
     let asked = pass(&mut rig, 20);
     let samples: Vec<_> = rig.rejections().into_iter().map(|told| (told.reason, told.sample)).collect();
     let silent = |name: &str| (RejectReason::SilentSubscription, name.to_owned());
-    assert_eq!(samples, [silent("trades of BTC-USDT"), silent("candles of BTC-USDT")]);
+    assert_eq!(samples, ["trades", "candles", "tickers"].map(|channel| silent(&format!("{channel} of BTC-USDT"))));
     assert!(asked.iter().any(|request| request.path == "/api/v2/symbols"), "the rules are looked at again");
 }
 
@@ -519,7 +520,9 @@ fn the_unified_feed_needs_no_token_and_carries_everything() {
         sent[0],
         r#"{"id":"1","action":"subscribe","channel":"obu","tradeType":"SPOT","symbol":"BTC-USDT","depth":"increment@10ms","rpiFilter":0}"#
     );
-    assert!(sent[1].contains(r#""channel":"trade""#) && sent[2].contains(r#""channel":"kline""#));
+    for (text, channel) in sent[1..].iter().zip(["trade", "kline", "ticker"]) {
+        assert!(text.contains(&format!(r#""channel":"{channel}","tradeType":"SPOT","symbol":"BTC-USDT""#)), "{text}");
+    }
     rig.frame(&unified("snapshot", 0, 100, r#"["10","1"]"#));
     assert_eq!(rig.books()[0].proof, Proof::Sequence);
     rig.pass(seconds(1));
@@ -707,6 +710,29 @@ fn history_fills_the_break_and_the_minute_that_runs() {
     assert!((minute - 2..=minute).contains(&(start / 60)), "only the break: {}", request.path);
     rig.respond(&request, 200, &rows(start / 60, now));
     assert_eq!(starts(&mut rig), (1..now - minute).collect::<Vec<_>>());
+}
+
+#[test]
+fn summaries_come_once_a_second_and_one_that_makes_no_sense_is_refused() {
+    let ticker = |price: &str, bid: &str, ask: &str| {
+        format!(
+            r#"{{"topic":"/market/ticker:BTC-USDT","type":"message","subject":"trade.ticker","data":{{"sequence":"1","price":"{price}","size":"1","bestBid":"{bid}","bestBidSize":"2","bestAsk":"{ask}","bestAskSize":"3","time":1800000000123}}}}"#
+        )
+    };
+    let mut rig = live(KucoinBook::Pictures);
+    for price in ["10.1", "10.2", "10.3"] {
+        rig.frame(&ticker(price, "10", "11"));
+    }
+    pass(&mut rig, 2);
+    let tickers = rig.tickers();
+    let last: Vec<_> = tickers.iter().filter_map(|ticker| ticker.last).map(|price| price.mantissa()).collect();
+    assert_eq!(last, [1_010, 1_030]);
+    let best = tickers[1].bid.zip(tickers[1].ask).map(|(bid, ask)| (bid.price.mantissa(), ask.price.mantissa()));
+    assert_eq!((best, tickers[1].venue_at), (Some((1_000, 1_100)), Some(Timestamp::from_millis(1_800_000_000_123))));
+    rig.frame(&ticker("0", "0", "11"));
+    assert_eq!(rig.tickers().pop().map(|ticker| (ticker.last, ticker.bid)), Some((None, None)), "nothing is no price");
+    rig.frame(&ticker("10.1", "11", "10"));
+    assert_eq!(rig.reasons(), [RejectReason::Malformed], "bid above ask");
 }
 
 #[test]

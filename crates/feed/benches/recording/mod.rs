@@ -12,11 +12,12 @@ use serde_json::Value;
 use types::{InstrumentId, Timestamp, Venue};
 
 /// The recordings, under `TICKERBOX_DATA` (default `../shared/data`).
-pub(crate) const FILES: [(Venue, &str); 4] = [
+pub(crate) const FILES: [(Venue, &str); 5] = [
     (Venue::Kraken, "ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz"),
     (Venue::BinanceUs, "ws/binance_us_20210417.jsonl.gz"),
     (Venue::BinanceUs, "ws/binance_us_20211011.jsonl.gz"),
     (Venue::BinanceUs, "l2/binance_spot_btcusdt_20240808.txt.gz"),
+    (Venue::Coinbase, "ws/coinbase_exchange_20210417.jsonl.gz"),
 ];
 
 /// One recording, learned by heart.
@@ -40,9 +41,10 @@ pub(crate) fn run(recording: &Recording, batch: usize, mut timed: impl FnMut(&mu
     let mut settings = FeedSettings::new(recording.venue, wanted.collect());
     settings.book_depth = 10;
     settings.history_minutes = 0;
-    // Nothing answers the subscriptions here, and the recordings are run faster than they were made.
+    // Nothing answers subscriptions and pings here, and the recordings are run faster than they were made.
     settings.subscribe_timeout = Duration::from_secs(86_400);
     settings.silent_after = Duration::from_secs(86_400);
+    settings.keepalive_after = Duration::from_secs(86_400);
     let mut feed = Feed::new(settings).expect("settings that work");
     let (mut out, mut asked) = (Vec::new(), Vec::new());
     let mut at = Timestamp::from_secs(1_800_000_000);
@@ -94,6 +96,10 @@ fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<Fe
             Venue::Kraken => {
                 format!(r#"{{"symbol":"{symbol}","base":"A","quote":"B","price_precision":1,"qty_precision":8}}"#)
             }
+            Venue::Coinbase => {
+                let steps = r#""base_increment":"0.00000001","quote_increment":"0.00000001""#;
+                format!(r#"{{"id":"{symbol}","base_currency":"A","quote_currency":"B",{steps}}}"#)
+            }
             _ => format!(r#"{{"symbol":"{symbol}","baseAsset":"A","quoteAsset":"B","filters":[]}}"#),
         })
         .collect();
@@ -101,7 +107,10 @@ fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<Fe
     let asked = out.drain(..).find_map(request).map(|(id, _)| id);
     match asked {
         Some(request) => {
-            let body = format!(r#"{{"symbols":[{rules}]}}"#);
+            let body = match recording.venue {
+                Venue::Coinbase => format!("[{rules}]"),
+                _ => format!(r#"{{"symbols":[{rules}]}}"#),
+            };
             let input = FeedInput::Response { request, status: 200, retry_after: None, body: body.as_bytes() };
             feed.handle(at, input, out);
         }
@@ -168,6 +177,10 @@ impl Recording {
                     self.index(symbol);
                 }
             }
+        }
+        self.levels += count(&message["changes"]) + count(&message["bids"]) + count(&message["asks"]);
+        if let Some(symbol) = message["product_id"].as_str() {
+            self.index(symbol);
         }
         let data = &message["data"];
         self.levels += count(&data["b"]) + count(&data["a"]);

@@ -44,6 +44,14 @@ impl Session {
         self.subscribing.push(Batch { id, streams, state: BatchState::Asked { since: at } });
     }
 
+    /// Subscribes a stream of one symbol anew.
+    pub(super) fn resubscribe(&mut self, at: Timestamp, index: usize, stream: usize) {
+        let id = self.id();
+        let name = stream_name(&self.symbols[index].market.wanted.symbol, STREAMS[stream].channel);
+        self.outbox.push(format!(r#"{{"method":"UNSUBSCRIBE","params":["{name}"],"id":{id}}}"#));
+        self.subscribe(at, vec![name]);
+    }
+
     pub(super) fn want_rules(&mut self, not_before: Timestamp) {
         let symbols = self.symbols.iter().map(|symbol| symbol.market.wanted.symbol.as_str());
         self.requests.want(Ask::Rules, Priority::Rules, rest::exchange_info(symbols), not_before);
@@ -145,7 +153,12 @@ impl Session {
         match verdict {
             Verdict::Rebuilt => symbol.renewed_at = Some(at),
             Verdict::SnapshotTooOld => symbol.snapshot_at = symbol.snapshot.failed(at),
-            _ => symbol.settle(None, out),
+            _ => {
+                symbol.settle(None, out);
+                if symbol.book.is_behind() {
+                    symbol.behind_since = Some(at);
+                }
+            }
         }
         Ok(())
     }

@@ -107,6 +107,7 @@ impl Session {
         self.heard(at, index, DEPTH);
         self.link.clock.observe(at, venue_at);
         let symbol = &mut self.symbols[index];
+        symbol.market.heard_book(at);
         symbol.market.counts.deltas += 1;
         match symbol.book.update(data) {
             Ok(verdict) => {
@@ -164,6 +165,7 @@ impl Session {
         let candle = data.candle(instrument.scale)?;
         market.counts.candles += 1;
         if data.kline.is_final {
+            market.count_minute(at, &candle);
             market.final_candle(candle, CandleSource::Stream, out);
         }
         Ok(())

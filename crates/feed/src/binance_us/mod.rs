@@ -12,7 +12,7 @@
 mod asked;
 mod book;
 mod heard;
-mod instruments;
+pub(crate) mod instruments;
 pub(crate) mod messages;
 mod quick;
 pub(crate) mod rest;
@@ -106,6 +106,8 @@ struct Symbol {
     snapshot: Retry,
     /// When the book was last built or its renewal begun.
     renewed_at: Option<Timestamp>,
+    /// Since when a fetched snapshot knows more than the stream has told.
+    behind_since: Option<Timestamp>,
     history: Retry,
 }
 
@@ -137,6 +139,7 @@ impl Session {
             snapshot_at: Timestamp::EPOCH,
             snapshot: Retry::snapshot(),
             renewed_at: None,
+            behind_since: None,
             history: Retry::refusal(),
         };
         Self {
@@ -228,13 +231,23 @@ impl Session {
 
     fn poll_symbol(&mut self, index: usize, at: Timestamp, out: &mut Vec<FeedOutput>) {
         let symbol = &mut self.symbols[index];
-        if is_due(symbol.renewal_at(self.settings.snapshot_age_max), at) {
+        if is_due(symbol.renewal_at(self.settings.snapshot_age_max, self.settings.book_quiet_after), at) {
             symbol.renew(at);
         }
         if symbol.book.wants_snapshot() && !self.requests.is_wanted(Ask::Snapshot(index)) {
             let call = rest::snapshot(&symbol.market.wanted.symbol);
             self.requests.want(Ask::Snapshot(index), Priority::Book, call, symbol.snapshot_at);
         }
+        if is_due(symbol.stream_dead_at(self.settings.book_silent_after), at) {
+            symbol.broken(at, StaleReason::Silent, out);
+            symbol.forget_book();
+            self.resubscribe(at, index, DEPTH);
+        }
+        let symbol = &mut self.symbols[index];
+        if symbol.market.has_dead_trades(at) {
+            self.resubscribe(at, index, TRADES);
+        }
+        let symbol = &mut self.symbols[index];
         if is_due(symbol.silence_at(self.settings.subscription_silent_after), at) {
             symbol.is_silence_told = true;
             let wanted = &symbol.market.wanted;
@@ -307,8 +320,10 @@ impl VenueSession for Session {
             if self.link.is_up() {
                 next = earliest([
                     next,
-                    symbol.renewal_at(self.settings.snapshot_age_max),
+                    symbol.renewal_at(self.settings.snapshot_age_max, self.settings.book_quiet_after),
                     symbol.silence_at(self.settings.subscription_silent_after),
+                    symbol.stream_dead_at(self.settings.book_silent_after),
+                    symbol.market.count_at(),
                     symbol.market.repair_at().filter(|_| symbol.live_trades().is_some()),
                 ]);
             }
@@ -373,7 +388,14 @@ impl Symbol {
         self.trade_stream.filter(|_| self.is_heard_live())
     }
 
+    /// When the stream of the book counts as dead: trades that it must have told, or a snapshot that is ahead of it.
+    fn stream_dead_at(&self, patience: Duration) -> Option<Timestamp> {
+        let behind = self.behind_since.map(|since| since.plus(patience));
+        earliest([self.market.book_dead_at(), behind])
+    }
+
     fn forget_book(&mut self) {
+        self.behind_since = None;
         let scale = self.market.instrument.as_ref().map_or(WRITTEN, |instrument| instrument.scale);
         self.book.restart(scale);
         self.renewed_at = None;
@@ -383,6 +405,7 @@ impl Symbol {
     fn broken(&mut self, at: Timestamp, reason: StaleReason, out: &mut Vec<FeedOutput>) {
         self.market.publisher.broken(reason, out);
         self.renewed_at = None;
+        self.behind_since = None;
         self.snapshot_at = self.snapshot.failed(at);
     }
 
@@ -395,6 +418,7 @@ impl Symbol {
     /// Ends a renewal that has caught up. A book that turns out different was wrong: stale, and shown anew at once.
     fn settle(&mut self, venue_at: Option<Timestamp>, out: &mut Vec<FeedOutput>) {
         if let Renewal::Done { agrees } = self.book.settle(self.market.publisher.depth()) {
+            self.behind_since = None;
             self.market.counts.renewals += 1;
             if !agrees {
                 self.market.counts.compare_mismatches += 1;
@@ -404,9 +428,11 @@ impl Symbol {
         }
     }
 
-    /// When the book is to be renewed because of its age.
-    fn renewal_at(&self, age_max: Duration) -> Option<Timestamp> {
-        self.renewed_at.map(|renewed| renewed.plus(age_max))
+    /// When the book is to be renewed because of its age, or because nothing was told of it for so long.
+    fn renewal_at(&self, age_max: Duration, quiet_after: Duration) -> Option<Timestamp> {
+        let renewed = self.renewed_at?;
+        let quiet = self.market.book_doubtful_at().map(|at| at.max(renewed.plus(quiet_after)));
+        earliest([Some(renewed.plus(age_max)), quiet])
     }
 
     /// When the silence of a stream is to be told.

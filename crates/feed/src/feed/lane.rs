@@ -67,8 +67,11 @@ impl Lane {
         }
     }
 
-    /// Wants the connection closed when a ping was not answered.
-    pub(super) fn poll_pong(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
+    /// Wants the connection closed when a ping was not answered, or when it tells nothing but garbage.
+    pub(super) fn poll_health(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
+        if self.session.link().is_garbled() {
+            self.session.link_mut().reconnect(ReconnectReason::Garbled, out);
+        }
         if is_due(self.pong_due, at) {
             self.pong_due = None;
             self.session.link_mut().reconnect(ReconnectReason::NoPong, out);

@@ -71,13 +71,20 @@ impl Session {
         }
     }
 
-    pub(super) fn unsubscribe_book(&mut self, index: usize) {
+    /// Subscribes a channel of one symbol anew.
+    pub(super) fn resubscribe(&mut self, at: Timestamp, channel: Channel, index: usize) {
         let req_id = self.req_id();
         let symbol = &self.pairs[index].market.wanted.symbol;
-        let depth = self.settings.book_depth;
+        let name = channel.name();
+        let parameters = match channel {
+            Channel::Book => format!(r#","depth":{}"#, self.settings.book_depth),
+            Channel::Ohlc => r#","interval":1"#.to_owned(),
+            Channel::Trade | Channel::Instrument => String::new(),
+        };
         self.outbox.push(format!(
-            r#"{{"method":"unsubscribe","params":{{"channel":"book","symbol":["{symbol}"],"depth":{depth}}},"req_id":{req_id}}}"#
+            r#"{{"method":"unsubscribe","params":{{"channel":"{name}","symbol":["{symbol}"]{parameters}}},"req_id":{req_id}}}"#
         ));
+        self.subscribe(at, channel, &[index]);
     }
 
     pub(super) fn want_history(&mut self, index: usize, not_before: Timestamp) {

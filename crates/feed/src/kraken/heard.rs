@@ -161,7 +161,7 @@ impl Session {
         out: &mut Vec<FeedOutput>,
     ) {
         let pair = &mut self.pairs[index];
-        pair.market.heard(at);
+        pair.market.heard_book(at);
         match kind {
             Kind::Snapshot => pair.book_subscription.answered(),
             Kind::Update => pair.market.counts.deltas += 1,
@@ -241,6 +241,7 @@ impl Session {
         let candle = data.candle(instrument.scale)?;
         pair.market.counts.candles += 1;
         if let Some(closed) = pair.candles.row(candle) {
+            pair.market.count_minute(at, &closed);
             pair.market.final_candle(closed, CandleSource::Stream, out);
         }
         Ok(())

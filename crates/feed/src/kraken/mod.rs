@@ -161,9 +161,13 @@ impl Session {
             let pair = &mut self.pairs[index];
             pair.market.publish(at, pair.book.book(), out);
             if let Some(candle) = pair.candles.close(venue_now, self.settings.candle_grace) {
+                pair.market.count_minute(at, &candle);
                 pair.market.final_candle(candle, CandleSource::Stream, out);
             }
             if self.link.is_up() {
+                if is_due(self.pairs[index].book_silent_at(), at) {
+                    self.resync(index, at, StaleReason::Silent, out);
+                }
                 self.poll_subscriptions(index, at);
                 self.want_missed_trades(index, at);
             }
@@ -191,16 +195,17 @@ impl Session {
     }
 
     fn poll_subscriptions(&mut self, index: usize, at: Timestamp) {
-        let pair = &mut self.pairs[index];
-        let resync = is_due(pair.resync_at, at);
-        if resync {
-            pair.resync_at = None;
-            self.unsubscribe_book(index);
+        if is_due(self.pairs[index].resync_at, at) {
+            self.pairs[index].resync_at = None;
+            self.resubscribe(at, Channel::Book, index);
+        }
+        if self.pairs[index].market.has_dead_trades(at) {
+            self.resubscribe(at, Channel::Trade, index);
         }
         let again = |subscription: &Subscription| is_due(subscription.again_at(), at);
         let pair = &self.pairs[index];
         let channels = [
-            (Channel::Book, resync || again(&pair.book_subscription)),
+            (Channel::Book, again(&pair.book_subscription)),
             (Channel::Trade, again(&pair.trade_subscription)),
             (Channel::Ohlc, again(&pair.ohlc_subscription)),
         ];
@@ -261,7 +266,9 @@ impl VenueSession for Session {
             if self.link.is_up() {
                 let again = pair.subscriptions_ref().map(Subscription::again_at);
                 let repair = pair.market.repair_at().filter(|_| pair.trade_subscription.is_live());
-                next = earliest([next, pair.resync_at, repair].into_iter().chain(again));
+                let market = &pair.market;
+                let own = [next, pair.resync_at, repair, pair.book_silent_at(), market.count_at()];
+                next = earliest(own.into_iter().chain(again));
             }
         }
         next
@@ -303,6 +310,11 @@ impl VenueSession for Session {
 }
 
 impl Pair {
+    /// When the book is subscribed anew because nothing is heard of it: only a snapshot proves a quiet one.
+    fn book_silent_at(&self) -> Option<Timestamp> {
+        earliest([self.market.book_dead_at(), self.market.book_doubtful_at()])
+    }
+
     fn subscriptions(&mut self) -> [&mut Subscription; 3] {
         [&mut self.book_subscription, &mut self.trade_subscription, &mut self.ohlc_subscription]
     }

@@ -114,10 +114,10 @@ impl Session {
         }
     }
 
-    /// The book of one symbol from its beginning.
-    pub(super) fn resubscribe_book(&mut self, index: usize) {
-        let batch = Batch { channel: Channel::Book, symbols: vec![index] };
-        self.subscribing.forget(Channel::Book, index);
+    /// A channel of one symbol from its beginning.
+    pub(super) fn resubscribe(&mut self, channel: Channel, index: usize) {
+        let batch = Batch { channel, symbols: vec![index] };
+        self.subscribing.forget(channel, index);
         let id = self.subscribing.id();
         self.push(id, Action::Unsubscribe, &batch);
         self.subscribing.want(batch);
@@ -252,7 +252,6 @@ impl Session {
         let levels_max = if self.source == KucoinBook::AllChanges { usize::MAX } else { SNAPSHOT_LEVELS };
         let verdict = symbol.book.snapshot(&data, levels_max).map_err(DecodeError::from)?;
         symbol.market.count_book(verdict, data.venue_at);
-        symbol.unbooked_since = None;
         match verdict {
             Verdict::Rebuilt => symbol.renewed_at = Some(at),
             Verdict::SnapshotTooOld => {

@@ -3,9 +3,9 @@
 use types::Timestamp;
 use types::market::{CandleSource, StaleReason};
 
-use super::messages::{CandleData, ChangesData, Message, PictureData, Pings, Refused, TradeData};
+use super::messages::{CandleData, ChangesData, Message, PictureData, Pings, Refused, TickerData, TradeData};
 use super::subscribing::Batch;
-use super::{BOOK_BEFORE_TRADE, Channel, RULES_WHILE_SUSPICIOUS, Session, Wire};
+use super::{Channel, RULES_WHILE_SUSPICIOUS, Session, Wire};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
 use crate::io::{FeedOutput, ReconnectReason, RejectReason, Rejection};
@@ -35,7 +35,8 @@ impl Session {
             Message::Picture(data) => self.picture(at, &data, bytes, out),
             Message::Trade(data) => self.trade(at, &data, out),
             Message::Candle(data) => self.candle(at, &data, out),
-            Message::Ticker(_) | Message::Ignored => Ok(()),
+            Message::Ticker(data) => self.ticker(at, &data),
+            Message::Ignored => Ok(()),
             Message::Welcome { pings } => {
                 self.welcome(at, pings);
                 Ok(())
@@ -116,8 +117,7 @@ impl Session {
             self.link.clock.observe(at, venue_at);
         }
         let symbol = &mut self.symbols[index];
-        symbol.last_book_at = Some(at);
-        symbol.unbooked_since = None;
+        symbol.market.heard_book(at);
         match verdict {
             Ok(verdict) => {
                 symbol.market.count_book(verdict, venue_at);
@@ -145,10 +145,6 @@ impl Session {
         let Some(instrument) = &symbol.market.instrument else { return Ok(()) };
         let trade = data.trade(instrument.id, instrument.scale)?;
         self.link.clock.observe(at, trade.venue_at);
-        let is_booked = symbol.last_book_at.is_some_and(|booked| at.since(booked) <= BOOK_BEFORE_TRADE);
-        if !is_booked {
-            symbol.unbooked_since.get_or_insert(at);
-        }
         symbol.market.trade(at, data.number, trade, out);
         Ok(())
     }
@@ -164,8 +160,17 @@ impl Session {
         let candle = data.row.candle(instrument.scale)?;
         symbol.market.counts.candles += 1;
         if let Some(closed) = symbol.candles.row(candle) {
+            symbol.market.count_minute(at, &closed);
             symbol.market.final_candle(closed, CandleSource::Stream, out);
         }
+        Ok(())
+    }
+
+    fn ticker(&mut self, at: Timestamp, data: &TickerData<'_>) -> Result<(), DecodeError> {
+        let index = self.find(data.symbol.as_str(), Channel::Tickers, at)?;
+        let symbol = &mut self.symbols[index];
+        let Some(instrument) = &symbol.market.instrument else { return Ok(()) };
+        symbol.ticker.ticker(data.ticker(instrument.id, instrument.scale)?);
         Ok(())
     }
 

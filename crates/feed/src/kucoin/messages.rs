@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use types::decimal::Exponent;
-use types::{Aggressor, Candle, InstrumentId, Level, Qty, Scale, Timestamp, Trade};
+use types::{Aggressor, Candle, InstrumentId, Level, Qty, Scale, Ticker, Timestamp, Trade};
 
 use crate::decode::DecodeError;
 use crate::io::RejectReason;
@@ -177,6 +177,21 @@ pub(crate) struct TickerData<'a> {
     pub(crate) venue_at: Option<Timestamp>,
 }
 
+impl TickerData<'_> {
+    /// The summary. Clients disagree about which of the unified feed's prices is which (section 3), so a bid above the
+    /// ask is refused. A price of zero stands for none.
+    pub(crate) fn ticker(&self, instrument: InstrumentId, scale: Scale) -> Result<Ticker, DecodeError> {
+        let format = number_format(scale);
+        let best = |data: &LevelData<'_>| if data.is_nowhere() { Ok(None) } else { data.level(scale).map(Some) };
+        let (bid, ask) = (best(&self.bid)?, best(&self.ask)?);
+        if bid.zip(ask).is_some_and(|(bid, ask)| bid.price > ask.price) {
+            return Err(DecodeError::malformed(format_args!("bid {} above ask {}", self.bid.price, self.ask.price)));
+        }
+        let last = if is_zero(self.last) { None } else { Some(format.price(self.last)?) };
+        Ok(Ticker { instrument, last, bid, ask, volume_24h: None, venue_at: self.venue_at })
+    }
+}
+
 /// Levels that changed between two numbers of the book's stream.
 #[derive(Debug)]
 pub(crate) struct ChangesData<'a> {
@@ -226,8 +241,12 @@ impl LevelData<'_> {
 
     /// A price of zero stands for a change that has no level (section 2.6).
     pub(crate) fn is_nowhere(&self) -> bool {
-        self.price.bytes().all(|byte| matches!(byte, b'0' | b'.')) && self.price.starts_with('0')
+        is_zero(self.price)
     }
+}
+
+fn is_zero(text: &str) -> bool {
+    text.starts_with('0') && text.bytes().all(|byte| matches!(byte, b'0' | b'.'))
 }
 
 /// Numbers are plain decimal strings; an exponent is refused loudly.

@@ -26,6 +26,7 @@ pub(crate) mod messages;
 pub(crate) mod rest;
 mod settings;
 mod subscribing;
+mod symbol;
 mod unified;
 mod wire;
 
@@ -36,17 +37,16 @@ pub(crate) use wire::{Channel, Wire};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use types::Timestamp;
 use types::market::{CandleSource, Proof, StaleReason};
-use types::{Scale, Timestamp};
 
 use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, RejectReason, Rejection, Target};
-use crate::kraken::Candles;
-use crate::session::{Advice, Answer, Gap, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
+use crate::session::{Advice, Answer, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
 use crate::settings::FeedSettings;
-use crate::synced::Renewal;
 use messages::Pings;
 use rest::VenueState;
 use subscribing::Subscribing;
+use symbol::{Symbol, Voice};
 
 /// A hundred messages in ten seconds are allowed (section 2.4); pings go beside.
 const SEND_SPACING: Duration = Duration::from_millis(120);
@@ -54,10 +54,6 @@ const SEND_SPACING: Duration = Duration::from_millis(120);
 const STATE_EVERY: Duration = Duration::from_secs(300);
 /// The same while it is in maintenance: the sockets stay up and silent then.
 const STATE_EVERY_CLOSED: Duration = Duration::from_secs(60);
-/// Trades without any message of the book for so long: the book's topic is dead.
-const BOOK_SILENT_AFTER: Duration = Duration::from_secs(10);
-/// A book message so shortly before a trade may have been the trade's own.
-const BOOK_BEFORE_TRADE: Duration = Duration::from_secs(1);
 /// Least time between two renewals of a book that has moved to the edge of its snapshot.
 const RENEWAL_SPACING: Duration = Duration::from_secs(30);
 /// Snapshots in a row that do not join a live book, after which the book is not believed any more.
@@ -124,42 +120,6 @@ enum Ask {
     Trades(usize),
 }
 
-/// One wanted instrument.
-#[derive(Debug)]
-struct Symbol {
-    market: Market,
-    /// The venue's permanent code for it.
-    code: String,
-    book: VenueBook,
-    candles: Candles,
-    is_subscribed: bool,
-    is_limit_told: bool,
-    voices: [Voice; 3],
-    last_book_at: Option<Timestamp>,
-    /// A trade was heard and nothing of the book since.
-    unbooked_since: Option<Timestamp>,
-    /// The book is to be subscribed anew then.
-    resubscribe_at: Option<Timestamp>,
-    resync: Retry,
-    /// The missed trades that were asked for.
-    missed: Option<Gap>,
-    /// A snapshot is not asked for before.
-    snapshot_at: Timestamp,
-    snapshot: Retry,
-    /// When the book was last built or its renewal begun.
-    renewed_at: Option<Timestamp>,
-    renewal_failures: u32,
-    history: Retry,
-}
-
-/// A channel of a symbol on this connection.
-#[derive(Clone, Copy, Debug, Default)]
-struct Voice {
-    accepted_at: Option<Timestamp>,
-    was_heard: bool,
-    is_silence_told: bool,
-}
-
 impl KucoinBook {
     const fn proof(self) -> Proof {
         match self {
@@ -169,31 +129,11 @@ impl KucoinBook {
     }
 }
 
-const NO_SCALE: Scale = Scale { price_decimals: 0, qty_decimals: 0 };
-
 impl Session {
     pub(crate) fn new(settings: FeedSettings, link: LinkId) -> Self {
         let source = settings.kucoin.book;
         let settings = FeedSettings { publish_depth: settings.publish_depth.min(CHANGES_DEPTH), ..settings };
-        let symbol = |wanted: &crate::Wanted| Symbol {
-            market: Market::new(wanted.clone(), source.proof(), &settings).sparse(),
-            code: wanted.symbol.clone(),
-            book: VenueBook::new(source, NO_SCALE),
-            candles: Candles::default(),
-            is_subscribed: false,
-            is_limit_told: false,
-            voices: [Voice::default(); 3],
-            last_book_at: None,
-            unbooked_since: None,
-            resubscribe_at: None,
-            resync: Retry::snapshot(),
-            missed: None,
-            snapshot_at: Timestamp::EPOCH,
-            snapshot: Retry::snapshot(),
-            renewed_at: None,
-            renewal_failures: 0,
-            history: Retry::refusal(),
-        };
+        let symbol = |wanted| Symbol::new(wanted, source, &settings);
         Self {
             symbols: settings.instruments.iter().map(symbol).collect(),
             by_symbol: settings.instruments.iter().map(|wanted| wanted.symbol.clone()).zip(0..).collect(),
@@ -274,7 +214,9 @@ impl Session {
         for index in 0..self.symbols.len() {
             let symbol = &mut self.symbols[index];
             symbol.publish(at, self.source, out);
+            symbol.ticker.poll(at, out);
             if let Some(candle) = symbol.candles.close(venue_now, self.settings.candle_grace) {
+                symbol.market.count_minute(at, &candle);
                 symbol.market.final_candle(candle, CandleSource::Stream, out);
             }
             if self.is_welcome() {
@@ -330,15 +272,18 @@ impl Session {
         if is_due(symbol.renewal_at(self.source, &self.settings), at) {
             symbol.renew(at);
         }
-        if is_due(symbol.book_silent_at(), at) {
-            symbol.unbooked_since = None;
+        if is_due(symbol.market.book_dead_at(), at) {
             symbol.book.forget();
             symbol.market.publisher.broken(StaleReason::Silent, out);
             symbol.resubscribe_at = Some(symbol.resync.failed(at));
         }
+        let is_trade_channel_dead = symbol.market.has_dead_trades(at);
         if is_due(symbol.resubscribe_at, at) {
             symbol.resubscribe_at = None;
-            self.resubscribe_book(index);
+            self.resubscribe(Channel::Book, index);
+        }
+        if is_trade_channel_dead {
+            self.resubscribe(Channel::Trades, index);
         }
         self.want_snapshot(index);
         self.want_missed_trades(index, at);
@@ -457,6 +402,7 @@ impl VenueSession for Session {
             next = earliest([
                 next,
                 symbol.market.publisher.deadline(),
+                symbol.ticker.deadline(),
                 closes_at.map(|venue_at| self.link.clock.when(venue_at)),
             ]);
             if self.is_welcome() {
@@ -464,7 +410,8 @@ impl VenueSession for Session {
                 next = earliest(silence.chain([
                     next,
                     symbol.renewal_at(self.source, &self.settings),
-                    symbol.book_silent_at(),
+                    symbol.market.book_dead_at(),
+                    symbol.market.count_at(),
                     symbol.resubscribe_at,
                     symbol.repair_at(),
                 ]));
@@ -507,111 +454,5 @@ impl VenueSession for Session {
 
     fn markets_mut(&mut self) -> Vec<&mut Market> {
         self.symbols.iter_mut().map(|one| &mut one.market).collect()
-    }
-}
-
-impl Symbol {
-    fn disconnected(&mut self, out: &mut Vec<FeedOutput>) {
-        self.market.disconnected(StaleReason::Disconnected, out);
-        self.book.forget();
-        self.candles.disconnected();
-        self.is_subscribed = false;
-        self.voices = [Voice::default(); 3];
-        self.last_book_at = None;
-        self.unbooked_since = None;
-        self.resubscribe_at = None;
-        self.renewed_at = None;
-    }
-
-    /// The book begins anew, with the digits of the rules.
-    fn forget_book(&mut self, source: KucoinBook) {
-        let scale = self.market.instrument.as_ref().map_or(NO_SCALE, |instrument| instrument.scale);
-        self.book.restart(source, scale);
-        self.renewed_at = None;
-    }
-
-    /// Shows the book when it is time, and renews one that has moved to the edge of its snapshot.
-    fn publish(&mut self, at: Timestamp, source: KucoinBook, out: &mut Vec<FeedOutput>) {
-        if let Some(book) = self.book.book()
-            && self.market.publish(at, book, out)
-            && source == KucoinBook::Changes
-            && book.is_shallow(usize::from(CHANGES_DEPTH))
-            && is_due(self.renewed_at.map(|renewed| renewed.plus(RENEWAL_SPACING)), at)
-        {
-            self.renew(at);
-        }
-    }
-
-    /// The book does not hold: stale. Its next snapshot, or subscription, comes soon or later.
-    fn broken(&mut self, at: Timestamp, source: KucoinBook, reason: StaleReason, out: &mut Vec<FeedOutput>) {
-        self.market.publisher.broken(reason, out);
-        self.renewed_at = None;
-        self.renewal_failures = 0;
-        match source {
-            // The next picture heals.
-            KucoinBook::Pictures => {}
-            KucoinBook::Changes | KucoinBook::AllChanges => self.snapshot_at = self.snapshot.failed(at),
-            KucoinBook::Unified => self.resubscribe_at = Some(self.resync.failed(at)),
-        }
-    }
-
-    fn renew(&mut self, at: Timestamp) {
-        self.book.renew();
-        self.renewed_at = Some(at);
-        self.snapshot_at = at;
-    }
-
-    /// Ends a renewal that has caught up. A book that turns out different was wrong: stale, and shown anew at once.
-    fn settle(&mut self, venue_at: Option<Timestamp>, out: &mut Vec<FeedOutput>) {
-        if let Renewal::Done { agrees } = self.book.settle(self.market.publisher.depth()) {
-            self.renewal_failures = 0;
-            self.market.counts.renewals += 1;
-            if !agrees {
-                self.market.counts.compare_mismatches += 1;
-                self.market.publisher.broken(StaleReason::CompareMismatch, out);
-                self.market.publisher.held(venue_at);
-            }
-        }
-    }
-
-    /// When the book is to be renewed because of its age.
-    fn renewal_at(&self, source: KucoinBook, settings: &FeedSettings) -> Option<Timestamp> {
-        let age_max = match source {
-            KucoinBook::Changes => settings.kucoin.renew_every,
-            KucoinBook::AllChanges => settings.snapshot_age_max,
-            KucoinBook::Pictures | KucoinBook::Unified => return None,
-        };
-        self.renewed_at.map(|renewed| renewed.plus(age_max))
-    }
-
-    /// When trades without book messages show that the book's topic is dead.
-    fn book_silent_at(&self) -> Option<Timestamp> {
-        self.unbooked_since.filter(|_| self.market.publisher.is_live()).map(|since| since.plus(BOOK_SILENT_AFTER))
-    }
-
-    /// When missed trades are to be asked for: as soon as the stream tells the present ones.
-    fn repair_at(&self) -> Option<Timestamp> {
-        self.market.repair_at().filter(|_| self.voices[Channel::Trades as usize].is_open())
-    }
-
-    fn is_newcomer(&self) -> bool {
-        !self.is_subscribed && self.market.instrument.is_some()
-    }
-}
-
-impl Voice {
-    /// Accepted or heard: the stream stands.
-    fn is_open(&self) -> bool {
-        self.was_heard || self.accepted_at.is_some()
-    }
-
-    /// When its silence is to be told.
-    fn silence_at(&self, after: Duration) -> Option<Timestamp> {
-        self.accepted_at.filter(|_| !self.was_heard && !self.is_silence_told).map(|since| since.plus(after))
-    }
-
-    /// Its silence was told, and lasts.
-    fn is_silent(&self) -> bool {
-        self.is_silence_told && !self.was_heard
     }
 }

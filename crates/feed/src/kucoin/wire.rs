@@ -11,16 +11,18 @@ pub(crate) enum Channel {
     Book,
     Trades,
     Candles,
+    Tickers,
 }
 
 impl Channel {
-    pub(crate) const ALL: [Self; 3] = [Self::Book, Self::Trades, Self::Candles];
+    pub(crate) const ALL: [Self; 4] = [Self::Book, Self::Trades, Self::Candles, Self::Tickers];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Book => "book",
             Self::Trades => "trades",
             Self::Candles => "candles",
+            Self::Tickers => "tickers",
         }
     }
 }
@@ -75,7 +77,7 @@ impl Wire {
     /// Whether one request can name several symbols.
     pub(crate) const fn has_lists(self, channel: Channel) -> bool {
         match (self, channel) {
-            (Self::Classic { .. }, Channel::Trades) => true,
+            (Self::Classic { .. }, Channel::Trades | Channel::Tickers) => true,
             (Self::Classic { has_lists, .. }, Channel::Book) => has_lists,
             (Self::Classic { .. }, Channel::Candles) | (Self::Unified, _) => false,
         }
@@ -93,10 +95,14 @@ impl Wire {
             (Self::Classic { .. }, Channel::Candles) => {
                 classic::request(id, action, &format!("/market/candles:{symbols}_1min"))
             }
+            (Self::Classic { .. }, Channel::Tickers) => {
+                classic::request(id, action, &format!("/market/ticker:{symbols}"))
+            }
             (Self::Unified, Channel::Book) => {
                 let parameters = r#","depth":"increment@10ms","rpiFilter":0"#;
                 unified::request(id, action, "obu", &symbols, parameters)
             }
+            (Self::Unified, Channel::Tickers) => unified::request(id, action, "ticker", &symbols, ""),
             (Self::Unified, Channel::Trades) => unified::request(id, action, "trade", &symbols, ""),
             (Self::Unified, Channel::Candles) => {
                 unified::request(id, action, "kline", &symbols, r#","interval":"1min""#)

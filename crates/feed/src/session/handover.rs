@@ -54,6 +54,7 @@ impl Market {
         self.last_frame_at = self.last_frame_at.max(old.last_frame_at);
         self.trade_gate = old.trade_gate.clone();
         self.repair = Repair::new();
+        self.tally = old.tally.clone();
         self.final_candle_at = old.final_candle_at;
         self.complete_to = old.complete_to;
         self.has_history = old.has_history;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use types::time::NS_PER_MIN;
 use types::{InstrumentId, Timestamp};
 
 use crate::io::{FeedOutput, LinkId, ReconnectReason, RejectReason, Rejection};
 use crate::session::clock::VenueClock;
 use crate::status::Rejected;
+
+/// Unreadable messages in a minute from which on a connection is given up, if most of what it says is unreadable.
+const GARBLED_MAX: u64 = 100;
 
 /// Is the connection up, when was it heard, and what of it was rejected.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) last_frame_at: Option<Timestamp>,
     pub(crate) rejected: Rejected,
     pub(crate) clock: VenueClock,
+    /// Messages received in this minute, and those of them that could not be read.
+    minute: (Timestamp, u64, u64),
     /// The venue said that it will close this connection.
     is_ending: bool,
     /// A new connection was asked for and this one is only waited out.
@@ -36,6 +42,7 @@ impl Link {
             last_frame_at: None,
             rejected: Rejected::default(),
             clock: VenueClock::default(),
+            minute: (Timestamp::EPOCH, 0, 0),
             is_ending: false,
             is_given_up: false,
             asked_at: None,
@@ -49,6 +56,7 @@ impl Link {
         self.is_given_up = false;
         self.asked_at = None;
         self.clock = VenueClock::default();
+        self.minute = (at.floor_to(NS_PER_MIN), 0, 0);
     }
 
     pub(crate) fn disconnected(&mut self) {
@@ -64,6 +72,17 @@ impl Link {
     pub(crate) fn heard(&mut self, at: Timestamp) {
         self.frames += 1;
         self.last_frame_at = Some(at);
+        let minute = at.floor_to(NS_PER_MIN);
+        if self.minute.0 != minute {
+            self.minute = (minute, 0, 0);
+        }
+        self.minute.1 += 1;
+    }
+
+    /// Most of what is heard cannot be read.
+    pub(crate) fn is_garbled(&self) -> bool {
+        let (_, heard, unreadable) = self.minute;
+        unreadable >= GARBLED_MAX && unreadable * 2 > heard
     }
 
     /// When something was last heard on this connection; its start where nothing was.
@@ -114,6 +133,7 @@ impl Link {
 
     pub(crate) fn reject(&mut self, rejection: Rejection, out: &mut Vec<FeedOutput>) {
         self.rejected.count(rejection.reason);
+        self.minute.2 += u64::from(rejection.reason == RejectReason::Malformed);
         out.push(FeedOutput::Rejected(rejection));
     }
 

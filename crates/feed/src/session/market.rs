@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use types::market::{CandleSource, CandleState, Proof, StaleReason, VenueCandle};
+use types::market::{CandleSource, CandleState, Proof, StaleReason, TradesMissing, VenueCandle};
 use types::time::NS_PER_MIN;
 use types::{Candle, Input, Instrument, Timestamp, Trade};
 
 use crate::book::{Book, Verdict};
 use crate::io::FeedOutput;
 use crate::session::handover::Held;
-use crate::session::{Gap, Numbering, Passed, Publisher, Repair, TradeGate, is_due};
+use crate::session::{BookWatch, Gap, Numbering, Passed, Publisher, Repair, TradeGate, TradeTally, is_due};
 use crate::settings::{FeedSettings, Wanted};
 use crate::status::{BookState, Counts, InstrumentStatus};
 
@@ -25,6 +25,8 @@ pub(crate) struct Market {
     pub(crate) publisher: Publisher,
     pub(super) trade_gate: TradeGate,
     pub(super) repair: Repair,
+    pub(super) tally: TradeTally,
+    watch: BookWatch,
     /// Start of the latest final candle given out, from whatever source.
     pub(super) final_candle_at: Option<Timestamp>,
     /// Start of the latest final candle before which none is missing, as far as the venue has them.
@@ -47,6 +49,8 @@ impl Market {
             publisher,
             trade_gate: TradeGate::default(),
             repair: Repair::new(),
+            tally: TradeTally::default(),
+            watch: BookWatch::new(settings.book_silent_after, settings.book_quiet_after),
             final_candle_at: None,
             complete_to: None,
             has_history: false,
@@ -101,6 +105,22 @@ impl Market {
         }
     }
 
+    /// A message of its book was received.
+    pub(crate) fn heard_book(&mut self, at: Timestamp) {
+        self.heard(at);
+        self.watch.book(at);
+    }
+
+    /// When a book that holds counts as not told any more, if nothing of it is heard before.
+    pub(crate) fn book_dead_at(&self) -> Option<Timestamp> {
+        self.watch.dead_at().filter(|_| self.publisher.is_live())
+    }
+
+    /// When a book that holds is to be proven anew, if nothing of it is heard before.
+    pub(crate) fn book_doubtful_at(&self) -> Option<Timestamp> {
+        self.watch.doubtful_at().filter(|_| self.publisher.is_live())
+    }
+
     /// Shows the book if its time has come. True when it did.
     pub(crate) fn publish(&mut self, at: Timestamp, book: &Book, out: &mut Vec<FeedOutput>) -> bool {
         let is_shown = self.publisher.poll(at, book, out);
@@ -116,6 +136,9 @@ impl Market {
         }
         let passed = self.pass(number, trade, out);
         self.counts.count_trade(passed);
+        if passed.is_new() {
+            self.watch.trade(at);
+        }
         if passed == Passed::AfterGap {
             self.repair.noticed(at);
         }
@@ -148,11 +171,41 @@ impl Market {
     }
 
     fn pass(&mut self, number: u64, trade: Trade, out: &mut Vec<FeedOutput>) -> Passed {
-        let passed = self.trade_gate.pass(number, trade.venue_at);
+        let (instrument, to) = (trade.instrument, trade.venue_at);
+        let passed = self.trade_gate.pass(number, to);
         if passed.is_new() {
+            self.tally.count(&trade);
             out.push(FeedOutput::Event(Input::Trade(trade)));
         }
+        if let Some(gap) = self.trade_gate.newest_gap().filter(|_| passed == Passed::AfterGap) {
+            let (after, before, from) = (u128::from(gap.first) - 1, u128::from(gap.last) + 1, gap.since);
+            let missing = TradesMissing { instrument, after, before, from, to };
+            out.push(FeedOutput::Event(Input::TradesMissing(missing)));
+        }
         passed
+    }
+
+    /// The venue closed a minute on the stream: it says how many trades there were.
+    pub(crate) fn count_minute(&mut self, at: Timestamp, candle: &Candle) {
+        if self.held.is_none() {
+            self.tally.closed(at, candle);
+        }
+    }
+
+    /// When [`Market::has_dead_trades`] has something to say.
+    pub(crate) fn count_at(&self) -> Option<Timestamp> {
+        self.tally.check_at()
+    }
+
+    /// A minute had more trades than were told: they will be asked for, and the session subscribes them anew. Said once.
+    pub(crate) fn has_dead_trades(&mut self, at: Timestamp) -> bool {
+        let is_short = self.tally.is_short(at);
+        if is_short && self.has_all_trades() {
+            self.counts.trade_gaps += 1;
+            self.trade_gate.doubt();
+            self.repair.noticed(at);
+        }
+        is_short
     }
 
     /// When [`Market::repair`] has something to ask for.
@@ -182,6 +235,9 @@ impl Market {
         }
         self.counts.trades += brought;
         self.counts.trades_repaired += brought;
+        if brought > 0 {
+            self.tally.was_right();
+        }
         let is_over = self.repair.answered(at, brought > 0);
         // Nothing tells how many there are of sparse numbers or of an open end: one answer is all there is to know.
         let is_known =
@@ -235,6 +291,8 @@ impl Market {
         self.publisher.broken(reason, out);
         self.trade_gate.doubt();
         self.repair.forgotten();
+        self.tally.reset();
+        self.watch.reset();
         if self.has_history {
             self.complete_to = self.final_candle_at;
             self.has_history = false;

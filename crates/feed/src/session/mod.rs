@@ -7,15 +7,19 @@
 //! | [`Outbox`] | messages to send, spaced as the venue demands |
 //! | [`Requests`] | what is wanted by REST, each thing once |
 //! | [`Market`] | what is known and counted of one wanted instrument |
+//! | [`BookWatch`] | whether an instrument's books are still told |
 //! | [`Publisher`] | when a book is shown |
 //! | [`TradeGate`] | which trades are new, which are missing |
+//! | [`TradeTally`] | whether all trades of a minute were told |
 //! | [`Repair`] | when missing trades are asked for, when they are given up |
 //! | [`Retry`] | how long to wait before trying again |
 //! | [`Subscription`] | one channel of one instrument, as far as the venue has answered |
+//! | [`TickerPace`] | how often a venue's own summary is given out |
 //! | [`VenueSession`] | what the session of every venue can do |
 //! | `handover` | from one connection to the next without a hole |
 //! | `clock` | what time it is at the venue |
 
+mod book_watch;
 mod clock;
 mod dial;
 mod handover;
@@ -28,9 +32,12 @@ mod requests;
 mod retry;
 mod seen;
 mod subscription;
+mod ticker_pace;
 mod trade_gate;
+mod trade_tally;
 mod venue;
 
+pub(crate) use book_watch::BookWatch;
 pub(crate) use dial::Dial;
 pub(crate) use link::Link;
 pub(crate) use market::Market;
@@ -40,7 +47,9 @@ pub(crate) use repair::Repair;
 pub(crate) use requests::{Advice, Answer, Call, Requests};
 pub(crate) use retry::Retry;
 pub(crate) use subscription::Subscription;
+pub(crate) use ticker_pace::TickerPace;
 pub(crate) use trade_gate::{Gap, Numbering, Passed, TradeGate};
+pub(crate) use trade_tally::TradeTally;
 pub(crate) use venue::VenueSession;
 
 use types::Timestamp;

@@ -218,6 +218,11 @@ impl TradeGate {
         self.missing.front().copied().or_else(in_doubt)
     }
 
+    /// The numbers left out last, where a number left out is a trade missed.
+    pub(crate) fn newest_gap(&self) -> Option<Gap> {
+        self.missing.back().copied().filter(|_| self.numbering == Numbering::Dense)
+    }
+
     /// Does not wait any longer for what [`TradeGate::gap`] names; of sparse numbers, for none at all.
     pub(crate) fn give_up(&mut self) {
         if self.numbering == Numbering::Sparse {

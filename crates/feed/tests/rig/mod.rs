@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod binance_us;
+pub(crate) mod kraken;
+
 use std::time::Duration;
 
 use feed::{

@@ -1,0 +1,173 @@
+//! What is known of one wanted instrument.
+
+use std::time::Duration;
+
+use types::market::StaleReason;
+use types::{Scale, Timestamp};
+
+use super::book::VenueBook;
+use super::settings::KucoinBook;
+use super::wire::Channel;
+use super::{CHANGES_DEPTH, RENEWAL_SPACING};
+use crate::Wanted;
+use crate::io::FeedOutput;
+use crate::kraken::Candles;
+use crate::session::{Gap, Market, Retry, TickerPace, is_due};
+use crate::settings::FeedSettings;
+use crate::synced::Renewal;
+
+const NO_SCALE: Scale = Scale { price_decimals: 0, qty_decimals: 0 };
+
+/// One wanted instrument.
+#[derive(Debug)]
+pub(super) struct Symbol {
+    pub(super) market: Market,
+    /// The venue's permanent code for it.
+    pub(super) code: String,
+    pub(super) book: VenueBook,
+    pub(super) candles: Candles,
+    pub(super) is_subscribed: bool,
+    pub(super) is_limit_told: bool,
+    pub(super) voices: [Voice; Channel::ALL.len()],
+    pub(super) ticker: TickerPace,
+    /// The book is to be subscribed anew then.
+    pub(super) resubscribe_at: Option<Timestamp>,
+    pub(super) resync: Retry,
+    /// The missed trades that were asked for.
+    pub(super) missed: Option<Gap>,
+    /// A snapshot is not asked for before.
+    pub(super) snapshot_at: Timestamp,
+    pub(super) snapshot: Retry,
+    /// When the book was last built or its renewal begun.
+    pub(super) renewed_at: Option<Timestamp>,
+    pub(super) renewal_failures: u32,
+    pub(super) history: Retry,
+}
+
+/// A channel of a symbol on this connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Voice {
+    pub(super) accepted_at: Option<Timestamp>,
+    pub(super) was_heard: bool,
+    pub(super) is_silence_told: bool,
+}
+
+impl Symbol {
+    pub(super) fn new(wanted: &Wanted, source: KucoinBook, settings: &FeedSettings) -> Self {
+        Self {
+            market: Market::new(wanted.clone(), source.proof(), settings).sparse(),
+            code: wanted.symbol.clone(),
+            book: VenueBook::new(source, NO_SCALE),
+            candles: Candles::default(),
+            ticker: TickerPace::default(),
+            is_subscribed: false,
+            is_limit_told: false,
+            voices: [Voice::default(); Channel::ALL.len()],
+            resubscribe_at: None,
+            resync: Retry::snapshot(),
+            missed: None,
+            snapshot_at: Timestamp::EPOCH,
+            snapshot: Retry::snapshot(),
+            renewed_at: None,
+            renewal_failures: 0,
+            history: Retry::refusal(),
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, out: &mut Vec<FeedOutput>) {
+        self.market.disconnected(StaleReason::Disconnected, out);
+        self.book.forget();
+        self.candles.disconnected();
+        self.is_subscribed = false;
+        self.voices = [Voice::default(); Channel::ALL.len()];
+        self.resubscribe_at = None;
+        self.renewed_at = None;
+    }
+
+    /// The book begins anew, with the digits of the rules.
+    pub(super) fn forget_book(&mut self, source: KucoinBook) {
+        let scale = self.market.instrument.as_ref().map_or(NO_SCALE, |instrument| instrument.scale);
+        self.book.restart(source, scale);
+        self.renewed_at = None;
+    }
+
+    /// Shows the book when it is time, and renews one that has moved to the edge of its snapshot.
+    pub(super) fn publish(&mut self, at: Timestamp, source: KucoinBook, out: &mut Vec<FeedOutput>) {
+        if let Some(book) = self.book.book()
+            && self.market.publish(at, book, out)
+            && source == KucoinBook::Changes
+            && book.is_shallow(usize::from(CHANGES_DEPTH))
+            && is_due(self.renewed_at.map(|renewed| renewed.plus(RENEWAL_SPACING)), at)
+        {
+            self.renew(at);
+        }
+    }
+
+    /// The book does not hold: stale. Its next snapshot, or subscription, comes soon or later.
+    pub(super) fn broken(&mut self, at: Timestamp, source: KucoinBook, reason: StaleReason, out: &mut Vec<FeedOutput>) {
+        self.market.publisher.broken(reason, out);
+        self.renewed_at = None;
+        self.renewal_failures = 0;
+        match source {
+            // The next picture heals.
+            KucoinBook::Pictures => {}
+            KucoinBook::Changes | KucoinBook::AllChanges => self.snapshot_at = self.snapshot.failed(at),
+            KucoinBook::Unified => self.resubscribe_at = Some(self.resync.failed(at)),
+        }
+    }
+
+    pub(super) fn renew(&mut self, at: Timestamp) {
+        self.book.renew();
+        self.renewed_at = Some(at);
+        self.snapshot_at = at;
+    }
+
+    /// Ends a renewal that has caught up. A book that turns out different was wrong: stale, and shown anew at once.
+    pub(super) fn settle(&mut self, venue_at: Option<Timestamp>, out: &mut Vec<FeedOutput>) {
+        if let Renewal::Done { agrees } = self.book.settle(self.market.publisher.depth()) {
+            self.renewal_failures = 0;
+            self.market.counts.renewals += 1;
+            if !agrees {
+                self.market.counts.compare_mismatches += 1;
+                self.market.publisher.broken(StaleReason::CompareMismatch, out);
+                self.market.publisher.held(venue_at);
+            }
+        }
+    }
+
+    /// When the book is to be renewed because of its age.
+    pub(super) fn renewal_at(&self, source: KucoinBook, settings: &FeedSettings) -> Option<Timestamp> {
+        let age_max = match source {
+            KucoinBook::Changes => settings.kucoin.renew_every,
+            KucoinBook::AllChanges => settings.snapshot_age_max,
+            KucoinBook::Pictures | KucoinBook::Unified => return None,
+        };
+        self.renewed_at.map(|renewed| renewed.plus(age_max))
+    }
+
+    /// When missed trades are to be asked for: as soon as the stream tells the present ones.
+    pub(super) fn repair_at(&self) -> Option<Timestamp> {
+        self.market.repair_at().filter(|_| self.voices[Channel::Trades as usize].is_open())
+    }
+
+    pub(super) fn is_newcomer(&self) -> bool {
+        !self.is_subscribed && self.market.instrument.is_some()
+    }
+}
+
+impl Voice {
+    /// Accepted or heard: the stream stands.
+    pub(super) fn is_open(&self) -> bool {
+        self.was_heard || self.accepted_at.is_some()
+    }
+
+    /// When its silence is to be told.
+    pub(super) fn silence_at(&self, after: Duration) -> Option<Timestamp> {
+        self.accepted_at.filter(|_| !self.was_heard && !self.is_silence_told).map(|since| since.plus(after))
+    }
+
+    /// Its silence was told, and lasts.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silence_told && !self.was_heard
+    }
+}
