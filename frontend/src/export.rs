@@ -42,7 +42,15 @@ mod tests {
             qty_decimals: 8,
             tick: 1,
         };
-        let candle = Candle { open_time_ms: 60_000, open: 912_116, high: 912_120, low: 5, close: 912_119, volume: 12 };
+        let candle = Candle {
+            open_time_ms: 60_000,
+            open: 912_116,
+            high: 912_120,
+            low: 5,
+            close: 912_119,
+            volume: 12,
+            kind: wire::CandleKind::Traded,
+        };
         assert_eq!(
             csv(&instrument, [candle].iter()),
             "open_time_ms,open,high,low,close,volume\n60000,91211.6,91212.0,0.5,91211.9,0.00000012\n"

@@ -1,6 +1,6 @@
 //! Sentences and words the page makes from messages.
 
-use wire::{BandSource, BookState, FeedBadge, ForecastPoint, HorizonCard, Verdict};
+use wire::{BandSource, BookBreak, BookState, FeedBadge, ForecastPoint, HorizonCard, Verdict};
 
 use crate::format::{self, THIN_SPACE};
 
@@ -64,6 +64,24 @@ pub fn feed(badge: &FeedBadge, behind: &[String]) -> (String, Tone) {
         (true, [pair]) if tone != Tone::Good && badge.books > 1 => (format!("{word} {pair}"), tone),
         (true, _) => (word.into(), tone),
     }
+}
+
+/// How much of the last day a venue's books were proven, and the same with the last break and why; `None` before it is known.
+#[must_use]
+pub fn integrity(badge: &FeedBadge, now_ms: i64) -> Option<(String, String)> {
+    // Rounded down: not all is not all.
+    let percent = f64::from(badge.proven_ppm? / 100) / 100.0;
+    let share =
+        format!("{}{THIN_SPACE}% proven", format::float(percent, 2).trim_end_matches('0').trim_end_matches('.'));
+    let lead = "Share of the last 24\u{2009}h in which the books were proven.";
+    let title = match &badge.last_break {
+        Some(BookBreak { at_ms, pair, why }) => {
+            let ago = format::duration_rounded(((now_ms - at_ms) / 1_000).max(0).unsigned_abs());
+            format!("{lead} Last break {ago} ago: {pair}, {why}.")
+        }
+        None => format!("{lead} No book ever broke."),
+    };
+    Some((share, title))
 }
 
 /// The record of one horizon as a sentence in three parts: lead, what counts, what qualifies it.
@@ -224,7 +242,20 @@ mod tests {
             resyncs: 1,
             rejected: 0,
             age_ms: None,
+            proven_ppm: Some(999_312),
+            last_break: Some(BookBreak { at_ms: 0, pair: "ETH/USD".into(), why: "checksum did not match".into() }),
+            clock_ahead_ms: None,
         };
+        let (share, title) = integrity(&badge, 7_200_000).expect("known");
+        assert_eq!(share.replace(THIN_SPACE, " "), "99.93 % proven");
+        let title = title.replace(THIN_SPACE, " ");
+        assert_eq!(
+            title,
+            "Share of the last 24 h in which the books were proven. Last break 2 h ago: ETH/USD, checksum did not match."
+        );
+        // A book that broke was not proven all the time, however short it was.
+        badge.proven_ppm = Some(999_999);
+        assert_eq!(integrity(&badge, 0).expect("known").0.replace(THIN_SPACE, " "), "99.99 % proven");
         assert_eq!(feed(&badge, &["ETH/USD".into()]), ("resyncing ETH/USD".into(), Tone::Warning));
         assert_eq!(feed(&badge, &["ETH/USD".into(), "BTC/USD".into()]), ("resyncing".into(), Tone::Warning));
         badge.connected = false;

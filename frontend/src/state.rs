@@ -219,14 +219,15 @@ fn drop_oldest<T>(items: &mut Vec<T>, max: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::BookState;
+    use wire::{BookState, CandleKind};
 
     fn hello(protocol: u32) -> ServerMessage {
         ServerMessage::Hello(Hello { protocol, version: "0.1.0".into(), demo: true })
     }
 
     fn candle(minute: i64, close: i64) -> Candle {
-        Candle { open_time_ms: minute * 60_000, open: 1, high: close.max(1), low: 1, close, volume: 1 }
+        let kind = CandleKind::Traded;
+        Candle { open_time_ms: minute * 60_000, open: 1, high: close.max(1), low: 1, close, volume: 1, kind }
     }
 
     fn trade(price: i64) -> Trade {

@@ -73,7 +73,7 @@ impl Follow {
         let seen = view.market(key.instrument)?;
         let timeframe = market::timeframe(key.timeframe_min)?;
 
-        let running = seen.running(timeframe).as_ref().map(market::candle);
+        let running = seen.running(timeframe).as_ref().map(market::running);
         let running_changed = running != self.running;
         self.running = running;
 
@@ -85,8 +85,8 @@ impl Follow {
             let recent = seen.candles(timeframe, 3 + (60 / key.timeframe_min.max(1)) as usize);
             closed = recent
                 .iter()
-                .filter(|c| c.open_time.as_nanos() + timeframe.nanos() > known.as_nanos())
-                .map(market::candle)
+                .filter(|bucket| bucket.candle.open_time.as_nanos() + timeframe.nanos() > known.as_nanos())
+                .map(market::closed)
                 .collect();
             self.closed_until = newest;
         }

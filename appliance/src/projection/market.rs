@@ -1,10 +1,11 @@
 //! One market in the words of the page.
 
 use engine::book::{Book, Standing};
+use engine::candle::Bucket;
 use engine::view::View;
 use types::market::{Aggressor, Proof, StaleReason};
 use types::{Fill, Instrument, InstrumentId, Side, Timeframe, Timestamp, Trade};
-use wire::BookState;
+use wire::{BookState, CandleKind};
 
 use super::id;
 use crate::engine_thread::WatchKey;
@@ -29,20 +30,35 @@ pub(super) fn snapshot(view: View<'_>, key: WatchKey, now: Timestamp) -> Option<
     let market = view.market(key.instrument)?;
     let timeframe = timeframe(key.timeframe_min)?;
     let candles = market.candles(timeframe, wire::CANDLES_MAX);
-    let since = candles.first().map_or(now, |candle| candle.open_time);
+    let since = candles.first().map_or(now, |bucket| bucket.candle.open_time);
     Some(wire::Market {
         instrument: id(key.instrument),
         timeframe_min: key.timeframe_min,
         at_ms: now.as_millis(),
-        candles: candles.iter().map(candle).collect(),
-        running: market.running(timeframe).as_ref().map(candle),
+        candles: candles.iter().map(closed).collect(),
+        running: market.running(timeframe).as_ref().map(running),
         book: book(market.book()),
         trades: market.trades().take(wire::TRADES_MAX).map(trade).collect(),
         fills: fills(view, key.instrument, since),
     })
 }
 
-pub(super) fn candle(candle: &types::Candle) -> wire::Candle {
+/// A candle that is closed.
+pub(super) fn closed(bucket: &Bucket) -> wire::Candle {
+    let kind = match bucket {
+        Bucket { revision: 1.., .. } => CandleKind::Repaired,
+        Bucket { candle, .. } if candle.trades == 0 => CandleKind::Quiet,
+        _ => CandleKind::Traded,
+    };
+    candle(&bucket.candle, kind)
+}
+
+/// A candle that is not.
+pub(super) fn running(running: &types::Candle) -> wire::Candle {
+    candle(running, CandleKind::Traded)
+}
+
+fn candle(candle: &types::Candle, kind: CandleKind) -> wire::Candle {
     wire::Candle {
         open_time_ms: candle.open_time.as_millis(),
         open: candle.open.mantissa(),
@@ -50,6 +66,7 @@ pub(super) fn candle(candle: &types::Candle) -> wire::Candle {
         low: candle.low.mantissa(),
         close: candle.close.mantissa(),
         volume: candle.volume.0,
+        kind,
     }
 }
 

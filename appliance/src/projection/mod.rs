@@ -4,6 +4,7 @@
 mod arbitrage;
 mod curve;
 mod followed;
+mod integrity;
 mod market;
 mod overview;
 mod sentence;

@@ -16,7 +16,7 @@ use types::{InstrumentId, Timestamp};
 use wire::BookState;
 
 use super::curve::Curve;
-use super::{arbitrage, id, market, sentence};
+use super::{arbitrage, id, integrity, market, sentence};
 use crate::venue::VenueStatus;
 
 /// Closes in the small picture of a forecast card.
@@ -77,7 +77,7 @@ pub(super) fn build(
         healthy: state.is_healthy,
         model: view.model().map(|model| model.name.clone()).unwrap_or_default(),
         quotes: view.markets().map(quote).collect(),
-        feeds: venues.iter().map(|venue| badge(venue, moment.now)).collect(),
+        feeds: venues.iter().map(|venue| badge(view, venue, moment.now)).collect(),
         account: account(view, curve),
         forecasts: view.markets().map(|market| forecasts(view, market, skills)).collect(),
         arbitrage: arbitrage::of(view),
@@ -102,7 +102,7 @@ fn quote(market: &Market) -> wire::Quote {
     wire::Quote { instrument: id(market.instrument.id), state: market::book_state(market.book()), best, change }
 }
 
-fn badge(venue: &VenueStatus, now: Timestamp) -> wire::FeedBadge {
+fn badge(view: View<'_>, venue: &VenueStatus, now: Timestamp) -> wire::FeedBadge {
     let states = venue.feed.instruments.iter().filter(|instrument| instrument.book != FeedBook::NotListed);
     let live = states.clone().filter(|instrument| matches!(instrument.book, FeedBook::Live { .. })).count();
     let worst = states.clone().map(|instrument| book_state(instrument.book)).max_by_key(|state| rank(*state));
@@ -115,6 +115,9 @@ fn badge(venue: &VenueStatus, now: Timestamp) -> wire::FeedBadge {
         resyncs: venue.feed.instruments.iter().map(|instrument| instrument.counts.resyncs).sum(),
         rejected: venue.feed.rejected.total(),
         age_ms: venue.feed.last_frame_at.map(|at| now.since(at).as_millis().min(u32::MAX.into()) as u32),
+        proven_ppm: integrity::proven_ppm(view, venue.venue),
+        last_break: integrity::last_break(view, venue.venue),
+        clock_ahead_ms: integrity::clock_ahead_ms(view, venue.venue),
     }
 }
 

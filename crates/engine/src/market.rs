@@ -9,7 +9,7 @@ use types::time::NS_PER_MIN;
 use types::{Candle, Instrument, Price, Ticker, Timestamp, Trade};
 
 use crate::book::Book;
-use crate::candle::{CandleBuilder, News, Series};
+use crate::candle::{Bucket, CandleBuilder, News, Series};
 use crate::feature::{Live, Row};
 use crate::quality::{Guard, Integrity, TradeIds};
 
@@ -119,15 +119,12 @@ impl Market {
 
     /// The newest `limit` closed candles of a time frame, oldest first. Longer candles need all their minutes.
     #[must_use]
-    pub fn candles(&self, timeframe: Timeframe, limit: usize) -> Vec<Candle> {
+    pub fn candles(&self, timeframe: Timeframe, limit: usize) -> Vec<Bucket> {
         let series = self.series();
-        let mut candles: Vec<Candle> = if timeframe == Timeframe::M1 {
-            series.entries().rev().take(limit).map(|entry| entry.candle).collect()
-        } else {
-            let ends = series.entries().rev().map(|entry| entry.candle.open_time);
-            let ends = ends.filter(|open_time| is_last_minute(*open_time, timeframe));
-            ends.filter_map(|open_time| Some(series.bucket(timeframe, open_time)?.candle)).take(limit).collect()
-        };
+        let ends = series.entries().rev().map(|entry| entry.candle.open_time);
+        let ends = ends.filter(|open_time| is_last_minute(*open_time, timeframe));
+        let mut candles: Vec<Bucket> =
+            ends.filter_map(|open_time| series.bucket(timeframe, open_time)).take(limit).collect();
         candles.reverse();
         candles
     }

@@ -187,9 +187,9 @@ fn a_closed_minute_is_recorded_and_shown() {
     driver.warm(MID);
     driver.minute(MID, MID + 50);
     let market = driver.engine.view().market(ID).expect("listed");
-    let candles = market.candles(Timeframe::M1, 1);
-    assert_eq!(candles[0].close, price(MID + 50));
-    let kept = driver.records().filter(|record| matches!(record, Record::Candle(c) if c.candle == candles[0]));
+    let newest = market.candles(Timeframe::M1, 1)[0].candle;
+    assert_eq!(newest.close, price(MID + 50));
+    let kept = driver.records().filter(|record| matches!(record, Record::Candle(c) if c.candle == newest));
     assert_eq!(kept.count(), 1);
     assert_eq!(market.trades().next().map(|trade| trade.price), Some(price(MID + 50)));
     for _ in 0..10 {
@@ -197,7 +197,10 @@ fn a_closed_minute_is_recorded_and_shown() {
     }
     let market = driver.engine.view().market(ID).expect("listed");
     let five = market.candles(Timeframe::M5, 10);
-    assert!(five.len() >= 2 && five.windows(2).all(|pair| pair[0].open_time < pair[1].open_time), "{five:?}");
+    assert!(
+        five.len() >= 2 && five.windows(2).all(|pair| pair[0].candle.open_time < pair[1].candle.open_time),
+        "{five:?}"
+    );
     let recorded =
         driver.records().filter(|record| matches!(record, Record::Candle(c) if c.timeframe == Timeframe::M5));
     assert_eq!(recorded.count(), five.len());

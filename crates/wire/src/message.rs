@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages. Changed with every change of their shape.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// Path of the WebSocket.
 pub const SOCKET_PATH: &str = "/ws";
 /// Largest message a browser may send, bytes.
@@ -97,6 +97,24 @@ pub struct FeedBadge {
     pub rejected: u64,
     /// Age of the newest frame, milliseconds; `None` before the first.
     pub age_ms: Option<u32>,
+    /// Share of the last 24 hours (or since the first minute, while that is less) in which its books were proven, parts per
+    /// million, the mean over its pairs; `None` before the first minute.
+    pub proven_ppm: Option<u32>,
+    /// The last time one of its books stopped to hold.
+    pub last_break: Option<BookBreak>,
+    /// The venue's clock minus the box's, milliseconds, while that is half a second or more.
+    pub clock_ahead_ms: Option<i32>,
+}
+
+/// A book that stopped to hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookBreak {
+    /// When.
+    pub at_ms: i64,
+    /// Whose book, `BTC/USDT`.
+    pub pair: String,
+    /// Why, in a few words.
+    pub why: String,
 }
 
 /// The verdict on a forecast's skill. Only three words exist.
@@ -355,6 +373,20 @@ pub struct Candle {
     pub close: i64,
     /// Base volume.
     pub volume: u64,
+    /// What is known of how it came to be. An interval without any data has no candle.
+    pub kind: CandleKind,
+}
+
+/// How a candle came to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CandleKind {
+    /// From trades, as they happened.
+    #[default]
+    Traded,
+    /// Nothing was traded: the close before it, repeated.
+    Quiet,
+    /// It was missing or had other values at first.
+    Repaired,
 }
 
 /// A trade.

@@ -114,7 +114,8 @@ mod tests {
 
     fn candle(minute: i64, open: i64, close: i64) -> Candle {
         let (high, low) = (open.max(close) + 1, open.min(close) - 1);
-        Candle { open_time_ms: minute * MINUTE_MS, open, high, low, close, volume: 5 }
+        let kind = wire::CandleKind::Traded;
+        Candle { open_time_ms: minute * MINUTE_MS, open, high, low, close, volume: 5, kind }
     }
 
     fn view(left: f64, right: f64) -> View {

@@ -16,7 +16,8 @@ pub(super) fn Feeds() -> impl IntoView {
     let venues = Memo::new(move |_| {
         store.overview(|o| o.feeds.iter().map(|f| f.venue.clone()).collect::<Vec<_>>()).unwrap_or_default()
     });
-    let note = view! { <span class="note wide-only">"proven by checksum or sequence, or compared by REST"</span> }.into_any();
+    let note =
+        view! { <span class="note wide-only">"proven by checksum or sequence, or compared by REST"</span> }.into_any();
     view! {
         <Panel kind="feeds" title="Markets" note=note content=when_known(store)>
             <table>
@@ -50,6 +51,10 @@ fn row(store: Store, venue: String) -> impl IntoView {
             .unwrap_or_else(|| (String::new(), sentence::Tone::Plain))
     });
     let rejected = move || badge.with(|b| b.as_ref().map_or(0, |b| b.rejected));
+    let proven = move || {
+        let now_ms = store.overview(|o| o.at_ms).unwrap_or_default();
+        badge.with(|badge| badge.as_ref().and_then(|badge| sentence::integrity(badge, now_ms))).unwrap_or_default()
+    };
     let rejected_title = move || format!("{} messages could not be read", format::count(rejected()));
     view! {
         <tr data-testid="feed">
@@ -59,7 +64,12 @@ fn row(store: Store, venue: String) -> impl IntoView {
                     <span class="refused" title=rejected_title>{move || format::count(rejected())} " rejected"</span>
                 </Show>
             </td>
-            <td>{move || read(|b| format!("{} of {}", b.books_live, b.books))}</td>
+            <td>
+                {move || read(|b| format!("{} of {}", b.books_live, b.books))}
+                <span class="proven" data-testid="feed-proven" title=move || proven().1>
+                    {move || proven().0}
+                </span>
+            </td>
             <td>{move || read(|b| format::count(b.resyncs))}</td>
             <td>{move || read(|b| b.age_ms.map_or_else(|| "–".into(), |ms| format::age(u64::from(ms))))}</td>
             <td><Chip word=word testid="feed-state" /></td>
