@@ -8,6 +8,7 @@ use sim::{Arrived, ConnectionId, HttpAnswer, HttpMethod, HttpRequest, Refused, S
 use types::{Input, Timestamp, Venue};
 
 use crate::diary::{Diary, What};
+use crate::judge::{Knowable, Offer, in_answer, in_message};
 use crate::network::Network;
 
 /// Largest message that the appliance's socket takes; a longer one ends the connection.
@@ -32,12 +33,15 @@ pub struct Driver {
     skew_ns: i64,
     /// The newest time that the feed was told.
     told_at: Timestamp,
-    /// When the newest frame or answer that the feed has seen was sent: what happened later it cannot know.
+    /// When the newest frame that the feed has seen was sent: what happened later it need not know.
     known_at: Timestamp,
     /// The venue wants nothing asked before.
     banned_until: Option<Timestamp>,
     /// Requests made all the same.
     pub(crate) asked_while_banned: u64,
+    /// Trades that came within reach, where the venue does not give all of them to who asks.
+    pub(crate) offers: Vec<Offer>,
+    rejected: u64,
 }
 
 /// One of the two places for a connection.
@@ -77,13 +81,14 @@ enum Leaving {
 struct Exchange {
     id: RequestId,
     asked_at: Timestamp,
+    path: String,
     state: ExchangeState,
 }
 
 #[derive(Debug)]
 enum ExchangeState {
-    Asking { arrives_at: Timestamp, method: Method, path: String },
-    Answering { arrives_at: Timestamp, sent_at: Timestamp, answer: Option<HttpAnswer> },
+    Asking { arrives_at: Timestamp, method: Method },
+    Answering { arrives_at: Timestamp, answer: Option<HttpAnswer> },
 }
 
 /// What the feed told, and up to which moment it could know.
@@ -112,6 +117,8 @@ impl Driver {
             known_at: Timestamp::EPOCH,
             banned_until: None,
             asked_while_banned: 0,
+            offers: Vec::new(),
+            rejected: 0,
         })
     }
 
@@ -182,7 +189,7 @@ impl Driver {
             }
         }
         for exchange in &mut self.requests {
-            let ExchangeState::Asking { arrives_at, method, path } = &exchange.state else { continue };
+            let ExchangeState::Asking { arrives_at, method } = &exchange.state else { continue };
             if *arrives_at > now {
                 continue;
             }
@@ -190,9 +197,9 @@ impl Driver {
                 Method::Get => HttpMethod::Get,
                 Method::Post => HttpMethod::Post,
             };
-            let reply = sim.exchange(self.venue, &HttpRequest::new(method, path));
+            let reply = sim.exchange(self.venue, &HttpRequest::new(method, &exchange.path));
             let arrives_at = now.plus(self.network.way() + reply.after);
-            exchange.state = ExchangeState::Answering { arrives_at, sent_at: now, answer: reply.answer };
+            exchange.state = ExchangeState::Answering { arrives_at, answer: reply.answer };
         }
     }
 
@@ -254,23 +261,31 @@ impl Driver {
         match arrived.frame {
             ServerFrame::Text(text) if text.len() > MESSAGE_BYTES_MAX => self.lose(sim, link, told, diary),
             ServerFrame::Binary(bytes) if bytes.len() > MESSAGE_BYTES_MAX => self.lose(sim, link, told, diary),
-            ServerFrame::Text(text) => self.tell(sim, FeedInput::Frame(link, text.as_bytes()), told, diary),
-            ServerFrame::Binary(bytes) => self.tell(sim, FeedInput::Frame(link, &bytes), told, diary),
+            ServerFrame::Text(text) => self.hear_message(sim, link, text.as_bytes(), told, diary),
+            ServerFrame::Binary(bytes) => self.hear_message(sim, link, &bytes, told, diary),
             ServerFrame::Ping(_) => line.leaving.push_back((sim.now().plus(self.network.way()), Leaving::Pong)),
             ServerFrame::Pong => self.tell(sim, FeedInput::Pong(link), told, diary),
             ServerFrame::Close { .. } | ServerFrame::Abort => self.lose(sim, link, told, diary),
         }
     }
 
+    fn hear_message(&mut self, sim: &mut Sim, link: LinkId, bytes: &[u8], told: &mut Vec<Told>, diary: &mut Diary) {
+        let rejected = self.rejected;
+        self.tell(sim, FeedInput::Frame(link, bytes), told, diary);
+        if !Knowable::of(self.venue).all_trades && self.rejected == rejected {
+            self.offers.extend(std::str::from_utf8(bytes).ok().and_then(in_message));
+        }
+    }
+
     fn hear_answer(&mut self, sim: &mut Sim, exchange: Exchange, told: &mut Vec<Told>, diary: &mut Diary) {
         let (id, is_late) = (exchange.id, exchange.asked_at.plus(REQUEST_TIMEOUT) <= sim.now());
         let answer = match exchange.state {
-            ExchangeState::Answering { answer: Some(answer), sent_at, .. } if !is_late => {
-                self.known_at = self.known_at.max(sent_at);
-                answer
-            }
+            ExchangeState::Answering { answer: Some(answer), .. } if !is_late => answer,
             _ => return self.tell(sim, FeedInput::Failed { request: id }, told, diary),
         };
+        if !Knowable::of(self.venue).all_trades && answer.status == 200 {
+            self.offers.extend(in_answer(&exchange.path, &answer.body));
+        }
         let retry_after = retry_after(&answer);
         if let Some(pause) = retry_after {
             self.banned_until = self.banned_until.max(Some(sim.now().plus(pause)));
@@ -316,6 +331,7 @@ impl Driver {
                     given_up.push(link);
                 }
                 FeedOutput::Rejected(rejection) => {
+                    self.rejected += 1;
                     let what = What::Rejected(rejection.reason);
                     diary.note(sim.now(), self.venue, rejection.instrument, what);
                 }
@@ -336,8 +352,8 @@ impl Driver {
         diary.note(now, self.venue, None, What::Requested(request.path.clone()));
         self.asked_while_banned += u64::from(self.banned_until.is_some_and(|until| now < until));
         let arrives_at = now.plus(self.network.way());
-        let state = ExchangeState::Asking { arrives_at, method: request.method, path: request.path };
-        self.requests.push(Exchange { id: request.id, asked_at: now, state });
+        let state = ExchangeState::Asking { arrives_at, method: request.method };
+        self.requests.push(Exchange { id: request.id, asked_at: now, path: request.path, state });
     }
 
     /// The box's time.

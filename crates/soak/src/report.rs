@@ -45,6 +45,8 @@ pub struct Report {
     pub limits_broken: u64,
     /// Trades told twice or made up.
     pub wrong_trades: u64,
+    /// Trades that the venue gives nobody who was away when they happened. They are not among [`Report::trades`].
+    pub out_of_reach: u64,
     /// Books compared on the way.
     pub books_checked: u64,
     /// Books that were wrong where the venue's protocol lets nobody know it at once (see
@@ -72,7 +74,8 @@ impl fmt::Display for Report {
         let of = |score: Score| format!("{} of {}", score.equal, score.truth);
         writeln!(f, "faults injected   {}", self.faults_injected)?;
         writeln!(f, "books right       {} at the end, {} compared on the way", of(self.books), self.books_checked)?;
-        writeln!(f, "trades right      {}, {} told twice or made up", of(self.trades), self.wrong_trades)?;
+        let (wrong, lost) = (self.wrong_trades, self.out_of_reach);
+        writeln!(f, "trades right      {}, {wrong} told twice or made up, {lost} out of reach", of(self.trades))?;
         writeln!(f, "minutes right     {}", of(self.candles))?;
         writeln!(f, "wrong books live  {}, and {} where nobody could know", self.wrong_live, self.unknowable)?;
         writeln!(f, "limits broken     {}", self.limits_broken)?;

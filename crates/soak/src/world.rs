@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::Engine;
 use feed::{FeedSettings, SettingsError, Wanted};
-use sim::{Sim, SimSettings};
+use sim::{ListingSettings, Sim, SimSettings};
 use types::settings::EngineSettings;
 use types::time::{NS_PER_MIN, NS_PER_S};
 use types::{Effects, Input, InstrumentId, Stamped, Timestamp, Venue};
@@ -29,12 +29,12 @@ const FINDINGS_MAX: usize = 40;
 pub struct Settings {
     /// The market. Its seed is the seed of everything.
     pub sim: SimSettings,
-    /// The venues taken part in.
-    pub venues: Vec<Venue>,
+    /// One feed per venue. Instruments are numbered through all of them.
+    pub feeds: Vec<FeedSettings>,
+    /// A change to all of them.
+    pub feed: fn(&mut FeedSettings),
     /// How long things take.
     pub network: NetworkSettings,
-    /// Changes to the settings of a feed.
-    pub feed: fn(&mut FeedSettings),
     /// Whether what happens is written down.
     pub keeps_diary: bool,
 }
@@ -42,8 +42,19 @@ pub struct Settings {
 impl Settings {
     /// A run over all listings of `venues` in this market, with the feeds' own settings and a diary.
     #[must_use]
-    pub fn new(sim: SimSettings, venues: Vec<Venue>) -> Self {
-        Self { sim, venues, network: NetworkSettings::default(), feed: |_| {}, keeps_diary: true }
+    pub fn new(sim: SimSettings, venues: impl AsRef<[Venue]>) -> Self {
+        let mut count = 0;
+        let mut feed = |(index, venue): (u64, &Venue)| {
+            let listings = sim.listings.iter().filter(|listing| listing.venue == *venue);
+            let wanted = |listing: &ListingSettings| {
+                count += 1;
+                Wanted { id: InstrumentId(count - 1), symbol: listing.symbol.clone() }
+            };
+            let wanted = listings.map(wanted).collect();
+            FeedSettings { seed: sim.seed.wrapping_mul(31).wrapping_add(index), ..FeedSettings::new(*venue, wanted) }
+        };
+        let feeds = (0..).zip(venues.as_ref()).map(&mut feed).collect();
+        Self { sim, feeds, feed: |_| {}, network: NetworkSettings::default(), keeps_diary: true }
     }
 }
 
@@ -74,19 +85,18 @@ impl World {
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let mut sim = Sim::new(settings.sim.clone());
         sim.remember_books(DEPTHS.to_vec(), REMEMBERED);
-        let mut followed: Vec<Followed> = Vec::new();
-        let mut drivers = Vec::new();
-        for (index, venue) in (0u64..).zip(&settings.venues) {
-            let mut wanted = Vec::new();
-            for listing in settings.sim.listings.iter().filter(|listing| listing.venue == *venue) {
-                wanted.push(Wanted { id: InstrumentId(followed.len() as u16), symbol: listing.symbol.clone() });
-                followed.push(Followed { venue: *venue, symbol: listing.symbol.clone() });
-            }
-            let seed = settings.sim.seed.wrapping_mul(31).wrapping_add(index);
-            let mut feed = FeedSettings { seed, ..FeedSettings::new(*venue, wanted) };
+        let of_feed = |feed: &FeedSettings| {
+            let venue = feed.venue;
+            feed.instruments.iter().map(move |wanted| Followed { venue, symbol: wanted.symbol.clone() }).collect()
+        };
+        let followed: Vec<Followed> = settings.feeds.iter().flat_map(|feed| -> Vec<_> { of_feed(feed) }).collect();
+        let driver = |feed: &FeedSettings| {
+            let mut feed = feed.clone();
             (settings.feed)(&mut feed);
-            drivers.push(Driver::new(feed, Network::new(settings.network, seed))?);
-        }
+            let network = Network::new(settings.network, feed.seed);
+            Driver::new(feed, network)
+        };
+        let drivers = settings.feeds.iter().map(driver).collect::<Result<Vec<_>, _>>()?;
         let since = sim.now().plus(WARM_UP);
         let mut world = Self {
             drivers,
@@ -95,7 +105,7 @@ impl World {
             seq: 0,
             tick_at: sim.now(),
             books: vec![Books::default(); followed.len()],
-            trades: (0..followed.len()).map(|index| Trades::new(InstrumentId(index as u16), since)).collect(),
+            trades: (0..).zip(&followed).map(|(id, of)| Trades::new(InstrumentId(id), of.venue, since)).collect(),
             followed,
             since,
             seen_faults: 0,
@@ -104,8 +114,8 @@ impl World {
             sim,
         };
         let settings = Box::new(EngineSettings::default());
-        world.into_engine(Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings });
-        world.into_engine(Input::Clock { synchronised: true });
+        world.pass_on(Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings });
+        world.pass_on(Input::Clock { synchronised: true });
         Ok(world)
     }
 
@@ -174,15 +184,22 @@ impl World {
     }
 
     fn work_off(&mut self, driver: usize) {
+        let venue = self.drivers[driver].venue();
+        for (symbol, id) in self.drivers[driver].offers.drain(..) {
+            let is_its = |followed: &Followed| followed.venue == venue && followed.symbol == symbol;
+            if let Some(index) = self.followed.iter().position(is_its) {
+                self.trades[index].offered(&self.sim, &self.followed[index], id);
+            }
+        }
         let mut told = std::mem::take(&mut self.told);
         if !told.is_empty() {
             self.see_faults();
         }
         for Told { input, known_at } in told.drain(..) {
             if let Some(instrument) = instrument_of(&input) {
-                self.judge(self.drivers[driver].venue(), instrument, &input, known_at);
+                self.judge(venue, instrument, &input, known_at);
             }
-            self.into_engine(input);
+            self.pass_on(input);
         }
         self.told = told;
     }
@@ -225,10 +242,10 @@ impl World {
             self.books[index].look(&self.sim, &self.followed[index]);
             self.trades[index].look(&self.sim, &self.followed[index]);
         }
-        self.into_engine(Input::Tick);
+        self.pass_on(Input::Tick);
     }
 
-    fn into_engine(&mut self, input: Input) {
+    fn pass_on(&mut self, input: Input) {
         self.seq += 1;
         self.engine.handle(&Stamped { seq: self.seq, at: self.sim.now(), input }, &mut self.effects);
         self.effects.clear();
@@ -280,6 +297,7 @@ impl World {
         trades.settle(self.now(), ON_THE_WAY);
         report.trades.add(Score { truth: trades.truth, equal: trades.equal });
         report.wrong_trades += trades.wrong;
+        report.out_of_reach += trades.out_of_reach();
         if let Some(wrong) = &trades.first_wrong {
             find(report, || format!("{} wrong trades, the first: {wrong}", trades.wrong));
         }

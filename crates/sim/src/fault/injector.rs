@@ -351,7 +351,7 @@ impl Injector {
         for index in 0..self.entries.len() {
             let entry = &mut self.entries[index];
             let scope = &entry.fault.scope;
-            let is_its = scope.has_venue(venue) && scope.has_topic(&topic) && entry.fault.concerns_request(&topic);
+            let is_its = scope.has_venue(venue) && entry.fault.concerns_request(&topic);
             let caught = if is_its { entry.catch(now) } else { Caught::No };
             if caught == Caught::No {
                 continue;
@@ -434,10 +434,12 @@ impl Fault {
         }
     }
 
+    /// Whether a request about `topic` can be caught.
     fn concerns_request(&self, topic: &Topic<'_>) -> bool {
-        match self.kind.concerns() {
-            Concern::Request => true,
-            Concern::Venue => !matches!(self.kind, Kind::Rules { .. }) || topic.channel == Channel::Instruments,
+        match (&self.kind, self.kind.concerns()) {
+            // Lists of instruments tell more than one.
+            (Kind::Rules { .. }, _) => topic.channel == Channel::Instruments,
+            (_, Concern::Request | Concern::Venue) => self.scope.has_topic(topic),
             _ => false,
         }
     }

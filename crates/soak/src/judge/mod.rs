@@ -2,6 +2,7 @@
 
 mod books;
 mod candles;
+mod offers;
 mod trades;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use types::{Input, Venue};
 
 pub(crate) use books::Books;
 pub(crate) use candles::candles;
+pub(crate) use offers::{Offer, in_answer, in_message};
 pub(crate) use trades::Trades;
 
 /// Depths at which published books are compared: what Kraken's checksum covers, and what is published.
@@ -26,13 +28,15 @@ pub struct Followed {
     pub symbol: String,
 }
 
-/// What a venue's protocol lets a client know about its books; nothing more can be asked of one.
+/// What a venue's protocol lets a client know; nothing more can be asked of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Knowable {
     /// How many levels of each side are proven. A change lost below them stays unseen until the level comes up.
     pub depth: usize,
     /// A lost change stays unseen for so long: the interval at which the book is compared with a fresh one.
     pub unseen: Duration,
+    /// Whether all its trades can be asked for afterwards. If not, those that never came within reach cannot be known.
+    pub all_trades: bool,
 }
 
 impl Knowable {
@@ -41,11 +45,13 @@ impl Knowable {
     pub fn of(venue: Venue) -> Self {
         match venue {
             // CRC-32 over the ten best levels (protocol section 5).
-            Venue::Kraken => Self { depth: 10, unseen: Duration::ZERO },
+            Venue::Kraken => Self { depth: 10, unseen: Duration::ZERO, all_trades: true },
             // Every change is numbered.
-            Venue::BinanceUs | Venue::Kucoin => Self { depth: DEPTHS[1], unseen: Duration::ZERO },
+            Venue::BinanceUs => Self { depth: DEPTHS[1], unseen: Duration::ZERO, all_trades: true },
+            // The newest hundred trades, and no more (protocol section 4).
+            Venue::Kucoin => Self { depth: DEPTHS[1], unseen: Duration::ZERO, all_trades: false },
             // Nothing is numbered (protocol section 5).
-            Venue::Coinbase => Self { depth: DEPTHS[1], unseen: UNSEEN_AT_COINBASE },
+            Venue::Coinbase => Self { depth: DEPTHS[1], unseen: UNSEEN_AT_COINBASE, all_trades: true },
         }
     }
 }

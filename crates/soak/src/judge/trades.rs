@@ -1,12 +1,12 @@
 //! Trades of one instrument: every true one once, and no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sim::Sim;
 use types::{Aggressor, InstrumentId, Qty, Side, Timestamp, Trade, Venue};
 
-use super::Followed;
+use super::{Followed, Knowable};
 
 /// True trades that were not told yet; with more missing than this the box has lost sight of the market.
 const PENDING_MAX: usize = 1_000_000;
@@ -22,6 +22,9 @@ pub(crate) struct Trades {
     /// The newest identifier that was looked at.
     newest: u128,
     pending: BTreeMap<u128, Trade>,
+    /// Of these, where the venue does not give all its trades, those that came within reach.
+    offered: BTreeSet<u128>,
+    needs_offer: bool,
     /// True trades.
     pub(crate) truth: u64,
     /// Of these, those that were told.
@@ -33,17 +36,27 @@ pub(crate) struct Trades {
 }
 
 impl Trades {
-    pub(crate) fn new(instrument: InstrumentId, since: Timestamp) -> Self {
+    pub(crate) fn new(instrument: InstrumentId, venue: Venue, since: Timestamp) -> Self {
         Self {
             instrument,
             since,
             last_fill: 0,
             newest: 0,
             pending: BTreeMap::new(),
+            offered: BTreeSet::new(),
+            needs_offer: !Knowable::of(venue).all_trades,
             truth: 0,
             equal: 0,
             wrong: 0,
             first_wrong: None,
+        }
+    }
+
+    /// A trade came within reach.
+    pub(crate) fn offered(&mut self, sim: &Sim, followed: &Followed, id: u128) {
+        self.look(sim, followed);
+        if self.pending.contains_key(&id) && self.offered.insert(id) {
+            self.truth += 1;
         }
     }
 
@@ -53,6 +66,7 @@ impl Trades {
         if trade.venue_at <= self.since {
             return false;
         }
+        self.offered.remove(&trade.id);
         match self.pending.remove(&trade.id) {
             Some(happened) if happened == *trade => self.equal += 1,
             happened => {
@@ -95,7 +109,9 @@ impl Trades {
             trade.qty = trade.qty.saturating_add(fill.qty);
             trade.fills += 1;
         }
-        self.truth += (self.pending.len() - before) as u64;
+        if !self.needs_offer {
+            self.truth += (self.pending.len() - before) as u64;
+        }
         while self.pending.len() > PENDING_MAX {
             self.pending.pop_first();
         }
@@ -103,12 +119,17 @@ impl Trades {
 
     /// Leaves those out that happened less than `within` ago: they may be on their way.
     pub(crate) fn settle(&mut self, now: Timestamp, within: Duration) {
-        let is_fresh = |trade: &Trade| trade.venue_at > now.minus(within);
-        self.truth -= self.pending.values().filter(|trade| is_fresh(trade)).count() as u64;
+        let is_fresh = |trade: &&Trade| trade.venue_at > now.minus(within);
+        self.truth -= self.missing().filter(is_fresh).count() as u64;
     }
 
-    /// True trades that were never told, the oldest first.
+    /// True trades that could have been told and never were, the oldest first.
     pub(crate) fn missing(&self) -> impl Iterator<Item = &Trade> {
-        self.pending.values()
+        self.pending.values().filter(|trade| !self.needs_offer || self.offered.contains(&trade.id))
+    }
+
+    /// True trades that never came within reach.
+    pub(crate) fn out_of_reach(&self) -> u64 {
+        if self.needs_offer { (self.pending.len() - self.offered.len()) as u64 } else { 0 }
     }
 }
