@@ -259,14 +259,12 @@ fn coinbase_matches_and_tickers_name_opposite_sides() {
     for line in bare(COINBASE).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let message: Value = serde_json::from_slice(line).expect("messages are JSON");
         let key = (message["product_id"].to_string(), message["trade_id"].to_string());
-        match (message["type"].as_str(), message["side"].as_str()) {
-            (Some("match" | "last_match" | "ticker"), Some(side)) => {
-                if let Some(other) = sides.insert(key, side.to_owned()) {
-                    assert_ne!(other, side, "{message}");
-                    pairs += 1;
-                }
-            }
-            _ => {}
+        if let (Some("match" | "last_match" | "ticker"), Some(side)) =
+            (message["type"].as_str(), message["side"].as_str())
+            && let Some(other) = sides.insert(key, side.to_owned())
+        {
+            assert_ne!(other, side, "{message}");
+            pairs += 1;
         }
     }
     assert_eq!(pairs, 11);

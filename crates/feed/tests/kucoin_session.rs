@@ -182,7 +182,7 @@ fn live(source: KucoinBook) -> Rig {
     let mut rig = subscribed(source, &["BTC-USDT"], |_| {});
     match source {
         KucoinBook::Pictures => {
-            rig.frame(&picture("BTC-USDT", 1_800_000_000_100, r#"["10","1"],["9","2"]"#, r#"["11","1.5"]"#))
+            rig.frame(&picture("BTC-USDT", 1_800_000_000_100, r#"["10","1"],["9","2"]"#, r#"["11","1.5"]"#));
         }
         KucoinBook::Changes | KucoinBook::AllChanges => {
             rig.frame(&changes("BTC-USDT", 100, 101, "", ""));
@@ -725,7 +725,7 @@ fn summaries_come_once_a_second_and_one_that_makes_no_sense_is_refused() {
     }
     pass(&mut rig, 2);
     let tickers = rig.tickers();
-    let last: Vec<_> = tickers.iter().filter_map(|ticker| ticker.last).map(|price| price.mantissa()).collect();
+    let last: Vec<_> = tickers.iter().filter_map(|ticker| ticker.last).map(types::Price::mantissa).collect();
     assert_eq!(last, [1_010, 1_030]);
     let best = tickers[1].bid.zip(tickers[1].ask).map(|(bid, ask)| (bid.price.mantissa(), ask.price.mantissa()));
     assert_eq!((best, tickers[1].venue_at), (Some((1_000, 1_100)), Some(Timestamp::from_millis(1_800_000_000_123))));

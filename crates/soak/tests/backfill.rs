@@ -186,7 +186,6 @@ fn a_thousand_candles_of_two_lengths_for_twenty_five_coins_take_less_than_ten_mi
         assert!(run.series.iter().all(|fetched| !fetched.candles.is_empty() && !fetched.covered.is_empty()), "{venue}");
         assert!(venue == Venue::Kraken || run.given_up.is_empty(), "{venue}: {:?}", run.given_up);
         assert!(sim.limits_broken().is_empty(), "{venue}: {:?}", sim.limits_broken());
-        println!("{venue}: {} requests in {} s", run.requests, run.seconds);
         assert!(run.seconds < 600, "{venue}: {} s", run.seconds);
     }
 }

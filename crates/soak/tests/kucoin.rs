@@ -9,15 +9,18 @@ use types::{Timestamp, Venue};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
+/// How a feed is set to a source of books.
+type Choose = fn(&mut FeedSettings);
+
 /// Every source of books, and how a feed is set to it.
-const SOURCES: [(KucoinBook, fn(&mut FeedSettings)); 4] = [
+const SOURCES: [(KucoinBook, Choose); 4] = [
     (KucoinBook::Pictures, |settings| settings.kucoin.book = KucoinBook::Pictures),
     (KucoinBook::Changes, |settings| settings.kucoin.book = KucoinBook::Changes),
     (KucoinBook::AllChanges, |settings| settings.kucoin.book = KucoinBook::AllChanges),
     (KucoinBook::Unified, |settings| settings.kucoin.book = KucoinBook::Unified),
 ];
 
-fn world(seed: u64, feed: fn(&mut FeedSettings), change: impl FnOnce(&mut SimSettings)) -> World {
+fn world(seed: u64, feed: Choose, change: impl FnOnce(&mut SimSettings)) -> World {
     let mut sim = SimSettings { seed, ..SimSettings::default() };
     change(&mut sim);
     World::new(&Settings { feed, ..Settings::new(sim, vec![Venue::Kucoin]) }).expect("valid")
@@ -29,7 +32,6 @@ fn an_hour_of_every_source_ends_with_the_truth() {
         let mut world = world(7, feed, |sim| sim.kucoin_binary_frames = true);
         world.run_for(HOUR);
         let report = world.report();
-        println!("{source:?}:\n{report}");
         assert!(report.is_good() && report.unknowable == 0, "{source:?}:\n{report}");
         assert!(report.books_checked > 1_000 && report.trades.truth > 100 && report.candles.truth > 100);
         let status = world.driver(Venue::Kucoin).expect("taken part").status();
@@ -52,7 +54,6 @@ fn a_day_with_its_change_of_connection_misses_and_doubles_nothing() {
         let mut world = world(8, feed, |_| {});
         world.run_for(24 * HOUR);
         let report = world.report();
-        println!("{source:?}:\n{report}");
         assert!(report.is_good(), "{source:?}:\n{report}");
         let status = world.driver(Venue::Kucoin).expect("taken part").status();
         assert_eq!(status.connections, 2, "{source:?}");

@@ -9,7 +9,7 @@ use super::rest::{self, BookBody};
 use super::{Ask, Batch, COMPARE_SPACING, Session};
 use crate::decode::DecodeError;
 use crate::io::{FeedOutput, Priority, RejectReason, Rejection, RequestId};
-use crate::session::{Answer, Call};
+use crate::session::{Answer, Call, Subscription};
 
 /// Subscriptions that may be refused, at most; there is one for a product and channel.
 const ASKED_MAX: usize = 256;
@@ -26,7 +26,7 @@ impl Session {
         let mut newcomers = Vec::new();
         for (index, product) in self.products.iter_mut().enumerate() {
             let is_listed = product.market.instrument.is_some() && !product.state.is_delisted();
-            if is_listed && product.subscriptions.iter().all(|subscription| subscription.is_off()) {
+            if is_listed && product.subscriptions.iter().all(Subscription::is_off) {
                 newcomers.push(index);
                 product.history.missed(at);
             }

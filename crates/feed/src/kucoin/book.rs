@@ -269,7 +269,10 @@ mod tests {
         }
     }
 
-    fn levels(book: &VenueBook) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    /// Price and quantity as texts.
+    type Side = Vec<(String, String)>;
+
+    fn levels(book: &VenueBook) -> (Side, Side) {
         let book = book.book().expect("it holds");
         let text = |level: Level| (SCALE.price(level.price).to_string(), (level.qty.0 / 10_000).to_string());
         (book.bids.iter().map(text).collect(), book.asks.iter().map(text).collect())

@@ -283,7 +283,7 @@ mod tests {
         let after = minutes(104 * 60);
         assert_eq!((starts(&after), after.running), (vec![99, 100, 102, 103], None));
         let candle = after.closed[0];
-        let prices = [candle.open, candle.high, candle.low, candle.close].map(|price| price.mantissa());
+        let prices = [candle.open, candle.high, candle.low, candle.close].map(types::Price::mantissa);
         assert_eq!((prices, candle.volume.0, candle.trades), ([105, 110, 100, 107], 50_000_000, 1));
         assert_eq!(candles(&ok("[]"), SCALE, Timestamp::EPOCH), Ok(Minutes::default()));
         assert!(candles(&ok(r#"[["x","1","1","1","1","1","1"]]"#), SCALE, Timestamp::EPOCH).is_err());

@@ -229,7 +229,7 @@ mod tests {
         let candle = r#"{"T":"kline.SPOT","P":"1781683200123456789","d":{"s":"BTC-USDT","i":"1min","O":1781683140,"C":1781683200,"o":"1","h":"4","l":"0.5","c":"2","v":"3","a":"6","S":false}}"#;
         let Ok(Message::Candle(data)) = decode(candle) else { panic!("no candle") };
         let read = data.row.candle(SCALE).expect("readable");
-        let prices = [read.open, read.high, read.low, read.close].map(|price| price.mantissa());
+        let prices = [read.open, read.high, read.low, read.close].map(types::Price::mantissa);
         assert_eq!((prices, read.open_time), ([10_000, 40_000, 5_000, 20_000], Timestamp::from_secs(1_781_683_140)));
         assert_eq!((data.interval.as_str(), data.venue_at.is_some()), ("1min", true));
         let ticker = r#"{"T":"ticker.SPOT","P":1781683200123456789,"d":{"s":"BTC-USDT","a":"11","A":"1","b":"10","B":"2","l":"10.5","q":"3","E":9}}"#;
