@@ -16,6 +16,7 @@ mod quality;
 mod replay;
 mod run;
 mod sim;
+mod soak;
 mod status;
 
 use std::io::Write;

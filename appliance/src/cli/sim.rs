@@ -3,15 +3,22 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use ::soak::Row;
 use sim::SimSettings;
+use types::Venue;
 
 use super::Environment;
+use super::soak::{self, Soak};
 use crate::clock::{Clock, wall_now};
 use crate::market_server::MarketServer;
 use crate::{cli, log};
 
 /// Serves the built-in market alone on the loopback interface, each venue on a port of its own. Ends with 1 when a client
 /// broke a venue's limit.
+///
+/// With --hours nothing is served: the box's own feeds and engine live through that much virtual time, with everything that
+/// exchanges do to their clients, and the end is compared with the truth. Ends with 1, and tells how to repeat it, when
+/// anything is not as it was.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Port of the first venue; the next venue gets the next one. 0 lets the system choose.
@@ -23,10 +30,30 @@ pub(super) struct Args {
     /// Six symbols on each venue instead of Bitcoin and Ether alone.
     #[arg(long)]
     wide: bool,
+    /// Live through so many virtual hours, with six symbols on each venue.
+    #[arg(long, value_name = "H", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    hours: Option<u32>,
+    /// Which venues: a list, or `all`.
+    #[arg(long, value_name = "LIST", default_value = "all", value_parser = soak::venues, requires = "hours")]
+    venues: Venues,
+    /// Which faults: a list of rows of the fault table, `all` or `none`.
+    #[arg(long, value_name = "LIST", default_value = "all", value_parser = soak::rows, requires = "hours")]
+    faults: Faults,
+    /// Print one JSON object.
+    #[arg(long, requires = "hours")]
+    json: bool,
 }
+
+// One value that is a list; a plain `Vec` would be an argument that may come several times.
+type Venues = Vec<Venue>;
+type Faults = Vec<Row>;
 
 impl Args {
     pub(super) fn run(self, environment: &Environment) -> anyhow::Result<ExitCode> {
+        if let Some(hours) = self.hours {
+            let Self { seed, venues, faults: rows, json, .. } = self;
+            return Soak { seed, hours, venues, rows, json }.run();
+        }
         log::start("info", environment.log_destination())?;
         cli::runtime()?.block_on(async {
             let settings = if self.wide { SimSettings::wide() } else { SimSettings::default() };
