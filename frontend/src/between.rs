@@ -5,7 +5,7 @@ use wire::{Arbitrage, ArbitrageDay, Instrument, Opportunity};
 use crate::format::{self, THIN_SPACE};
 
 /// What every figure here leaves out.
-pub const BEFORE: &str = "after both taker fees, before withdrawals and transfer time";
+pub const BEFORE: &str = "after both taker fees; before withdrawals and transfer time, and not without risk";
 
 /// An opportunity in four short texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
