@@ -48,7 +48,7 @@ pub struct FeedSection {
     pub enabled: bool,
     /// The venue's own names of its instruments.
     pub symbols: Vec<String>,
-    /// WebSocket address without a path; empty where the venue names it itself, as KuCoin does.
+    /// WebSocket address without a path. KuCoin names the one of its usual feed itself; this is the unified one.
     pub ws_base: String,
     /// REST address without a path.
     pub rest_base: String,
@@ -235,7 +235,7 @@ mod tests {
         let all = config.feeds.resolve(&State::open(dir.path()).unwrap()).unwrap();
         assert_eq!(all.len(), 4);
         let (settings, endpoint) = &all[3];
-        assert_eq!((settings.venue, endpoint.ws_base.as_str()), (Venue::Kucoin, ""));
+        assert_eq!((settings.venue, endpoint.rest_base.as_str()), (Venue::Kucoin, "https://api.kucoin.com"));
         assert_eq!((settings.silent_after, settings.connection_age_max), (Duration::from_secs(90), None));
         assert_eq!((settings.limits.requests.most, settings.limits.pause), (300, Duration::from_secs(45)));
         assert_eq!(settings.kucoin.book, KucoinBook::Unified);

@@ -27,8 +27,6 @@ pub(super) enum Rule {
     Address,
     /// An address with one of these schemes, without a path.
     Base(&'static [&'static str]),
-    /// The same, or empty.
-    NamedBase(&'static [&'static str]),
     /// An address of a proxy.
     Proxy,
     /// A path of a file or folder.
@@ -59,8 +57,6 @@ pub(super) const FEE_ROW: [(&str, Rule, bool); 5] = [
     ("source", Rule::Text, true),
 ];
 const WEBSOCKET: Rule = Rule::Base(&["wss", "ws"]);
-/// Where the venue may name it.
-const NAMED_WEBSOCKET: Rule = Rule::NamedBase(&["wss", "ws"]);
 const HTTP: Rule = Rule::Base(&["https", "http"]);
 
 /// Every key with its rule. A test holds it against the configuration tree.
@@ -108,7 +104,6 @@ const PLAIN: &[(&str, Rule)] = &[
 
 /// Keys in the section of a venue.
 fn of_feed(venue: Venue) -> impl Iterator<Item = (String, Rule)> {
-    let ws_base = if venue == Venue::Kucoin { NAMED_WEBSOCKET } else { WEBSOCKET };
     let book_depth = match venue {
         Venue::Kraken => Rule::OneOf(&[10, 25, 100, 500, 1_000]),
         _ => Rule::Range(1, 5_000),
@@ -116,7 +111,7 @@ fn of_feed(venue: Venue) -> impl Iterator<Item = (String, Rule)> {
     let rules = [
         ("enabled", Rule::Switch),
         ("symbols", Rule::Symbols),
-        ("ws_base", ws_base),
+        ("ws_base", WEBSOCKET),
         ("rest_base", HTTP),
         ("book_depth", book_depth),
         ("publish_depth", Rule::Range(1, 1_000)),
@@ -160,10 +155,6 @@ impl Rule {
                 )),
             },
             Self::Base(schemes) => check_base(self.text(value)?, schemes),
-            Self::NamedBase(schemes) => match self.text(value)? {
-                "" => Ok(()),
-                text => check_base(text, schemes),
-            },
             Self::Proxy => Network::check_proxy(self.text(value)?).map_err(|error| format!("{error:#}")),
             Self::Path => match self.text(value)? {
                 "" => Err("is empty".to_owned()),
@@ -263,7 +254,7 @@ impl fmt::Display for Rule {
             Self::OneOf(choices) => write!(f, "one of {}", list(choices)),
             Self::Word(words) => write!(f, "one of {}", list(words)),
             Self::Address => f.write_str("a text such as \"127.0.0.1:8080\""),
-            Self::Base(schemes) | Self::NamedBase(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
+            Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
             Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
             Self::Path | Self::LogLevel | Self::Text => f.write_str("a text"),
             Self::Date => f.write_str("a text such as \"2025-11-01\""),

@@ -41,6 +41,7 @@ pub(crate) const fn why(reason: StaleReason) -> &'static str {
         StaleReason::Malformed => "an update could not be read",
         StaleReason::Resync => "fetched again",
         StaleReason::Implausible => "prices far from all others",
+        StaleReason::Halted => "not traded",
     }
 }
 

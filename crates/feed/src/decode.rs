@@ -26,6 +26,11 @@ impl DecodeError {
         Self::new(RejectReason::UnknownMessage, detail)
     }
 
+    /// About an instrument that nobody asked for.
+    pub(crate) fn unknown_symbol(symbol: &str) -> Self {
+        Self::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for"))
+    }
+
     pub(crate) fn new(reason: RejectReason, detail: impl fmt::Display) -> Self {
         Self { reason, detail: detail.to_string(), is_cut_off: false }
     }

@@ -385,6 +385,25 @@ fn silence_of_all_wants_a_new_connection_and_silence_of_one_that_product_anew() 
 }
 
 #[test]
+fn a_book_that_trades_do_not_change_is_dead() {
+    let mut rig = live(&[BTC, ETH]);
+    rig.beat(&[BTC, ETH], 5);
+    rig.frame(&trade("match", BTC, 21, "sell", rig.at));
+    rig.frame(&trade("match", ETH, 21, "sell", rig.at));
+    rig.frame(&update(ETH, rig.at, r#"["sell","11.00","1"]"#));
+    for _ in 0..9 {
+        rig.pass(Duration::from_secs(1));
+        [BTC, ETH].iter().for_each(|id| rig.frame(&heartbeat(id, 21, rig.at)));
+    }
+    assert_eq!(rig.stale(), []);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.stale(), [(0, StaleReason::Silent)], "the other one is only quiet");
+    rig.pass(Duration::from_millis(150));
+    let of = |kind: &str| format!(r#"{{"type":"{kind}","product_ids":["BTC-USD"],"channels":["level2_batch"]}}"#);
+    assert_eq!(rig.sent(), [of("unsubscribe"), of("subscribe")]);
+}
+
+#[test]
 fn a_crossed_book_is_not_shown_and_breaks_after_two_messages_or_a_second() {
     let cross = |rig: &Rig| update(BTC, rig.at, r#"["buy","11.00","1"]"#);
     let mut rig = live(&[BTC, ETH]);

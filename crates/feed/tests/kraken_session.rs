@@ -210,7 +210,7 @@ fn after_a_break_everything_is_stale_and_is_subscribed_anew_and_old_trades_are_d
     assert!(rig.sent().iter().any(|text| text.contains(r#""channel":"trade","symbol":["BTC/USD"],"snapshot":true"#)));
     rig.frame(UPDATE);
     assert_eq!(rig.books(), [], "an update proves nothing without a snapshot");
-    rig.frame(SNAPSHOT);
+    rig.frame(&SNAPSHOT.replace("2023-10-06T", "2023-10-07T"));
     assert_eq!(rig.books().len(), 1);
     rig.frame(&trades("snapshot", &[10, 9, 8, 7]));
     assert_eq!(rig.trades().iter().map(|trade| trade.id).collect::<Vec<_>>(), [9, 10], "oldest first, each once");
@@ -331,7 +331,10 @@ fn maintenance_is_told_in_the_status() {
     assert!(rig.feed.status().is_venue_online);
     rig.frame(&status("maintenance"));
     assert!(!rig.feed.status().is_venue_online);
+    assert_eq!(rig.stale(), [(0, StaleReason::Halted)]);
     rig.frame(&status("online"));
     assert!(rig.feed.status().is_venue_online);
-    rig.nothing_else();
+    rig.pass(Duration::from_secs(1));
+    let again = r#""subscribe","params":{"channel":"book","symbol":["BTC/USD"]"#;
+    assert!(rig.sent().iter().any(|text| text.contains(again)), "the book is built anew");
 }

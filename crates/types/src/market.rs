@@ -97,6 +97,8 @@ pub enum StaleReason {
     Resync,
     /// Its prices are far from all that is believed.
     Implausible,
+    /// Orders are not matched: the instrument is halted or not listed any more, or the venue is in maintenance.
+    Halted,
 }
 
 /// A trade, or a venue's aggregate of the fills of one taker order at one price.

@@ -257,7 +257,7 @@ const fn stale_reason(rejection: Rejection) -> StaleReason {
 /// Whether a book that went stale for this reason means that trades may have been missed too.
 const fn loses_trades(reason: StaleReason) -> bool {
     match reason {
-        StaleReason::Disconnected | StaleReason::Silent | StaleReason::Malformed => true,
+        StaleReason::Disconnected | StaleReason::Silent | StaleReason::Malformed | StaleReason::Halted => true,
         StaleReason::SequenceGap
         | StaleReason::ChecksumMismatch
         | StaleReason::Crossed

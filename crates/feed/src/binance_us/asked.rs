@@ -107,14 +107,16 @@ impl Session {
         for data in info.find(|symbol| by_symbol.get(symbol).is_some()) {
             let learned = data.and_then(|data| {
                 let index = self.find(data.symbol.as_str())?;
-                Ok((index, instruments::instrument(self.symbols[index].market.wanted.id, &data)?))
+                let instrument = instruments::instrument(self.symbols[index].market.wanted.id, &data)?;
+                Ok((index, instrument, data.is_trading()))
             });
             match learned {
-                Ok((index, instrument)) => {
+                Ok((index, instrument, is_trading)) => {
                     seen[index] = true;
                     let symbol = &mut self.symbols[index];
                     let scale = instrument.scale;
-                    if symbol.market.learn(instrument, out) {
+                    let resumes = symbol.market.set_trading(is_trading, out);
+                    if symbol.market.learn(instrument, out) || resumes {
                         symbol.book.restart(scale);
                         symbol.broken(at, StaleReason::Resync, out);
                     }

@@ -13,14 +13,13 @@ use crate::synced::Numbered;
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
-        self.link.heard(at);
         if self.quick(at, bytes, out).is_some() {
             return;
         }
         let result =
             decode::text(bytes).and_then(messages::decode).and_then(|message| self.message(at, message, bytes, out));
         if let Err(error) = result {
-            self.link.reject(Rejection::new(error.reason, error, bytes), out);
+            self.link.refuse(error, bytes, out);
         }
     }
 
@@ -84,9 +83,7 @@ impl Session {
     }
 
     pub(super) fn find(&self, symbol: &str) -> Result<usize, DecodeError> {
-        self.by_symbol
-            .get(symbol)
-            .ok_or_else(|| DecodeError::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for")))
+        self.by_symbol.get(symbol).ok_or_else(|| DecodeError::unknown_symbol(symbol))
     }
 
     fn heard(&mut self, at: Timestamp, index: usize, stream: usize) {

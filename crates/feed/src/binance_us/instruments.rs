@@ -42,7 +42,16 @@ pub(crate) struct SymbolData<'a> {
     #[serde(borrow)]
     quote_asset: Text<'a>,
     #[serde(borrow, default)]
+    status: Option<Text<'a>>,
+    #[serde(borrow, default)]
     filters: Vec<FilterData<'a>>,
+}
+
+impl SymbolData<'_> {
+    /// Whether orders are matched.
+    pub(crate) fn is_trading(&self) -> bool {
+        self.status.as_ref().is_none_or(|status| status.as_str() == "TRADING")
+    }
 }
 
 /// One filter; of the many kinds three matter here, and unknown ones must not fail.

@@ -25,9 +25,9 @@ use std::time::Duration;
 use types::Timestamp;
 use types::market::{Proof, StaleReason};
 
-use crate::io::{FeedInput, FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
+use crate::io::{FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
 use crate::level::Levels;
-use crate::session::{Advice, Answer, Call, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
+use crate::session::{Call, Link, Market, Outbox, Requests, Retry, VenueSession, common_methods, earliest, is_due};
 use crate::settings::FeedSettings;
 use crate::symbols::Symbols;
 use book::Renewal;
@@ -158,20 +158,12 @@ impl Session {
         }
     }
 
-    fn connected(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
-        if self.link.connected_at.is_some() {
-            self.disconnected(out);
-        }
-        self.link.connected(at);
-    }
+    /// Nothing is said before the rules are known.
+    fn connected(&mut self, _at: Timestamp) {}
 
-    fn disconnected(&mut self, out: &mut Vec<FeedOutput>) {
-        self.link.disconnected();
-        self.outbox.clear();
-        self.requests.forget();
+    fn disconnected(&mut self, _at: Timestamp, _out: &mut Vec<FeedOutput>) {
         self.subscribing.clear();
         for symbol in &mut self.symbols {
-            symbol.market.disconnected(StaleReason::Disconnected, out);
             symbol.forget_book();
             symbol.subscribed_at = None;
             symbol.streams = STREAMS;
@@ -284,22 +276,10 @@ impl Session {
 }
 
 impl VenueSession for Session {
+    common_methods!(symbols);
+
     fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
         out.push(FeedOutput::Connect(self.link.id, Target::on_base("/stream")));
-    }
-
-    fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
-        match input {
-            FeedInput::Connected(_) => self.connected(at, out),
-            FeedInput::Disconnected(_) | FeedInput::Refused { .. } => self.disconnected(out),
-            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
-            FeedInput::Response { request, status, body, .. } => {
-                self.answer(at, request, Answer::Response { status, body }, out);
-            }
-            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Pong(_) | FeedInput::Deadline => {}
-        }
-        self.poll(at, out);
     }
 
     fn deadline(&self) -> Option<Timestamp> {
@@ -331,36 +311,12 @@ impl VenueSession for Session {
         next
     }
 
-    fn advice(&mut self) -> Advice {
-        self.requests.take_advice()
-    }
-
     fn is_settled(&self) -> bool {
         let is_open = |batch: &Batch| batch.again_at().is_none();
         self.rules_at.is_some()
             && self.link.is_up()
             && !self.symbols.iter().any(Symbol::is_newcomer)
             && !self.subscribing.iter().any(is_open)
-    }
-
-    fn settings(&self) -> &FeedSettings {
-        &self.settings
-    }
-
-    fn link(&self) -> &Link {
-        &self.link
-    }
-
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.link
-    }
-
-    fn markets(&self) -> Vec<&Market> {
-        self.symbols.iter().map(|one| &one.market).collect()
-    }
-
-    fn markets_mut(&mut self) -> Vec<&mut Market> {
-        self.symbols.iter_mut().map(|one| &mut one.market).collect()
     }
 }
 

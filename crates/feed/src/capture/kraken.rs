@@ -45,6 +45,7 @@ impl KrakenCapture {
             symbol.candles.disconnected();
             if let Some(book) = &mut symbol.book {
                 book.drop_book();
+                book.subscribed();
             }
         }
     }
@@ -71,7 +72,11 @@ impl KrakenCapture {
             }
             Message::Subscribed(subscribed) => {
                 if let (Some(Channel::Book), Some(symbol)) = (subscribed.channel, &subscribed.symbol) {
-                    self.symbol(symbol.as_str()).depth = subscribed.depth;
+                    let symbol = self.symbol(symbol.as_str());
+                    symbol.depth = subscribed.depth;
+                    if let Some(book) = &mut symbol.book {
+                        book.subscribed();
+                    }
                 }
                 Ok(())
             }

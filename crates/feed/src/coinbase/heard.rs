@@ -10,19 +10,18 @@ use super::minutes::HEARTBEAT_AFTER;
 use super::{Batch, Product, RULES_REFETCH, Session, instruments};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
-use crate::io::{FeedOutput, RejectReason, Rejection};
+use crate::io::{FeedOutput, RejectReason};
 use crate::number::NumberError;
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
-        self.link.heard(at);
         let result =
             decode::text(bytes).and_then(messages::decode).and_then(|message| self.message(at, message, bytes, out));
         if let Err(error) = result {
             if error.reason == RejectReason::TooPrecise {
                 self.suspect_rules(at);
             }
-            self.link.reject(Rejection::new(error.reason, error, bytes), out);
+            self.link.refuse(error, bytes, out);
         }
     }
 
@@ -55,9 +54,7 @@ impl Session {
     }
 
     fn find(&mut self, at: Timestamp, product_id: &str) -> Result<usize, DecodeError> {
-        let index = *self.by_symbol.get(product_id).ok_or_else(|| {
-            DecodeError::new(RejectReason::UnknownSymbol, format_args!("{product_id:?} was not asked for"))
-        })?;
+        let index = *self.by_symbol.get(product_id).ok_or_else(|| DecodeError::unknown_symbol(product_id))?;
         self.is_answered = true;
         self.products[index].market.heard(at);
         Ok(index)
@@ -74,6 +71,7 @@ impl Session {
         // What was being compared is not there any more.
         self.comparing.take_if(|(comparing, _)| *comparing == index);
         let product = &mut self.products[index];
+        product.market.heard_book(at);
         product.subscription(Channel::Book).answered();
         match product.book.snapshot(at, data) {
             Ok(verdict) => {
@@ -94,6 +92,7 @@ impl Session {
     ) -> Result<(), DecodeError> {
         let index = self.find(at, data.product_id.as_str())?;
         let product = &mut self.products[index];
+        product.market.heard_book(at);
         product.market.counts.deltas += 1;
         let venue_at = data.venue_at();
         if let Some(venue_at) = venue_at {

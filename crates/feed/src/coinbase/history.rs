@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use types::market::CandleSource;
-use types::time::NS_PER_MIN;
 use types::{Candle, Timestamp};
 
+use super::minutes::{minute_of, start_of};
 use super::rest::CANDLES_MAX;
 use crate::session::{Retry, earliest};
 
@@ -200,14 +200,6 @@ impl History {
 fn end_of_minute(at: Timestamp, venue_now: Timestamp) -> Timestamp {
     let end = start_of(minute_of(venue_now) + 1);
     at.plus(end.since(venue_now)).plus(SETTLES_AFTER)
-}
-
-const fn minute_of(venue_at: Timestamp) -> i64 {
-    venue_at.as_nanos().div_euclid(NS_PER_MIN)
-}
-
-const fn start_of(minute: i64) -> Timestamp {
-    Timestamp::from_nanos(minute.saturating_mul(NS_PER_MIN))
 }
 
 #[cfg(test)]

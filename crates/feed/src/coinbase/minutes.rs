@@ -118,11 +118,13 @@ impl Building {
     }
 }
 
-const fn minute_of(venue_at: Timestamp) -> i64 {
+/// Minutes since the epoch of the one that holds `venue_at`.
+pub(crate) const fn minute_of(venue_at: Timestamp) -> i64 {
     venue_at.as_nanos().div_euclid(NS_PER_MIN)
 }
 
-const fn start_of(minute: i64) -> Timestamp {
+/// Start of a minute counted from the epoch.
+pub(crate) const fn start_of(minute: i64) -> Timestamp {
     Timestamp::from_nanos(minute.saturating_mul(NS_PER_MIN))
 }
 

@@ -32,9 +32,9 @@ use std::time::Duration;
 use types::market::{Proof, StaleReason};
 use types::{Scale, Timeframe, Timestamp};
 
-use crate::io::{FeedInput, FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
+use crate::io::{FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
 use crate::session::{
-    Advice, Answer, Call, Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, earliest, is_due,
+    Call, Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, common_methods, earliest, is_due,
 };
 use crate::settings::FeedSettings;
 use compare::{Comparison, Judgement};
@@ -153,24 +153,16 @@ impl Session {
         }
     }
 
-    fn connected(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
-        if self.link.connected_at.is_some() {
-            self.disconnected(out);
-        }
-        self.link.connected(at);
+    fn connected(&mut self, _at: Timestamp) {
         self.subscribe_status();
     }
 
-    fn disconnected(&mut self, out: &mut Vec<FeedOutput>) {
-        self.link.disconnected();
-        self.outbox.clear();
-        self.requests.forget();
+    fn disconnected(&mut self, _at: Timestamp, _out: &mut Vec<FeedOutput>) {
         self.asked.clear();
         self.is_answered = false;
         self.subscribed_at = None;
         self.comparing = None;
         for product in &mut self.products {
-            product.market.disconnected(StaleReason::Disconnected, out);
             product.disconnected();
         }
     }
@@ -221,6 +213,9 @@ impl Session {
         } else if is_due(product.silent_at(self.settings.silent_after), at) {
             // Rule a, for one product: all of it is subscribed anew. Trades that are missed by that are told.
             self.broken(index, at, StaleReason::Silent, &Channel::ALL, out);
+        } else if is_due(product.market.book_dead_at(), at) {
+            // Trades are told, and nothing of the book that they changed: its channel is dead (section 9.10).
+            self.broken(index, at, StaleReason::Silent, &[Channel::Book], out);
         } else if is_due(product.overdue_at(self.settings.snapshot_age_max), at) {
             self.broken(index, at, StaleReason::Resync, &[Channel::Book], out);
         }
@@ -379,22 +374,10 @@ impl Session {
 }
 
 impl VenueSession for Session {
+    common_methods!(products);
+
     fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
         out.push(FeedOutput::Connect(self.link.id, Target::on_base("/")));
-    }
-
-    fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
-        match input {
-            FeedInput::Connected(_) => self.connected(at, out),
-            FeedInput::Disconnected(_) | FeedInput::Refused { .. } => self.disconnected(out),
-            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
-            FeedInput::Response { request, status, body, .. } => {
-                self.answer(at, request, Answer::Response { status, body }, out);
-            }
-            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Pong(_) | FeedInput::Deadline => {}
-        }
-        self.poll(at, out);
     }
 
     fn deadline(&self) -> Option<Timestamp> {
@@ -424,6 +407,7 @@ impl VenueSession for Session {
                 next,
                 product.crossed_until(),
                 product.silent_at(self.settings.silent_after),
+                product.market.book_dead_at(),
                 product.overdue_at(self.settings.snapshot_age_max),
                 product.ticker_check.doubt_at(),
                 product.resync.map(|(due, _)| due.max(self.resync_after)),
@@ -436,10 +420,6 @@ impl VenueSession for Session {
         next
     }
 
-    fn advice(&mut self) -> Advice {
-        self.requests.take_advice()
-    }
-
     fn is_settled(&self) -> bool {
         let is_open = |subscription: &Subscription| subscription.is_off() || subscription.is_asked();
         let mut listed = self.products.iter().filter(|product| product.market.instrument.is_some());
@@ -449,26 +429,6 @@ impl VenueSession for Session {
     fn is_venue_online(&self) -> bool {
         let mut known = self.products.iter().filter(|product| product.market.instrument.is_some()).peekable();
         known.peek().is_none() || known.any(|product| product.state.is_trading())
-    }
-
-    fn settings(&self) -> &FeedSettings {
-        &self.settings
-    }
-
-    fn link(&self) -> &Link {
-        &self.link
-    }
-
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.link
-    }
-
-    fn markets(&self) -> Vec<&Market> {
-        self.products.iter().map(|product| &product.market).collect()
-    }
-
-    fn markets_mut(&mut self) -> Vec<&mut Market> {
-        self.products.iter_mut().map(|product| &mut product.market).collect()
     }
 }
 

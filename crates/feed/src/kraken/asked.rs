@@ -63,7 +63,10 @@ impl Session {
         for index in indexes {
             let pair = &mut self.pairs[*index];
             match channel {
-                Channel::Book => pair.book_subscription.asked(at),
+                Channel::Book => {
+                    pair.book_subscription.asked(at);
+                    pair.book.subscribed();
+                }
                 Channel::Trade => pair.trade_subscription.asked(at),
                 Channel::Ohlc => pair.ohlc_subscription.asked(at),
                 Channel::Instrument => {}

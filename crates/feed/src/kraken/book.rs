@@ -90,6 +90,11 @@ impl ProvenBook {
         (self.checked, self.matched)
     }
 
+    /// It is subscribed (anew): its snapshot is still to come, and no update heard before says anything about that one.
+    pub(crate) fn subscribed(&mut self) {
+        self.updated_at = None;
+    }
+
     /// Forgets the levels and waits for a snapshot.
     pub(crate) fn drop_book(&mut self) {
         self.clear();

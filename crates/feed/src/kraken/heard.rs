@@ -13,14 +13,13 @@ use crate::io::{FeedOutput, RejectReason, Rejection};
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
-        self.link.heard(at);
         if self.quick(at, bytes, out).is_some() {
             return;
         }
         let result =
             decode::text(bytes).and_then(messages::decode).and_then(|message| self.message(at, message, bytes, out));
         if let Err(error) = result {
-            self.link.reject(Rejection::new(error.reason, error, bytes), out);
+            self.link.refuse(error, bytes, out);
         }
     }
 
@@ -50,7 +49,7 @@ impl Session {
     ) -> Result<(), DecodeError> {
         match message {
             Message::Heartbeat | Message::Ignored => {}
-            Message::Status { is_online } => self.is_online = is_online,
+            Message::Status { is_online } => self.status(at, is_online, out),
             Message::Pong { venue_at } => {
                 if let Some(venue_at) = venue_at {
                     self.link.clock.observe(at, venue_at);
@@ -81,10 +80,21 @@ impl Session {
         Ok(())
     }
 
+    /// While the venue is restricted no book of it is believed, and silence is no reason to connect anew.
+    fn status(&mut self, at: Timestamp, is_online: bool, out: &mut Vec<FeedOutput>) {
+        let resumes = is_online && !self.is_online;
+        self.is_online = is_online;
+        for pair in &mut self.pairs {
+            if !is_online {
+                pair.market.publisher.broken(StaleReason::Halted, out);
+            } else if resumes && pair.book_subscription.is_live() {
+                pair.resync_at = Some(at);
+            }
+        }
+    }
+
     pub(super) fn find(&self, symbol: &str) -> Result<usize, DecodeError> {
-        self.by_symbol
-            .get(symbol)
-            .ok_or_else(|| DecodeError::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for")))
+        self.by_symbol.get(symbol).ok_or_else(|| DecodeError::unknown_symbol(symbol))
     }
 
     pub(super) fn learn(
@@ -102,13 +112,16 @@ impl Session {
             let learned = pair_data.and_then(|data| {
                 let index = self.find(data.symbol.as_str())?;
                 let instrument = instruments::instrument(self.pairs[index].market.wanted.id, &data)?;
-                Ok((index, instrument))
+                Ok((index, instrument, data.is_trading()))
             });
             match learned {
-                Ok((index, instrument)) => {
+                Ok((index, instrument, is_trading)) => {
                     seen[index] = true;
                     let pair = &mut self.pairs[index];
                     let scale = instrument.scale;
+                    if pair.market.set_trading(is_trading, out) && self.subscribed_at.is_some() {
+                        pair.resync_at = Some(at);
+                    }
                     if pair.market.learn(instrument, out) {
                         pair.book.restart(self.settings.book_depth, scale);
                         pair.market.publisher.broken(StaleReason::Resync, out);

@@ -190,6 +190,8 @@ pub(crate) struct PairData<'a> {
     pub(crate) base: Text<'a>,
     #[serde(borrow)]
     pub(crate) quote: Text<'a>,
+    #[serde(borrow, default)]
+    pub(crate) status: Option<Text<'a>>,
     pub(crate) price_precision: u8,
     pub(crate) qty_precision: u8,
     #[serde(borrow, default)]
@@ -200,6 +202,14 @@ pub(crate) struct PairData<'a> {
     pub(crate) qty_min: Option<Raw<'a>>,
     #[serde(borrow, default)]
     pub(crate) cost_min: Option<Raw<'a>>,
+}
+
+impl PairData<'_> {
+    /// Whether orders are matched. A state that is not named here is taken for one in which they are not.
+    pub(crate) fn is_trading(&self) -> bool {
+        let state = self.status.as_ref().map_or("online", Text::as_str);
+        matches!(state, "online" | "post_only" | "limit_only" | "reduce_only")
+    }
 }
 
 impl<'a> Pairs<'a> {

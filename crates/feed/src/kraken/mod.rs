@@ -27,10 +27,10 @@ use std::time::Duration;
 use types::market::{CandleSource, Proof, StaleReason};
 use types::{Scale, Timestamp};
 
-use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, Target};
+use crate::io::{FeedOutput, LinkId, ReconnectReason, Target};
 use crate::level::Levels;
 use crate::session::{
-    Advice, Answer, Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, earliest, is_due,
+    Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, common_methods, earliest, is_due,
 };
 use crate::settings::FeedSettings;
 use crate::symbols::Symbols;
@@ -125,23 +125,15 @@ impl Session {
         }
     }
 
-    fn connected(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
-        if self.link.connected_at.is_some() {
-            self.disconnected(StaleReason::Disconnected, out);
-        }
-        self.link.connected(at);
+    fn connected(&mut self, at: Timestamp) {
         self.ask_rules(at);
     }
 
-    fn disconnected(&mut self, reason: StaleReason, out: &mut Vec<FeedOutput>) {
-        self.link.disconnected();
-        self.outbox.clear();
-        self.requests.forget();
+    fn disconnected(&mut self, _at: Timestamp, _out: &mut Vec<FeedOutput>) {
         self.asked.clear();
         self.rules.disconnected();
         self.subscribed_at = None;
         for pair in &mut self.pairs {
-            pair.market.disconnected(reason, out);
             pair.book.drop_book();
             pair.candles.disconnected();
             pair.resync_at = None;
@@ -191,6 +183,8 @@ impl Session {
             self.link.asked(at);
             let req_id = self.req_id();
             self.outbox.push(format!(r#"{{"method":"ping","req_id":{req_id}}}"#));
+            // The venue may talk on without hearing us: a ping that is not answered tells.
+            out.push(FeedOutput::Ping(self.link.id));
         }
     }
 
@@ -220,6 +214,9 @@ impl Session {
     }
 
     fn subscription_timeout(&self) -> Option<Timestamp> {
+        if !self.is_online {
+            return None;
+        }
         let timeout = self.settings.subscribe_timeout;
         let pairs = self.pairs.iter().flat_map(Pair::subscriptions_ref);
         earliest(pairs.chain([&self.rules]).map(|subscription| subscription.times_out_at(timeout)))
@@ -227,22 +224,10 @@ impl Session {
 }
 
 impl VenueSession for Session {
+    common_methods!(pairs);
+
     fn connect(&mut self, _at: Timestamp, out: &mut Vec<FeedOutput>) {
         out.push(FeedOutput::Connect(self.link.id, Target::on_base("/v2")));
-    }
-
-    fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
-        match input {
-            FeedInput::Connected(_) => self.connected(at, out),
-            FeedInput::Disconnected(_) | FeedInput::Refused { .. } => self.disconnected(StaleReason::Disconnected, out),
-            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
-            FeedInput::Response { request, status, body, .. } => {
-                self.answer(at, request, Answer::Response { status, body }, out);
-            }
-            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Pong(_) | FeedInput::Deadline => {}
-        }
-        self.poll(at, out);
     }
 
     fn deadline(&self) -> Option<Timestamp> {
@@ -274,10 +259,6 @@ impl VenueSession for Session {
         next
     }
 
-    fn advice(&mut self) -> Advice {
-        self.requests.take_advice()
-    }
-
     fn is_settled(&self) -> bool {
         let is_open = |subscription: &Subscription| subscription.is_off() || subscription.is_asked();
         let mut listed = self.pairs.iter().filter(|pair| pair.market.instrument.is_some());
@@ -286,26 +267,6 @@ impl VenueSession for Session {
 
     fn is_venue_online(&self) -> bool {
         self.is_online
-    }
-
-    fn settings(&self) -> &FeedSettings {
-        &self.settings
-    }
-
-    fn link(&self) -> &Link {
-        &self.link
-    }
-
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.link
-    }
-
-    fn markets(&self) -> Vec<&Market> {
-        self.pairs.iter().map(|one| &one.market).collect()
-    }
-
-    fn markets_mut(&mut self) -> Vec<&mut Market> {
-        self.pairs.iter_mut().map(|one| &mut one.market).collect()
     }
 }
 

@@ -81,6 +81,7 @@ pub(crate) fn instruments(body: &[u8]) -> Result<Vec<Instrument>, AnswerError> {
             symbol: Text(format!("{base}/{quote}").into()),
             base: Text(base.into()),
             quote: Text(quote.into()),
+            status: None,
             price_precision: pair.pair_decimals,
             qty_precision: pair.lot_decimals,
             price_increment: pair.tick_size,

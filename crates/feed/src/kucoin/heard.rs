@@ -13,13 +13,12 @@ use crate::number::NumberError;
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
-        self.link.heard(at);
         let wire = Wire::of(self.source);
         let result = decode::text(bytes)
             .and_then(|text| wire.decode(text))
             .and_then(|message| self.message(at, message, bytes, out));
         if let Err(error) = result {
-            self.link.reject(Rejection::new(error.reason, error, bytes), out);
+            self.link.refuse(error, bytes, out);
         }
     }
 
@@ -64,9 +63,7 @@ impl Session {
     }
 
     fn find(&mut self, symbol: &str, channel: Channel, at: Timestamp) -> Result<usize, DecodeError> {
-        let index = *self.by_symbol.get(symbol).ok_or_else(|| {
-            DecodeError::new(RejectReason::UnknownSymbol, format_args!("{symbol:?} was not asked for"))
-        })?;
+        let index = *self.by_symbol.get(symbol).ok_or_else(|| DecodeError::unknown_symbol(symbol))?;
         let symbol = &mut self.symbols[index];
         symbol.market.heard(at);
         if !std::mem::replace(&mut symbol.voices[channel as usize].was_heard, true) {

@@ -40,8 +40,8 @@ use std::time::Duration;
 use types::Timestamp;
 use types::market::{CandleSource, Proof, StaleReason};
 
-use crate::io::{FeedInput, FeedOutput, LinkId, ReconnectReason, RejectReason, Rejection, Target};
-use crate::session::{Advice, Answer, Link, Market, Outbox, Requests, Retry, VenueSession, earliest, is_due};
+use crate::io::{FeedOutput, LinkId, ReconnectReason, RejectReason, Rejection, Target};
+use crate::session::{Link, Market, Outbox, Requests, Retry, VenueSession, common_methods, earliest, is_due};
 use crate::settings::FeedSettings;
 use messages::Pings;
 use rest::VenueState;
@@ -157,27 +157,20 @@ impl Session {
         }
     }
 
-    fn connected(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
-        if self.link.connected_at.is_some() {
-            self.disconnected(at, out);
-        }
-        self.link.connected(at);
-    }
+    /// Nothing is said before the welcome.
+    fn connected(&mut self, _at: Timestamp) {}
 
     /// The connection is gone, or there was none to be had.
     fn disconnected(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
         if self.welcomed_at.is_none() {
             self.unwelcome = self.unwelcome.saturating_add(1);
         }
-        self.link.disconnected();
         self.server = self.server.wrapping_add(1);
         self.welcomed_at = None;
         self.pong_due = None;
-        self.outbox.clear();
-        self.requests.forget();
         self.subscribing.clear();
         for symbol in &mut self.symbols {
-            symbol.disconnected(out);
+            symbol.disconnected();
         }
         if self.unwelcome >= UNWELCOME_MAX {
             self.unwelcome = 0;
@@ -351,6 +344,8 @@ impl Session {
 }
 
 impl VenueSession for Session {
+    common_methods!(symbols);
+
     fn connect(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
         if self.fallback_until.take_if(|until| *until <= at).is_some() {
             self.take_books_from(self.settings.kucoin.book);
@@ -359,20 +354,6 @@ impl VenueSession for Session {
             Wire::Classic { .. } => self.want_token(at, out),
             Wire::Unified => out.push(FeedOutput::Connect(self.link.id, Target::on_base("/"))),
         }
-    }
-
-    fn handle(&mut self, at: Timestamp, input: FeedInput<'_>, out: &mut Vec<FeedOutput>) {
-        match input {
-            FeedInput::Connected(_) => self.connected(at, out),
-            FeedInput::Disconnected(_) | FeedInput::Refused { .. } => self.disconnected(at, out),
-            FeedInput::Frame(_, bytes) => self.frame(at, bytes, out),
-            FeedInput::Response { request, status, body, .. } => {
-                self.answer(at, request, Answer::Response { status, body }, out);
-            }
-            FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
-            FeedInput::Pong(_) | FeedInput::Deadline => {}
-        }
-        self.poll(at, out);
     }
 
     fn deadline(&self) -> Option<Timestamp> {
@@ -420,10 +401,6 @@ impl VenueSession for Session {
         next
     }
 
-    fn advice(&mut self) -> Advice {
-        self.requests.take_advice()
-    }
-
     fn is_settled(&self) -> bool {
         let is_done = |symbol: &Symbol| symbol.is_limit_told || !symbol.is_newcomer();
         self.is_welcome()
@@ -434,25 +411,5 @@ impl VenueSession for Session {
 
     fn is_venue_online(&self) -> bool {
         self.venue_state == VenueState::Open
-    }
-
-    fn settings(&self) -> &FeedSettings {
-        &self.settings
-    }
-
-    fn link(&self) -> &Link {
-        &self.link
-    }
-
-    fn link_mut(&mut self) -> &mut Link {
-        &mut self.link
-    }
-
-    fn markets(&self) -> Vec<&Market> {
-        self.symbols.iter().map(|one| &one.market).collect()
-    }
-
-    fn markets_mut(&mut self) -> Vec<&mut Market> {
-        self.symbols.iter_mut().map(|one| &mut one.market).collect()
     }
 }

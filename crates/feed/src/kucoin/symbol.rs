@@ -74,8 +74,7 @@ impl Symbol {
         }
     }
 
-    pub(super) fn disconnected(&mut self, out: &mut Vec<FeedOutput>) {
-        self.market.disconnected(StaleReason::Disconnected, out);
+    pub(super) fn disconnected(&mut self) {
         self.book.forget();
         self.candles.disconnected();
         self.is_subscribed = false;

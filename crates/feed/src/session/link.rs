@@ -5,6 +5,7 @@ use std::time::Duration;
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Timestamp};
 
+use crate::decode::DecodeError;
 use crate::io::{FeedOutput, LinkId, ReconnectReason, RejectReason, Rejection};
 use crate::session::clock::VenueClock;
 use crate::status::Rejected;
@@ -135,6 +136,11 @@ impl Link {
         self.rejected.count(rejection.reason);
         self.minute.2 += u64::from(rejection.reason == RejectReason::Malformed);
         out.push(FeedOutput::Rejected(rejection));
+    }
+
+    /// A message that cannot be used.
+    pub(crate) fn refuse(&mut self, error: DecodeError, received: &[u8], out: &mut Vec<FeedOutput>) {
+        self.reject(Rejection::new(error.reason, error, received), out);
     }
 
     pub(crate) fn reject_of(

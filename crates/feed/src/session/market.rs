@@ -27,6 +27,8 @@ pub(crate) struct Market {
     pub(super) repair: Repair,
     pub(super) tally: TradeTally,
     watch: BookWatch,
+    /// Orders are matched, as far as the venue tells.
+    is_trading: bool,
     /// Start of the latest final candle given out, from whatever source.
     pub(super) final_candle_at: Option<Timestamp>,
     /// Start of the latest final candle before which none is missing, as far as the venue has them.
@@ -51,6 +53,7 @@ impl Market {
             repair: Repair::new(),
             tally: TradeTally::default(),
             watch: BookWatch::new(settings.book_silent_after, settings.book_quiet_after),
+            is_trading: true,
             final_candle_at: None,
             complete_to: None,
             has_history: false,
@@ -96,11 +99,22 @@ impl Market {
         is_news
     }
 
+    /// Whether orders are matched. A book on which they are not is marked, whatever is heard of it. True when they are
+    /// again: the book must be built anew then, for nobody knows what was not told.
+    pub(crate) fn set_trading(&mut self, is_trading: bool, out: &mut Vec<FeedOutput>) -> bool {
+        let resumes = is_trading && !self.is_trading;
+        self.is_trading = is_trading;
+        if !is_trading {
+            self.publisher.broken(StaleReason::Halted, out);
+        }
+        resumes
+    }
+
     /// Counts what a book message did, and tells the publisher of a book that holds. A broken book is the session's
     /// business.
     pub(crate) fn count_book(&mut self, verdict: Verdict, venue_at: Option<Timestamp>) {
         self.counts.count(verdict);
-        if matches!(verdict, Verdict::Rebuilt | Verdict::Held) {
+        if matches!(verdict, Verdict::Rebuilt | Verdict::Held) && self.is_trading {
             self.publisher.held(venue_at);
         }
     }

@@ -50,7 +50,7 @@ pub(crate) use subscription::Subscription;
 pub(crate) use ticker_pace::TickerPace;
 pub(crate) use trade_gate::{Gap, Numbering, Passed, TradeGate};
 pub(crate) use trade_tally::TradeTally;
-pub(crate) use venue::VenueSession;
+pub(crate) use venue::{VenueSession, common_methods};
 
 use types::Timestamp;
 

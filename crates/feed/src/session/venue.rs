@@ -66,3 +66,69 @@ pub(crate) trait VenueSession: fmt::Debug + Send {
         }
     }
 }
+
+/// The methods of [`VenueSession`] that are the same for all venues. A session has the fields `settings`, `link`,
+/// `outbox`, `requests` and the one named here, whose items have a `market`; and methods of its own: `connected`,
+/// `disconnected` for what only it knows, `frame`, `answer`, and `poll` for what is due by time.
+macro_rules! common_methods {
+    ($items:ident) => {
+        fn handle(&mut self, at: Timestamp, input: $crate::io::FeedInput<'_>, out: &mut Vec<FeedOutput>) {
+            use $crate::io::FeedInput;
+            use $crate::session::Answer;
+
+            if matches!(input, FeedInput::Disconnected(_) | FeedInput::Refused { .. })
+                || (matches!(input, FeedInput::Connected(_)) && self.link.connected_at.is_some())
+            {
+                self.link.disconnected();
+                self.outbox.clear();
+                self.requests.forget();
+                for item in &mut self.$items {
+                    item.market.disconnected(types::market::StaleReason::Disconnected, out);
+                }
+                self.disconnected(at, out);
+            }
+            match input {
+                FeedInput::Connected(_) => {
+                    self.link.connected(at);
+                    self.connected(at);
+                }
+                FeedInput::Frame(_, bytes) => {
+                    self.link.heard(at);
+                    self.frame(at, bytes, out);
+                }
+                FeedInput::Response { request, status, body, .. } => {
+                    self.answer(at, request, Answer::Response { status, body }, out);
+                }
+                FeedInput::Failed { request } => self.answer(at, request, Answer::Failed, out),
+                FeedInput::Disconnected(_) | FeedInput::Refused { .. } | FeedInput::Pong(_) | FeedInput::Deadline => {}
+            }
+            self.poll(at, out);
+        }
+
+        fn advice(&mut self) -> $crate::session::Advice {
+            self.requests.take_advice()
+        }
+
+        fn settings(&self) -> &FeedSettings {
+            &self.settings
+        }
+
+        fn link(&self) -> &Link {
+            &self.link
+        }
+
+        fn link_mut(&mut self) -> &mut Link {
+            &mut self.link
+        }
+
+        fn markets(&self) -> Vec<&Market> {
+            self.$items.iter().map(|item| &item.market).collect()
+        }
+
+        fn markets_mut(&mut self) -> Vec<&mut Market> {
+            self.$items.iter_mut().map(|item| &mut item.market).collect()
+        }
+    };
+}
+
+pub(crate) use common_methods;

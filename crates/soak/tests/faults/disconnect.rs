@@ -126,7 +126,7 @@ fn an_announced_shutdown_is_not_waited_for() {
 #[test]
 fn all_venues_can_be_lost_at_once() {
     let sim = SimSettings { seed: 7, history_minutes: 60, ..SimSettings::default() };
-    let mut world = World::new(&Settings::new(sim, &SPOKEN)).expect("valid");
+    let mut world = World::new(&Settings::new(sim, SPOKEN)).expect("valid");
     world.run_for(s(95));
     let at = world.now();
     world.sim.fault(Fault::new(When::At(at), Scope::default(), Kind::Abort));

@@ -49,9 +49,10 @@ fn lost_book_updates_of_coinbase_are_noticed_by_the_next_comparison() {
     }
 }
 
+/// KuCoin's numbers have holes of their own: what one connection loses there is found by the next.
 #[test]
 fn lost_trades_are_noticed_by_their_numbers_and_asked_for() {
-    for flavour in ALL {
+    for flavour in ALL.into_iter().filter(|flavour| flavour.venue != Venue::Kucoin) {
         let venue = flavour.venue;
         for frames in [1, 5, 50] {
             let mut case = Case::live(flavour);

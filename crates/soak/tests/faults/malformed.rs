@@ -31,11 +31,16 @@ fn channels(venue: Venue) -> impl Iterator<Item = Channel> {
         .filter(move |channel| *channel != Channel::Candles || has_candles)
 }
 
-fn with(flavour: Flavour, channel: Channel, how: Malformed) -> Case {
+/// Spoils one frame in each of these ways, one after the other, and looks after each of them.
+fn with(flavour: Flavour, channel: Channel, ways: &[Malformed], look: impl Fn(&Case)) -> Case {
     let mut case = Case::live(flavour);
-    case.inject(case.first().channel(channel), Kind::Malform(how));
-    case.run_until_injected(1);
-    case.run(RESYNC);
+    for how in ways {
+        let before = case.world.sim.faults_injected();
+        case.inject(case.first().channel(channel), Kind::Malform(*how));
+        case.run_until_injected(before + 1);
+        case.run(RESYNC);
+        look(&case);
+    }
     case
 }
 
@@ -44,13 +49,12 @@ fn frames_with_something_new_in_them_or_before_them_are_understood() {
     for flavour in ALL {
         let venue = flavour.venue;
         for channel in channels(venue) {
-            for how in HARMLESS {
-                let case = with(flavour, channel, how);
+            let case = with(flavour, channel, &HARMLESS, |case| {
                 case.assert_never_marked(FIRST);
                 case.assert_never_marked(SECOND);
                 case.assert_same_connection();
-                case.assert_ends_with_the_truth();
-            }
+            });
+            case.assert_ends_with_the_truth();
         }
     }
 }
@@ -61,12 +65,11 @@ fn frames_that_cannot_be_read_cost_no_more_than_themselves() {
     for flavour in ALL {
         let venue = flavour.venue;
         for channel in channels(venue) {
-            for how in SPOILING {
-                let case = with(flavour, channel, how);
+            let case = with(flavour, channel, &SPOILING, |case| {
                 case.assert_never_marked(SECOND);
                 case.assert_same_connection();
-                case.assert_ends_with_the_truth_after(Knowable::of(venue).unseen.max(s(300)));
-            }
+            });
+            case.assert_ends_with_the_truth_after(Knowable::of(venue).unseen.max(s(300)));
         }
     }
 }
@@ -74,12 +77,11 @@ fn frames_that_cannot_be_read_cost_no_more_than_themselves() {
 #[test]
 fn frames_that_cannot_be_read_are_counted() {
     for flavour in ALL {
-        let venue = flavour.venue;
-        for how in [Malformed::Cut, Malformed::InvalidUtf8, Malformed::NotANumber, Malformed::Overflow, Malformed::Null]
-        {
-            let case = with(flavour, Channel::Trades, how);
-            assert!(case.count(|what| matches!(what, What::Rejected(_))) > 0, "{venue} {how:?}: {}", case.story());
-        }
+        let ways =
+            [Malformed::Cut, Malformed::InvalidUtf8, Malformed::NotANumber, Malformed::Overflow, Malformed::Null];
+        with(flavour, Channel::Trades, &ways, |case| {
+            assert!(case.count(|what| matches!(what, What::Rejected(_))) > 0, "{}: {}", case.venue, case.story());
+        });
     }
 }
 
@@ -88,7 +90,7 @@ fn frames_that_cannot_be_read_are_counted() {
 fn a_frame_larger_than_the_socket_takes_costs_the_connection() {
     for flavour in ALL {
         let venue = flavour.venue;
-        let case = with(flavour, Channel::Book, Malformed::Huge);
+        let case = with(flavour, Channel::Book, &[Malformed::Huge], |_| {});
         assert_eq!(case.count(|what| *what == What::Connected), 1, "{venue}: {}", case.story());
         assert!(case.world.is_right(FIRST, s(2)), "{venue}: {}", case.story());
         case.assert_ends_with_the_truth();

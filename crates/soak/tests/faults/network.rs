@@ -44,10 +44,10 @@ fn one_percent_of_loss_is_only_late() {
     }
 }
 
-/// 256 kbit/s.
+/// 256 kbit/s. Ten pictures of fifty levels a second are more than that.
 #[test]
 fn a_thin_line_is_only_late() {
-    for flavour in ALL {
+    for flavour in ALL.into_iter().filter(|flavour| !flavour.tells_pictures()) {
         let venue = flavour.venue;
         let mut case = Case::live(flavour);
         case.inject(case.everything(), Kind::Slow { bytes_per_s: 32_000, lasts: s(300) });
@@ -68,6 +68,21 @@ fn a_line_that_hangs_for_two_seconds_is_only_late() {
         }
         case.assert_never_marked(FIRST);
         case.assert_same_connection();
+        case.assert_ends_with_the_truth();
+    }
+}
+
+/// The line is too thin for what the venue sends: connections end, and no wrong book is shown meanwhile.
+#[test]
+#[ignore = "open: the reaction is not yet as it should be"]
+fn a_line_that_is_too_thin_degrades_and_recovers() {
+    for flavour in ALL {
+        let mut case = Case::live(flavour);
+        case.inject(case.everything(), Kind::Slow { bytes_per_s: 300, lasts: s(180) });
+        case.run(s(180));
+        assert!(!case.world.is_right(FIRST, s(10)), "{}: {}", case.venue, case.story());
+        case.run(s(120));
+        assert!(case.world.is_right(FIRST, s(2)), "{}: {}", case.venue, case.story());
         case.assert_ends_with_the_truth();
     }
 }
