@@ -73,7 +73,7 @@ pub fn integrity(badge: &FeedBadge, now_ms: i64) -> Option<(String, String)> {
     let percent = f64::from(badge.proven_ppm? / 100) / 100.0;
     let share =
         format!("{}{THIN_SPACE}% proven", format::float(percent, 2).trim_end_matches('0').trim_end_matches('.'));
-    let lead = "Share of the last 24\u{2009}h in which the books were proven.";
+    let lead = "Share of the last 24\u{202f}h in which the books were proven.";
     let title = match &badge.last_break {
         Some(BookBreak { at_ms, pair, why }) => {
             let ago = format::duration_rounded(((now_ms - at_ms) / 1_000).max(0).unsigned_abs());

@@ -24,7 +24,7 @@ async fn home_is_alive_on_a_wide_screen() {
     assert!(sentence.contains("Trading on paper"), "{sentence}");
     let equity = browser.text("equity-value").await;
     assert!(equity.contains('$') && equity.contains("10"), "{equity}");
-    assert_eq!(browser.count("feed").await, 2, "two venues");
+    assert_eq!(browser.count("feed").await, 4, "four venues");
     assert!(browser.text("demo").await.contains("built-in market"));
     browser.wait_for("forecast-bps", |text| text.chars().any(|c| c.is_ascii_digit())).await;
     assert_eq!(browser.count("forecast-bps").await, 3, "three horizons");
