@@ -85,7 +85,7 @@ pub fn export(folder: &Path, dataset: &Dataset) -> anyhow::Result<Exported> {
     let count = (expected.len() * trained.settings.horizons_min.len()) as f64;
     let typical_bps = (squares.sum::<f64>() / count).sqrt() * 1e4;
 
-    let model = draft(&trained, int8.clone(), &expected)?;
+    let mut model = draft(&trained, int8.clone(), &expected)?;
     let exported = Exported {
         int8: compare(&mut model, &expected)?,
         float: compare(&mut draft(&trained, float.clone(), &expected)?, &expected)?,
@@ -119,7 +119,7 @@ pub fn pack(folder: &Path, dataset: &Dataset, release: &Release, key: &SecretKey
 
     let held_out = held_out(&trained, dataset);
     let asked = spread(&development(&trained, dataset), PROBES);
-    let model = draft(&trained, onnx.clone(), &reference(&trained, &net, dataset, &asked))?;
+    let mut model = draft(&trained, onnx.clone(), &reference(&trained, &net, dataset, &asked))?;
     let forecasts = score::forecasts(dataset, &model, &held_out)?;
     let mut manifest = manifest(&trained);
     manifest.name = release.name.clone();

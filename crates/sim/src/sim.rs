@@ -274,14 +274,14 @@ impl Sim {
         self.faults.total()
     }
 
-    /// From now on remembers the best levels of all listings for `window`, to be asked for at the given depths with
+    /// From now on remembers the `depth` best levels of each side of all listings for `window`, to be asked for with
     /// [`Sim::was_true`].
-    pub fn remember_books(&mut self, depths: Vec<usize>, window: Duration) {
-        self.witness = Some(Witness::new(depths, window, &self.market.listings, self.now));
+    pub fn remember_books(&mut self, depth: usize, window: Duration) {
+        self.witness = Some(Witness::new(depth, window, &self.market.listings, self.now));
     }
 
     /// Whether the best levels were these at some moment from `since` on, as far back as the window of
-    /// [`Sim::remember_books`] reaches. `None` for a listing that does not exist and a depth that is not remembered.
+    /// [`Sim::remember_books`] reaches. `None` for a listing that does not exist, and for no levels or too many.
     #[must_use]
     pub fn was_true(
         &self,

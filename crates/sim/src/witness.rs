@@ -11,8 +11,8 @@ use crate::market::listing::Listing;
 /// Remembers the best levels of every listing for some time, as digests.
 #[derive(Clone, Debug)]
 pub(crate) struct Witness {
-    /// Depths at which books are compared, ascending.
-    depths: Vec<usize>,
+    /// Levels of each side.
+    depth: usize,
     window: Duration,
     listings: Vec<Seen>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Witness {
 #[derive(Clone, Debug, Default)]
 struct Seen {
     books: VecDeque<SeenBook>,
-    /// The worst prices that belong to the greatest depth: changes beyond them do not show.
+    /// The worst prices that are remembered: changes beyond them do not show.
     edges: Option<(Price, Price)>,
 }
 
@@ -29,13 +29,14 @@ struct Seen {
 #[derive(Clone, Debug)]
 struct SeenBook {
     since: Timestamp,
-    digests: Vec<u64>,
+    /// Of the best level, of the best two, and so on.
+    bids: Vec<u64>,
+    asks: Vec<u64>,
 }
 
 impl Witness {
-    pub(crate) fn new(mut depths: Vec<usize>, window: Duration, listings: &[Listing], now: Timestamp) -> Self {
-        depths.sort_unstable();
-        let mut witness = Self { depths, window, listings: vec![Seen::default(); listings.len()] };
+    pub(crate) fn new(depth: usize, window: Duration, listings: &[Listing], now: Timestamp) -> Self {
+        let mut witness = Self { depth, window, listings: vec![Seen::default(); listings.len()] };
         (0..listings.len()).for_each(|index| witness.look(now, index, &listings[index].book));
         witness
     }
@@ -54,22 +55,12 @@ impl Witness {
     }
 
     fn look(&mut self, now: Timestamp, index: usize, book: &Book) {
-        let depth = self.depths.last().copied().unwrap_or(0);
-        let (mut digests, mut edges) = (vec![0; self.depths.len()], (None, None));
-        for (side, edge) in [(Side::Buy, &mut edges.0), (Side::Sell, &mut edges.1)] {
-            let mut sum = 0;
-            for (place, level) in (1..).zip(book.levels(side).take(depth)) {
-                sum = stir(sum, level);
-                *edge = (place == depth).then_some(level.price);
-                if let Some(at) = self.depths.iter().position(|depth| *depth == place) {
-                    digests[at] = combine(digests[at], sum);
-                }
-            }
-        }
+        let (bids, worst_bid) = prefixes(book, Side::Buy, self.depth);
+        let (asks, worst_ask) = prefixes(book, Side::Sell, self.depth);
         let seen = &mut self.listings[index];
-        seen.edges = edges.0.zip(edges.1);
-        if seen.books.back().is_none_or(|last| last.digests != digests) {
-            seen.books.push_back(SeenBook { since: now, digests });
+        seen.edges = worst_bid.zip(worst_ask);
+        if seen.books.back().is_none_or(|last| last.bids != bids || last.asks != asks) {
+            seen.books.push_back(SeenBook { since: now, bids, asks });
         }
         // The book that was so when the window began stays.
         let begin = now.minus(self.window);
@@ -78,16 +69,29 @@ impl Witness {
         }
     }
 
-    /// Whether the best levels of the listing were these at some moment from `since` on. `None` when books of this depth
-    /// are not remembered.
+    /// Whether the best levels of the listing were these at some moment from `since` on, however many are given of each
+    /// side. `None` when there are none, or more than are remembered.
     pub(crate) fn was_true(&self, index: usize, bids: &[Level], asks: &[Level], since: Timestamp) -> Option<bool> {
-        let at = self.depths.iter().position(|depth| *depth == bids.len() && *depth == asks.len())?;
-        let side = |levels: &[Level]| levels.iter().fold(0, |sum, level| stir(sum, *level));
-        let digest = combine(combine(0, side(bids)), side(asks));
+        let last = |levels: &[Level]| levels.len().checked_sub(1).filter(|last| *last < self.depth);
+        let (last_bid, last_ask) = (last(bids)?, last(asks)?);
+        let digest = |levels: &[Level]| levels.iter().fold(0, |sum, level| stir(sum, *level));
+        let (bids, asks) = (digest(bids), digest(asks));
         let books = &self.listings[index].books;
         let still_so = |place: usize| books.get(place + 1).is_none_or(|next| next.since >= since);
-        Some(books.iter().enumerate().rev().any(|(place, book)| book.digests[at] == digest && still_so(place)))
+        let is_it = |book: &SeenBook| book.bids.get(last_bid) == Some(&bids) && book.asks.get(last_ask) == Some(&asks);
+        Some(books.iter().enumerate().rev().any(|(place, book)| is_it(book) && still_so(place)))
     }
+}
+
+/// Digests of the best level, of the best two, and so on; and the price of the last when there are `depth` of them.
+fn prefixes(book: &Book, side: Side, depth: usize) -> (Vec<u64>, Option<Price>) {
+    let (mut digests, mut worst) = (Vec::with_capacity(depth), None);
+    for level in book.levels(side).take(depth) {
+        digests.push(stir(digests.last().copied().unwrap_or(0), level));
+        worst = Some(level.price);
+    }
+    let is_whole = digests.len() == depth;
+    (digests, worst.filter(|_| is_whole))
 }
 
 /// Adds a level to a digest of those before it.
@@ -95,8 +99,4 @@ fn stir(sum: u64, Level { price, qty: Qty(qty) }: Level) -> u64 {
     let mixed = (sum ^ price.mantissa().cast_unsigned()).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
     let mixed = ((mixed ^ (mixed >> 32)) ^ qty).wrapping_mul(0xC4CE_B9FE_1A85_EC53);
     mixed ^ (mixed >> 29)
-}
-
-const fn combine(bids: u64, asks: u64) -> u64 {
-    (bids.rotate_left(23) ^ asks).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

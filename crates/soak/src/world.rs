@@ -11,7 +11,7 @@ use types::{Effects, Input, InstrumentId, Stamped, Timestamp, Venue};
 
 use crate::diary::{Diary, What};
 use crate::driver::{Driver, Told};
-use crate::judge::{Books, DEPTHS, Followed, Knowable, REMEMBERED, Trades, candles, instrument_of};
+use crate::judge::{Books, DEPTH, Followed, Knowable, REMEMBERED, Trades, candles, instrument_of};
 use crate::network::{Network, NetworkSettings};
 use crate::report::{Report, Score};
 
@@ -84,7 +84,7 @@ impl World {
     /// [`SettingsError`] when a feed cannot work with its settings.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
         let mut sim = Sim::new(settings.sim.clone());
-        sim.remember_books(DEPTHS.to_vec(), REMEMBERED);
+        sim.remember_books(DEPTH, REMEMBERED);
         let of_feed = |feed: &FeedSettings| {
             let venue = feed.venue;
             feed.instruments.iter().map(move |wanted| Followed { venue, symbol: wanted.symbol.clone() }).collect()

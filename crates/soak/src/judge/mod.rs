@@ -14,8 +14,8 @@ pub(crate) use candles::candles;
 pub(crate) use offers::{Offer, in_answer, in_message};
 pub(crate) use trades::Trades;
 
-/// Depths at which published books are compared: what Kraken's checksum covers, and what is published.
-pub(crate) const DEPTHS: [usize; 2] = [10, 20];
+/// Levels of each side that are compared: as many as are published.
+pub(crate) const DEPTH: usize = 20;
 /// How long true books are remembered.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(120);
 
@@ -47,11 +47,11 @@ impl Knowable {
             // CRC-32 over the ten best levels (protocol section 5).
             Venue::Kraken => Self { depth: 10, unseen: Duration::ZERO, all_trades: true },
             // Every change is numbered.
-            Venue::BinanceUs => Self { depth: DEPTHS[1], unseen: Duration::ZERO, all_trades: true },
+            Venue::BinanceUs => Self { depth: DEPTH, unseen: Duration::ZERO, all_trades: true },
             // The newest hundred trades, and no more (protocol section 4).
-            Venue::Kucoin => Self { depth: DEPTHS[1], unseen: Duration::ZERO, all_trades: false },
+            Venue::Kucoin => Self { depth: DEPTH, unseen: Duration::ZERO, all_trades: false },
             // Nothing is numbered (protocol section 5).
-            Venue::Coinbase => Self { depth: DEPTHS[1], unseen: UNSEEN_AT_COINBASE, all_trades: true },
+            Venue::Coinbase => Self { depth: DEPTH, unseen: UNSEEN_AT_COINBASE, all_trades: true },
         }
     }
 }
