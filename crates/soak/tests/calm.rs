@@ -11,7 +11,6 @@ use types::Timestamp;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn an_hour_of_every_venue_ends_with_the_truth() {
     for seed in [1, 2] {
         for venue in feed::SPOKEN {

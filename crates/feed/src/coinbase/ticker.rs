@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use types::{Price, Timestamp};
+use types::{Level, Price, Timestamp};
 
 use crate::book::Book;
 pub(crate) use crate::session::TickerPace;
@@ -13,13 +13,15 @@ const DIFFERS_FOR_MAX: Duration = Duration::from_secs(2);
 /// Compares the best prices of the ticker with those of the book.
 ///
 /// The ticker tells the best prices right after a trade, the book follows up to 50 ms later and may by then have gone on:
-/// so one ticker that the book never agreed with says little, and is a reason to compare with REST. The alarm is a
-/// second one more than two seconds later, without a moment of agreement in between. The first ticker of a subscription
-/// is as old as the last trade and says nothing.
+/// so one ticker that the book never agreed with says little, and is a reason to compare with REST. The alarm is a best
+/// level that stands untouched while two tickers more than two seconds apart contradict it: levels that trades lead past
+/// are not at rest. The first ticker of a subscription is as old as the last trade and says nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TickerCheck {
     was_heard: bool,
     differing: Option<Differing>,
+    /// The best bid and the best ask that a ticker contradicted, and since when.
+    contradicted: [Option<(Level, Timestamp)>; 2],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,25 +34,39 @@ struct Differing {
 impl TickerCheck {
     /// Takes a ticker with the best bid and ask. True for an alarm: the book is wrong.
     pub(crate) fn ticker(&mut self, at: Timestamp, best: (Price, Price), book: &Book) -> bool {
-        if !std::mem::replace(&mut self.was_heard, true) || best_of(book) == Some(best) {
-            self.differing = None;
+        if !std::mem::replace(&mut self.was_heard, true) {
             return false;
         }
-        let differing = self.differing.get_or_insert(Differing { best, since: at, is_told: false });
-        differing.best = best;
-        at.since(differing.since) > DIFFERS_FOR_MAX
+        if best_of(book) == Some(best) {
+            self.settle();
+            return false;
+        }
+        self.differing.get_or_insert(Differing { best, since: at, is_told: false }).best = best;
+        let mut is_alarm = false;
+        for ((told, ours), contradicted) in [best.0, best.1].into_iter().zip(tops(book)).zip(&mut self.contradicted) {
+            *contradicted = match (ours.filter(|ours| ours.price != told), *contradicted) {
+                (Some(ours), Some((level, since))) if level == ours => Some((level, since)),
+                (ours, _) => ours.map(|ours| (ours, at)),
+            };
+            is_alarm |= contradicted.is_some_and(|(_, since)| at.since(since) > DIFFERS_FOR_MAX);
+        }
+        is_alarm
     }
 
     /// The book changed.
     pub(crate) fn book_changed(&mut self, book: &Book) {
         if self.differing.is_some_and(|differing| best_of(book) == Some(differing.best)) {
-            self.differing = None;
+            self.settle();
+        }
+        for (ours, contradicted) in tops(book).into_iter().zip(&mut self.contradicted) {
+            contradicted.take_if(|(level, _)| ours != Some(*level));
         }
     }
 
     /// The book was found to be right, or begins anew.
     pub(crate) fn settle(&mut self) {
         self.differing = None;
+        self.contradicted = [None; 2];
     }
 
     /// The ticker was subscribed anew.
@@ -71,8 +87,13 @@ impl TickerCheck {
     }
 }
 
+fn tops(book: &Book) -> [Option<Level>; 2] {
+    [book.bids.best(), book.asks.best()]
+}
+
 fn best_of(book: &Book) -> Option<(Price, Price)> {
-    Some((book.bids.best()?.price, book.asks.best()?.price))
+    let [bid, ask] = tops(book);
+    Some((bid?.price, ask?.price))
 }
 
 #[cfg(test)]
@@ -97,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alarm_needs_two_tickers_and_no_agreement_between_them() {
+    fn one_ticker_that_the_book_never_agrees_with_is_a_reason_to_doubt() {
         let old = book(10, 11);
         let mut check = TickerCheck::default();
         let best = |bid, ask| (price(bid), price(ask));
@@ -106,16 +127,36 @@ mod tests {
         assert!(!check.ticker(ms(1_000), best(10, 12), &old));
         assert_eq!(check.doubt_at(), Some(ms(3_000)));
         check.book_changed(&book(10, 13));
-        assert!(!check.ticker(ms(3_000), best(10, 14), &old), "two seconds are allowed");
         assert_eq!(check.doubt_at(), Some(ms(3_000)));
         check.told();
         assert_eq!(check.doubt_at(), None);
-        assert!(check.ticker(ms(3_001), best(10, 15), &old));
-        check.book_changed(&book(10, 15));
-        assert!(!check.ticker(ms(9_000), best(10, 16), &old), "it agreed in between");
-        assert!(!check.ticker(ms(12_000), best(10, 11), &old));
-        assert!(!check.ticker(ms(15_000), best(10, 12), &old));
+        check.book_changed(&book(10, 12));
+        assert!(!check.ticker(ms(9_000), best(10, 16), &book(10, 12)));
+        assert_eq!(check.doubt_at(), Some(ms(11_000)), "it agreed in between");
+    }
+
+    #[test]
+    fn the_alarm_is_a_level_that_stands_while_two_tickers_contradict_it() {
+        let best = |bid, ask| (price(bid), price(ask));
+        let heard = || {
+            let mut check = TickerCheck::default();
+            assert!(!check.ticker(ms(0), best(1, 2), &book(10, 11)));
+            check
+        };
+        let mut check = heard();
+        assert!(!check.ticker(ms(1_000), best(10, 12), &book(10, 11)));
+        check.book_changed(&book(9, 11));
+        assert!(!check.ticker(ms(3_000), best(10, 14), &book(9, 11)), "two seconds are allowed");
+        assert!(check.ticker(ms(3_001), best(9, 15), &book(9, 11)), "the ask stood all the time");
+
+        let mut check = heard();
+        assert!(!check.ticker(ms(1_000), best(10, 12), &book(10, 11)));
+        check.book_changed(&book(10, 13));
+        check.book_changed(&book(10, 11));
+        assert!(!check.ticker(ms(9_000), best(10, 12), &book(10, 11)), "it moved in between");
+        assert!(!check.ticker(ms(9_500), best(10, 11), &book(10, 11)));
+        assert!(!check.ticker(ms(12_000), best(10, 12), &book(10, 11)), "it agreed in between");
         check.restart();
-        assert!(!check.ticker(ms(20_000), best(10, 12), &old));
+        assert!(!check.ticker(ms(20_000), best(10, 12), &book(10, 11)));
     }
 }
