@@ -66,16 +66,32 @@ impl Book {
         is_shallow(&self.bids) || is_shallow(&self.asks)
     }
 
-    /// True when the trusted best `depth` levels of both books are the same.
+    /// No level of a side is trusted, though the venue has some.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.is_shallow(1)
+    }
+
+    /// True when the best `depth` levels of both books are the same, as far as both are trusted.
     pub(crate) fn agrees(&self, other: &Self, depth: usize) -> bool {
-        self.bids.trusted().take(depth).eq(other.bids.trusted().take(depth))
-            && self.asks.trusted().take(depth).eq(other.asks.trusted().take(depth))
+        let agree = |ours: &Ladder, theirs: &Ladder| {
+            let (mut mine, mut other) = (ours.trusted().take(depth), theirs.trusted().take(depth));
+            loop {
+                match (mine.next(), other.next()) {
+                    (None, None) => return true,
+                    (Some(_), None) => return theirs.is_partial(),
+                    (None, Some(_)) => return ours.is_partial(),
+                    (Some(mine), Some(other)) if mine == other => {}
+                    (Some(_), Some(_)) => return false,
+                }
+            }
+        };
+        agree(&self.bids, &other.bids) && agree(&self.asks, &other.asks)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use types::{Price, Qty};
+    use types::{Level, Price, Qty};
 
     use super::*;
 
@@ -89,5 +105,29 @@ mod tests {
         assert!(!book.is_crossed());
         book.asks.set(price(5), Qty(1));
         assert!(book.is_crossed());
+    }
+
+    #[test]
+    fn books_agree_as_far_as_both_are_trusted() {
+        let book = |bids: &[(i64, u64)], is_partial| {
+            let level =
+                |(price, qty): &(i64, u64)| Level { price: Price::new(*price).expect("positive"), qty: Qty(*qty) };
+            let mut book = Book::new();
+            book.bids.load(&bids.iter().map(level).collect::<Vec<_>>(), is_partial);
+            book
+        };
+        let whole = book(&[(9, 1), (8, 2), (7, 3)], false);
+        let check = |other: &Book, depth, expected| {
+            assert_eq!((whole.agrees(other, depth), other.agrees(&whole, depth)), (expected, expected), "{other:?}");
+        };
+        check(&whole, 9, true);
+        check(&book(&[(9, 1), (8, 2)], true), 9, true);
+        check(&book(&[(9, 1), (8, 2)], false), 9, false);
+        check(&book(&[(9, 1), (8, 2)], false), 2, true);
+        check(&book(&[(9, 1), (8, 5)], true), 9, false);
+        let mut used_up = book(&[(9, 1), (8, 2)], true);
+        [9, 8].map(|price| used_up.bids.set(Price::new(price).expect("positive"), Qty(0)));
+        assert!(used_up.is_used_up() && !whole.is_used_up());
+        check(&used_up, 9, true);
     }
 }

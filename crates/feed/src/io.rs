@@ -164,6 +164,8 @@ pub enum ReconnectReason {
     NoPong,
     /// Most of what was heard could not be read.
     Garbled,
+    /// What was heard was said long before: the line does not carry what the venue says.
+    Late,
     /// A subscription was not answered in time.
     SubscribeTimeout,
     /// The venue said that it is about to close the connection; another one is in use now.
@@ -182,6 +184,7 @@ impl fmt::Display for ReconnectReason {
             Self::Silent => "nothing was heard for too long",
             Self::NoPong => "a ping was not answered",
             Self::Garbled => "most of what was heard could not be read",
+            Self::Late => "what was heard was said long before",
             Self::SubscribeTimeout => "a subscription was not answered",
             Self::ServerShutdown => "the venue announced a shutdown",
             Self::Age => "the connection reached its age limit",

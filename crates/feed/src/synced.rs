@@ -11,7 +11,8 @@
 //!    are newer than the snapshot are applied.
 //!
 //! A crossed book is tolerated for one update. A snapshot with a limit knows nothing beyond its last level, so a book
-//! is renewed from time to time in a shadow beside the live one, without going stale.
+//! is renewed from time to time in a shadow beside the live one, without going stale; one whose market has run past all
+//! that is known of a side is dropped.
 
 use std::collections::VecDeque;
 
@@ -187,6 +188,9 @@ impl SyncedBook {
         let began_id = live.began_id;
         data.bids(self.scale).try_for_each(|change| change.map(|change| change.set(began_id, &mut live.book.bids)))?;
         data.asks(self.scale).try_for_each(|change| change.map(|change| change.set(began_id, &mut live.book.asks)))?;
+        if live.book.is_used_up() {
+            return Ok(Verdict::Broken(StaleReason::Resync));
+        }
         let was_crossed = std::mem::replace(&mut live.was_crossed, live.book.is_crossed());
         Ok(match (live.was_crossed, was_crossed) {
             (false, _) => Verdict::Held,

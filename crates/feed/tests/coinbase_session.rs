@@ -442,12 +442,16 @@ fn an_auction_may_cross_the_book() {
         rig.frame(&update(BTC, rig.at, r#"["buy","11.50","1"]"#));
     }
     rig.beat(&[BTC], 4);
-    assert_eq!(rig.stale(), [(0, StaleReason::Crossed)], "nobody is to take the old book for the present one");
+    assert_eq!(rig.stale(), [(0, StaleReason::Halted)], "nobody is to take the old book for the present one");
     assert!(rig.sent().is_empty());
     rig.frame(&update(BTC, rig.at, r#"["buy","11.50","0"]"#));
-    assert_eq!(rig.books().len(), 1, "shown at once");
+    assert!(rig.books().is_empty(), "orders are not matched");
     rig.frame(r#"{"type":"status","products":[{"id":"BTC-USD","status":"online","cancel_only":false}]}"#);
     assert!(rig.feed.status().is_venue_online);
+    rig.pass(Duration::from_secs(2));
+    assert!(rig.sent().iter().any(|text| text.contains(r#""subscribe""#)), "nobody knows what was not told");
+    rig.frame(&snapshot(BTC));
+    assert_eq!(rig.books().len(), 1, "shown at once");
 }
 
 #[test]

@@ -90,14 +90,13 @@ fn pass_connected(rig: &mut Rig, count: u64) {
 }
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn a_binance_us_book_of_which_nothing_is_heard_for_very_long_is_proven_by_a_snapshot() {
     let mut rig = binance_us::live(&["BTCUSDT"]);
     pass_connected(&mut rig, 310);
     let request = binance_us::request_of(&mut rig, "depth");
     rig.respond(&request, 200, &binance_us::snapshot(101));
     assert_eq!((rig.stale(), rig.instrument(0).counts.renewals), (vec![], 1), "the market is quiet");
-    pass_connected(&mut rig, 310);
+    pass_connected(&mut rig, 290);
     let request = binance_us::request_of(&mut rig, "depth");
     rig.respond(&request, 200, &binance_us::snapshot(150));
     assert_eq!(rig.stale(), [], "the stream may only be behind");
@@ -109,12 +108,12 @@ fn a_binance_us_book_of_which_nothing_is_heard_for_very_long_is_proven_by_a_snap
 }
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn a_minute_with_more_trades_than_were_told_shows_that_their_stream_is_dead() {
     let mut rig = binance_us::live(&["BTCUSDT"]);
     binance_trade(&mut rig, 7);
     pass_connected(&mut rig, 60);
     binance_trade(&mut rig, 8);
+    rig.frame(&binance_us::depth("BTCUSDT", 102, 103, "", ""));
     pass_connected(&mut rig, 60);
     binance_minute(&mut rig, 1);
     rig.pass(seconds(5));

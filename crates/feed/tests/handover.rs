@@ -18,7 +18,7 @@ const SHUTDOWN: &str = r#"{"stream":"!serverShutdown","data":{"e":"serverShutdow
 
 fn depth(first: u64, last: u64, bid: &str) -> String {
     format!(
-        r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1800000000123,"s":"BTCUSDT","U":{first},"u":{last},"b":[["{bid}","1.00000000"]],"a":[]}}}}"#
+        r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":NOW_MS,"s":"BTCUSDT","U":{first},"u":{last},"b":[["{bid}","1.00000000"]],"a":[]}}}}"#
     )
 }
 

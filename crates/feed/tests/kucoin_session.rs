@@ -161,6 +161,7 @@ fn subscribed(source: KucoinBook, symbols: &[&str], change: impl FnOnce(&mut Fee
     let mut rig = Rig::new(Venue::Kucoin, symbols, |settings| {
         settings.history_minutes = 0;
         settings.kucoin.book = source;
+        settings.book_quiet_after = seconds(86_400);
         change(settings);
     });
     if source == KucoinBook::Unified {
@@ -669,8 +670,10 @@ fn candles_are_final_by_a_later_one_or_by_the_venues_clock() {
     let wait = Timestamp::from_secs((minute + 2) * 60).since(rig.at).as_secs();
     pass(&mut rig, wait + 1);
     assert_eq!(rig.candles(), []);
+    pass(&mut rig, 30);
+    assert_eq!(rig.candles(), [], "what was said of it may still come");
     pass(&mut rig, 3);
-    assert_eq!(rig.candles().len(), 1, "three seconds after its end");
+    assert_eq!(rig.candles().len(), 1, "33 seconds after its end");
     let counts = rig.instrument(0).counts;
     assert_eq!((counts.candles, counts.candles_final), (3, 2));
 }
@@ -692,8 +695,14 @@ fn history_fills_the_break_and_the_minute_that_runs() {
     };
     assert_eq!(starts(&mut rig), (-60..0).collect::<Vec<_>>(), "sixty, and the running one is not over");
     accept_all(&mut rig);
-    pass(&mut rig, 64);
-    assert_eq!(starts(&mut rig), [0], "nothing traded any more, and it closed by what the history had of it");
+    let request = request_of(&mut rig, "candles");
+    let asked_at_s = rig.at.as_secs() - minute * 60;
+    assert!((60..70).contains(&asked_at_s), "{asked_at_s} s: once more when the minute that ran is over");
+    rig.respond(&request, 200, &rows(minute - 2, minute));
+    assert_eq!(starts(&mut rig), [0], "and nothing that was told before");
+    pass(&mut rig, 100);
+    let told = starts(&mut rig);
+    assert_eq!(told, [0], "nothing traded any more, and it closed by what the history had of it: the same");
     rig.disconnect();
     let outage_until = rig.at.plus(seconds(300));
     while rig.at < outage_until {

@@ -101,6 +101,22 @@ pub enum StaleReason {
     Halted,
 }
 
+impl StaleReason {
+    /// Whether a book that went stale for this reason means that trades may have been missed too.
+    #[must_use]
+    pub const fn loses_trades(self) -> bool {
+        match self {
+            Self::Disconnected | Self::Silent | Self::Malformed | Self::Halted => true,
+            Self::SequenceGap
+            | Self::ChecksumMismatch
+            | Self::Crossed
+            | Self::CompareMismatch
+            | Self::Implausible
+            | Self::Resync => false,
+        }
+    }
+}
+
 /// A trade, or a venue's aggregate of the fills of one taker order at one price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {

@@ -49,7 +49,7 @@ impl Market {
 
     pub(crate) fn on_stale(&mut self, reason: StaleReason, at: Timestamp) {
         self.break_book(reason, at);
-        if loses_trades(reason) {
+        if reason.loses_trades() {
             self.candles.feed_lost();
         }
     }
@@ -251,18 +251,5 @@ const fn stale_reason(rejection: Rejection) -> StaleReason {
         Rejection::BookCrossed => StaleReason::Crossed,
         Rejection::BookImplausible => StaleReason::Implausible,
         _ => StaleReason::Malformed,
-    }
-}
-
-/// Whether a book that went stale for this reason means that trades may have been missed too.
-const fn loses_trades(reason: StaleReason) -> bool {
-    match reason {
-        StaleReason::Disconnected | StaleReason::Silent | StaleReason::Malformed | StaleReason::Halted => true,
-        StaleReason::SequenceGap
-        | StaleReason::ChecksumMismatch
-        | StaleReason::Crossed
-        | StaleReason::CompareMismatch
-        | StaleReason::Implausible
-        | StaleReason::Resync => false,
     }
 }

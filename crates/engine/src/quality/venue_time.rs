@@ -6,7 +6,10 @@
 //!
 //! 1. Before the first message nothing is known. One that is within two seconds of a believed clock of ours counts at once.
 //! 2. The largest `ahead` of the last one to two minutes counts, if it is within two seconds of what counted before.
-//! 3. Another one counts once five messages in a row say it: one wild time must not close minutes that have not begun.
+//! 3. Another one counts once five messages in a row say it, over three seconds: one wild time must not close minutes that
+//!    have not begun, and trades that were missed and are told at once tell of the past. A line that falls behind says
+//!    nothing: messages come in their order, so their delay grows no faster than time goes by, and a clock that was set
+//!    leaps. After one to two minutes nobody can tell the two apart.
 //! 4. When our clock leaps, theirs does not, until a message tells which it was: a step of our clock, or time that really
 //!    passed (a box that slept), in which nothing was heard. Without a message for a minute a believed clock is believed.
 //! 5. The time told never decreases.
@@ -23,6 +26,8 @@ use crate::TIME_MAX;
 const NEAR_NS: i64 = 2 * NS_PER_S;
 /// Messages in a row that must agree when they say something new.
 const AGREEING: u8 = 5;
+/// Time over which they must.
+const AGREEING_FOR: Duration = Duration::from_secs(3);
 /// Inputs come every second: a longer pause is a leap of a clock that is believed.
 const LEAP_MIN: Duration = Duration::from_secs(60);
 /// The same for a clock that is not.
@@ -36,11 +41,23 @@ pub(crate) struct VenueTime {
     /// Venue time minus ours, nanoseconds; `None` until told.
     ahead_ns: Option<i64>,
     window: Window,
-    /// What the newest messages say that is not believed yet, and how many of them.
-    doubt: Option<(i64, u8)>,
+    /// What the newest messages say that is not believed yet.
+    doubt: Option<Doubt>,
+    /// The newest message: when it came, and its `ahead`.
+    last: Option<(Timestamp, i64)>,
+    /// The quickest ones since the last leap of a message.
+    quickest: Window,
     leap: Option<Leap>,
     /// Told last.
     latest: Timestamp,
+}
+
+/// What the newest messages say, how many of them, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Doubt {
+    ahead_ns: i64,
+    agreeing: u8,
+    since: Timestamp,
 }
 
 /// A leap of our clock that is not understood yet.
@@ -105,6 +122,7 @@ impl VenueTime {
     /// A message with the venue's time was received. Tells what a leap of our clock was, where that shows it.
     pub(crate) fn observe(&mut self, at: Timestamp, venue_at: Timestamp, is_clock_set: bool) -> Option<Explained> {
         let ahead_ns = venue_at.as_nanos().saturating_sub(at.as_nanos());
+        let is_delayed = self.is_delayed(at, ahead_ns);
         let believed_ns = self.believed_ns(is_clock_set);
         let explained = self.leap.zip(believed_ns).map(|(leap, believed_ns)| {
             let stepped_ns = believed_ns.saturating_sub(leap.ns);
@@ -118,17 +136,34 @@ impl VenueTime {
             self.ahead_ns = Some(self.window.add(at, ahead_ns));
             return explained;
         }
-        let agreeing = match self.doubt {
-            Some((said_ns, count)) if is_near(ahead_ns, said_ns) => count + 1,
-            _ => 1,
+        if is_delayed {
+            self.doubt = None;
+            return explained;
+        }
+        let before = self.doubt.filter(|doubt| is_near(ahead_ns, doubt.ahead_ns));
+        let doubt = Doubt {
+            ahead_ns: before.map_or(ahead_ns, |doubt| doubt.ahead_ns),
+            agreeing: before.map_or(1, |doubt| doubt.agreeing.saturating_add(1)),
+            since: before.map_or(at, |doubt| doubt.since),
         };
-        self.doubt = Some((ahead_ns, agreeing));
-        if agreeing >= AGREEING {
+        self.doubt = Some(doubt);
+        if doubt.agreeing >= AGREEING && at.since(doubt.since) >= AGREEING_FOR {
             self.doubt = None;
             self.window = Window::default();
             self.ahead_ns = Some(self.window.add(at, ahead_ns));
         }
         explained
+    }
+
+    /// Whether a message was on its way for longer than the quickest of late, and no clock was set since.
+    fn is_delayed(&mut self, at: Timestamp, ahead_ns: i64) -> bool {
+        if let Some((last_at, last_ns)) = self.last.replace((at, ahead_ns)) {
+            let passed_ns = at.as_nanos().saturating_sub(last_at.as_nanos()).max(0);
+            if last_ns.saturating_sub(ahead_ns) > passed_ns.saturating_add(NS_PER_S) {
+                self.quickest = Window::default();
+            }
+        }
+        self.quickest.add(at, ahead_ns).saturating_sub(ahead_ns) > NEAR_NS
     }
 
     /// The venue's time when ours is `at`; `None` while nothing tells it.
@@ -195,10 +230,29 @@ mod tests {
         assert_eq!(time.now(s(TRUE + 8)), Some(s(TRUE + 9)));
         hear(&mut time, TRUE + 9, TRUE + 3_609, 1, true);
         assert_eq!(time.now(s(TRUE + 9)), Some(s(TRUE + 3_609)));
+        // Trades of the past, told at once.
+        for n in 0..100 {
+            time.observe(s(TRUE + 10), s(TRUE + 3_000 + n / 50), true);
+        }
+        assert_eq!(time.now(s(TRUE + 10)), Some(s(TRUE + 3_610)));
         // Back again: the time stands until theirs has come so far.
-        hear(&mut time, TRUE + 10, TRUE + 10, 9, true);
+        hear(&mut time, TRUE + 11, TRUE + 11, 9, true);
         assert_eq!(time.ahead_ns(), Some(0));
-        assert_eq!(time.now(s(TRUE + 19)), Some(s(TRUE + 3_609)));
+        assert_eq!(time.now(s(TRUE + 20)), Some(s(TRUE + 3_610)));
+    }
+
+    #[test]
+    fn a_line_that_falls_behind_is_not_a_clock() {
+        let mut time = VenueTime::default();
+        hear(&mut time, TRUE, TRUE, 10, true);
+        // Nine tenths of a second of the market come every second, for a minute.
+        for n in 0..60 {
+            time.observe(s(TRUE + 10 + n), s(TRUE + 10 + n * 9 / 10), true);
+        }
+        assert_eq!(time.now(s(TRUE + 70)), Some(s(TRUE + 70)));
+        // It stays behind: now nobody knows better.
+        hear(&mut time, TRUE + 70, TRUE + 63, 120, true);
+        assert_eq!(time.ahead_ns(), Some(-7 * NS_PER_S));
     }
 
     #[test]

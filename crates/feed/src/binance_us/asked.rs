@@ -20,19 +20,28 @@ impl Session {
 
     /// Subscribes all symbols whose rules are known and that are not subscribed on this connection.
     pub(super) fn subscribe_newcomers(&mut self, at: Timestamp) {
-        let mut streams = Vec::new();
+        let (mut streams, mut newcomers) = (Vec::new(), Vec::new());
         for (index, symbol) in self.symbols.iter_mut().enumerate().filter(|(_, symbol)| symbol.is_newcomer()) {
             symbol.subscribed_at = Some(at);
             symbol.history.reset();
             let name = &symbol.market.wanted.symbol;
             streams.extend(STREAMS.iter().map(|stream| stream_name(name, stream.channel)));
-            if self.settings.history_minutes > 0 {
-                let call = symbol.candles_wanted(at, self.settings.history_minutes);
-                self.requests.want(Ask::Candles(index), Priority::History, call, at);
-            }
+            newcomers.push(index);
         }
+        newcomers.into_iter().for_each(|index| self.want_candles(index, at, at));
         for batch in streams.chunks(BATCH) {
             self.subscribe(at, batch.to_vec());
+        }
+    }
+
+    /// The newest candles, as many as may be missing, and the running one.
+    pub(super) fn want_candles(&mut self, index: usize, at: Timestamp, not_before: Timestamp) {
+        let most = u64::from(self.settings.history_minutes);
+        if most > 0 {
+            let market = &self.symbols[index].market;
+            let rows = market.missed_minutes(at).map_or(most + 1, |missed| (missed + 2).min(most + 1));
+            let call = rest::candles_of(&market.wanted.symbol, rows);
+            self.requests.want(Ask::Candles(index), Priority::History, call, not_before);
         }
     }
 
@@ -125,8 +134,7 @@ impl Session {
             }
         }
         for (symbol, _) in self.symbols.iter_mut().zip(&seen).filter(|(_, is_listed)| !**is_listed) {
-            symbol.market.publisher.broken(StaleReason::Resync, out);
-            if symbol.market.not_listed() {
+            if symbol.market.not_listed(out) {
                 let wanted = &symbol.market.wanted;
                 let detail = format_args!("binance-us does not list {}", wanted.symbol);
                 self.link.reject_of(wanted.id, RejectReason::NotListed, detail, wanted.symbol.as_bytes(), out);
@@ -156,7 +164,7 @@ impl Session {
             Verdict::Rebuilt => symbol.renewed_at = Some(at),
             Verdict::SnapshotTooOld => symbol.snapshot_at = symbol.snapshot.failed(at),
             _ => {
-                symbol.settle(None, out);
+                symbol.settle(at, None, out);
                 if symbol.book.is_behind() {
                     symbol.behind_since = Some(at);
                 }
@@ -176,7 +184,7 @@ impl Session {
         let market = &mut self.symbols[index].market;
         let Some(instrument) = &market.instrument else { return Ok(()) };
         let candles = rest::candles(body, instrument.scale, now)?;
-        market.history(&candles, self.settings.history_minutes, out);
+        market.history(at, &self.link.clock, &candles, self.settings.history_minutes, out);
         Ok(())
     }
 
@@ -218,8 +226,7 @@ impl Session {
                 let symbol = &mut self.symbols[index];
                 let again_at = symbol.history.failed(at);
                 if symbol.history.failures() < HISTORY_TRIES && self.link.is_up() {
-                    let call = symbol.candles_wanted(at, self.settings.history_minutes);
-                    self.requests.want(ask, Priority::History, call, again_at);
+                    self.want_candles(index, at, again_at);
                 }
             }
             Ask::Trades(index) => self.symbols[index].market.repair_failed(at),

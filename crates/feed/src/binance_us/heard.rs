@@ -112,7 +112,7 @@ impl Session {
                 match verdict {
                     Verdict::Broken(reason) => symbol.broken(at, reason, out),
                     Verdict::SnapshotTooOld => symbol.broken(at, StaleReason::SequenceGap, out),
-                    _ => symbol.settle(Some(venue_at), out),
+                    _ => symbol.settle(at, Some(venue_at), out),
                 }
             }
             Err(error) => {

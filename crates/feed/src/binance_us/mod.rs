@@ -27,7 +27,9 @@ use types::market::{Proof, StaleReason};
 
 use crate::io::{FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
 use crate::level::Levels;
-use crate::session::{Call, Link, Market, Outbox, Requests, Retry, VenueSession, common_methods, earliest, is_due};
+use crate::session::{
+    Link, Market, Outbox, PROOF_PATIENCE, Requests, Retry, VenueSession, common_methods, earliest, is_due,
+};
 use crate::settings::FeedSettings;
 use crate::symbols::Symbols;
 use book::Renewal;
@@ -203,7 +205,7 @@ impl Session {
     fn poll_link(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
         if is_due(self.silent_at(), at) {
             for symbol in &mut self.symbols {
-                symbol.market.publisher.broken(StaleReason::Silent, out);
+                symbol.market.broken(StaleReason::Silent, out);
             }
             self.link.reconnect(ReconnectReason::Silent, out);
         } else if is_due(self.subscribe_timeout_at(), at) {
@@ -223,7 +225,7 @@ impl Session {
 
     fn poll_symbol(&mut self, index: usize, at: Timestamp, out: &mut Vec<FeedOutput>) {
         let symbol = &mut self.symbols[index];
-        if is_due(symbol.renewal_at(self.settings.snapshot_age_max, self.settings.book_quiet_after), at) {
+        if is_due(symbol.renewal_at(self.settings.snapshot_age_max), at) {
             symbol.renew(at);
         }
         if symbol.book.wants_snapshot() && !self.requests.is_wanted(Ask::Snapshot(index)) {
@@ -234,6 +236,9 @@ impl Session {
             symbol.broken(at, StaleReason::Silent, out);
             symbol.forget_book();
             self.resubscribe(at, index, DEPTH);
+        }
+        if self.symbols[index].market.wants_history(at) {
+            self.want_candles(index, at, at);
         }
         let symbol = &mut self.symbols[index];
         if symbol.market.has_dead_trades(at) {
@@ -300,10 +305,11 @@ impl VenueSession for Session {
             if self.link.is_up() {
                 next = earliest([
                     next,
-                    symbol.renewal_at(self.settings.snapshot_age_max, self.settings.book_quiet_after),
+                    symbol.renewal_at(self.settings.snapshot_age_max),
                     symbol.silence_at(self.settings.subscription_silent_after),
                     symbol.stream_dead_at(self.settings.book_silent_after),
                     symbol.market.count_at(),
+                    symbol.market.history_at(),
                     symbol.market.repair_at().filter(|_| symbol.live_trades().is_some()),
                 ]);
             }
@@ -344,10 +350,12 @@ impl Symbol {
         self.trade_stream.filter(|_| self.is_heard_live())
     }
 
-    /// When the stream of the book counts as dead: trades that it must have told, or a snapshot that is ahead of it.
+    /// When the stream of the book counts as dead: trades that it must have told, a snapshot that is ahead of it, or an
+    /// unusual silence that was not proven to be one of the market.
     fn stream_dead_at(&self, patience: Duration) -> Option<Timestamp> {
         let behind = self.behind_since.map(|since| since.plus(patience));
-        earliest([self.market.book_dead_at(), behind])
+        let quiet = self.market.book_doubtful_at().map(|doubtful| doubtful.plus(PROOF_PATIENCE));
+        earliest([self.market.book_dead_at(), behind, quiet])
     }
 
     fn forget_book(&mut self) {
@@ -359,7 +367,7 @@ impl Symbol {
 
     /// The book does not hold: stale, and a new snapshot soon or later.
     fn broken(&mut self, at: Timestamp, reason: StaleReason, out: &mut Vec<FeedOutput>) {
-        self.market.publisher.broken(reason, out);
+        self.market.broken(reason, out);
         self.renewed_at = None;
         self.behind_since = None;
         self.snapshot_at = self.snapshot.failed(at);
@@ -371,23 +379,18 @@ impl Symbol {
         self.snapshot_at = at;
     }
 
-    /// Ends a renewal that has caught up. A book that turns out different was wrong: stale, and shown anew at once.
-    fn settle(&mut self, venue_at: Option<Timestamp>, out: &mut Vec<FeedOutput>) {
+    /// Ends a renewal that has caught up.
+    fn settle(&mut self, at: Timestamp, venue_at: Option<Timestamp>, out: &mut Vec<FeedOutput>) {
         if let Renewal::Done { agrees } = self.book.settle(self.market.publisher.depth()) {
             self.behind_since = None;
-            self.market.counts.renewals += 1;
-            if !agrees {
-                self.market.counts.compare_mismatches += 1;
-                self.market.publisher.broken(StaleReason::CompareMismatch, out);
-                self.market.publisher.held(venue_at);
-            }
+            self.market.renewed(at, agrees, venue_at, out);
         }
     }
 
     /// When the book is to be renewed because of its age, or because nothing was told of it for so long.
-    fn renewal_at(&self, age_max: Duration, quiet_after: Duration) -> Option<Timestamp> {
+    fn renewal_at(&self, age_max: Duration) -> Option<Timestamp> {
         let renewed = self.renewed_at?;
-        let quiet = self.market.book_doubtful_at().map(|at| at.max(renewed.plus(quiet_after)));
+        let quiet = self.market.book_doubtful_at().map(|at| at.max(renewed.plus(RENEWAL_SPACING)));
         earliest([Some(renewed.plus(age_max)), quiet])
     }
 
@@ -399,13 +402,6 @@ impl Symbol {
 
     fn has_told_silence(&self) -> bool {
         self.is_silence_told && self.streams.iter().any(|stream| !stream.was_heard)
-    }
-
-    /// The newest candles, as many as may be missing, and the running one.
-    fn candles_wanted(&self, at: Timestamp, history_minutes: u16) -> Call {
-        let all = u64::from(history_minutes) + 1;
-        let rows = self.market.missed_minutes(at).map_or(all, |missed| (missed + 2).min(all));
-        rest::candles_of(&self.market.wanted.symbol, rows)
     }
 }
 

@@ -145,7 +145,8 @@ impl Session {
                     product.state.learn(&state);
                     seen[index] = !product.state.is_delisted();
                     let scale = instrument.scale;
-                    if product.market.learn(instrument, out) {
+                    let resumes = product.market.set_trading(product.state.is_trading(), out);
+                    if product.market.learn(instrument, out) || resumes {
                         product.book.restart(scale);
                         restarted.push(index);
                     }
@@ -164,8 +165,7 @@ impl Session {
 
     fn note_missing(&mut self, seen: &[bool], out: &mut Vec<FeedOutput>) {
         for (product, _) in self.products.iter_mut().zip(seen).filter(|(_, is_listed)| !**is_listed) {
-            product.market.publisher.broken(StaleReason::Resync, out);
-            if product.market.not_listed() {
+            if product.market.not_listed(out) {
                 let wanted = &product.market.wanted;
                 let detail = format_args!("coinbase does not list {}", wanted.symbol);
                 self.link.reject_of(wanted.id, RejectReason::NotListed, detail, wanted.symbol.as_bytes(), out);

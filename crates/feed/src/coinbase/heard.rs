@@ -39,7 +39,7 @@ impl Session {
             Message::Heartbeat(data) => self.heartbeat(at, &data, out),
             Message::Ticker(data) => self.ticker(at, &data, out),
             Message::Status(states) => {
-                self.states(at, &states);
+                self.states(at, &states, out);
                 Ok(())
             }
             Message::Subscriptions(listed) => {
@@ -115,7 +115,7 @@ impl Session {
                 match applied.verdict {
                     Verdict::Broken(reason) => self.broken(index, at, reason, &[Channel::Book], out),
                     // An auction: nobody is to take the book before it for the present one.
-                    Verdict::Crossed if !is_strict => product.market.publisher.broken(StaleReason::Crossed, out),
+                    Verdict::Crossed if !is_strict => product.market.broken(StaleReason::Crossed, out),
                     _ => {}
                 }
             }
@@ -223,14 +223,20 @@ impl Session {
     }
 
     /// The states that matter are those of wanted products; their rules are fetched when their steps changed.
-    fn states(&mut self, at: Timestamp, states: &States<'_>) {
+    fn states(&mut self, at: Timestamp, states: &States<'_>, out: &mut Vec<FeedOutput>) {
         let by_symbol = &self.by_symbol;
-        let mut has_new_steps = false;
+        let (mut has_new_steps, mut resuming) = (false, Vec::new());
         for state in states.find(|id| by_symbol.contains_key(id)).flatten() {
             let product = &mut self.products[by_symbol[state.id.as_str()]];
             product.state.learn(&state);
+            if product.market.instrument.is_some() && product.market.set_trading(product.state.is_trading(), out) {
+                resuming.push(by_symbol[state.id.as_str()]);
+            }
             has_new_steps |=
                 product.market.instrument.as_ref().is_none_or(|known| !instruments::has_steps_of(&state, known));
+        }
+        for index in resuming {
+            self.broken(index, at, StaleReason::Resync, &[Channel::Book], out);
         }
         if has_new_steps {
             self.suspect_rules(at);

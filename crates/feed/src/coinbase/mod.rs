@@ -195,7 +195,7 @@ impl Session {
     fn poll_link(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
         if is_due(self.silent_at(), at) || self.is_all_silent(at) {
             for product in &mut self.products {
-                product.market.publisher.broken(StaleReason::Silent, out);
+                product.market.broken(StaleReason::Silent, out);
             }
             self.link.reconnect(ReconnectReason::Silent, out);
         } else if is_due(self.unanswered_at(), at) {
@@ -225,6 +225,10 @@ impl Session {
             product.doubt(at);
         }
         self.poll_subscriptions(index, at, out);
+        let product = &mut self.products[index];
+        if product.market.wants_history(at) {
+            product.history.missed(at);
+        }
         self.poll_trades(index, at);
     }
 
@@ -234,7 +238,7 @@ impl Session {
             let product = &mut self.products[index];
             let subscription = &mut product.subscriptions[channel as usize];
             if is_due(subscription.times_out_at(timeout), at) {
-                subscription.refused(at);
+                subscription.unanswered(at);
                 self.not_answered(index, channel, out);
             } else if is_due(subscription.again_at(), at) {
                 // A book that was subscribed but never came: only another subscription brings a snapshot.
@@ -341,7 +345,7 @@ impl Session {
     ) {
         self.comparing.take_if(|(comparing, _)| *comparing == index);
         let product = &mut self.products[index];
-        product.market.publisher.broken(reason, out);
+        product.market.broken(reason, out);
         product.drop_book();
         product.heartbeat_at = product.heartbeat_at.filter(|_| !channels.contains(&Channel::Heartbeat));
         product.resync = Some((product.resync_retry.failed(at), channels));

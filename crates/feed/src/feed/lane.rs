@@ -72,6 +72,9 @@ impl Lane {
         if self.session.link().is_garbled() {
             self.session.link_mut().reconnect(ReconnectReason::Garbled, out);
         }
+        if self.session.link().clock.is_late(at) {
+            self.session.link_mut().reconnect(ReconnectReason::Late, out);
+        }
         if is_due(self.pong_due, at) {
             self.pong_due = None;
             self.session.link_mut().reconnect(ReconnectReason::NoPong, out);

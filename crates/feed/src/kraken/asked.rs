@@ -122,9 +122,8 @@ impl Session {
         let Some(instrument) = &market.instrument else { return };
         let (id, scale) = (instrument.id, instrument.scale);
         let result = match ask {
-            Ask::History(_) => {
-                rest::candles(body, scale).map(|candles| market.history(&candles, self.settings.history_minutes, out))
-            }
+            Ask::History(_) => rest::candles(body, scale)
+                .map(|candles| market.history(at, &self.link.clock, &candles, self.settings.history_minutes, out)),
             Ask::Trades(_) => rest::trades_of(body, id, scale).map(|rows| market.repaired(at, rows, out)),
         };
         if let Err(error) = result {

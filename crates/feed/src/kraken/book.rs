@@ -134,9 +134,15 @@ impl ProvenBook {
             }
             Kind::Snapshot => self.clear(),
             Kind::Update => {
+                let is_late = venue_at.is_some_and(|at| self.updated_at.is_some_and(|newest| at < newest));
                 self.updated_at = self.updated_at.max(venue_at);
                 if !self.has_snapshot {
                     return Ok(Verdict::Waiting);
+                }
+                // Its checksum may be that of the book as it was then.
+                if is_late {
+                    self.drop_book();
+                    return Ok(Verdict::Broken(StaleReason::SequenceGap));
                 }
             }
         }

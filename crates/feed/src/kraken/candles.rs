@@ -41,9 +41,9 @@ impl Candles {
         self.running.map(|running| running.open_time.plus(Duration::from_nanos(NS_PER_MIN as u64)).plus(grace))
     }
 
-    /// Gives the running candle if it is final at the venue's time `venue_now`.
-    pub(crate) fn close(&mut self, venue_now: Timestamp, grace: Duration) -> Option<Candle> {
-        if self.closes_at(grace).is_none_or(|closes_at| venue_now < closes_at) {
+    /// Gives the running candle if it is final when everything up to the venue's time `told_to` has been received.
+    pub(crate) fn close(&mut self, told_to: Timestamp, grace: Duration) -> Option<Candle> {
+        if self.closes_at(grace).is_none_or(|closes_at| told_to < closes_at) {
             return None;
         }
         let running = self.running.take()?;

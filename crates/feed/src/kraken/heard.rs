@@ -86,7 +86,7 @@ impl Session {
         self.is_online = is_online;
         for pair in &mut self.pairs {
             if !is_online {
-                pair.market.publisher.broken(StaleReason::Halted, out);
+                pair.market.broken(StaleReason::Halted, out);
             } else if resumes && pair.book_subscription.is_live() {
                 pair.resync_at = Some(at);
             }
@@ -119,12 +119,12 @@ impl Session {
                     seen[index] = true;
                     let pair = &mut self.pairs[index];
                     let scale = instrument.scale;
-                    if pair.market.set_trading(is_trading, out) && self.subscribed_at.is_some() {
+                    if pair.market.set_trading(is_trading, out) && pair.book_subscription.is_live() {
                         pair.resync_at = Some(at);
                     }
                     if pair.market.learn(instrument, out) {
                         pair.book.restart(self.settings.book_depth, scale);
-                        pair.market.publisher.broken(StaleReason::Resync, out);
+                        pair.market.broken(StaleReason::Resync, out);
                         // Where the book is subscribed already, its levels have other digits from now on.
                         match self.subscribed_at {
                             Some(_) if pair.book_subscription.is_off() => newcomers.push(index),
@@ -155,8 +155,7 @@ impl Session {
 
     pub(super) fn note_missing(&mut self, seen: &[bool], out: &mut Vec<FeedOutput>) {
         for (pair, _) in self.pairs.iter_mut().zip(seen).filter(|(_, is_listed)| !**is_listed) {
-            pair.market.publisher.broken(StaleReason::Resync, out);
-            if pair.market.not_listed() {
+            if pair.market.not_listed(out) {
                 let symbol = pair.market.wanted.symbol.clone();
                 let detail = format_args!("kraken does not list {symbol}");
                 self.link.reject_of(pair.market.wanted.id, RejectReason::NotListed, detail, symbol.as_bytes(), out);
@@ -190,7 +189,7 @@ impl Session {
             Ok(verdict) => {
                 pair.market.count_book(verdict, venue_at);
                 match verdict {
-                    Verdict::Crossed => pair.market.publisher.broken(StaleReason::Crossed, out),
+                    Verdict::Crossed => pair.market.broken(StaleReason::Crossed, out),
                     Verdict::Broken(reason) => self.resync(index, at, reason, out),
                     _ => {}
                 }
@@ -206,7 +205,7 @@ impl Session {
     /// The book of one symbol does not hold: stale, and subscribed anew, soon or later.
     pub(super) fn resync(&mut self, index: usize, at: Timestamp, reason: StaleReason, out: &mut Vec<FeedOutput>) {
         let pair = &mut self.pairs[index];
-        pair.market.publisher.broken(reason, out);
+        pair.market.broken(reason, out);
         pair.resync_at = Some(pair.resync.failed(at));
         // Section 10.2: changed precisions make all checksums fail.
         let is_suspicious = pair.resync.failures() >= 2;

@@ -27,7 +27,7 @@ use std::time::Duration;
 use types::market::{CandleSource, Proof, StaleReason};
 use types::{Scale, Timestamp};
 
-use crate::io::{FeedOutput, LinkId, ReconnectReason, Target};
+use crate::io::{FeedOutput, LinkId, ReconnectReason, RejectReason, Target};
 use crate::level::Levels;
 use crate::session::{
     Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, common_methods, earliest, is_due,
@@ -148,11 +148,11 @@ impl Session {
         if self.link.is_up() {
             self.poll_link(at, out);
         }
-        let venue_now = self.link.clock.now(at);
+        let told_to = self.link.clock.told_to(at);
         for index in 0..self.pairs.len() {
             let pair = &mut self.pairs[index];
             pair.market.publish(at, pair.book.book(), out);
-            if let Some(candle) = pair.candles.close(venue_now, self.settings.candle_grace) {
+            if let Some(candle) = pair.candles.close(told_to, self.settings.candle_grace) {
                 pair.market.count_minute(at, &candle);
                 pair.market.final_candle(candle, CandleSource::Stream, out);
             }
@@ -160,7 +160,10 @@ impl Session {
                 if is_due(self.pairs[index].book_silent_at(), at) {
                     self.resync(index, at, StaleReason::Silent, out);
                 }
-                self.poll_subscriptions(index, at);
+                self.poll_subscriptions(index, at, out);
+                if self.pairs[index].market.wants_history(at) {
+                    self.want_history(index, at);
+                }
                 self.want_missed_trades(index, at);
             }
         }
@@ -171,13 +174,12 @@ impl Session {
     }
 
     fn poll_link(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
-        let late = self.subscription_timeout().is_some_and(|timeout| timeout <= at);
         if is_due(self.silent_at(), at) {
             for pair in &mut self.pairs {
-                pair.market.publisher.broken(StaleReason::Silent, out);
+                pair.market.broken(StaleReason::Silent, out);
             }
             self.link.reconnect(ReconnectReason::Silent, out);
-        } else if late {
+        } else if is_due(self.unanswered_at(), at) {
             self.link.reconnect(ReconnectReason::SubscribeTimeout, out);
         } else if is_due(self.link.ping_at(self.settings.keepalive_after), at) {
             self.link.asked(at);
@@ -188,7 +190,7 @@ impl Session {
         }
     }
 
-    fn poll_subscriptions(&mut self, index: usize, at: Timestamp) {
+    fn poll_subscriptions(&mut self, index: usize, at: Timestamp, out: &mut Vec<FeedOutput>) {
         if is_due(self.pairs[index].resync_at, at) {
             self.pairs[index].resync_at = None;
             self.resubscribe(at, Channel::Book, index);
@@ -196,15 +198,23 @@ impl Session {
         if self.pairs[index].market.has_dead_trades(at) {
             self.resubscribe(at, Channel::Trade, index);
         }
-        let again = |subscription: &Subscription| is_due(subscription.again_at(), at);
-        let pair = &self.pairs[index];
-        let channels = [
-            (Channel::Book, again(&pair.book_subscription)),
-            (Channel::Trade, again(&pair.trade_subscription)),
-            (Channel::Ohlc, again(&pair.ohlc_subscription)),
-        ];
-        for (channel, _) in channels.into_iter().filter(|(_, is_due)| *is_due) {
-            self.subscribe(at, channel, &[index]);
+        for channel in [Channel::Book, Channel::Trade, Channel::Ohlc] {
+            let (timeout, is_online) = (self.settings.subscribe_timeout, self.is_online);
+            let subscription = self.pairs[index].subscription(channel);
+            if is_online && is_due(subscription.times_out_at(timeout), at) {
+                subscription.unanswered(at);
+                let again_at = subscription.again_at();
+                let pair = &mut self.pairs[index];
+                // A book that stands already brings no snapshot.
+                if channel == Channel::Book {
+                    pair.resync_at = again_at;
+                }
+                let id = pair.market.wanted.id;
+                let detail = "subscribed, but not answered";
+                self.link.reject_of(id, RejectReason::SilentSubscription, detail, channel.name().as_bytes(), out);
+            } else if is_due(subscription.again_at(), at) {
+                self.subscribe(at, channel, &[index]);
+            }
         }
     }
 
@@ -213,13 +223,20 @@ impl Session {
         self.subscribed_at.and(since).map(|since| since.plus(self.settings.silent_after))
     }
 
+    /// When the connection is of no use, because the rules or all of the subscriptions are not answered.
+    fn unanswered_at(&self) -> Option<Timestamp> {
+        let timeout = self.settings.subscribe_timeout;
+        let mut pairs = self.pairs.iter().flat_map(Pair::subscriptions_ref);
+        let is_deaf = !pairs.clone().any(Subscription::is_live);
+        let first = pairs.find_map(|subscription| subscription.times_out_at(timeout)).filter(|_| is_deaf);
+        earliest([self.rules.times_out_at(timeout), first]).filter(|_| self.is_online)
+    }
+
+    /// When one channel of one instrument is given up for some time.
     fn subscription_timeout(&self) -> Option<Timestamp> {
-        if !self.is_online {
-            return None;
-        }
         let timeout = self.settings.subscribe_timeout;
         let pairs = self.pairs.iter().flat_map(Pair::subscriptions_ref);
-        earliest(pairs.chain([&self.rules]).map(|subscription| subscription.times_out_at(timeout)))
+        earliest(pairs.map(|subscription| subscription.times_out_at(timeout))).filter(|_| self.is_online)
     }
 }
 
@@ -237,6 +254,7 @@ impl VenueSession for Session {
                 next,
                 self.outbox.deadline(),
                 self.silent_at(),
+                self.unanswered_at(),
                 self.subscription_timeout(),
                 self.link.ping_at(self.settings.keepalive_after),
             ]);
@@ -246,13 +264,13 @@ impl VenueSession for Session {
             next = earliest([
                 next,
                 pair.market.publisher.deadline(),
-                closes_at.map(|venue_at| self.link.clock.when(venue_at)),
+                closes_at.map(|venue_at| self.link.clock.told_by(venue_at)),
             ]);
             if self.link.is_up() {
                 let again = pair.subscriptions_ref().map(Subscription::again_at);
                 let repair = pair.market.repair_at().filter(|_| pair.trade_subscription.is_live());
                 let market = &pair.market;
-                let own = [next, pair.resync_at, repair, pair.book_silent_at(), market.count_at()];
+                let own = [next, pair.resync_at, repair, pair.book_silent_at(), market.count_at(), market.history_at()];
                 next = earliest(own.into_iter().chain(again));
             }
         }
@@ -274,6 +292,14 @@ impl Pair {
     /// When the book is subscribed anew because nothing is heard of it: only a snapshot proves a quiet one.
     fn book_silent_at(&self) -> Option<Timestamp> {
         earliest([self.market.book_dead_at(), self.market.book_doubtful_at()])
+    }
+
+    fn subscription(&mut self, channel: Channel) -> &mut Subscription {
+        match channel {
+            Channel::Trade => &mut self.trade_subscription,
+            Channel::Ohlc => &mut self.ohlc_subscription,
+            Channel::Book | Channel::Instrument => &mut self.book_subscription,
+        }
     }
 
     fn subscriptions(&mut self) -> [&mut Subscription; 3] {

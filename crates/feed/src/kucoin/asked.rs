@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use types::market::StaleReason;
-use types::{Instrument, Timestamp};
+use types::{Instrument, Timestamp, Trade};
 
 use super::instruments::{self, SymbolData, Symbols};
 use super::messages::TradeData;
@@ -56,7 +56,7 @@ impl Session {
         }
     }
 
-    fn want_candles(&mut self, index: usize, at: Timestamp, not_before: Timestamp) {
+    pub(super) fn want_candles(&mut self, index: usize, at: Timestamp, not_before: Timestamp) {
         let most = u64::from(self.settings.history_minutes);
         if most > 0 {
             let symbol = &self.symbols[index];
@@ -129,7 +129,16 @@ impl Session {
     }
 
     pub(super) fn answer(&mut self, at: Timestamp, request: RequestId, answer: Answer<'_>, out: &mut Vec<FeedOutput>) {
-        let Some(ask) = self.requests.take(request) else { return };
+        let Some(ask) = self.requests.take(request) else {
+            // The venue remembers a hundred trades: those in an answer may be gone before the next one.
+            if let (Some(Ask::Trades(index)), Answer::Response { body, .. }) =
+                (self.requests.take_late(request), answer)
+                && let Ok(rows) = self.trades_of(index, body, out)
+            {
+                self.symbols[index].market.repaired_late(rows, out);
+            }
+            return;
+        };
         let (status, body) = match answer {
             Answer::Failed => return self.failed(at, ask, &DecodeError::malformed("no answer").into(), &[], out),
             Answer::Response { status, body } => (status, body),
@@ -158,7 +167,7 @@ impl Session {
                 self.pings = leave.pings;
                 out.push(FeedOutput::Connect(self.link.id, leave.target));
             }
-            Ask::Time => self.link.clock.observe(at, rest::venue_time(body)?),
+            Ask::Time => self.link.clock.learn(at, rest::venue_time(body)?),
             Ask::State => self.heard_state(at, rest::venue_state(body)?, out),
             Ask::Rules => self.learn(at, &Symbols::read(body)?, body, out),
             Ask::Snapshot(index) => self.snapshot(at, index, body, out)?,
@@ -175,7 +184,7 @@ impl Session {
         self.venue_state = state;
         if state == VenueState::Closed {
             for symbol in &mut self.symbols {
-                symbol.market.publisher.broken(StaleReason::Silent, out);
+                symbol.market.broken(StaleReason::Silent, out);
             }
         }
     }
@@ -201,24 +210,35 @@ impl Session {
         }
         for (index, raw) in seen.into_iter().enumerate() {
             let id = self.symbols[index].market.wanted.id;
-            let learned = raw.map(|raw| SymbolData::read(raw).and_then(|data| instruments::instrument(id, &data)));
+            let learned = raw.map(|raw| -> Result<_, DecodeError> {
+                let data = SymbolData::read(raw)?;
+                Ok((instruments::instrument(id, &data)?, data.is_trading()))
+            });
             match learned {
-                Some(Ok(instrument)) => self.learned(at, index, instrument, out),
+                Some(Ok((instrument, is_trading))) => self.learned(at, index, instrument, is_trading, out),
                 Some(Err(error)) => self.link.reject_of(id, error.reason, error, body, out),
                 None => self.not_listed(index, out),
             }
         }
     }
 
-    fn learned(&mut self, at: Timestamp, index: usize, instrument: Instrument, out: &mut Vec<FeedOutput>) {
+    fn learned(
+        &mut self,
+        at: Timestamp,
+        index: usize,
+        instrument: Instrument,
+        is_trading: bool,
+        out: &mut Vec<FeedOutput>,
+    ) {
         let symbol = &mut self.symbols[index];
         if symbol.code != instrument.symbol {
             symbol.code.clone_from(&instrument.symbol);
             self.by_symbol.insert(instrument.symbol.clone(), index);
         }
-        if symbol.market.learn(instrument, out) {
+        let resumes = symbol.market.set_trading(is_trading, out);
+        if symbol.market.learn(instrument, out) || resumes {
             symbol.forget_book(self.source);
-            symbol.market.publisher.broken(StaleReason::Resync, out);
+            symbol.market.broken(StaleReason::Resync, out);
             // Where the book is subscribed already, its levels have other digits from now on.
             if symbol.is_subscribed && self.source == KucoinBook::Unified {
                 symbol.resubscribe_at = Some(at);
@@ -228,8 +248,7 @@ impl Session {
 
     fn not_listed(&mut self, index: usize, out: &mut Vec<FeedOutput>) {
         let symbol = &mut self.symbols[index];
-        symbol.market.publisher.broken(StaleReason::Resync, out);
-        if symbol.market.not_listed() {
+        if symbol.market.not_listed(out) {
             let wanted = &symbol.market.wanted;
             let detail = format_args!("kucoin does not list {}", wanted.symbol);
             self.link.reject_of(wanted.id, RejectReason::NotListed, detail, wanted.symbol.as_bytes(), out);
@@ -263,7 +282,12 @@ impl Session {
                     symbol.broken(at, self.source, StaleReason::Resync, out);
                 }
             }
-            _ => symbol.settle(data.venue_at, out),
+            _ => {
+                symbol.settle(at, data.venue_at, out);
+                if symbol.book.is_behind() {
+                    symbol.behind_since = Some(at);
+                }
+            }
         }
         Ok(())
     }
@@ -279,7 +303,7 @@ impl Session {
         let symbol = &mut self.symbols[index];
         let Some(instrument) = &symbol.market.instrument else { return Ok(()) };
         let minutes = rest::candles(body, instrument.scale, now)?;
-        symbol.market.history(&minutes.closed, self.settings.history_minutes, out);
+        symbol.market.history(at, &self.link.clock, &minutes.closed, self.settings.history_minutes, out);
         // A minute in which nothing trades any more is not told by the stream: what is known of it now closes in time.
         if let Some(closed) = minutes.running.and_then(|running| symbol.candles.row(running)) {
             symbol.market.final_candle(closed, types::market::CandleSource::Stream, out);
@@ -294,8 +318,22 @@ impl Session {
         body: &[u8],
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), AnswerError> {
+        let rows = self.trades_of(index, body, out)?;
+        self.symbols[index].market.repaired(at, rows, out);
+        Ok(())
+    }
+
+    /// The trades of an answer that may be missing here.
+    fn trades_of(
+        &mut self,
+        index: usize,
+        body: &[u8],
+        out: &mut Vec<FeedOutput>,
+    ) -> Result<Vec<(u64, Trade)>, AnswerError> {
         let symbol = &mut self.symbols[index];
-        let (Some(instrument), Some(gap)) = (&symbol.market.instrument, symbol.missed.take()) else { return Ok(()) };
+        let (Some(instrument), Some(gap)) = (&symbol.market.instrument, symbol.missed.take()) else {
+            return Ok(Vec::new());
+        };
         let (id, scale) = (instrument.id, instrument.scale);
         let mut rows = rest::histories(&symbol.code, body)?;
         if !rows.iter().all(|row| is_numbered_alike(row, &gap)) {
@@ -303,12 +341,11 @@ impl Session {
             self.link.reject_of(id, RejectReason::RequestFailed, detail, body, out);
             rows.clear();
         }
-        // What lies before the break was heard, or happened before anything was.
-        rows.retain(|row| row.venue_at >= gap.since);
+        // What lies before the break was heard, but for what was lost without anybody's notice.
+        rows.retain(|row| symbol.market.first_trade_at().is_some_and(|first| row.venue_at >= first));
         let rows: Result<Vec<_>, DecodeError> =
             rows.iter().map(|row| Ok((row.number, row.trade(id, scale)?))).collect();
-        symbol.market.repaired(at, rows?, out);
-        Ok(())
+        Ok(rows?)
     }
 
     /// The whole book is not for us.

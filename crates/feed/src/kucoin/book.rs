@@ -106,6 +106,11 @@ impl VenueBook {
         }
     }
 
+    /// A renewal waits for the stream: the fetched snapshot knows changes that were not told yet.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.synced.is_behind()
+    }
+
     pub(crate) fn renew(&mut self) {
         self.synced.renew();
     }

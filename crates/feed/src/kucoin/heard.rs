@@ -118,10 +118,13 @@ impl Session {
         match verdict {
             Ok(verdict) => {
                 symbol.market.count_book(verdict, venue_at);
+                if matches!(verdict, Verdict::Rebuilt | Verdict::Held) {
+                    symbol.resubscribe_at = None;
+                }
                 match verdict {
                     Verdict::Broken(reason) => symbol.broken(at, self.source, reason, out),
                     Verdict::SnapshotTooOld => symbol.broken(at, self.source, StaleReason::SequenceGap, out),
-                    _ => symbol.settle(venue_at, out),
+                    _ => symbol.settle(at, venue_at, out),
                 }
             }
             Err(error) => {

@@ -43,6 +43,8 @@ pub(crate) struct SymbolData<'a> {
     base_min_size: Option<Text<'a>>,
     #[serde(borrow, default)]
     min_funds: Option<Text<'a>>,
+    #[serde(default)]
+    enable_trading: Option<bool>,
 }
 
 impl<'a> Symbols<'a> {
@@ -59,6 +61,11 @@ impl<'a> Symbols<'a> {
 impl<'a> SymbolData<'a> {
     pub(crate) fn read(raw: &'a RawValue) -> Result<Self, DecodeError> {
         from_json(raw.get())
+    }
+
+    /// Orders are matched, unless the venue says otherwise.
+    pub(crate) fn is_trading(&self) -> bool {
+        self.enable_trading.unwrap_or(true)
     }
 
     /// Base and quote by today's name, where that has the two; by the permanent currencies otherwise.

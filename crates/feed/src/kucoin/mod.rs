@@ -55,7 +55,7 @@ const STATE_EVERY: Duration = Duration::from_secs(300);
 /// The same while it is in maintenance: the sockets stay up and silent then.
 const STATE_EVERY_CLOSED: Duration = Duration::from_secs(60);
 /// Least time between two renewals of a book that has moved to the edge of its snapshot.
-const RENEWAL_SPACING: Duration = Duration::from_secs(30);
+const RENEWAL_SPACING: Duration = Duration::from_secs(10);
 /// Snapshots in a row that do not join a live book, after which the book is not believed any more.
 const RENEWAL_FAILURES_MAX: u32 = 5;
 /// Levels of each side that are right on a public snapshot (section 2.6).
@@ -203,12 +203,12 @@ impl Session {
         if self.link.is_up() {
             self.poll_link(at, out);
         }
-        let venue_now = self.link.clock.now(at);
+        let told_to = self.link.clock.told_to(at);
         for index in 0..self.symbols.len() {
             let symbol = &mut self.symbols[index];
             symbol.publish(at, self.source, out);
             symbol.ticker.poll(at, out);
-            if let Some(candle) = symbol.candles.close(venue_now, self.settings.candle_grace) {
+            if let Some(candle) = symbol.candles.close(told_to, self.settings.candle_grace) {
                 symbol.market.count_minute(at, &candle);
                 symbol.market.final_candle(candle, CandleSource::Stream, out);
             }
@@ -241,7 +241,7 @@ impl Session {
         let has_no_pong = is_due(self.pong_due, at);
         if has_no_pong || is_due(self.silent_at(), at) {
             for symbol in &mut self.symbols {
-                symbol.market.publisher.broken(StaleReason::Silent, out);
+                symbol.market.broken(StaleReason::Silent, out);
             }
             let reason = if has_no_pong { ReconnectReason::NoPong } else { ReconnectReason::Silent };
             self.link.reconnect(reason, out);
@@ -265,20 +265,26 @@ impl Session {
         if is_due(symbol.renewal_at(self.source, &self.settings), at) {
             symbol.renew(at);
         }
-        if is_due(symbol.market.book_dead_at(), at) {
+        if is_due(symbol.book_silent_at(self.source, self.settings.book_silent_after), at) {
             symbol.book.forget();
-            symbol.market.publisher.broken(StaleReason::Silent, out);
+            symbol.behind_since = None;
+            symbol.renewed_at = None;
+            symbol.market.broken(StaleReason::Silent, out);
             symbol.resubscribe_at = Some(symbol.resync.failed(at));
         }
         let is_trade_channel_dead = symbol.market.has_dead_trades(at);
         if is_due(symbol.resubscribe_at, at) {
-            symbol.resubscribe_at = None;
+            // Until it is heard.
+            symbol.resubscribe_at = Some(symbol.silences.failed(at).plus(self.settings.subscribe_timeout));
             self.resubscribe(Channel::Book, index);
         }
         if is_trade_channel_dead {
             self.resubscribe(Channel::Trades, index);
         }
         self.want_snapshot(index);
+        if self.symbols[index].market.wants_history(at) {
+            self.want_candles(index, at, at);
+        }
         self.want_missed_trades(index, at);
         let symbol = &mut self.symbols[index];
         let after = self.settings.subscription_silent_after;
@@ -384,15 +390,16 @@ impl VenueSession for Session {
                 next,
                 symbol.market.publisher.deadline(),
                 symbol.ticker.deadline(),
-                closes_at.map(|venue_at| self.link.clock.when(venue_at)),
+                closes_at.map(|venue_at| self.link.clock.told_by(venue_at)),
             ]);
             if self.is_welcome() {
                 let silence = symbol.voices.iter().map(|v| v.silence_at(self.settings.subscription_silent_after));
                 next = earliest(silence.chain([
                     next,
                     symbol.renewal_at(self.source, &self.settings),
-                    symbol.market.book_dead_at(),
+                    symbol.book_silent_at(self.source, self.settings.book_silent_after),
                     symbol.market.count_at(),
+                    symbol.market.history_at(),
                     symbol.resubscribe_at,
                     symbol.repair_at(),
                 ]));

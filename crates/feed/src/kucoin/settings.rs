@@ -47,3 +47,10 @@ pub enum KucoinBook {
     /// taken for an hour, and that is told.
     Unified,
 }
+
+impl KucoinBook {
+    /// Snapshots are fetched, and prove a book of which nothing is told.
+    pub(crate) const fn has_snapshots(self) -> bool {
+        matches!(self, Self::Changes | Self::AllChanges)
+    }
+}

@@ -12,10 +12,12 @@ use super::{CHANGES_DEPTH, RENEWAL_SPACING};
 use crate::Wanted;
 use crate::io::FeedOutput;
 use crate::kraken::Candles;
-use crate::session::{Gap, Market, Retry, TickerPace, is_due};
+use crate::session::{Gap, Market, PROOF_PATIENCE, Retry, TickerPace, earliest, is_due};
 use crate::settings::FeedSettings;
 use crate::synced::Renewal;
 
+/// Least time between two proofs of a book of which nothing is told.
+const QUIET_SPACING: Duration = Duration::from_secs(60);
 const NO_SCALE: Scale = Scale { price_decimals: 0, qty_decimals: 0 };
 
 /// One wanted instrument.
@@ -33,6 +35,8 @@ pub(super) struct Symbol {
     /// The book is to be subscribed anew then.
     pub(super) resubscribe_at: Option<Timestamp>,
     pub(super) resync: Retry,
+    /// Of books that were subscribed anew and not heard.
+    pub(super) silences: Retry,
     /// The missed trades that were asked for.
     pub(super) missed: Option<Gap>,
     /// A snapshot is not asked for before.
@@ -41,6 +45,8 @@ pub(super) struct Symbol {
     /// When the book was last built or its renewal begun.
     pub(super) renewed_at: Option<Timestamp>,
     pub(super) renewal_failures: u32,
+    /// Since when a fetched snapshot has known changes that the stream has not told.
+    pub(super) behind_since: Option<Timestamp>,
     pub(super) history: Retry,
 }
 
@@ -65,11 +71,13 @@ impl Symbol {
             voices: [Voice::default(); Channel::ALL.len()],
             resubscribe_at: None,
             resync: Retry::snapshot(),
+            silences: Retry::silence(),
             missed: None,
             snapshot_at: Timestamp::EPOCH,
             snapshot: Retry::snapshot(),
             renewed_at: None,
             renewal_failures: 0,
+            behind_since: None,
             history: Retry::refusal(),
         }
     }
@@ -81,6 +89,7 @@ impl Symbol {
         self.voices = [Voice::default(); Channel::ALL.len()];
         self.resubscribe_at = None;
         self.renewed_at = None;
+        self.behind_since = None;
     }
 
     /// The book begins anew, with the digits of the rules.
@@ -88,6 +97,7 @@ impl Symbol {
         let scale = self.market.instrument.as_ref().map_or(NO_SCALE, |instrument| instrument.scale);
         self.book.restart(source, scale);
         self.renewed_at = None;
+        self.behind_since = None;
     }
 
     /// Shows the book when it is time, and renews one that has moved to the edge of its snapshot.
@@ -104,9 +114,10 @@ impl Symbol {
 
     /// The book does not hold: stale. Its next snapshot, or subscription, comes soon or later.
     pub(super) fn broken(&mut self, at: Timestamp, source: KucoinBook, reason: StaleReason, out: &mut Vec<FeedOutput>) {
-        self.market.publisher.broken(reason, out);
+        self.market.broken(reason, out);
         self.renewed_at = None;
         self.renewal_failures = 0;
+        self.behind_since = None;
         match source {
             // The next picture heals.
             KucoinBook::Pictures => {}
@@ -121,27 +132,34 @@ impl Symbol {
         self.snapshot_at = at;
     }
 
-    /// Ends a renewal that has caught up. A book that turns out different was wrong: stale, and shown anew at once.
-    pub(super) fn settle(&mut self, venue_at: Option<Timestamp>, out: &mut Vec<FeedOutput>) {
+    /// Ends a renewal that has caught up.
+    pub(super) fn settle(&mut self, at: Timestamp, venue_at: Option<Timestamp>, out: &mut Vec<FeedOutput>) {
         if let Renewal::Done { agrees } = self.book.settle(self.market.publisher.depth()) {
             self.renewal_failures = 0;
-            self.market.counts.renewals += 1;
-            if !agrees {
-                self.market.counts.compare_mismatches += 1;
-                self.market.publisher.broken(StaleReason::CompareMismatch, out);
-                self.market.publisher.held(venue_at);
-            }
+            self.behind_since = None;
+            self.market.renewed(at, agrees, venue_at, out);
         }
     }
 
-    /// When the book is to be renewed because of its age.
+    /// When the book is to be renewed because of its age, or because nothing was told of it for so long.
     pub(super) fn renewal_at(&self, source: KucoinBook, settings: &FeedSettings) -> Option<Timestamp> {
         let age_max = match source {
             KucoinBook::Changes => settings.kucoin.renew_every,
             KucoinBook::AllChanges => settings.snapshot_age_max,
             KucoinBook::Pictures | KucoinBook::Unified => return None,
         };
-        self.renewed_at.map(|renewed| renewed.plus(age_max))
+        let renewed = self.renewed_at?;
+        let quiet = self.market.book_doubtful_at().map(|at| at.max(renewed.plus(QUIET_SPACING)));
+        earliest([Some(renewed.plus(age_max)), quiet])
+    }
+
+    /// When the book is subscribed anew because nothing is heard of it: trades that it must have told, a snapshot that is
+    /// ahead of it, or a silence that is unusual and was not proven to be one of the market.
+    pub(super) fn book_silent_at(&self, source: KucoinBook, patience: Duration) -> Option<Timestamp> {
+        let behind = self.behind_since.map(|since| since.plus(patience));
+        let proof = if source.has_snapshots() { PROOF_PATIENCE } else { Duration::ZERO };
+        let quiet = self.market.book_doubtful_at().map(|doubtful| doubtful.plus(proof));
+        earliest([self.market.book_dead_at(), behind, quiet])
     }
 
     /// When missed trades are to be asked for: as soon as the stream tells the present ones.

@@ -6,9 +6,19 @@ use types::Timestamp;
 
 /// A book message so shortly before a trade may have been the trade's own.
 const BEFORE_TRADE: Duration = Duration::from_secs(1);
+/// Messages after which it is known how long a book uses to be silent.
+const KNOWN_AFTER: u32 = 200;
+/// A silence so many times as long as the longest before is unusual.
+const UNUSUAL: u32 = 20;
+/// No shorter silence is doubted, however busy the book is.
+const DOUBT_MIN: Duration = Duration::from_secs(60);
+
+/// How long the proof of a book of which nothing is told may take.
+pub(crate) const PROOF_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A trade changes the book: when trades are told and nothing of the book, its channel is dead, whatever else is heard
-/// on the connection. A book of which nothing is told for much longer may be right, in a quiet market, but is to be proven.
+/// on the connection. A book of which nothing is told for much longer than ever may be right, in a quiet market, but is to
+/// be proven.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookWatch {
     after_trade: Duration,
@@ -16,16 +26,27 @@ pub(crate) struct BookWatch {
     last_book_at: Option<Timestamp>,
     /// A trade was told, and nothing of the book since.
     unbooked_since: Option<Timestamp>,
+    /// Messages in a row, and the longest pause between two.
+    heard: u32,
+    longest: Duration,
 }
 
 impl BookWatch {
     pub(crate) const fn new(after_trade: Duration, after_all: Duration) -> Self {
-        Self { after_trade, after_all, last_book_at: None, unbooked_since: None }
+        Self { after_trade, after_all, last_book_at: None, unbooked_since: None, heard: 0, longest: Duration::ZERO }
     }
 
     pub(crate) fn book(&mut self, at: Timestamp) {
+        let pause = self.last_book_at.map_or(Duration::ZERO, |last| at.since(last));
+        self.heard = self.heard.saturating_add(1);
+        self.longest = self.longest.max(pause);
         self.last_book_at = Some(at);
         self.unbooked_since = None;
+    }
+
+    /// The book was proven to be right by other means: its silence is the market's.
+    pub(crate) fn proven(&mut self, at: Timestamp) {
+        self.last_book_at = Some(at);
     }
 
     pub(crate) fn trade(&mut self, at: Timestamp) {
@@ -36,8 +57,7 @@ impl BookWatch {
 
     /// Begins anew: the channel is subscribed anew.
     pub(crate) fn reset(&mut self) {
-        self.last_book_at = None;
-        self.unbooked_since = None;
+        *self = Self::new(self.after_trade, self.after_all);
     }
 
     /// When the channel counts as dead, if nothing of the book is told before.
@@ -47,7 +67,9 @@ impl BookWatch {
 
     /// When the book is to be proven, if nothing of it is told before.
     pub(crate) fn doubtful_at(&self) -> Option<Timestamp> {
-        self.last_book_at.map(|last| last.plus(self.after_all))
+        let usual_max = if self.heard < KNOWN_AFTER { Duration::MAX } else { self.longest.saturating_mul(UNUSUAL) };
+        let after = usual_max.max(DOUBT_MIN).min(self.after_all);
+        self.last_book_at.map(|last| last.plus(after))
     }
 }
 
@@ -69,7 +91,24 @@ mod tests {
         assert_eq!((watch.dead_at(), watch.doubtful_at()), (Some(s(115)), Some(s(400))));
         watch.book(s(107));
         assert_eq!((watch.dead_at(), watch.doubtful_at()), (None, Some(s(407))));
+        watch.proven(s(400));
+        assert_eq!(watch.doubtful_at(), Some(s(700)));
         watch.reset();
         assert_eq!(watch.doubtful_at(), None);
+    }
+
+    #[test]
+    fn a_silence_is_doubted_by_what_is_usual() {
+        let s = Timestamp::from_secs;
+        let doubted_after = |pause: i64| {
+            let mut watch = BookWatch::new(Duration::from_secs(10), Duration::from_secs(300));
+            (0..KNOWN_AFTER - 1).for_each(|n| watch.book(s(i64::from(n) * pause)));
+            let last = i64::from(KNOWN_AFTER - 1) * pause;
+            let before = watch.doubtful_at();
+            assert_eq!(before, Some(s(last - pause + 300)), "little is known");
+            watch.book(s(last));
+            watch.doubtful_at().expect("heard").since(s(last)).as_secs()
+        };
+        assert_eq!([1, 5, 60].map(doubted_after), [60, 100, 300]);
     }
 }

@@ -58,6 +58,8 @@ impl Market {
         self.final_candle_at = old.final_candle_at;
         self.complete_to = old.complete_to;
         self.has_history = old.has_history;
+        self.is_history_wanted = old.is_history_wanted;
+        self.history_again_at = old.history_again_at;
         if let Some(instrument) =
             self.instrument.as_ref().filter(|instrument| Some(*instrument) != old.instrument.as_ref())
         {

@@ -8,10 +8,16 @@ use types::{Candle, Input, Instrument, Timestamp, Trade};
 
 use crate::book::{Book, Verdict};
 use crate::io::FeedOutput;
+use crate::session::clock::VenueClock;
 use crate::session::handover::Held;
-use crate::session::{BookWatch, Gap, Numbering, Passed, Publisher, Repair, TradeGate, TradeTally, is_due};
+use crate::session::{BookWatch, Gap, Lack, Numbering, Passed, Publisher, Repair, TradeGate, TradeTally, is_due};
 use crate::settings::{FeedSettings, Wanted};
 use crate::status::{BookState, Counts, InstrumentStatus};
+
+/// From the start of a connection until everything is heard.
+const HEARD_AFTER: Duration = Duration::from_secs(10);
+/// From the start of a minute until the venue's history has it.
+const SETTLED_AFTER: Duration = Duration::from_secs(65);
 
 /// The venue-independent half of an instrument's state; the venue's half holds its book and subscriptions.
 #[derive(Clone, Debug)]
@@ -35,6 +41,11 @@ pub(crate) struct Market {
     pub(super) complete_to: Option<Timestamp>,
     /// Whether the history asked for on this connection has come.
     pub(super) has_history: bool,
+    /// See [`Market::wants_history`].
+    pub(super) is_history_wanted: bool,
+    /// When the history is to be asked for once more, and whether that has been done.
+    pub(super) history_again_at: Option<Timestamp>,
+    pub(super) is_history_again: bool,
     /// On a connection that is only prepared: what waits for it to be used.
     pub(super) held: Option<Held>,
 }
@@ -57,6 +68,9 @@ impl Market {
             final_candle_at: None,
             complete_to: None,
             has_history: false,
+            is_history_wanted: false,
+            history_again_at: None,
+            is_history_again: false,
             held: None,
         }
     }
@@ -92,8 +106,9 @@ impl Market {
         has_new_scale
     }
 
-    /// The venue does not list it (any more). True when that is news.
-    pub(crate) fn not_listed(&mut self) -> bool {
+    /// The venue does not list it (any more): nothing is traded. True when that is news.
+    pub(crate) fn not_listed(&mut self, out: &mut Vec<FeedOutput>) -> bool {
+        self.set_trading(false, out);
         let is_news = self.publisher.state != BookState::NotListed;
         self.publisher.state = BookState::NotListed;
         is_news
@@ -105,9 +120,42 @@ impl Market {
         let resumes = is_trading && !self.is_trading;
         self.is_trading = is_trading;
         if !is_trading {
-            self.publisher.broken(StaleReason::Halted, out);
+            self.broken(StaleReason::Halted, out);
         }
         resumes
+    }
+
+    /// The book does not hold any more. Told once.
+    pub(crate) fn broken(&mut self, reason: StaleReason, out: &mut Vec<FeedOutput>) {
+        if self.publisher.broken(reason, out) && reason.loses_trades() {
+            self.interrupted();
+            self.is_history_wanted = true;
+        }
+    }
+
+    /// Minutes are to be asked for: the book holds again after a time in which trades may have been missed, or the minute
+    /// in which that was asked is over. Said once.
+    pub(crate) fn wants_history(&mut self, at: Timestamp) -> bool {
+        if self.publisher.is_live() && std::mem::take(&mut self.is_history_wanted) {
+            self.history_again_at = None;
+            self.is_history_again = false;
+            return true;
+        }
+        let is_again = self.history_again_at.take_if(|again| *again <= at).is_some();
+        self.is_history_again |= is_again;
+        is_again
+    }
+
+    /// When [`Market::wants_history`] has something to say by time alone.
+    pub(crate) fn history_at(&self) -> Option<Timestamp> {
+        self.history_again_at
+    }
+
+    /// Minutes from now on may be missed, until the history is asked for the next time.
+    fn interrupted(&mut self) {
+        if std::mem::take(&mut self.has_history) {
+            self.complete_to = self.final_candle_at;
+        }
     }
 
     /// Counts what a book message did, and tells the publisher of a book that holds. A broken book is the session's
@@ -115,6 +163,25 @@ impl Market {
     pub(crate) fn count_book(&mut self, verdict: Verdict, venue_at: Option<Timestamp>) {
         self.counts.count(verdict);
         if matches!(verdict, Verdict::Rebuilt | Verdict::Held) && self.is_trading {
+            self.publisher.held(venue_at);
+        }
+    }
+
+    /// A renewal of the book has caught up with it. A book that turns out different was wrong: stale, and shown anew at once.
+    pub(crate) fn renewed(
+        &mut self,
+        at: Timestamp,
+        agrees: bool,
+        venue_at: Option<Timestamp>,
+        out: &mut Vec<FeedOutput>,
+    ) {
+        self.counts.renewals += 1;
+        self.watch.proven(at);
+        if !agrees {
+            self.counts.compare_mismatches += 1;
+            self.broken(StaleReason::CompareMismatch, out);
+        }
+        if self.is_trading {
             self.publisher.held(venue_at);
         }
     }
@@ -179,6 +246,11 @@ impl Market {
         self.trade_gate.highest()
     }
 
+    /// Venue time of the first trade that was heard.
+    pub(crate) fn first_trade_at(&self) -> Option<Timestamp> {
+        self.trade_gate.began_at()
+    }
+
     /// No trade is missing, as far as was told.
     pub(crate) fn has_all_trades(&self) -> bool {
         self.trade_gate.is_whole()
@@ -202,7 +274,7 @@ impl Market {
     /// The venue closed a minute on the stream: it says how many trades there were.
     pub(crate) fn count_minute(&mut self, at: Timestamp, candle: &Candle) {
         if self.held.is_none() {
-            self.tally.closed(at, candle);
+            self.tally.closed(at, candle, self.trade_gate.numbering());
         }
     }
 
@@ -211,15 +283,19 @@ impl Market {
         self.tally.check_at()
     }
 
-    /// A minute had more trades than were told: they will be asked for, and the session subscribes them anew. Said once.
+    /// A minute had other trades than were told: they and the minute will be asked for. True when the session is to
+    /// subscribe them anew. Said once.
     pub(crate) fn has_dead_trades(&mut self, at: Timestamp) -> bool {
-        let is_short = self.tally.is_short(at);
-        if is_short && self.has_all_trades() {
+        let lack = self.tally.check(at);
+        if lack.is_some() && self.has_all_trades() {
             self.counts.trade_gaps += 1;
             self.trade_gate.doubt();
             self.repair.noticed(at);
         }
-        is_short
+        if lack == Some(Lack::Unknown) {
+            self.history_again_at = Some(at);
+        }
+        lack == Some(Lack::Channel)
     }
 
     /// When [`Market::repair`] has something to ask for.
@@ -241,6 +317,26 @@ impl Market {
         rows: impl IntoIterator<Item = (u64, Trade)>,
         out: &mut Vec<FeedOutput>,
     ) {
+        let brought = self.take_rows(rows, out);
+        let is_over = self.repair.answered(at, brought > 0);
+        // Nothing tells how many there are of sparse numbers or of an open end: one answer is all there is to know.
+        let is_known =
+            self.trade_gate.numbering() == Numbering::Dense && self.trade_gate.gap().is_some_and(|gap| !gap.is_open());
+        if is_over || !is_known {
+            self.trade_gate.give_up();
+            self.counts.trades_lost = self.trade_gate.lost();
+        }
+    }
+
+    /// Trades that were asked for before the connection broke. What is still missing, and what has happened since, is
+    /// asked for anew.
+    pub(crate) fn repaired_late(&mut self, rows: impl IntoIterator<Item = (u64, Trade)>, out: &mut Vec<FeedOutput>) {
+        self.take_rows(rows, out);
+        self.trade_gate.doubt();
+    }
+
+    /// Gives out those that are new: says how many.
+    fn take_rows(&mut self, rows: impl IntoIterator<Item = (u64, Trade)>, out: &mut Vec<FeedOutput>) -> u64 {
         let mut rows: Vec<(u64, Trade)> = rows.into_iter().collect();
         rows.sort_by_key(|(number, _)| *number);
         let mut brought = 0;
@@ -252,14 +348,7 @@ impl Market {
         if brought > 0 {
             self.tally.was_right();
         }
-        let is_over = self.repair.answered(at, brought > 0);
-        // Nothing tells how many there are of sparse numbers or of an open end: one answer is all there is to know.
-        let is_known =
-            self.trade_gate.numbering() == Numbering::Dense && self.trade_gate.gap().is_some_and(|gap| !gap.is_open());
-        if is_over || !is_known {
-            self.trade_gate.give_up();
-            self.counts.trades_lost = self.trade_gate.lost();
-        }
+        brought
     }
 
     /// Trades that were asked for did not come: they will be asked for again.
@@ -285,7 +374,21 @@ impl Market {
 
     /// Gives out candles of the venue's history, oldest first: at most the newest `most`, and only those that may have
     /// been missed since the last break.
-    pub(crate) fn history(&mut self, candles: &[Candle], most: u16, out: &mut Vec<FeedOutput>) {
+    ///
+    /// Nobody heard the minute that runs from its start, and what the stream tells of it may be lost: when it is over, it
+    /// is asked for too.
+    pub(crate) fn history(
+        &mut self,
+        at: Timestamp,
+        clock: &VenueClock,
+        candles: &[Candle],
+        most: u16,
+        out: &mut Vec<FeedOutput>,
+    ) {
+        if !std::mem::take(&mut self.is_history_again) {
+            let minute = clock.now(at).plus(HEARD_AFTER).floor_to(NS_PER_MIN);
+            self.history_again_at = Some(clock.when(minute.plus(SETTLED_AFTER)));
+        }
         let missed = candles.iter().filter(|candle| self.complete_to.is_none_or(|known| candle.open_time > known));
         let surplus = missed.clone().count().saturating_sub(usize::from(most));
         let missed: Vec<Candle> = missed.skip(surplus).copied().collect();
@@ -293,6 +396,7 @@ impl Market {
             self.final_candle(candle, CandleSource::Rest, out);
         }
         self.has_history = true;
+        self.complete_to = self.complete_to.max(candles.iter().map(|candle| candle.open_time).max());
     }
 
     /// Minutes of history that may have been missed before `at`; `None` when all of it is wanted.
@@ -300,17 +404,17 @@ impl Market {
         self.complete_to.map(|known| at.since(known).as_secs() / 60)
     }
 
-    /// The connection broke: what comes next may have a hole before it.
+    /// The connection broke: what comes next may have a hole before it. The next one begins with the history.
     pub(crate) fn disconnected(&mut self, reason: StaleReason, out: &mut Vec<FeedOutput>) {
         self.publisher.broken(reason, out);
         self.trade_gate.doubt();
         self.repair.forgotten();
         self.tally.reset();
         self.watch.reset();
-        if self.has_history {
-            self.complete_to = self.final_candle_at;
-            self.has_history = false;
-        }
+        self.interrupted();
+        self.is_history_wanted = false;
+        self.history_again_at = None;
+        self.is_history_again = false;
     }
 
     pub(crate) fn status(&self) -> InstrumentStatus {

@@ -37,7 +37,7 @@ mod trade_gate;
 mod trade_tally;
 mod venue;
 
-pub(crate) use book_watch::BookWatch;
+pub(crate) use book_watch::{BookWatch, PROOF_PATIENCE};
 pub(crate) use dial::Dial;
 pub(crate) use link::Link;
 pub(crate) use market::Market;
@@ -49,7 +49,7 @@ pub(crate) use retry::Retry;
 pub(crate) use subscription::Subscription;
 pub(crate) use ticker_pace::TickerPace;
 pub(crate) use trade_gate::{Gap, Numbering, Passed, TradeGate};
-pub(crate) use trade_tally::TradeTally;
+pub(crate) use trade_tally::{Lack, TradeTally};
 pub(crate) use venue::{VenueSession, common_methods};
 
 use types::Timestamp;

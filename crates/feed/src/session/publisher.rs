@@ -69,13 +69,15 @@ impl Publisher {
         }
     }
 
-    /// The book does not hold any more. Told once.
-    pub(crate) fn broken(&mut self, reason: StaleReason, out: &mut Vec<FeedOutput>) {
-        if self.is_live() {
+    /// The book does not hold any more. Told once: true then.
+    pub(super) fn broken(&mut self, reason: StaleReason, out: &mut Vec<FeedOutput>) -> bool {
+        let is_news = self.is_live();
+        if is_news {
             self.state = BookState::Resyncing { reason };
             self.has_changed = false;
             out.push(FeedOutput::Event(Input::BookStale { instrument: self.instrument, reason }));
         }
+        is_news
     }
 
     /// Goes on where `old` stands: a book that was shown and holds here too is shown again only when it differs.

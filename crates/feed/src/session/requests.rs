@@ -28,6 +28,8 @@ pub(crate) struct Requests<K> {
     next_id: u64,
     wanted: Vec<Wanted<K>>,
     asked: Vec<(RequestId, K)>,
+    /// Of the connection before.
+    late: Vec<(RequestId, K)>,
     advice: Advice,
 }
 
@@ -60,7 +62,7 @@ pub(crate) enum Answer<'a> {
 impl<K: Copy + PartialEq> Requests<K> {
     pub(crate) const fn new() -> Self {
         let advice = Advice { weight: None, is_too_fast: false };
-        Self { next_id: 1, wanted: Vec::new(), asked: Vec::new(), advice }
+        Self { next_id: 1, wanted: Vec::new(), asked: Vec::new(), late: Vec::new(), advice }
     }
 
     /// Wants something at `not_before` or later. Nothing happens when it is wanted already.
@@ -77,7 +79,14 @@ impl<K: Copy + PartialEq> Requests<K> {
     /// Forgets everything: the connection that it was wanted for is gone, and no answer is waited for.
     pub(crate) fn forget(&mut self) {
         self.wanted.clear();
-        self.asked.clear();
+        self.late = std::mem::take(&mut self.asked);
+    }
+
+    /// What the answered request asked for, if it was asked on the connection before: nobody waits for it, but it may be
+    /// of use.
+    pub(crate) fn take_late(&mut self, id: RequestId) -> Option<K> {
+        let index = self.late.iter().position(|(asked, _)| *asked == id)?;
+        Some(self.late.swap_remove(index).1)
     }
 
     /// What the answered request asked for; `None` for an answer nobody waits for (any more).
@@ -153,6 +162,7 @@ mod tests {
         assert_eq!(sent(&mut out), [(2, "/b".to_owned())]);
         requests.forget();
         assert_eq!((requests.take(RequestId(2)), requests.deadline()), (None, None));
+        assert_eq!((requests.take_late(RequestId(2)), requests.take_late(RequestId(2))), (Some('b'), None));
     }
 
     #[test]

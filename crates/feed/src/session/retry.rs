@@ -31,6 +31,11 @@ impl Retry {
         Self::new(0, Duration::ZERO, Duration::from_secs(5), Duration::from_secs(600))
     }
 
+    /// For subscriptions that were not answered: 5 s to 40 s.
+    pub(crate) const fn silence() -> Self {
+        Self::new(0, Duration::ZERO, Duration::from_secs(5), Duration::from_secs(40))
+    }
+
     /// For requests that were too many: from `first` to `longest`.
     pub(crate) const fn pause(first: Duration, longest: Duration) -> Self {
         Self::new(0, Duration::ZERO, first, longest)

@@ -8,13 +8,14 @@ use crate::session::Retry;
 
 /// ```text
 /// Off ──asked──> Asked ──answered──> Live
-///                  │ refused ──> Refused ──again_at──> Asked
-///                  └ timeout: what follows is the session's business
+///                  └ refused or unanswered ──> Refused ──again_at──> Asked
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subscription {
     state: State,
-    retry: Retry,
+    refusals: Retry,
+    /// Of requests that were not answered: who does not answer may do so the next time.
+    silences: Retry,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ enum State {
 
 impl Subscription {
     pub(crate) const fn off() -> Self {
-        Self { state: State::Off, retry: Retry::refusal() }
+        Self { state: State::Off, refusals: Retry::refusal(), silences: Retry::silence() }
     }
 
     pub(crate) fn asked(&mut self, at: Timestamp) {
@@ -51,7 +52,12 @@ impl Subscription {
     }
 
     pub(crate) fn refused(&mut self, at: Timestamp) {
-        self.state = State::Refused { again_at: self.retry.failed(at) };
+        self.state = State::Refused { again_at: self.refusals.failed(at) };
+    }
+
+    /// No answer came in time.
+    pub(crate) fn unanswered(&mut self, at: Timestamp) {
+        self.state = State::Refused { again_at: self.silences.failed(at) };
     }
 
     pub(crate) fn disconnected(&mut self) {
@@ -66,7 +72,7 @@ impl Subscription {
         }
     }
 
-    /// When a refused subscription is to be tried again.
+    /// When a refused or unanswered subscription is to be tried again.
     pub(crate) fn again_at(&self) -> Option<Timestamp> {
         match self.state {
             State::Refused { again_at } => Some(again_at),

@@ -24,6 +24,8 @@ const RENUMBERED_AFTER: Duration = Duration::from_secs(60);
 pub(crate) struct TradeGate {
     numbering: Numbering,
     highest: Option<Mark>,
+    /// Venue time of the first one.
+    began_at: Option<Timestamp>,
     /// Ascending, not touching each other.
     missing: VecDeque<Gap>,
     /// The stream was interrupted: trades above the highest may have happened unseen.
@@ -94,7 +96,15 @@ impl Default for TradeGate {
 
 impl TradeGate {
     pub(crate) const fn new(numbering: Numbering) -> Self {
-        Self { numbering, highest: None, missing: VecDeque::new(), is_in_doubt: false, lost: 0, seen: Seen::new() }
+        Self {
+            numbering,
+            highest: None,
+            began_at: None,
+            missing: VecDeque::new(),
+            is_in_doubt: false,
+            lost: 0,
+            seen: Seen::new(),
+        }
     }
 
     pub(crate) const fn numbering(&self) -> Numbering {
@@ -117,6 +127,7 @@ impl TradeGate {
 
     fn place(&mut self, mark: Mark) -> Passed {
         let Mark { number, venue_at } = mark;
+        self.began_at.get_or_insert(venue_at);
         let Some(highest) = self.highest else {
             self.highest = Some(mark);
             return Passed::Next;
@@ -192,6 +203,11 @@ impl TradeGate {
             self.give_up();
         }
         self.missing.push_back(gap);
+    }
+
+    /// What happened before, nobody has missed: the venue's time of the first trade.
+    pub(crate) fn began_at(&self) -> Option<Timestamp> {
+        self.began_at
     }
 
     /// The highest number that was heard or told.

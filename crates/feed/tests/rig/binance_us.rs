@@ -28,7 +28,7 @@ pub(crate) fn info(symbols: &[&str]) -> String {
 pub(crate) fn depth(symbol: &str, first: u64, last: u64, bids: &str, asks: &str) -> String {
     let stream = symbol.to_lowercase();
     format!(
-        r#"{{"stream":"{stream}@depth@100ms","data":{{"e":"depthUpdate","E":1800000000123,"s":"{symbol}","U":{first},"u":{last},"b":[{bids}],"a":[{asks}]}}}}"#
+        r#"{{"stream":"{stream}@depth@100ms","data":{{"e":"depthUpdate","E":NOW_MS,"s":"{symbol}","U":{first},"u":{last},"b":[{bids}],"a":[{asks}]}}}}"#
     )
 }
 

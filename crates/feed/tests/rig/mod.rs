@@ -67,11 +67,13 @@ impl Rig {
         self.give(FeedInput::Disconnected(LinkId::FIRST));
     }
 
+    /// A message on the first connection. `NOW_MS` in it becomes the present time.
     pub(crate) fn frame(&mut self, text: &str) {
-        self.give(FeedInput::Frame(LinkId::FIRST, text.as_bytes()));
+        self.frame_on(LinkId::FIRST, text);
     }
 
     pub(crate) fn frame_on(&mut self, link: LinkId, text: &str) {
+        let text = text.replace("NOW_MS", &self.at.as_millis().to_string());
         self.give(FeedInput::Frame(link, text.as_bytes()));
     }
 

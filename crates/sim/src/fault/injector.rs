@@ -30,6 +30,8 @@ pub(crate) struct Injector {
     log: VecDeque<Injected>,
     total: u64,
     recent: VecDeque<Recent>,
+    /// Whose connections are slow, how slow, and until when.
+    slow_lines: Vec<(Scope, u32, Timestamp)>,
     /// The rules of all instruments, as venues push them that do.
     pushed_rules: Vec<(Venue, String)>,
 }
@@ -124,6 +126,9 @@ impl Injector {
             Kind::Maintenance { .. } => self.tell_maintenance(now, index, true),
             kind if kind.concerns() == Concern::Connection && !scope.is_narrow() => {
                 self.entries[index].disarm();
+                if let Kind::Slow { bytes_per_s, lasts } = kind {
+                    self.slow_lines.push((scope.clone(), *bytes_per_s, now.plus(*lasts)));
+                }
                 let ids: Vec<ConnectionId> = self.wires.keys().copied().collect();
                 for id in ids {
                     if let Some(line) = self.wires.get_mut(&id)
@@ -205,7 +210,13 @@ impl Injector {
     }
 
     pub(crate) fn connected(&mut self, now: Timestamp, venue: Venue, id: ConnectionId) {
-        self.wires.insert(id, Line { wire: Wire::new(venue), opened_at: now });
+        let mut wire = Wire::new(venue);
+        // A line does not get faster by another connection.
+        self.slow_lines.retain(|(_, _, until)| *until > now);
+        for (_, bytes_per_s, until) in self.slow_lines.iter().filter(|(scope, _, _)| scope.has_connection(venue, id)) {
+            wire.slow_down(*bytes_per_s, *until);
+        }
+        self.wires.insert(id, Line { wire, opened_at: now });
     }
 
     pub(crate) fn disconnected(&mut self, id: ConnectionId) {

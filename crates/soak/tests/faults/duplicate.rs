@@ -38,7 +38,6 @@ fn doubled_trades_are_told_once_and_counted() {
 
 /// The last trade before a subscription (Coinbase) and the newest trades (Kraken) come again with each connection.
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn trades_that_come_again_with_a_new_connection_are_told_once() {
     for flavour in ALL {
         let mut case = Case::live(flavour);

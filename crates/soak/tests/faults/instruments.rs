@@ -14,7 +14,6 @@ fn with_change(flavour: Flavour, change: RuleChange, lasts_s: u64) -> Case {
 }
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn a_halted_instrument_is_marked_and_comes_back_when_trading_does() {
     for flavour in ALL {
         let mut case = with_change(flavour, RuleChange::Halt, 240);
@@ -28,7 +27,6 @@ fn a_halted_instrument_is_marked_and_comes_back_when_trading_does() {
 }
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn a_delisted_instrument_is_marked_keeps_its_data_and_comes_back_when_it_is_listed_anew() {
     for flavour in ALL {
         let venue = flavour.venue;

@@ -7,7 +7,6 @@ use types::Venue;
 use crate::case::{ALL, Case, FIRST, Flavour, SECOND, s};
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn maintenance_is_waited_out_without_a_storm() {
     for flavour in ALL {
         let venue = flavour.venue;

@@ -74,7 +74,6 @@ fn a_line_that_hangs_for_two_seconds_is_only_late() {
 
 /// The line is too thin for what the venue sends: connections end, and no wrong book is shown meanwhile.
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn a_line_that_is_too_thin_degrades_and_recovers() {
     for flavour in ALL {
         let mut case = Case::live(flavour);

@@ -28,7 +28,6 @@ fn says_how_long() -> impl Iterator<Item = Flavour> {
 }
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn not_one_request_is_made_before_the_end_that_the_venue_named() {
     for flavour in says_how_long() {
         let venue = flavour.venue;

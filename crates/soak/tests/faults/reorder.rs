@@ -44,7 +44,6 @@ fn late_book_updates_never_publish_a_wrong_book() {
 }
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn a_snapshot_that_comes_after_its_updates_never_publishes_a_wrong_book() {
     for flavour in ALL {
         let venue = flavour.venue;

@@ -8,7 +8,6 @@ use crate::case::{ALL, AT_ONCE, Case, FIRST, RESYNC, SECOND, s};
 const SILENCE_MAX: u64 = 100;
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn a_book_that_falls_silent_alone_is_marked_and_asked_for_anew() {
     for flavour in ALL {
         let mut case = Case::live(flavour);
@@ -23,7 +22,6 @@ fn a_book_that_falls_silent_alone_is_marked_and_asked_for_anew() {
 }
 
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn an_instrument_that_falls_silent_alone_leaves_its_neighbour_alone() {
     for flavour in ALL {
         let mut case = Case::live(flavour);

@@ -71,7 +71,6 @@ fn a_lost_answer_is_not_waited_for_for_ever() {
 /// Unknown symbols are accepted and silent (Binance.US), refused for themselves (Kraken), or refuse the whole message
 /// (Coinbase): the known ones live in any case.
 #[test]
-#[ignore = "open: the reaction is not yet as it should be"]
 fn an_instrument_that_the_venue_does_not_list_does_not_hurt_its_neighbour() {
     for flavour in ALL {
         let venue = flavour.venue;
