@@ -294,7 +294,7 @@ fn a_renamed_symbol_is_asked_for_by_its_permanent_code() {
     let learned = rig.instruments();
     assert_eq!((learned[0].symbol.as_str(), learned[0].pair()), ("BCHSV-USDT", "BSV/USDT".to_owned()));
     assert!(accept_all(&mut rig)[0].contains("level2Depth50:BCHSV-USDT"));
-    rig.frame(&picture("BCHSV-USDT", 1, r#"["10","1"]"#, ""));
+    rig.frame(&picture("BCHSV-USDT", rig.at.as_millis(), r#"["10","1"]"#, ""));
     assert_eq!(rig.books().len(), 1);
 }
 
@@ -386,7 +386,7 @@ fn an_answer_that_was_lost_is_not_missed_where_data_came() {
     let request = request_of(&mut rig, "/api/v2/symbols");
     rig.respond(&request, 200, &listed(&["BTC-USDT"]));
     rig.sent();
-    rig.frame(&picture("BTC-USDT", 1, r#"["10","1"]"#, ""));
+    rig.frame(&picture("BTC-USDT", rig.at.as_millis(), r#"["10","1"]"#, ""));
     pass(&mut rig, 30);
     assert_eq!(rig.reconnects(), []);
 }
@@ -408,22 +408,27 @@ fn pictures_are_books_and_the_next_one_heals() {
     let mut rig = live(KucoinBook::Pictures);
     assert_eq!(rig.book_state(0), BookState::Live { proof: Proof::Compared });
     rig.pass(seconds(1));
-    rig.frame(&picture("BTC-USDT", 1_800_000_000_200, r#"["10.5","1"]"#, r#"["11","1"]"#));
+    let ms = rig.at.as_millis();
+    rig.frame(&picture("BTC-USDT", ms, r#"["10.5","1"]"#, r#"["11","1"]"#));
     let books = rig.books();
     assert_eq!((books[0].bids.len(), books[0].proof), (1, Proof::Compared));
-    assert_eq!(books[0].venue_at, Some(Timestamp::from_millis(1_800_000_000_200)));
+    assert_eq!(books[0].venue_at, Some(Timestamp::from_millis(ms)));
     rig.pass(seconds(1));
-    rig.frame(&picture("BTC-USDT", 1_800_000_000_150, r#"["10.1","1"]"#, ""));
+    rig.frame(&picture("BTC-USDT", ms - 50, r#"["10.1","1"]"#, ""));
     assert_eq!((rig.books(), rig.instrument(0).counts.duplicates), (vec![], 1), "late");
-    rig.frame(&picture("BTC-USDT", 1_800_000_000_300, r#"["11","1"]"#, r#"["11","1"]"#));
+    rig.frame(&picture("BTC-USDT", ms + 300, r#"["11","1"]"#, r#"["11","1"]"#));
     rig.pass(seconds(1));
     assert_eq!((rig.books(), rig.stale()), (vec![], vec![]), "crossed: neither shown nor stale");
-    rig.frame(&picture("BTC-USDT", 1_800_000_000_400, r#"["11","1"]"#, r#"["11","1"]"#));
+    rig.frame(&picture("BTC-USDT", ms + 400, r#"["11","1"]"#, r#"["11","1"]"#));
     assert_eq!(rig.stale(), [(0, StaleReason::Crossed)]);
-    rig.frame(&picture("BTC-USDT", 1_800_000_000_500, r#"["10","1"]"#, r#"["11","1"]"#));
+    rig.frame(&picture("BTC-USDT", ms + 500, r#"["10","1"]"#, r#"["11","1"]"#));
     assert_eq!(rig.books().len(), 1);
-    rig.frame(&picture("BTC-USDT", 1_800_000_000_600, r#"["10.001","1"]"#, ""));
+    rig.frame(&picture("BTC-USDT", ms + 600, r#"["10.001","1"]"#, ""));
     assert_eq!((rig.reasons(), rig.stale()), (vec![RejectReason::TooPrecise], vec![(0, StaleReason::Malformed)]));
+    let ms = rig.at.as_millis();
+    rig.frame(&picture("BTC-USDT", ms, r#"["10","1"]"#, ""));
+    rig.frame(&picture("BTC-USDT", ms - 4_000, r#"["9","1"]"#, ""));
+    assert_eq!((rig.books().len(), rig.stale()), (1, vec![(0, StaleReason::Silent)]), "it was long on its way");
 }
 
 #[test]
@@ -587,7 +592,7 @@ fn a_unified_feed_that_does_not_do_is_replaced_for_an_hour_and_that_is_told() {
             rig.respond(&request, 200, &listed(&["BTC-USDT"]));
         }
         pass(&mut rig, 2);
-        rig.frame(&picture("BTC-USDT", 1, r#"["10","1"]"#, ""));
+        rig.frame(&picture("BTC-USDT", rig.at.as_millis(), r#"["10","1"]"#, ""));
         assert_eq!(rig.book_state(0), BookState::Live { proof: Proof::Compared });
         pass(&mut rig, 3_600);
         rig.forget();
@@ -806,7 +811,7 @@ fn a_book_that_is_dead_while_trades_live_is_stale_and_subscribed_anew() {
     let s = rig.at.as_secs();
     rig.frame(&trade(1, s));
     pass(&mut rig, 5);
-    rig.frame(&picture("BTC-USDT", s * 1_000, r#"["10","1"]"#, ""));
+    rig.frame(&picture("BTC-USDT", s * 1_000 + 4_900, r#"["10","1"]"#, ""));
     rig.frame(&trade(2, s + 5));
     pass(&mut rig, 30);
     assert_eq!(rig.stale(), [], "its picture came just before it");

@@ -5,7 +5,7 @@ use types::market::StaleReason;
 
 use super::instruments::{self, ExchangeInfo};
 use super::messages::{self, Message};
-use super::{Ask, BATCH, Batch, BatchState, HISTORY_TRIES, STREAMS, Session, rest, stream_name};
+use super::{Ask, BATCH, Batch, BatchState, STREAMS, Session, rest, stream_name};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
 use crate::io::{FeedOutput, Priority, RejectReason, Rejection, RequestId};
@@ -225,7 +225,7 @@ impl Session {
             Ask::Candles(index) => {
                 let symbol = &mut self.symbols[index];
                 let again_at = symbol.history.failed(at);
-                if symbol.history.failures() < HISTORY_TRIES && self.link.is_up() {
+                if self.link.is_up() {
                     self.want_candles(index, at, again_at);
                 }
             }

@@ -5,7 +5,7 @@ use types::market::{CandleSource, StaleReason};
 
 use super::messages::{self, KlineData, Message, TradeData};
 use super::quick::{self, Depth, Quick};
-use super::{Batch, BatchState, DEPTH, KLINES, RULES_WHILE_SILENT, Session, TRADES};
+use super::{Batch, BatchState, DEPTH, KLINES, RULES_WHILE_SUSPICIOUS, Session, TRADES};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
 use crate::io::{FeedOutput, RejectReason, Rejection};
@@ -120,7 +120,7 @@ impl Session {
                 self.link.reject_of(symbol.market.wanted.id, error.reason(), error, bytes, out);
                 symbol.broken(at, StaleReason::Malformed, out);
                 // The rules may have changed: ticks do, by announcement.
-                if is_too_precise && self.rules_at.is_none_or(|rules_at| at.since(rules_at) >= RULES_WHILE_SILENT) {
+                if is_too_precise && self.rules_at.is_none_or(|rules_at| at.since(rules_at) >= RULES_WHILE_SUSPICIOUS) {
                     self.want_rules(at);
                 }
             }

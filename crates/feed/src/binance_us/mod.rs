@@ -41,10 +41,8 @@ const SEND_SPACING: Duration = Duration::from_millis(300);
 const BATCH: usize = 90;
 /// Least time between two renewals of a book that has moved to the edge of its snapshot.
 const RENEWAL_SPACING: Duration = Duration::from_secs(60);
-/// The rules are fetched again this often while a stream is silent (section 9.11).
-const RULES_WHILE_SILENT: Duration = Duration::from_secs(300);
-/// Times a history request is tried on one connection.
-const HISTORY_TRIES: u32 = 5;
+/// The rules are fetched again this often while a stream is silent (section 9.11) or a symbol is not traded.
+const RULES_WHILE_SUSPICIOUS: Duration = Duration::from_secs(120);
 
 /// Binance.US's feed.
 #[derive(Debug)]
@@ -273,9 +271,10 @@ impl Session {
         if self.requests.is_wanted(Ask::Rules) || self.requests.is_wanted(Ask::AllRules) {
             return None;
         }
-        let has_silence = self.symbols.iter().any(Symbol::has_told_silence);
+        let is_suspicious = |symbol: &Symbol| symbol.has_told_silence() || symbol.market.is_suspect();
         let age_max = self.settings.instruments_age_max;
-        let age = if has_silence { age_max.min(RULES_WHILE_SILENT) } else { age_max };
+        let has_suspect = self.symbols.iter().any(is_suspicious);
+        let age = if has_suspect { age_max.min(RULES_WHILE_SUSPICIOUS) } else { age_max };
         Some(self.rules_at.map_or(Timestamp::EPOCH, |at| at.plus(age)))
     }
 }

@@ -58,6 +58,8 @@ const COMPARE_LEAD: Duration = Duration::from_secs(1);
 const COMPARE_AGAIN: Duration = Duration::from_secs(5);
 /// After a comparison that said nothing comes another one; least time between two of one product.
 const COMPARE_SPACING: Duration = Duration::from_secs(30);
+/// The rules are fetched again this often while a product is not traded or silent.
+const RULES_WHILE_SUSPICIOUS: Duration = Duration::from_secs(120);
 /// Comparisons in a row that must differ.
 const STRIKES: u32 = 2;
 /// A book that could not be compared for so many times the usual is subscribed anew.
@@ -372,7 +374,10 @@ impl Session {
     /// When the rules are to be fetched; `None` while that is under way.
     fn rules_due_at(&self) -> Option<Timestamp> {
         let is_wanted = self.requests.is_wanted(Ask::Rules);
-        let due = self.rules_at.map_or(Timestamp::EPOCH, |at| at.plus(self.settings.instruments_age_max));
+        let has_suspect = self.products.iter().any(|product| product.market.is_suspect());
+        let age_max = self.settings.instruments_age_max;
+        let age = if has_suspect { age_max.min(RULES_WHILE_SUSPICIOUS) } else { age_max };
+        let due = self.rules_at.map_or(Timestamp::EPOCH, |at| at.plus(age));
         Some(due).filter(|_| !is_wanted)
     }
 }

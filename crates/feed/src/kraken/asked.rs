@@ -3,7 +3,7 @@
 use types::Timestamp;
 
 use super::messages::Channel;
-use super::{ASKED_MAX, Ask, BATCH, HISTORY_TRIES, Session, rest};
+use super::{ASKED_MAX, Ask, BATCH, Session, rest};
 use crate::io::{FeedOutput, Priority, RejectReason, RequestId};
 use crate::session::Answer;
 
@@ -154,7 +154,7 @@ impl Session {
         match ask {
             Ask::History(_) => {
                 let again_at = pair.history.failed(at);
-                if is_retryable && pair.history.failures() < HISTORY_TRIES && self.link.is_up() {
+                if is_retryable && self.link.is_up() {
                     self.want_history(index, again_at);
                 }
             }

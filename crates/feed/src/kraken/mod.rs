@@ -43,8 +43,6 @@ const SEND_SPACING: Duration = Duration::from_millis(250);
 const BATCH: usize = 50;
 /// Our numbered subscriptions that may still be answered.
 const ASKED_MAX: usize = 64;
-/// Times a history request is tried on one connection.
-const HISTORY_TRIES: u32 = 5;
 /// The rules are not fetched again more often because of checksums.
 const RULES_REFETCH: Duration = Duration::from_secs(60);
 

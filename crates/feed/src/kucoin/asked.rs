@@ -10,7 +10,7 @@ use super::messages::TradeData;
 use super::rest::{self, AnswerError, VenueState};
 use super::subscribing::Batch;
 use super::wire::Action;
-use super::{Ask, Channel, HISTORY_TRIES, KucoinBook, RENEWAL_FAILURES_MAX, SNAPSHOT_LEVELS, Session, Wire, handshake};
+use super::{Ask, Channel, KucoinBook, RENEWAL_FAILURES_MAX, SNAPSHOT_LEVELS, Session, Wire, handshake};
 use crate::book::Verdict;
 use crate::decode::DecodeError;
 use crate::io::{FeedOutput, Priority, ReconnectReason, RejectReason, Rejection, RequestId};
@@ -392,7 +392,7 @@ impl Session {
             }
             Ask::Candles(index) => {
                 let again_at = self.symbols[index].history.failed(at);
-                if error.is_retryable() && self.symbols[index].history.failures() < HISTORY_TRIES && self.is_welcome() {
+                if error.is_retryable() && self.is_welcome() {
                     self.want_candles(index, at, again_at);
                 }
             }

@@ -9,8 +9,6 @@
 //! Inside an update that overlaps the snapshot only the changes with a number of their own above the snapshot's are
 //! applied. A change at price zero only moves the number. Crossed best levels are tolerated for one message.
 
-use std::time::Duration;
-
 use types::market::StaleReason;
 use types::{Level, Scale, Timestamp};
 
@@ -24,8 +22,8 @@ use crate::synced::{Change, Numbered, Renewal, SyncedBook};
 const PICTURE_LEVELS: usize = 50;
 /// Levels of each side of the unified book; the venue says nothing of those beyond.
 const UNIFIED_LEVELS: usize = 500;
-/// Pictures come so late at most.
-const LATE_MAX: Duration = Duration::from_secs(10);
+/// So many pictures in a row that are older than the known one show that the venue's clock was set; fewer come late.
+const OLD_MAX: u32 = 20;
 /// Levels of each side in a public snapshot.
 pub(crate) const SNAPSHOT_LEVELS: usize = 100;
 
@@ -68,6 +66,8 @@ pub(crate) struct VenueBook {
 struct Pictured {
     book: Book,
     venue_at: Option<Timestamp>,
+    /// Older ones in a row since.
+    older: u32,
 }
 
 impl VenueBook {
@@ -131,22 +131,23 @@ impl VenueBook {
             }
             (KucoinBook::Pictures, _) => {
                 let book = data.book(self.synced.scale(), PICTURE_LEVELS)?;
-                Ok(self.replace(Pictured { book, venue_at: data.venue_at }))
+                Ok(self.replace(Pictured { book, venue_at: data.venue_at, older: 0 }))
             }
             _ => Ok(Verdict::Old),
         }
     }
 
-    /// A picture that is a little older than the known one comes late. One that is much older shows that the venue's
-    /// clock was set.
+    /// A picture that is older than the known one comes late.
     fn replace(&mut self, picture: Pictured) -> Verdict {
-        let known = self.pictured.as_ref();
-        if let (Some(known_at), Some(venue_at)) = (known.and_then(|known| known.venue_at), picture.venue_at)
+        if let Some(known) = &mut self.pictured
+            && let (Some(known_at), Some(venue_at)) = (known.venue_at, picture.venue_at)
             && venue_at < known_at
-            && known_at.since(venue_at) <= LATE_MAX
+            && known.older < OLD_MAX
         {
+            known.older += 1;
             return Verdict::Old;
         }
+        let known = self.pictured.as_ref();
         let is_crossed = picture.book.is_crossed();
         let was_crossed = known.is_some_and(|known| known.book.is_crossed());
         let is_first = known.is_none();
@@ -360,6 +361,9 @@ mod tests {
         assert_eq!(picture(&mut book, 20_200, r#"["7","1"]"#, r#"["7","1"]"#), Verdict::Crossed);
         assert_eq!(picture(&mut book, 20_300, r#"["7","1"]"#, r#"["7","1"]"#), Verdict::Broken(StaleReason::Crossed));
         assert_eq!(picture(&mut book, 20_400, "", ""), Verdict::Held, "both sides may be empty");
+        for _ in 0..OLD_MAX {
+            assert_eq!(picture(&mut book, 1_000, r#"["5","1"]"#, ""), Verdict::Old);
+        }
         assert_eq!(picture(&mut book, 1_000, r#"["5","1"]"#, ""), Verdict::Held, "the venue has set its clock");
         assert!(!book.wants_snapshot());
     }

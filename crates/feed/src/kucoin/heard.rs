@@ -1,5 +1,7 @@
 //! What KuCoin says on the socket, and what follows from it.
 
+use std::time::Duration;
+
 use types::Timestamp;
 use types::market::{CandleSource, StaleReason};
 
@@ -10,6 +12,9 @@ use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
 use crate::io::{FeedOutput, ReconnectReason, RejectReason, Rejection};
 use crate::number::NumberError;
+
+/// The age of a picture that is believed.
+const LATE_MAX: Duration = Duration::from_secs(3);
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
@@ -95,6 +100,16 @@ impl Session {
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
         let index = self.find(data.symbol.as_str(), Channel::Book, at)?;
+        if let Some(venue_at) = data.venue_at {
+            self.link.clock.observe(at, venue_at);
+            // It was long on its way: the book may be another one by now, and the next picture may have been left out.
+            if self.link.clock.now(at).since(venue_at) > LATE_MAX {
+                let market = &mut self.symbols[index].market;
+                market.count_book(Verdict::Old, None);
+                market.broken(StaleReason::Silent, out);
+                return Ok(());
+            }
+        }
         let verdict = self.symbols[index].book.picture(data);
         self.booked(at, index, verdict, data.venue_at, bytes, out);
         Ok(())

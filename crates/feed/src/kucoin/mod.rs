@@ -60,10 +60,9 @@ const RENEWAL_SPACING: Duration = Duration::from_secs(10);
 const RENEWAL_FAILURES_MAX: u32 = 5;
 /// Levels of each side that are right on a public snapshot (section 2.6).
 const CHANGES_DEPTH: u16 = 50;
-/// Times a history request is tried on one connection.
-const HISTORY_TRIES: u32 = 5;
-/// The rules are fetched again this often while a subscription is silent or a number has too many digits.
-const RULES_WHILE_SUSPICIOUS: Duration = Duration::from_secs(300);
+/// The rules are fetched again this often while a subscription is silent, a symbol is not traded, or a
+/// number has too many digits.
+const RULES_WHILE_SUSPICIOUS: Duration = Duration::from_secs(120);
 /// Connections in a row without a welcome after which the unified feed is given up.
 const UNWELCOME_MAX: u32 = 3;
 /// Subscribed and not one book heard for so long: the unified feed is given up.
@@ -342,9 +341,10 @@ impl Session {
         if self.requests.is_wanted(Ask::Rules) {
             return None;
         }
-        let has_silence = self.symbols.iter().flat_map(|symbol| &symbol.voices).any(Voice::is_silent);
+        let is_suspicious = |symbol: &Symbol| symbol.voices.iter().any(Voice::is_silent) || symbol.market.is_suspect();
+        let has_suspect = self.symbols.iter().any(is_suspicious);
         let age_max = self.settings.instruments_age_max;
-        let age = if has_silence { age_max.min(RULES_WHILE_SUSPICIOUS) } else { age_max };
+        let age = if has_suspect { age_max.min(RULES_WHILE_SUSPICIOUS) } else { age_max };
         Some(self.rules_at.map_or(Timestamp::EPOCH, |at| at.plus(age)))
     }
 }

@@ -7,11 +7,13 @@ use types::Timestamp;
 /// A book message so shortly before a trade may have been the trade's own.
 const BEFORE_TRADE: Duration = Duration::from_secs(1);
 /// Messages after which it is known how long a book uses to be silent.
-const KNOWN_AFTER: u32 = 200;
+const KNOWN_AFTER: u32 = 50;
+/// Messages after which what was usual before is forgotten step by step.
+const BLOCK: u32 = 200;
 /// A silence so many times as long as the longest before is unusual.
-const UNUSUAL: u32 = 20;
+const UNUSUAL: u32 = 10;
 /// No shorter silence is doubted, however busy the book is.
-const DOUBT_MIN: Duration = Duration::from_secs(60);
+const DOUBT_MIN: Duration = Duration::from_secs(30);
 
 /// How long the proof of a book of which nothing is told may take.
 pub(crate) const PROOF_PATIENCE: Duration = Duration::from_secs(30);
@@ -26,20 +28,23 @@ pub(crate) struct BookWatch {
     last_book_at: Option<Timestamp>,
     /// A trade was told, and nothing of the book since.
     unbooked_since: Option<Timestamp>,
-    /// Messages in a row, and the longest pause between two.
+    /// Messages heard, and the longest pause between two in this block of them and the one before.
     heard: u32,
-    longest: Duration,
+    longest: [Duration; 2],
 }
 
 impl BookWatch {
     pub(crate) const fn new(after_trade: Duration, after_all: Duration) -> Self {
-        Self { after_trade, after_all, last_book_at: None, unbooked_since: None, heard: 0, longest: Duration::ZERO }
+        Self { after_trade, after_all, last_book_at: None, unbooked_since: None, heard: 0, longest: [Duration::ZERO; 2] }
     }
 
     pub(crate) fn book(&mut self, at: Timestamp) {
         let pause = self.last_book_at.map_or(Duration::ZERO, |last| at.since(last));
         self.heard = self.heard.saturating_add(1);
-        self.longest = self.longest.max(pause);
+        if self.heard.is_multiple_of(BLOCK) {
+            self.longest = [Duration::ZERO, self.longest[0]];
+        }
+        self.longest[0] = self.longest[0].max(pause);
         self.last_book_at = Some(at);
         self.unbooked_since = None;
     }
@@ -67,7 +72,9 @@ impl BookWatch {
 
     /// When the book is to be proven, if nothing of it is told before.
     pub(crate) fn doubtful_at(&self) -> Option<Timestamp> {
-        let usual_max = if self.heard < KNOWN_AFTER { Duration::MAX } else { self.longest.saturating_mul(UNUSUAL) };
+        let [this, before] = self.longest;
+        let usual_max =
+            if self.heard < KNOWN_AFTER { Duration::MAX } else { this.max(before).saturating_mul(UNUSUAL) };
         let after = usual_max.max(DOUBT_MIN).min(self.after_all);
         self.last_book_at.map(|last| last.plus(after))
     }
@@ -109,6 +116,12 @@ mod tests {
             watch.book(s(last));
             watch.doubtful_at().expect("heard").since(s(last)).as_secs()
         };
-        assert_eq!([1, 5, 60].map(doubted_after), [60, 100, 300]);
+        assert_eq!([1, 5, 60].map(doubted_after), [30, 50, 300]);
+
+        let mut watch = BookWatch::new(Duration::from_secs(10), Duration::from_secs(300));
+        (0..i64::from(KNOWN_AFTER)).for_each(|n| watch.book(s(60 * n)));
+        let last = 60 * i64::from(KNOWN_AFTER);
+        (0..i64::from(2 * BLOCK)).for_each(|n| watch.book(s(last + n)));
+        assert_eq!(watch.doubtful_at(), Some(s(last + i64::from(2 * BLOCK) - 1 + 30)), "it has become lively");
     }
 }

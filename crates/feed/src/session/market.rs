@@ -19,6 +19,12 @@ const HEARD_AFTER: Duration = Duration::from_secs(10);
 /// From the start of a minute until the venue's history has it.
 const SETTLED_AFTER: Duration = Duration::from_secs(65);
 
+const MINUTE: Duration = Duration::from_secs(60);
+/// Minutes without trades in a row that are believed.
+const QUIET_MAX: usize = 1_440;
+/// Times a minute that may never come is asked for again.
+const AGAINS_MAX: u32 = 3;
+
 /// The venue-independent half of an instrument's state; the venue's half holds its book and subscriptions.
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
@@ -46,6 +52,7 @@ pub(crate) struct Market {
     /// When the history is to be asked for once more, and whether that has been done.
     pub(super) history_again_at: Option<Timestamp>,
     pub(super) is_history_again: bool,
+    history_agains: u32,
     /// On a connection that is only prepared: what waits for it to be used.
     pub(super) held: Option<Held>,
 }
@@ -71,6 +78,7 @@ impl Market {
             is_history_wanted: false,
             history_again_at: None,
             is_history_again: false,
+            history_agains: 0,
             held: None,
         }
     }
@@ -130,6 +138,8 @@ impl Market {
         if self.publisher.broken(reason, out) && reason.loses_trades() {
             self.interrupted();
             self.is_history_wanted = true;
+            // A pause that was none of the market's.
+            self.watch.reset();
         }
     }
 
@@ -156,6 +166,12 @@ impl Market {
         if std::mem::take(&mut self.has_history) {
             self.complete_to = self.final_candle_at;
         }
+    }
+
+    /// The venue does not trade it, as far as is known, or has fallen silent about it: the rules may tell more.
+    pub(crate) fn is_suspect(&self) -> bool {
+        let is_silent = matches!(self.publisher.state, BookState::Resyncing { reason: StaleReason::Silent });
+        self.instrument.is_some() && (is_silent || !self.is_trading)
     }
 
     /// Counts what a book message did, and tells the publisher of a book that holds. A broken book is the session's
@@ -376,7 +392,8 @@ impl Market {
     /// been missed since the last break.
     ///
     /// Nobody heard the minute that runs from its start, and what the stream tells of it may be lost: when it is over, it
-    /// is asked for too.
+    /// is asked for too. Some venues leave out minutes in which nothing traded: one between two others is known to be such,
+    /// one behind the last may be, so it is asked for until there is another.
     pub(crate) fn history(
         &mut self,
         at: Timestamp,
@@ -385,18 +402,23 @@ impl Market {
         most: u16,
         out: &mut Vec<FeedOutput>,
     ) {
+        let last = candles.iter().map(|candle| candle.open_time).max();
+        let minute = clock.now(at).plus(HEARD_AFTER).floor_to(NS_PER_MIN);
         if !std::mem::take(&mut self.is_history_again) {
-            let minute = clock.now(at).plus(HEARD_AFTER).floor_to(NS_PER_MIN);
+            self.history_agains = 0;
             self.history_again_at = Some(clock.when(minute.plus(SETTLED_AFTER)));
+        } else if last < Some(minute.minus(MINUTE)) && self.history_agains < AGAINS_MAX {
+            self.history_agains += 1;
+            self.history_again_at = Some(at.plus(MINUTE));
         }
-        let missed = candles.iter().filter(|candle| self.complete_to.is_none_or(|known| candle.open_time > known));
+        let missed = with_quiet_minutes(candles);
+        let missed = missed.filter(|(candle, _)| self.complete_to.is_none_or(|known| candle.open_time > known));
         let surplus = missed.clone().count().saturating_sub(usize::from(most));
-        let missed: Vec<Candle> = missed.skip(surplus).copied().collect();
-        for candle in missed {
-            self.final_candle(candle, CandleSource::Rest, out);
+        for (candle, source) in missed.skip(surplus).collect::<Vec<_>>() {
+            self.final_candle(candle, source, out);
         }
         self.has_history = true;
-        self.complete_to = self.complete_to.max(candles.iter().map(|candle| candle.open_time).max());
+        self.complete_to = self.complete_to.max(last);
     }
 
     /// Minutes of history that may have been missed before `at`; `None` when all of it is wanted.
@@ -427,4 +449,18 @@ impl Market {
             silence_max: self.silence_max,
         }
     }
+}
+
+/// Candles, oldest first, and the minutes between them in which nothing traded.
+fn with_quiet_minutes(candles: &[Candle]) -> impl Iterator<Item = (Candle, CandleSource)> + Clone + '_ {
+    let before = std::iter::once(None).chain(candles.iter().map(Some));
+    before.zip(candles).flat_map(|(before, candle)| {
+        let quiet = before.into_iter().flat_map(|before| {
+            let next = move |candle: &Candle| Some(Candle::flat(candle.open_time.plus(MINUTE), candle.close));
+            std::iter::successors(next(before), next)
+                .take_while(|flat| flat.open_time < candle.open_time)
+                .take(QUIET_MAX)
+        });
+        quiet.map(|flat| (flat, CandleSource::Filled)).chain([(*candle, CandleSource::Rest)])
+    })
 }
