@@ -60,9 +60,10 @@ impl BookWatch {
         }
     }
 
-    /// Begins anew: the channel is subscribed anew.
+    /// The channel is subscribed anew: the pause until the next message says nothing.
     pub(crate) fn reset(&mut self) {
-        *self = Self::new(self.after_trade, self.after_all);
+        self.last_book_at = None;
+        self.unbooked_since = None;
     }
 
     /// When the channel counts as dead, if nothing of the book is told before.

@@ -53,6 +53,7 @@ pub(crate) struct Market {
     pub(super) history_again_at: Option<Timestamp>,
     pub(super) is_history_again: bool,
     history_agains: u32,
+    history_answered_at: Option<Timestamp>,
     /// On a connection that is only prepared: what waits for it to be used.
     pub(super) held: Option<Held>,
 }
@@ -79,6 +80,7 @@ impl Market {
             history_again_at: None,
             is_history_again: false,
             history_agains: 0,
+            history_answered_at: None,
             held: None,
         }
     }
@@ -147,9 +149,12 @@ impl Market {
     /// in which that was asked is over. Said once.
     pub(crate) fn wants_history(&mut self, at: Timestamp) -> bool {
         if self.publisher.is_live() && std::mem::take(&mut self.is_history_wanted) {
-            self.history_again_at = None;
-            self.is_history_again = false;
-            return true;
+            let is_fresh = self.history_answered_at.is_some_and(|answered| at.since(answered) < HEARD_AFTER);
+            if !is_fresh {
+                self.history_again_at = None;
+                self.is_history_again = false;
+                return true;
+            }
         }
         let is_again = self.history_again_at.take_if(|again| *again <= at).is_some();
         self.is_history_again |= is_again;
@@ -418,6 +423,7 @@ impl Market {
             self.final_candle(candle, source, out);
         }
         self.has_history = true;
+        self.history_answered_at = Some(at);
         self.complete_to = self.complete_to.max(last);
     }
 
@@ -434,7 +440,8 @@ impl Market {
         self.tally.reset();
         self.watch.reset();
         self.interrupted();
-        self.is_history_wanted = false;
+        self.is_history_wanted = true;
+        self.history_answered_at = None;
         self.history_again_at = None;
         self.is_history_again = false;
     }
