@@ -56,6 +56,7 @@ impl Market {
         self.repair = Repair::new();
         self.tally = old.tally.clone();
         self.final_candle_at = old.final_candle_at;
+        self.told_to = old.told_to;
         self.complete_to = old.complete_to;
         self.has_history = old.has_history;
         self.is_history_wanted = old.is_history_wanted;

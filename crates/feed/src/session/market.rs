@@ -43,7 +43,9 @@ pub(crate) struct Market {
     is_trading: bool,
     /// Start of the latest final candle given out, from whatever source.
     pub(super) final_candle_at: Option<Timestamp>,
-    /// Start of the latest final candle before which none is missing, as far as the venue has them.
+    /// Start of the latest final candle before which none is missing; `None` until the history has come.
+    pub(super) told_to: Option<Timestamp>,
+    /// The same for those that are known not to lack anything: what comes later is taken from the history.
     pub(super) complete_to: Option<Timestamp>,
     /// Whether the history asked for on this connection has come.
     pub(super) has_history: bool,
@@ -74,6 +76,7 @@ impl Market {
             watch: BookWatch::new(settings.book_silent_after, settings.book_quiet_after),
             is_trading: true,
             final_candle_at: None,
+            told_to: None,
             complete_to: None,
             has_history: false,
             is_history_wanted: false,
@@ -166,10 +169,11 @@ impl Market {
         self.history_again_at
     }
 
-    /// Minutes from now on may be missed, until the history is asked for the next time.
+    /// Minutes from the last message on may be missed, until the history is asked for the next time.
     fn interrupted(&mut self) {
         if std::mem::take(&mut self.has_history) {
-            self.complete_to = self.final_candle_at;
+            let heard_to = self.last_frame_at.map(|last| last.minus(HEARD_AFTER).floor_to(NS_PER_MIN).minus(MINUTE));
+            self.complete_to = self.told_to.map(|told| heard_to.map_or(told, |heard| told.min(heard)));
         }
     }
 
@@ -385,6 +389,9 @@ impl Market {
         }
         self.counts.candles_final += 1;
         self.final_candle_at = self.final_candle_at.max(Some(candle.open_time));
+        if self.told_to.is_some_and(|told| told.plus(MINUTE) == candle.open_time) {
+            self.told_to = Some(candle.open_time);
+        }
         out.push(FeedOutput::Event(Input::Candle(VenueCandle {
             instrument: self.wanted.id,
             candle,
@@ -425,6 +432,7 @@ impl Market {
         self.has_history = true;
         self.history_answered_at = Some(at);
         self.complete_to = self.complete_to.max(last);
+        self.told_to = self.told_to.max(last);
     }
 
     /// Minutes of history that may have been missed before `at`; `None` when all of it is wanted.
