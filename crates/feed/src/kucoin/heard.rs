@@ -103,7 +103,8 @@ impl Session {
         if let Some(venue_at) = data.venue_at {
             self.link.clock.observe(at, venue_at);
             // It was long on its way: the book may be another one by now, and the next picture may have been left out.
-            if self.link.clock.now(at).since(venue_at) > LATE_MAX {
+            let clock = &self.link.clock;
+            if clock.now(at).since(venue_at).max(clock.delay()) > LATE_MAX {
                 let market = &mut self.symbols[index].market;
                 market.count_book(Verdict::Old, None);
                 market.broken(StaleReason::Silent, out);

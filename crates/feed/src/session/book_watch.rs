@@ -10,7 +10,7 @@ const BEFORE_TRADE: Duration = Duration::from_secs(1);
 const KNOWN_AFTER: u32 = 50;
 /// Messages after which what was usual before is forgotten step by step.
 const BLOCK: u32 = 200;
-/// A silence so many times as long as the longest before is unusual.
+/// A silence so many times as long as usual ones is unusual.
 const UNUSUAL: u32 = 10;
 /// No shorter silence is doubted, however busy the book is.
 const DOUBT_MIN: Duration = Duration::from_secs(30);
@@ -28,23 +28,47 @@ pub(crate) struct BookWatch {
     last_book_at: Option<Timestamp>,
     /// A trade was told, and nothing of the book since.
     unbooked_since: Option<Timestamp>,
-    /// Messages heard, and the longest pause between two in this block of them and the one before.
+    /// Messages heard, and the longest pauses between two in this block of them and the one before.
     heard: u32,
-    longest: [Duration; 2],
+    longest: [Longest; 2],
+}
+
+/// The longest pauses. The second counts: one alone may have been none of the market's.
+#[derive(Clone, Copy, Debug, Default)]
+struct Longest {
+    first: Duration,
+    second: Duration,
+}
+
+impl Longest {
+    fn add(&mut self, pause: Duration) {
+        if pause > self.first {
+            *self = Self { first: pause, second: self.first };
+        } else {
+            self.second = self.second.max(pause);
+        }
+    }
 }
 
 impl BookWatch {
-    pub(crate) const fn new(after_trade: Duration, after_all: Duration) -> Self {
-        Self { after_trade, after_all, last_book_at: None, unbooked_since: None, heard: 0, longest: [Duration::ZERO; 2] }
+    pub(crate) fn new(after_trade: Duration, after_all: Duration) -> Self {
+        Self {
+            after_trade,
+            after_all,
+            last_book_at: None,
+            unbooked_since: None,
+            heard: 0,
+            longest: [Longest::default(); 2],
+        }
     }
 
     pub(crate) fn book(&mut self, at: Timestamp) {
         let pause = self.last_book_at.map_or(Duration::ZERO, |last| at.since(last));
         self.heard = self.heard.saturating_add(1);
         if self.heard.is_multiple_of(BLOCK) {
-            self.longest = [Duration::ZERO, self.longest[0]];
+            self.longest = [Longest::default(), self.longest[0]];
         }
-        self.longest[0] = self.longest[0].max(pause);
+        self.longest[0].add(pause);
         self.last_book_at = Some(at);
         self.unbooked_since = None;
     }
@@ -74,8 +98,11 @@ impl BookWatch {
     /// When the book is to be proven, if nothing of it is told before.
     pub(crate) fn doubtful_at(&self) -> Option<Timestamp> {
         let [this, before] = self.longest;
-        let usual_max =
-            if self.heard < KNOWN_AFTER { Duration::MAX } else { this.max(before).saturating_mul(UNUSUAL) };
+        let usual_max = if self.heard < KNOWN_AFTER {
+            Duration::MAX
+        } else {
+            this.second.max(before.second).saturating_mul(UNUSUAL)
+        };
         let after = usual_max.max(DOUBT_MIN).min(self.after_all);
         self.last_book_at.map(|last| last.plus(after))
     }

@@ -59,6 +59,12 @@ impl VenueClock {
         self.this_ns = Some(self.this_ns.map_or(ahead, |best| best.max(ahead)));
     }
 
+    /// How much later than the quickest message of the connection the newest one came, as far as no clock was set.
+    pub(crate) fn delay(&self) -> Duration {
+        let newest_ns = self.delay.last.map_or(self.delay.quickest_ns, |(_, ahead_ns)| ahead_ns);
+        Duration::from_nanos(self.delay.quickest_ns.saturating_sub(newest_ns).max(0).unsigned_abs())
+    }
+
     /// Everything that the stream has said up to this time of the venue has been received: messages come in their order.
     pub(crate) fn told_to(&self, at: Timestamp) -> Timestamp {
         let quiet = self.now(at).minus(QUIET);

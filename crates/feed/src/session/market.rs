@@ -172,7 +172,9 @@ impl Market {
     /// Minutes from the last message on may be missed, until the history is asked for the next time.
     fn interrupted(&mut self) {
         if std::mem::take(&mut self.has_history) {
-            let heard_to = self.last_frame_at.map(|last| last.minus(HEARD_AFTER).floor_to(NS_PER_MIN).minus(MINUTE));
+            // A straggler may have come long after the rest.
+            let heard_to =
+                self.last_frame_at.map(|last| last.minus(HEARD_AFTER).floor_to(NS_PER_MIN).minus(2 * MINUTE));
             self.complete_to = self.told_to.map(|told| heard_to.map_or(told, |heard| told.min(heard)));
         }
     }
@@ -389,7 +391,8 @@ impl Market {
         }
         self.counts.candles_final += 1;
         self.final_candle_at = self.final_candle_at.max(Some(candle.open_time));
-        if self.told_to.is_some_and(|told| told.plus(MINUTE) == candle.open_time) {
+        // Of an instrument that is not heard the stream's candles lack what was not told.
+        if self.publisher.is_live() && self.told_to.is_some_and(|told| told.plus(MINUTE) == candle.open_time) {
             self.told_to = Some(candle.open_time);
         }
         out.push(FeedOutput::Event(Input::Candle(VenueCandle {

@@ -11,8 +11,8 @@ use crate::diary::What;
 /// Venues gather changes for at most a tenth of a second, and two connections are not equally fast: a book may be so much
 /// older than the newest frame.
 const GATHERED: Duration = Duration::from_millis(300);
-/// A book that was right and has not been for so long must have been marked: no venue's silence may last longer.
-const STALE_AFTER: Duration = Duration::from_secs(100);
+/// A book may be so old and count as the present one.
+const PRESENT: Duration = Duration::from_secs(2);
 
 /// What was published last, and what was wrong with it all.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Books {
     pub(crate) forgotten: u64,
     /// Until when a difference cannot be known.
     unseen_until: Option<Timestamp>,
+    /// When it was last seen to be right or marked.
+    right_at: Timestamp,
     is_forgotten: bool,
 }
 
@@ -82,7 +84,9 @@ impl Books {
         if self.is_forgotten || is_unseen {
             return;
         }
-        if !self.holds(sim, followed, STALE_AFTER) && self.is_live {
+        if !self.is_live || self.holds(sim, followed, PRESENT) {
+            self.right_at = sim.now();
+        } else if sim.now().since(self.right_at) > Knowable::of(followed.venue).silent_max {
             self.is_forgotten = true;
             self.forgotten += 1;
         }

@@ -35,6 +35,8 @@ pub struct Knowable {
     pub depth: usize,
     /// A lost change stays unseen for so long: the interval at which the book is compared with a fresh one.
     pub unseen: Duration,
+    /// A live book may be so old: no longer silence goes unmarked.
+    pub silent_max: Duration,
     /// Whether all its trades can be asked for afterwards. If not, those that never came within reach cannot be known.
     pub all_trades: bool,
 }
@@ -45,17 +47,22 @@ impl Knowable {
     pub fn of(venue: Venue) -> Self {
         match venue {
             // CRC-32 over the ten best levels (protocol section 5).
-            Venue::Kraken => Self { depth: 10, unseen: Duration::ZERO, all_trades: true },
+            Venue::Kraken => Self { depth: 10, unseen: Duration::ZERO, silent_max: SILENT_MAX, all_trades: true },
             // Every change is numbered.
-            Venue::BinanceUs => Self { depth: DEPTH, unseen: Duration::ZERO, all_trades: true },
-            // The newest hundred trades, and no more (protocol section 4).
-            Venue::Kucoin => Self { depth: DEPTH, unseen: Duration::ZERO, all_trades: false },
+            Venue::BinanceUs => Self { depth: DEPTH, unseen: Duration::ZERO, silent_max: SILENT_MAX, all_trades: true },
+            // The newest hundred trades, and no more (protocol section 4). A lost picture shows with the next one, which in a
+            // quiet market may be long in coming.
+            Venue::Kucoin => Self { depth: DEPTH, unseen: Duration::ZERO, silent_max: QUIET_AT_KUCOIN, all_trades: false },
             // Nothing is numbered (protocol section 5).
-            Venue::Coinbase => Self { depth: DEPTH, unseen: UNSEEN_AT_COINBASE, all_trades: true },
+            Venue::Coinbase => Self { depth: DEPTH, unseen: UNSEEN_AT_COINBASE, silent_max: SILENT_MAX, all_trades: true },
         }
     }
 }
 
+/// What is unusual shows after half a minute at the earliest, and is proven or marked half a minute later.
+const SILENT_MAX: Duration = Duration::from_secs(100);
+/// The longest silence that may be usual.
+const QUIET_AT_KUCOIN: Duration = Duration::from_secs(5 * 60 + 5);
 /// The feed compares Coinbase's books every ten minutes, and a difference must show twice.
 const UNSEEN_AT_COINBASE: Duration = Duration::from_secs(15 * 60);
 

@@ -5,8 +5,16 @@ use serde_json::Value;
 /// A trade that came in a message or an answer: its instrument as spelled there, and its number.
 pub(crate) type Offer = (String, u128);
 
+/// Bytes in which a message says what it is about.
+const BEGIN: usize = 200;
+
 /// The trades in a message, in either of KuCoin's feeds.
 pub(crate) fn in_message(text: &str) -> Option<Offer> {
+    // Most messages are large and tell of something else.
+    let begin = text.get(..BEGIN).unwrap_or(text);
+    if !begin.contains("match") && !begin.contains("trade") {
+        return None;
+    }
     let message: Value = serde_json::from_str(text).ok()?;
     let is_classic = message["topic"].as_str().is_some_and(|topic| topic.starts_with("/market/match:"));
     let is_unified = message["T"].as_str().is_some_and(|topic| topic.starts_with("trade."));
