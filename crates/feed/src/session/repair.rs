@@ -37,7 +37,11 @@ pub(crate) struct Repair {
 
 impl Repair {
     pub(crate) const fn new() -> Self {
-        Self { next_at: Some(Timestamp::EPOCH), empty_answers: 0, retry: Retry::refusal() }
+        Self {
+            next_at: Some(Timestamp::EPOCH),
+            empty_answers: 0,
+            retry: Retry::pause(Duration::from_secs(5), Duration::from_secs(60)),
+        }
     }
 
     /// A gap was seen at `at`: others may be waited for already.

@@ -38,9 +38,9 @@ pub(crate) struct Books {
 
 impl Books {
     /// Something was done to the book's frames that the venue's protocol lets nobody see for some time.
-    pub(crate) fn tampered(&mut self, at: Timestamp, knowable: Knowable) {
-        if !knowable.unseen.is_zero() {
-            self.unseen_until = self.unseen_until.max(Some(at.plus(knowable.unseen)));
+    pub(crate) fn tampered(&mut self, at: Timestamp, unseen: Duration) {
+        if !unseen.is_zero() {
+            self.unseen_until = self.unseen_until.max(Some(at.plus(unseen)));
         }
     }
 

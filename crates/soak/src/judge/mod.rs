@@ -7,6 +7,8 @@ mod trades;
 
 use std::time::Duration;
 
+use sim::fault::Injected;
+
 use types::{Input, Venue};
 
 pub(crate) use books::Books;
@@ -52,13 +54,24 @@ impl Knowable {
             Venue::BinanceUs => Self { depth: DEPTH, unseen: Duration::ZERO, silent_max: SILENT_MAX, all_trades: true },
             // The newest hundred trades, and no more (protocol section 4). A lost picture shows with the next one, which in a
             // quiet market may be long in coming.
-            Venue::Kucoin => Self { depth: DEPTH, unseen: Duration::ZERO, silent_max: QUIET_AT_KUCOIN, all_trades: false },
+            Venue::Kucoin => {
+                Self { depth: DEPTH, unseen: Duration::ZERO, silent_max: QUIET_AT_KUCOIN, all_trades: false }
+            }
             // Nothing is numbered (protocol section 5).
-            Venue::Coinbase => Self { depth: DEPTH, unseen: UNSEEN_AT_COINBASE, silent_max: SILENT_MAX, all_trades: true },
+            Venue::Coinbase => {
+                Self { depth: DEPTH, unseen: UNSEEN_AT_COINBASE, silent_max: SILENT_MAX, all_trades: true }
+            }
         }
+    }
+
+    /// How long what this fault does to a book stays unseen.
+    pub(crate) fn unseen_of(self, fault: &Injected) -> Duration {
+        if fault.kind == "late" { self.unseen.max(HELD_BACK_MAX) } else { self.unseen }
     }
 }
 
+/// A snapshot that is held back while nothing else of its book is told looks like any other, until the next update.
+const HELD_BACK_MAX: Duration = Duration::from_secs(5);
 /// What is unusual shows after half a minute at the earliest, and is proven or marked half a minute later.
 const SILENT_MAX: Duration = Duration::from_secs(100);
 /// The longest silence that may be usual.
