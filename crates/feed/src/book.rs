@@ -126,7 +126,9 @@ mod tests {
         check(&book(&[(9, 1), (8, 2)], false), 2, true);
         check(&book(&[(9, 1), (8, 5)], true), 9, false);
         let mut used_up = book(&[(9, 1), (8, 2)], true);
-        [9, 8].map(|price| used_up.bids.set(Price::new(price).expect("positive"), Qty(0)));
+        for price in [9, 8] {
+            used_up.bids.set(Price::new(price).expect("positive"), Qty(0));
+        }
         assert!(used_up.is_used_up() && !whole.is_used_up());
         check(&used_up, 9, true);
     }

@@ -8,7 +8,7 @@ use feed::{BookState, FeedInput, ReconnectReason, RejectReason};
 use rig::Rig;
 use rig::binance_us::{ANSWER, depth, info, live, request_of, snapshot, subscribed};
 use types::market::{CandleSource, Proof, StaleReason};
-use types::{Aggressor, Timestamp, Venue};
+use types::{Aggressor, Venue};
 
 #[test]
 fn rules_first_then_one_subscription_for_all_streams() {
