@@ -134,6 +134,8 @@ impl TradeGate {
         };
         if number <= highest.number {
             if self.fill(mark) {
+                // Told before it was heard: its time was not known then.
+                self.highest = Some(Mark { venue_at: highest.venue_at.max(venue_at), ..highest });
                 return Passed::Late;
             }
             if venue_at.since(highest.venue_at) > RENUMBERED_AFTER {
@@ -284,6 +286,16 @@ mod tests {
         );
         assert_eq!((missing(&gate), gate.gap(), gate.lost()), (vec![], None, 0));
         assert_eq!(gate.pass(u64::MAX, Timestamp::EPOCH), AfterGap);
+    }
+
+    #[test]
+    fn a_trade_that_was_told_of_before_it_was_heard_passes_once_however_quiet_the_market_was() {
+        let s = Timestamp::from_secs;
+        let mut gate = dense();
+        assert_eq!(gate.pass(7, s(0)), Next);
+        assert!(gate.told(8));
+        assert_eq!((gate.pass(8, s(500)), gate.pass(8, s(500))), (Late, Doubled));
+        assert_eq!(gate.pass(8, s(600)), Next, "with another time the venue has begun to count anew");
     }
 
     #[test]

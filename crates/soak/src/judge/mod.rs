@@ -65,13 +65,20 @@ impl Knowable {
     }
 
     /// How long what this fault does to a book stays unseen.
-    pub(crate) fn unseen_of(self, fault: &Injected) -> Duration {
-        if fault.kind == "late" { self.unseen.max(HELD_BACK_MAX) } else { self.unseen }
+    pub(crate) fn unseen_of(self, venue: Venue, fault: &Injected) -> Duration {
+        let least = match (venue, fault.kind) {
+            (_, "late") => HELD_BACK_MAX,
+            (Venue::Kucoin, "level") => PICTURE_MAX,
+            _ => Duration::ZERO,
+        };
+        self.unseen.max(least)
     }
 }
 
 /// A snapshot that is held back while nothing else of its book is told looks like any other, until the next update.
 const HELD_BACK_MAX: Duration = Duration::from_secs(5);
+/// A picture with one level too many looks like any other, until the next one.
+const PICTURE_MAX: Duration = Duration::from_secs(1);
 /// What is unusual shows after half a minute at the earliest, and is proven or marked half a minute later.
 const SILENT_MAX: Duration = Duration::from_secs(100);
 /// The longest silence that may be usual.

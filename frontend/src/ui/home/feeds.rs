@@ -25,7 +25,7 @@ pub(super) fn Feeds() -> impl IntoView {
                     <tr>
                         <th>"Venue"</th>
                         <th>"Books"</th>
-                        <th>"Resyncs"</th>
+                        <th class="wide-only">"Resyncs"</th>
                         <th>"Age"</th>
                         <th>"State"</th>
                     </tr>
@@ -70,7 +70,7 @@ fn row(store: Store, venue: String) -> impl IntoView {
                     {move || proven().0}
                 </span>
             </td>
-            <td>{move || read(|b| format::count(b.resyncs))}</td>
+            <td class="wide-only">{move || read(|b| format::count(b.resyncs))}</td>
             <td>{move || read(|b| b.age_ms.map_or_else(|| "–".into(), |ms| format::age(u64::from(ms))))}</td>
             <td><Chip word=word testid="feed-state" /></td>
         </tr>
