@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ::soak::judge::Knowable;
 use ::soak::{Report, Row, Score, Settings, World, plan};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Serialize;
 use sim::SimSettings;
 use types::Venue;
@@ -58,10 +58,13 @@ struct Part {
     equal: u64,
 }
 
-#[derive(Clone, Copy, Serialize)]
+/// Resident memory, megabytes.
+#[derive(Serialize)]
 struct Memory {
     start: f64,
     end: f64,
+    /// After each hour.
+    hourly: Vec<f64>,
 }
 
 /// All venues, or those of a list.
@@ -93,14 +96,13 @@ impl Soak {
         let settings = Settings { keeps_diary: false, ..Settings::new(sim, &self.venues) };
         let mut world = World::new(&settings)?;
         self.plan(&mut world);
-        let mut memory: Option<Memory> = None;
+        let mut hourly = Vec::new();
         for hour in 0..self.hours {
             if self.rows.contains(&Row::Clock) {
                 self.step_clocks(&mut world, hour);
             }
             world.run_for(HOUR);
-            let now = resident_mb()?;
-            memory = Some(Memory { start: memory.map_or(now, |memory| memory.start), end: now });
+            hourly.push(resident_mb()?);
             self.say(&format!("{} of {} hours, {} faults", hour + 1, self.hours, world.sim.faults_injected()));
         }
         world.sim.stop_faults();
@@ -108,8 +110,10 @@ impl Soak {
         world.run_for(QUIET.max(unseen));
         let report = world.report();
         self.say("");
-        let memory = memory.context("at least an hour")?;
-        self.print(&report, memory, began.elapsed())?;
+        let (Some(start), Some(end)) = (hourly.first().copied(), hourly.last().copied()) else {
+            bail!("at least an hour");
+        };
+        self.print(&report, Memory { start, end, hourly }, began.elapsed())?;
         if report.is_good() {
             return Ok(ExitCode::SUCCESS);
         }
