@@ -800,7 +800,7 @@ fn maintenance_is_told_books_are_not_believed_and_the_venue_is_asked_now_and_the
     assert!(!rig.feed.status().is_venue_online);
     state(&mut rig, "open");
     assert!(rig.feed.status().is_venue_online);
-    rig.frame(&picture("BTC-USDT", 1_800_000_100_000, r#"["10","1"]"#, ""));
+    rig.frame(&picture("BTC-USDT", rig.at.as_millis(), r#"["10","1"]"#, ""));
     assert_eq!(rig.book_state(0), BookState::Live { proof: Proof::Compared });
 }
 

@@ -228,7 +228,9 @@ impl World {
         for injected in self.sim.faults().rev().take(fresh) {
             for (followed, books) in self.followed.iter().zip(&mut self.books) {
                 if injected.concerns_book(followed.venue, &followed.symbol) {
-                    books.tampered(injected.at, Knowable::of(followed.venue).unseen_of(followed.venue, injected));
+                    let knowable = Knowable::of(followed.venue);
+                    let unseen = knowable.unseen_of(followed.venue, injected);
+                    books.tampered(injected.at, unseen, !knowable.unseen.is_zero());
                 }
             }
         }

@@ -145,8 +145,10 @@ impl Market {
         if !(is_sound && is_minute) {
             return refuse(self, QuarantineReason::Contradictory, Rejection::CandleInvalid);
         }
-        // Without the time a candle tells it: it is over when the venue says so.
-        let now = moment.venue_now.unwrap_or_else(|| candle.open_time.plus(core::time::Duration::from_secs(60)));
+        // Before the venue's time is known a believed clock of ours will do. Without one a candle tells the time: it is over
+        // when the venue says so.
+        let believed = moment.venue_now.or(moment.is_clock_set.then_some(moment.at));
+        let now = believed.unwrap_or_else(|| candle.open_time.plus(core::time::Duration::from_secs(60)));
         if candle.open_time > now.plus(EARLY_MAX) {
             return refuse(self, QuarantineReason::Future, Rejection::CandleEarly);
         }

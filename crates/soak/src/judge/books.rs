@@ -12,7 +12,9 @@ use crate::diary::What;
 /// older than the newest frame.
 const GATHERED: Duration = Duration::from_millis(300);
 /// A book may be so old and count as the present one.
-const PRESENT: Duration = Duration::from_secs(2);
+const PRESENT: Duration = Duration::from_secs(10);
+/// What was done to a snapshot shows in the book that begins with it.
+const BEGINS: Duration = Duration::from_secs(10);
 
 /// What was published last, and what was wrong with it all.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,10 @@ pub(crate) struct Books {
     pub(crate) forgotten: u64,
     /// Until when a difference cannot be known.
     unseen_until: Option<Timestamp>,
+    /// When something was last done to it that its venue lets nobody see before the next comparison: where that lies deep
+    /// in the book, it may come up much later.
+    tainted_at: Option<Timestamp>,
+    wrong_since: Option<Timestamp>,
     /// When it was last seen to be right or marked.
     right_at: Timestamp,
     is_forgotten: bool,
@@ -38,9 +44,12 @@ pub(crate) struct Books {
 
 impl Books {
     /// Something was done to the book's frames that the venue's protocol lets nobody see for some time.
-    pub(crate) fn tampered(&mut self, at: Timestamp, unseen: Duration) {
+    pub(crate) fn tampered(&mut self, at: Timestamp, unseen: Duration, is_compared: bool) {
         if !unseen.is_zero() {
             self.unseen_until = self.unseen_until.max(Some(at.plus(unseen)));
+        }
+        if is_compared {
+            self.tainted_at = Some(at);
         }
     }
 
@@ -56,21 +65,29 @@ impl Books {
         self.checked += 1;
         let since = known_at.minus(GATHERED);
         let knowable = Knowable::of(followed.venue);
-        let is_unseen = self.unseen_until.is_some_and(|until| sim.now() < until);
         if !was_true(sim, followed, &book, knowable.depth, since) {
-            if is_unseen {
+            let wrong_for = sim.now().since(*self.wrong_since.get_or_insert(sim.now()));
+            let is_due = self.tainted_at.is_some() && wrong_for <= knowable.unseen;
+            if is_due || self.unseen_until.is_some_and(|until| sim.now() < until) {
                 self.unknowable += 1;
             } else {
                 self.wrong += 1;
                 let text = || format!("{} {} at {}: {book:?}", followed.venue, followed.symbol, sim.now());
                 self.first_wrong.get_or_insert_with(text);
             }
-        } else if knowable.depth < book.bids.len() && !was_true(sim, followed, &book, book.bids.len(), since) {
-            self.unknowable += 1;
+        } else {
+            self.wrong_since = None;
+            if knowable.depth < book.bids.len() && !was_true(sim, followed, &book, book.bids.len(), since) {
+                self.unknowable += 1;
+            }
         }
         self.last = Some(book);
         self.is_forgotten = false;
-        (!std::mem::replace(&mut self.is_live, true)).then_some(What::Live)
+        let begins = !std::mem::replace(&mut self.is_live, true);
+        if begins {
+            self.tainted_at.take_if(|at| sim.now().since(*at) > BEGINS);
+        }
+        begins.then_some(What::Live)
     }
 
     /// The book was marked.
@@ -80,13 +97,14 @@ impl Books {
 
     /// Looks whether a live book has been left standing.
     pub(crate) fn look(&mut self, sim: &Sim, followed: &Followed) {
-        let is_unseen = self.unseen_until.is_some_and(|until| sim.now() < until);
-        if self.is_forgotten || is_unseen {
+        if self.is_forgotten || self.unseen_until.is_some_and(|until| sim.now() < until) {
             return;
         }
+        let knowable = Knowable::of(followed.venue);
+        let unseen = self.tainted_at.map_or(Duration::ZERO, |_| knowable.unseen);
         if !self.is_live || self.holds(sim, followed, PRESENT) {
             self.right_at = sim.now();
-        } else if sim.now().since(self.right_at) > Knowable::of(followed.venue).silent_max {
+        } else if sim.now().since(self.right_at) > knowable.silent_max.max(unseen) {
             self.is_forgotten = true;
             self.forgotten += 1;
         }
