@@ -370,6 +370,26 @@ mod minutes_and_gaps {
     }
 
     #[test]
+    fn a_history_that_comes_in_pages_before_anything_else_is_heard_leaves_no_gap() {
+        let mut driver = Driver::ready(settings(10));
+        let minute = |ago: i64| driver.at.floor_to(NS_PER_MIN).as_nanos() - ago * NS_PER_MIN;
+        let page = |from: i64, to: i64| -> Vec<Input> {
+            let row = |ago| told(Timestamp::from_nanos(minute(ago)), [MID; 4], 5, CandleSource::Rest);
+            (to..=from).rev().map(|ago| Input::Candle(row(ago))).collect()
+        };
+        let pages = [page(90, 61), page(60, 31), page(30, 1)];
+        for (index, page) in pages.into_iter().enumerate() {
+            page.into_iter().for_each(|input| drop(driver.send(input)));
+            driver.wait_ms(200);
+            if index == 0 {
+                driver.book(MID);
+                driver.send(Input::Tick);
+            }
+        }
+        assert_eq!((gaps(&driver), minutes(&driver).len()), (vec![], 90));
+    }
+
+    #[test]
     fn missing_trades_leave_a_gap_until_they_come() {
         let mut driver = warm();
         let minute = driver.at.floor_to(NS_PER_MIN);
