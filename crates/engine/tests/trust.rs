@@ -382,7 +382,7 @@ mod minutes_and_gaps {
             page.into_iter().for_each(|input| drop(driver.send(input)));
             driver.wait_ms(200);
             if index == 0 {
-                driver.book(MID);
+                driver.trade(MID, 5, Aggressor::Buy);
                 driver.send(Input::Tick);
             }
         }
