@@ -50,7 +50,7 @@ async fn the_market_page_lives_on_a_phone() {
 
     let first = browser.wait_for("price", |text| text.chars().any(|c| c.is_ascii_digit())).await;
     browser.wait_for("price", |text| text != first).await;
-    assert!(browser.count("trade").await > 0, "trades are shown");
+    browser.wait_for("trade", |text| !text.is_empty()).await;
     let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth").await;
     assert!(overflow.as_i64() <= Some(0), "the page scrolls sideways by {overflow} pixels");
     let share = browser
