@@ -34,13 +34,16 @@ pub(crate) struct Recording {
 /// Hands all frames to a new session, in batches of at most `batch`. `timed` makes the call it is given, and may measure
 /// it; a batch ends early where the session asks for something, which is answered outside of it.
 ///
-/// A frame comes every ten milliseconds of the session's time, so that one in 25 shows a book.
+/// Frames come faster in the session's time than they were recorded: it gives up a line that falls behind what the venue's
+/// clock says. But not so fast that it cannot ask for its books. One frame in 25 shows a book.
 pub(crate) fn run(recording: &Recording, batch: usize, mut timed: impl FnMut(&mut dyn FnMut())) {
     let wanted =
         recording.symbols.iter().zip(0..).map(|(symbol, id)| Wanted { id: InstrumentId(id), symbol: symbol.clone() });
     let mut settings = FeedSettings::new(recording.venue, wanted.collect());
     settings.book_depth = 10;
     settings.history_minutes = 0;
+    let step = Duration::from_millis(if recording.symbols.len() == 1 { 2 } else { 10 });
+    settings.publish_every = step * 25;
     // Nothing answers subscriptions and pings here, and the recordings are run faster than they were made.
     settings.subscribe_timeout = Duration::from_secs(86_400);
     settings.silent_after = Duration::from_secs(86_400);
@@ -54,7 +57,7 @@ pub(crate) fn run(recording: &Recording, batch: usize, mut timed: impl FnMut(&mu
     while !frames.as_slice().is_empty() {
         timed(&mut || {
             for text in frames.by_ref().take(batch) {
-                at = Timestamp::from_nanos(at.as_nanos() + 10_000_000);
+                at = at.plus(step);
                 feed.handle(at, FeedInput::Frame(LinkId::FIRST, text), &mut out);
                 asked.extend(out.drain(..).filter_map(request));
                 if !asked.is_empty() {
@@ -139,12 +142,22 @@ pub(crate) fn load(venue: Venue, path: &str) -> Option<Recording> {
     Some(recording)
 }
 
+/// A snapshot with a level fewer than are asked for passes for the whole book: when the market has run past a part of one,
+/// the session asks for another, and there is none in a recording.
+fn as_whole(snapshot: &str) -> Vec<u8> {
+    let mut book: Value = serde_json::from_str(snapshot).expect("snapshots are JSON");
+    for side in ["bids", "asks"] {
+        book[side].as_array_mut().expect("levels").truncate(999);
+    }
+    serde_json::to_vec(&book).expect("JSON")
+}
+
 impl Recording {
     fn line(&mut self, line: &str) {
         match line.split_once(' ').filter(|(time, _)| time.bytes().all(|byte| byte.is_ascii_digit())) {
             Some((_, json)) if json.starts_with(r#"{"lastUpdateId"#) => {
                 let index = self.index("BTCUSDT");
-                self.snapshots[index] = Some(json.as_bytes().to_vec());
+                self.snapshots[index] = Some(as_whole(json));
             }
             Some((_, json)) => self.frame(json),
             None => {
@@ -155,7 +168,7 @@ impl Recording {
                     (Some("http"), Some(url)) => {
                         let symbol = url.split("symbol=").nth(1).and_then(|rest| rest.split('&').next());
                         let index = self.index(symbol.expect("snapshots name their symbol"));
-                        self.snapshots[index] = Some(data.as_bytes().to_vec());
+                        self.snapshots[index] = Some(as_whole(data));
                     }
                     _ => {}
                 }
