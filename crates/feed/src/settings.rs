@@ -36,7 +36,8 @@ pub struct FeedSettings {
     pub subscription_silent_after: Duration,
     /// Trades are told, but nothing of the book they must have changed: after so long the book's channel is dead.
     pub book_silent_after: Duration,
-    /// Nothing at all is told of a book for so long: it is proven anew, by a fresh snapshot.
+    /// Nothing at all is told of a book for so long, or for ten times as long as usual but half a minute at least: it is
+    /// proven anew, by a fresh snapshot, or stale.
     pub book_quiet_after: Duration,
     /// A request without an answer for so long counts as failed.
     pub request_timeout: Duration,

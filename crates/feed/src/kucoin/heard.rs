@@ -88,6 +88,9 @@ impl Session {
         let symbol = &mut self.symbols[index];
         symbol.market.counts.deltas += 1;
         let verdict = symbol.book.changes(data);
+        if let Some(venue_at) = data.venue_at {
+            self.link.clock.observe(at, venue_at);
+        }
         self.booked(at, index, verdict, data.venue_at, bytes, out);
         Ok(())
     }
@@ -126,9 +129,6 @@ impl Session {
         bytes: &[u8],
         out: &mut Vec<FeedOutput>,
     ) {
-        if let Some(venue_at) = venue_at {
-            self.link.clock.observe(at, venue_at);
-        }
         let symbol = &mut self.symbols[index];
         symbol.market.heard_book(at);
         match verdict {

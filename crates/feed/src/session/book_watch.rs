@@ -19,7 +19,7 @@ const DOUBT_MIN: Duration = Duration::from_secs(30);
 pub(crate) const PROOF_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A trade changes the book: when trades are told and nothing of the book, its channel is dead, whatever else is heard
-/// on the connection. A book of which nothing is told for much longer than ever may be right, in a quiet market, but is to
+/// on the connection. A book of which nothing is told for much longer than usual may be right, in a quiet market, but is to
 /// be proven.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookWatch {

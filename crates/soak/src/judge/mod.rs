@@ -8,7 +8,6 @@ mod trades;
 use std::time::Duration;
 
 use sim::fault::Injected;
-
 use types::{Input, Venue};
 
 pub(crate) use books::Books;
