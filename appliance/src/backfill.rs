@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) pairs: Vec<(String, String)>,
     pub(crate) timeframes: Vec<Timeframe>,
     pub(crate) reach: Reach,
+    /// Candles that the venue does not remember are built from its trades.
+    pub(crate) from_trades: bool,
 }
 
 /// How far back.
@@ -117,6 +119,9 @@ pub(crate) async fn run(job: &Job, history: &History, mut progress: impl FnMut(u
     let began = wall_now();
     let rest = Rest::new(&job.network, &job.rest_base)?;
     let mut backfill = Backfill::new(job.venue, Limits::of(job.venue), job.bans.end(job.venue));
+    if job.from_trades {
+        backfill.build_from_trades();
+    }
     let mut work = Work { job, history, kept: Vec::new(), fetched: Fetched::nothing(job.venue), settled: 0, total: 0 };
     let mut requests: JoinSet<Answer> = JoinSet::new();
     let mut out = Vec::new();

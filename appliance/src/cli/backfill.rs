@@ -41,6 +41,10 @@ pub(super) struct Args {
     /// So many of the newest candles of each length.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     candles: u32,
+    /// Kraken remembers the newest 719 candles of each length: build those before them from its trades, a thousand trades a
+    /// request and about one request a second.
+    #[arg(long)]
+    from_trades: bool,
     /// Configuration file, for addresses and the folder; without one the defaults apply.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -114,6 +118,7 @@ impl Args {
             pairs: self.symbols.0.clone(),
             timeframes: self.timeframes.clone(),
             reach: self.since.map_or(Reach::Candles(self.candles), Reach::Since),
+            from_trades: self.from_trades,
         });
         let jobs: Vec<Job> = jobs.collect();
         let bars = MultiProgress::new();

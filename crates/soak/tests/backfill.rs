@@ -33,8 +33,16 @@ struct Fetched {
 
 /// Fetches from a venue until all is done; `want` says what is missing once the instruments are known.
 fn run(sim: &mut Sim, venue: Venue, want: impl Fn(&[Instrument], Timestamp) -> Vec<(Series, Vec<Span>)>) -> Run {
+    run_with(sim, venue, Backfill::new(venue, Limits::of(venue), None), want)
+}
+
+fn run_with(
+    sim: &mut Sim,
+    venue: Venue,
+    mut backfill: Backfill,
+    want: impl Fn(&[Instrument], Timestamp) -> Vec<(Series, Vec<Span>)>,
+) -> Run {
     let began = sim.now();
-    let mut backfill = Backfill::new(venue, Limits::of(venue), None);
     let mut run = Run::default();
     let mut waiting: Vec<(Timestamp, Request)> = Vec::new();
     let mut out = Vec::new();
@@ -142,6 +150,38 @@ fn what_a_venue_does_not_remember_is_given_up_by_name() {
     assert_eq!((span.to.as_nanos() - span.from.as_nanos()) / NS_PER_MIN, 1_000 - 719);
     assert!(reason.contains("719"), "{reason}");
     assert_eq!(run.series[0].candles.len(), 719);
+}
+
+/// What Kraken's candles do not reach back to any more is built from its trades, and is the truth.
+#[test]
+fn what_a_venue_does_not_remember_can_be_built_from_its_trades() {
+    let mut settings = SimSettings { trades_kept: 200_000, ..SimSettings::default() };
+    settings.listings.retain(|listing| listing.venue == Venue::Kraken);
+    settings.listings.truncate(1);
+    let mut sim = Sim::new(settings);
+    let first_whole = sim.now().floor_to(NS_PER_MIN).plus(Duration::from_secs(60));
+    sim.advance(first_whole.plus(Duration::from_secs(14 * 3_600)));
+    let mut backfill = Backfill::new(Venue::Kraken, Limits::of(Venue::Kraken), None);
+    backfill.build_from_trades();
+    let run = run_with(&mut sim, Venue::Kraken, backfill, |instruments, now| {
+        let series = Series { instrument: instruments[0].clone(), timeframe: Timeframe::M1 };
+        vec![(series, vec![Span { from: first_whole, to: now.floor_to(NS_PER_MIN) }])]
+    });
+    assert!(run.given_up.is_empty() && run.refused == 0 && run.requests > 5, "{} requests", run.requests);
+    let fetched = &run.series[0];
+    let to = first_whole.plus(Duration::from_secs(14 * 3_600));
+    assert!(fetched.covered.is_sorted_by(|a, b| a.to == b.from), "without a hole: {:?}", fetched.covered);
+    let ends = [fetched.covered[0].from, fetched.covered.last().expect("not empty").to];
+    assert_eq!(ends, [first_whole, to]);
+    let truth = sim.truth(Venue::Kraken, &run.instruments[0].symbol).expect("listed");
+    let minutes: Vec<&Candle> =
+        truth.candles.iter().filter(|minute| (first_whole..to).contains(&minute.open_time)).collect();
+    assert_eq!(minutes.len(), 14 * 60);
+    for minute in minutes {
+        let told = fetched.candles.get(&minute.open_time).filter(|candle| candle.trades > 0);
+        assert_eq!(told, Some(minute).filter(|minute| minute.trades > 0));
+    }
+    assert!(sim.limits_broken().is_empty(), "{:?}", sim.limits_broken());
 }
 
 /// Twenty-five coins on a venue, quiet enough to be cheap.

@@ -8,6 +8,7 @@
 //! What is missing is the caller's knowledge: it asks for nothing that it has. Each page tells the span that it answers for,
 //! so that a caller which keeps pages as they come goes on after a break where it stopped.
 
+mod built;
 mod venue;
 
 use std::collections::VecDeque;
@@ -18,6 +19,8 @@ use types::{Candle, Instrument, Timeframe, Timestamp, Venue};
 use crate::io::{Priority, Request, RequestId};
 use crate::limiter::{Limiter, Limits};
 use crate::session::{Call, Retry};
+use built::{Built, Completed};
+use venue::Unusable;
 
 /// Times that a page is tried.
 const TRIES: u32 = 6;
@@ -88,6 +91,7 @@ pub enum BackfillOutput {
 pub struct Backfill {
     venue: Venue,
     limiter: Limiter,
+    builds_from_trades: bool,
     rules: Rules,
     rules_retry: Retry,
     rules_not_before: Timestamp,
@@ -110,9 +114,17 @@ enum Rules {
 struct Fetching {
     series: Series,
     /// What is still to be asked for, oldest first.
-    missing: VecDeque<Span>,
+    missing: VecDeque<Missing>,
     retry: Retry,
     not_before: Timestamp,
+}
+
+/// A span that is missing, and how it can be had.
+#[derive(Debug)]
+struct Missing {
+    span: Span,
+    /// From trades, where the venue has no candles that old.
+    built: Option<Built>,
 }
 
 #[derive(Debug)]
@@ -143,6 +155,7 @@ impl Backfill {
         Self {
             venue,
             limiter: Limiter::new(limits, blocked_until),
+            builds_from_trades: false,
             rules: Rules::Wanted,
             rules_retry: Retry::refusal(),
             rules_not_before: Timestamp::EPOCH,
@@ -153,8 +166,13 @@ impl Backfill {
         }
     }
 
+    /// From now on, candles that the venue does not remember are built from its trades: many requests for a busy market.
+    pub const fn build_from_trades(&mut self) {
+        self.builds_from_trades = true;
+    }
+
     /// Wants the open times in `missing` (ascending, whole lengths) of a series; gives its number. What is not over at
-    /// `at` is left out, and what the venue does not remember is given up at once.
+    /// `at` is left out. What the venue does not remember is given up at once, unless it may be built from trades.
     pub fn want(&mut self, at: Timestamp, series: Series, missing: &[Span], out: &mut Vec<BackfillOutput>) -> usize {
         let number = self.series.len();
         let step = series.timeframe.nanos();
@@ -165,12 +183,14 @@ impl Backfill {
             let span = Span { from: span.from, to: span.to.min(end) };
             let reachable = Span { from: span.from.max(reach.unwrap_or(span.from)), to: span.to };
             let lost = Span { from: span.from, to: reachable.from.min(span.to) };
-            if !lost.is_empty() {
+            if !lost.is_empty() && self.builds_from_trades {
+                left.push_back(Missing { span: lost, built: Some(Built::new(series.timeframe, lost)) });
+            } else if !lost.is_empty() {
                 let reason = format!("{} remembers only the newest {} candles", self.venue, venue::REMEMBERED);
                 out.push(BackfillOutput::GivenUp { series: number, span: lost, reason });
             }
             if !reachable.is_empty() {
-                left.push_back(reachable);
+                left.push_back(Missing { span: reachable, built: None });
             }
         }
         if !left.is_empty() {
@@ -197,9 +217,14 @@ impl Backfill {
             };
             let number = self.waiting[position];
             let fetching = &self.series[number];
-            let span = *fetching.missing.front().expect("a series waits while something is missing");
-            let page = venue::first_page(self.venue, fetching.series.timeframe, span);
-            let call = venue::candles(self.venue, &fetching.series, page);
+            let missing = fetching.missing.front().expect("a series waits while something is missing");
+            let (page, call) = match &missing.built {
+                Some(built) => (missing.span, venue::trades(&fetching.series, built.since_ns())),
+                None => {
+                    let page = venue::first_page(self.venue, fetching.series.timeframe, missing.span);
+                    (page, venue::candles(self.venue, &fetching.series, page))
+                }
+            };
             if at < self.limiter.request_at(call.weight) {
                 return;
             }
@@ -253,10 +278,11 @@ impl Backfill {
                 out.push(BackfillOutput::Instruments(rules.instruments));
             }),
             Some((number, span)) => {
-                let series = &self.series[number].series;
-                venue::read_candles(self.venue, series, span, at, answer.body).map(|candles| {
-                    out.push(BackfillOutput::Page { series: number, covered: span, candles });
-                    self.advance(number, span);
+                self.read_page(at, number, span, answer.body).map(|Completed { covered, candles }| {
+                    if !covered.is_empty() {
+                        out.push(BackfillOutput::Page { series: number, covered, candles });
+                    }
+                    self.advance(number, covered);
                 })
             }
         };
@@ -267,6 +293,24 @@ impl Backfill {
             self.try_again(at, page, refused.reason, refused.is_retryable, out);
         }
         self.poll(at, out);
+    }
+
+    fn read_page(&mut self, at: Timestamp, number: usize, span: Span, body: &[u8]) -> Result<Completed, Unusable> {
+        let Fetching { series, missing, .. } = &mut self.series[number];
+        match missing.front_mut().and_then(|missing| missing.built.as_mut()) {
+            Some(built) => {
+                let (trades, next) = venue::read_trades(series, body)?;
+                built.page(&trades, next, venue::TRADES_MAX).ok_or_else(|| Unusable {
+                    reason: format!("more than {} trades in one moment", venue::TRADES_MAX),
+                    is_retryable: false,
+                    is_rate_limit: false,
+                })
+            }
+            None => {
+                let candles = venue::read_candles(self.venue, series, span, at, body)?;
+                Ok(Completed { covered: span, candles })
+            }
+        }
     }
 
     /// A request got no answer.
@@ -299,8 +343,8 @@ impl Backfill {
         let fetching = &mut self.series[number];
         fetching.retry.reset();
         if let Some(first) = fetching.missing.front_mut() {
-            first.from = span.to;
-            if first.is_empty() {
+            first.span.from = span.to;
+            if first.span.is_empty() {
                 fetching.missing.pop_front();
             }
         }

@@ -1,6 +1,6 @@
 //! What the venues differ in: paths, pages, rows, memory (section 6 or 7 of each protocol).
 
-use types::{Candle, Instrument, InstrumentId, Timeframe, Timestamp, Venue};
+use types::{Candle, Instrument, InstrumentId, Timeframe, Timestamp, Trade, Venue};
 
 use super::{Series, Span};
 use crate::decode::DecodeError;
@@ -101,6 +101,19 @@ fn rows_max(venue: Venue) -> i64 {
 pub(super) fn first_page(venue: Venue, timeframe: Timeframe, span: Span) -> Span {
     let end = span.from.as_nanos() + rows_max(venue) * timeframe.nanos();
     Span { from: span.from, to: span.to.min(Timestamp::from_nanos(end)) }
+}
+
+/// Asks for the trades after a moment in nanoseconds; only of a venue that has a bound ([`reach`]).
+pub(super) fn trades(series: &Series, since_ns: i64) -> Call {
+    kraken::rest::trades_after(&series.instrument.symbol, since_ns)
+}
+
+/// Most trades that one answer holds.
+pub(super) const TRADES_MAX: usize = kraken::rest::TRADES_MAX;
+
+/// The trades of an answer, oldest first, each with its number, and where the next page begins.
+pub(super) fn read_trades(series: &Series, body: &[u8]) -> Result<(Vec<(u64, Trade)>, i64), Unusable> {
+    Ok(kraken::rest::trades_page(body, series.instrument.id, series.instrument.scale)?)
 }
 
 /// Asks for the candles of a page.

@@ -126,11 +126,17 @@ pub(crate) fn candles(body: &[u8], scale: Scale) -> Result<Vec<Candle>, AnswerEr
         .collect()
 }
 
+/// Most trades in an answer.
+pub(crate) const TRADES_MAX: usize = 1_000;
+
 /// The trades at and after a time, at most a thousand.
 pub(crate) fn trades_since(symbol: &str, since: Timestamp) -> Call {
-    // What lies exactly at the given time is left out.
-    let since_ns = since.as_nanos().saturating_sub(1);
-    Call::get(format!("/0/public/Trades?pair={}&since={since_ns}&count=1000", rest_pair(symbol)), 1)
+    trades_after(symbol, since.as_nanos().saturating_sub(1))
+}
+
+/// The trades after a time in nanoseconds, at most a thousand.
+pub(crate) fn trades_after(symbol: &str, since_ns: i64) -> Call {
+    Call::get(format!("/0/public/Trades?pair={}&since={since_ns}&count={TRADES_MAX}", rest_pair(symbol)), 1)
 }
 
 /// Trades of a `Trades` answer, oldest first, at the smallest scale that holds them all.
@@ -146,6 +152,17 @@ pub(crate) fn trades_of(body: &[u8], instrument: InstrumentId, scale: Scale) -> 
     let rows: Vec<TradeRow<'_>> = rows(body)?;
     let trades: Result<_, DecodeError> = rows.iter().map(|row| row.trade(instrument, scale)).collect();
     Ok(trades?)
+}
+
+/// The same, with where the next page begins, in nanoseconds.
+pub(crate) fn trades_page(
+    body: &[u8],
+    instrument: InstrumentId,
+    scale: Scale,
+) -> Result<(Vec<(u64, Trade)>, i64), AnswerError> {
+    let last = result(body)?.get("last").map(|raw| raw.get().trim_matches('"').parse());
+    let Some(Ok(next)) = last else { return Err(DecodeError::malformed("no readable `last`").into()) };
+    Ok((trades_of(body, instrument, scale)?, next))
 }
 
 /// Price, quantity, time, side, kind of order, something more, number.
