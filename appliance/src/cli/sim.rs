@@ -10,7 +10,7 @@ use types::Venue;
 use super::Environment;
 use super::soak::{self, Soak};
 use crate::clock::{Clock, wall_now};
-use crate::market_server::MarketServer;
+use crate::market_server::{MarketServer, Way};
 use crate::{cli, log};
 
 /// Serves the built-in market alone on the loopback interface, each venue on a port of its own. Ends with 1 when a client
@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Six symbols on each venue instead of Bitcoin and Ether alone.
     #[arg(long)]
     wide: bool,
+    /// Messages in fragments with control frames between them, and bytes one by one: all that the protocols allow a server.
+    #[arg(long, conflicts_with = "hours")]
+    rough: bool,
     /// Live through so many virtual hours, with six symbols on each venue.
     #[arg(long, value_name = "H", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     hours: Option<u32>,
@@ -58,7 +61,8 @@ impl Args {
         cli::runtime()?.block_on(async {
             let settings = if self.wide { SimSettings::wide() } else { SimSettings::default() };
             let settings = SimSettings { seed: self.seed, ..settings };
-            let mut market = MarketServer::start(settings, Clock::scaled(wall_now(), 1.0), self.port).await?;
+            let way = if self.rough { Way::Rough } else { Way::Smooth };
+            let mut market = MarketServer::start(settings, Clock::scaled(wall_now(), 1.0), self.port, way).await?;
             for (venue, endpoint) in market.endpoints() {
                 writeln!(std::io::stdout(), "{venue}: {} and {}", endpoint.ws_base, endpoint.rest_base)?;
             }

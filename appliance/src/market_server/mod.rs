@@ -1,6 +1,8 @@
 //! The built-in market on the loopback interface: carries bytes between sockets and the sans-IO [`Sim`], each venue on a
 //! port of its own, so that the box runs unchanged apart from its base addresses.
 
+mod rough;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,15 +19,27 @@ use sim::{BrokenLimit, ConnectionId, HttpMethod, HttpRequest, ServerFrame, Sim, 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tower_http::compression::CompressionLayer;
 use types::Venue;
 
 use crate::clock::Clock;
 use crate::venue::Endpoint;
+use rough::RoughListener;
 
 /// Venues that the market speaks, in the order of their ports.
 const VENUES: [Venue; 4] = Venue::ALL;
 /// Longest pause between two steps of the market, real time.
 const STEP_MAX: Duration = Duration::from_millis(20);
+
+/// How bytes go to the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// As they are.
+    #[default]
+    Smooth,
+    /// Messages in fragments with control frames between them, bytes one by one or in odd packets.
+    Rough,
+}
 
 /// The running market. Dropping it closes all its sockets.
 #[derive(Debug)]
@@ -37,11 +51,11 @@ pub struct MarketServer {
 
 impl MarketServer {
     /// Makes the market at the clock's present and serves it. `port` is the first venue's port, the next venue gets the
-    /// next one; 0 lets the system choose.
+    /// next one; 0 lets the system choose. Answers are compressed and in chunks for clients that take them so.
     ///
     /// # Errors
     /// When a port is taken.
-    pub async fn start(settings: SimSettings, clock: Clock, port: u16) -> anyhow::Result<Self> {
+    pub async fn start(settings: SimSettings, clock: Clock, port: u16, way: Way) -> anyhow::Result<Self> {
         let mut listeners = Vec::new();
         let mut endpoints = Vec::new();
         for (offset, venue) in (0u16..).zip(VENUES) {
@@ -60,9 +74,14 @@ impl MarketServer {
         let market = Market { sim: Arc::new(Mutex::new(Sim::new(settings))), clock, stepped: watch::Sender::new(()) };
         let mut tasks = JoinSet::new();
         for (venue, listener) in listeners {
-            let router = Router::new().fallback(serve).with_state(Desk { venue, market: market.clone() });
+            let desk = Desk { venue, market: market.clone() };
+            let router = Router::new().fallback(serve).with_state(desk).layer(CompressionLayer::new());
             tasks.spawn(async move {
-                if let Err(error) = axum::serve(listener, router).await {
+                let served = match way {
+                    Way::Smooth => axum::serve(listener, router).await,
+                    Way::Rough => axum::serve(RoughListener(listener), router).await,
+                };
+                if let Err(error) = served {
                     tracing::error!(%venue, "market server: {error}");
                 }
             });

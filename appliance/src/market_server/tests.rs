@@ -1,19 +1,31 @@
 //! The market over real sockets.
 
+use std::collections::BTreeSet;
+
+use feed::{FeedSettings, Wanted};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite;
+use types::{Input, InstrumentId};
 
 use super::*;
 use crate::clock::wall_now;
+use crate::config::NetworkSection;
+use crate::engine_thread::Message;
+use crate::venue::{Bans, Network, VenueTask};
 
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<TcpStream>>;
 
 async fn market() -> MarketServer {
+    market_with(Way::Smooth, Clock::scaled(wall_now(), 10.0)).await
+}
+
+async fn market_with(way: Way, clock: Clock) -> MarketServer {
     let settings = SimSettings { history_minutes: 10, ..SimSettings::default() };
-    MarketServer::start(settings, Clock::scaled(wall_now(), 10.0), 0).await.expect("free ports")
+    MarketServer::start(settings, clock, 0, way).await.expect("free ports")
 }
 
 fn endpoint(market: &MarketServer, venue: Venue) -> &Endpoint {
@@ -40,7 +52,7 @@ async fn connect(url: &str) -> Socket {
 /// Reads until a message is `found`.
 async fn hear(socket: &mut Socket, found: impl Fn(&Value) -> bool) -> Value {
     while let Some(Ok(message)) = socket.next().await {
-        if let Message::Text(text) = message {
+        if let tungstenite::Message::Text(text) = message {
             let value: Value = serde_json::from_str(&text).expect("JSON");
             if found(&value) {
                 return value;
@@ -79,7 +91,7 @@ async fn kucoin_names_the_socket_that_its_token_opens() {
     let mut socket = connect(&format!("{base}?token={}&connectId=c", token.replace('=', "%3D"))).await;
     assert_eq!(hear(&mut socket, |_| true).await, json!({"id": "c", "type": "welcome"}));
     let wanted = r#"{"id":"1","type":"subscribe","topic":"/market/level2:BTC-USDT","response":true}"#;
-    socket.send(Message::text(wanted)).await.expect("sent");
+    socket.send(tungstenite::Message::text(wanted)).await.expect("sent");
     hear(&mut socket, |message| message["type"] == "ack").await;
     hear(&mut socket, |message| message["subject"] == "trade.l2update").await;
     assert!(market.limits_broken().is_empty());
@@ -91,7 +103,7 @@ async fn coinbase_speaks_and_who_breaks_its_rules_is_known() {
     let url = format!("{}/", endpoint(&market, Venue::Coinbase).ws_base);
     let mut socket = connect(&url).await;
     let wanted = r#"{"type":"subscribe","product_ids":["BTC-USD"],"channels":["level2_batch","heartbeat"]}"#;
-    socket.send(Message::text(wanted)).await.expect("sent");
+    socket.send(tungstenite::Message::text(wanted)).await.expect("sent");
     for kind in ["subscriptions", "snapshot", "heartbeat", "l2update"] {
         hear(&mut socket, |message| message["type"] == kind).await;
     }
@@ -100,4 +112,79 @@ async fn coinbase_speaks_and_who_breaks_its_rules_is_known() {
     let closed = mute.next().await.expect("a frame").expect("in order");
     assert!(closed.is_close(), "{closed}");
     assert_eq!(market.limits_broken()[0].venue, Venue::Coinbase);
+}
+
+#[tokio::test]
+async fn answers_are_compressed_for_those_who_ask() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let market = market().await;
+    let url = format!("{}/0/public/AssetPairs", endpoint(&market, Venue::Kraken).rest_base);
+    let bare = reqwest::Client::builder().no_gzip().build().expect("a client");
+    let packed = bare.get(&url).header("accept-encoding", "gzip").send().await.expect("answered");
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert_eq!(packed.headers()["transfer-encoding"], "chunked");
+    assert!(packed.bytes().await.expect("a body").starts_with(&[0x1f, 0x8b]));
+    let plain = bare.get(&url).send().await.expect("answered");
+    assert_eq!(plain.headers().get("content-encoding"), None);
+    let ours = reqwest::Client::new().get(&url).send().await.expect("answered");
+    assert_eq!(ours.bytes().await.expect("a body"), plain.bytes().await.expect("a body"));
+}
+
+/// The box's own way in, over a way as rough as the protocols allow.
+#[tokio::test]
+async fn books_trades_and_minutes_come_over_a_rough_way_as_well() {
+    let clock = Clock::scaled(wall_now(), 5.0);
+    let market = market_with(Way::Rough, clock.clone()).await;
+    let symbols = SimSettings::default().listings;
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut tasks = JoinSet::new();
+    for venue in Venue::ALL {
+        let listed = symbols.iter().filter(|listing| listing.venue == venue).zip(0..);
+        let wanted: Vec<_> =
+            listed.map(|(listing, id)| Wanted { id: InstrumentId(id), symbol: listing.symbol.clone() }).collect();
+        let count = wanted.len();
+        let settings = FeedSettings::new(venue, wanted);
+        let (status, seen) = watch::channel(VenueTask::initial_status(&settings).expect("settings that work"));
+        let (engine, mut inbox) = mpsc::channel(1_024);
+        let task = VenueTask {
+            settings,
+            endpoint: endpoint(&market, venue).clone(),
+            clock: clock.clone(),
+            network: Network::new(&NetworkSection { proxy: None, ca_file: None }).expect("no proxy"),
+            bans: Bans::load(dir.path()),
+            engine,
+            status,
+        };
+        let carrying = tokio::spawn(task.run());
+        tasks.spawn(async move {
+            let mut open: BTreeSet<(&str, u32)> =
+                (0..count as u32).flat_map(|id| ["book", "trade", "minute"].map(|what| (what, id))).collect();
+            while !open.is_empty() {
+                let Some(Message::Input(input)) = inbox.recv().await else { panic!("{venue}: the task ended") };
+                match input {
+                    Input::Book(book) => open.remove(&("book", u32::from(book.instrument.0))),
+                    Input::Trade(trade) => open.remove(&("trade", u32::from(trade.instrument.0))),
+                    Input::Candle(candle) => open.remove(&("minute", u32::from(candle.instrument.0))),
+                    _ => false,
+                };
+            }
+            let feed = seen.borrow().feed.clone();
+            carrying.abort();
+            (venue, feed)
+        });
+    }
+    let all = async {
+        let mut feeds = Vec::new();
+        while let Some(done) = tasks.join_next().await {
+            feeds.push(done.expect("no panic"));
+        }
+        feeds
+    };
+    let feeds = tokio::time::timeout(Duration::from_secs(120), all).await.expect("all is heard");
+    assert_eq!(feeds.len(), 4);
+    for (venue, feed) in feeds {
+        assert_eq!(feed.rejected.total(), 0, "{venue}: {:?}", feed.rejected);
+        assert!(feed.last_frame_at.is_some(), "{venue}");
+    }
+    assert!(market.limits_broken().is_empty(), "{:?}", market.limits_broken());
 }

@@ -48,12 +48,18 @@ async fn plain_venue() -> SocketAddr {
 
 /// A venue with a certificate for `localhost` from an authority of the test's own, and the authority's certificate.
 async fn tls_venue() -> (SocketAddr, String) {
+    tls_venue_until(4_096).await
+}
+
+/// The same with a certificate that ends with the beginning of this year.
+async fn tls_venue_until(year: i32) -> (SocketAddr, String) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let certificate = params.signed_by(&key, &authority).unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = rustls::ServerConfig::builder()
         .with_no_client_auth()
@@ -120,6 +126,13 @@ async fn a_certificate_is_believed_when_its_authority_is_configured_and_the_name
     assert!(unknown.contains("UnknownIssuer"), "{unknown}");
     let wrong_name = connect(&network(None, Some(ca_file)), &format!("wss://{address}/")).await.err().unwrap();
     assert!(wrong_name.contains("not valid for name"), "{wrong_name}");
+
+    let (address, authority) = tls_venue_until(2_020).await;
+    let ca_file = dir.path().join("expired.pem");
+    std::fs::write(&ca_file, authority).unwrap();
+    let url = format!("wss://localhost:{}/", address.port());
+    let expired = connect(&network(None, Some(ca_file)), &url).await.err().unwrap();
+    assert!(expired.contains("expired"), "{expired}");
 }
 
 /// A proxy that speaks `CONNECT`, and asks for a secret.
