@@ -11,19 +11,6 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 
-/// A file of the real recordings (`TICKERBOX_DATA`, default `../shared/data` beside the workspace), or `None`, said
-/// aloud, where there are none: the caller returns.
-#[must_use]
-pub fn data(file: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("TICKERBOX_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
-    let path = folder.join(file);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: no data at {}", path.display());
-    None
-}
-
 /// The program under test, as `cargo build --package tickerbox` made it beside the running test.
 ///
 /// # Panics

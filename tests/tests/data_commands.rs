@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use serde_json::Value;
-use tickerbox_tests::{data, root, tickerbox};
+use tickerbox_tests::{root, tickerbox};
 
 fn unpacked(path: &std::path::Path) -> String {
     let mut text = String::new();
@@ -14,9 +14,10 @@ fn unpacked(path: &std::path::Path) -> String {
 
 #[test]
 fn candles_from_trades_equal_the_exchanges_own() {
-    let (Some(trades), Some(ohlc)) =
-        (data("rest/kraken_Trades_XBTUSDT_202511.json.gz"), data("rest/kraken_OHLC_XBTUSDT_1m_202511.json.gz"))
-    else {
+    let (Some(trades), Some(ohlc)) = (
+        testdata::path("rest/kraken_Trades_XBTUSDT_202511.json.gz"),
+        testdata::path("rest/kraken_OHLC_XBTUSDT_1m_202511.json.gz"),
+    ) else {
         return;
     };
     let built = tickerbox(&[
@@ -48,7 +49,7 @@ fn candles_from_trades_equal_the_exchanges_own() {
 
 #[test]
 fn feature_rows_of_a_candle_file_are_written() {
-    let Some(candles) = data("candles/binance_BTCUSDT_1m_20250601-20250624.csv.gz") else { return };
+    let Some(candles) = testdata::path("candles/binance_BTCUSDT_1m_20250601-20250624.csv.gz") else { return };
     let dir = tempfile::tempdir().expect("temporary folder");
     let out = dir.path().join("rows.csv");
     let ran =
@@ -68,7 +69,7 @@ fn feature_rows_of_a_candle_file_are_written() {
 
 #[test]
 fn the_starter_model_forecasts_every_minute_it_can() {
-    let Some(candles) = data("candles/binance_ETHUSDT_1m_20250601-20250624.csv.gz") else { return };
+    let Some(candles) = testdata::path("candles/binance_ETHUSDT_1m_20250601-20250624.csv.gz") else { return };
     let starter = root().join("models/starter");
     let report = tickerbox(&[
         "predict".as_ref(),

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tickerbox_tests::{Finished, data, tickerbox};
+use tickerbox_tests::{Finished, tickerbox};
 
 fn feed(venue: &str, file: &Path) -> Finished {
     tickerbox(&["feed".as_ref(), "--venue".as_ref(), venue.as_ref(), file.as_os_str(), "--json".as_ref()])
@@ -18,7 +18,7 @@ fn instrument<'a>(report: &'a Value, symbol: &str) -> &'a Value {
 
 #[test]
 fn every_kraken_checksum_of_the_recording_matches() {
-    let Some(file) = data("ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz") else { return };
+    let Some(file) = testdata::path("ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz") else { return };
     let report = feed("kraken", &file).json();
     assert_eq!(report["venue"], "kraken");
     assert_eq!(report["checksums"], json!({"checked": 1254, "matched": 1254}));
@@ -35,7 +35,7 @@ fn every_binance_us_book_is_spliced_without_a_gap() {
     for (file, symbols, deltas) in
         [("ws/binance_us_20210417.jsonl.gz", 10, 807), ("ws/binance_us_20211011.jsonl.gz", 4, 336)]
     {
-        let Some(file) = data(file) else { return };
+        let Some(file) = testdata::path(file) else { return };
         let report = feed("binance-us", &file).json();
         let mut text = String::new();
         let packed = std::fs::File::open(&file).expect("readable");
@@ -61,7 +61,7 @@ fn every_binance_us_book_is_spliced_without_a_gap() {
 
 #[test]
 fn a_recorder_file_of_a_busy_market_never_crosses() {
-    let Some(file) = data("l2/binance_spot_btcusdt_20240808.txt.gz") else { return };
+    let Some(file) = testdata::path("l2/binance_spot_btcusdt_20240808.txt.gz") else { return };
     let report = feed("binance-us", &file).json();
     let btc = instrument(&report, "BTCUSDT");
     assert_eq!((&report["gaps"], &report["resyncs"], &btc["crossed"]), (&json!(0), &json!(0), &json!(0)));
@@ -70,7 +70,7 @@ fn a_recorder_file_of_a_busy_market_never_crosses() {
 
 #[test]
 fn bare_frames_are_taken_too() {
-    let Some(file) = data("ws/kraken_v2_public_frames_2026.jsonl") else { return };
+    let Some(file) = testdata::path("ws/kraken_v2_public_frames_2026.jsonl") else { return };
     let report = feed("kraken", &file).json();
     assert_eq!(report["frames"], 10);
 }
@@ -89,7 +89,7 @@ fn files_that_are_no_recordings_are_refused_with_one_message() {
     feed("kraken", &write("binary", &[0, 159, 146, 150, 255, 1, 2, 3, 10, 0, 7])).assert_refused(&["binary"]);
     feed("kraken", &write("long", &vec![b'x'; 50 << 20])).assert_refused(&["line 1", "MiB"]);
     feed("nonesuch", &write("x", b"{}")).assert_refused(&["nonesuch"]);
-    if let Some(file) = data("ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz") {
+    if let Some(file) = testdata::path("ws/kraken_v2_book10_BTCUSD_20260719.jsonl.gz") {
         feed("binance-us", &file).assert_refused(&["binance-us"]);
         let whole = std::fs::read(&file).expect("readable");
         feed("kraken", &write("cut.gz", &whole[..whole.len() / 2])).assert_refused(&["cut.gz"]);

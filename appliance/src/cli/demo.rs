@@ -11,7 +11,7 @@ use super::Environment;
 use crate::appliance::{Appliance, Setup};
 use crate::clock::{Clock, wall_now};
 use crate::config::Config;
-use crate::market_server::{MarketServer, Way};
+use crate::market_server::{MarketServer, MarketSettings};
 use crate::{cli, log};
 
 /// Runs the box on a built-in market in which all venues speak their own wire formats. Needs no internet.
@@ -54,8 +54,9 @@ impl Args {
             // A faster market has run ahead of the wall clock: the next run goes on from there.
             let start = appliance.last_at().map_or_else(wall_now, |last| last.max(wall_now()));
             let clock = Clock::scaled(start, self.speed);
-            let settings = SimSettings { seed: self.seed, ..SimSettings::default() };
-            let market = MarketServer::start(settings, clock.clone(), 0, Way::Smooth).await?;
+            let sim = SimSettings { seed: self.seed, ..SimSettings::default() };
+            let settings = MarketSettings { sim, ..MarketSettings::default() };
+            let market = MarketServer::start(settings, clock.clone(), 0).await?;
             for (venue, endpoint) in market.endpoints() {
                 config.feeds.of_mut(*venue).reach_at(endpoint);
             }

@@ -15,7 +15,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse;
-use sim::{BrokenLimit, ConnectionId, HttpMethod, HttpRequest, ServerFrame, Sim, SimSettings};
+use sim::{BrokenLimit, ConnectionId, HttpMethod, HttpRequest, Recording, ServerFrame, Sim, SimSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -41,6 +41,17 @@ pub enum Way {
     Rough,
 }
 
+/// What is served, and how.
+#[derive(Clone, Debug, Default)]
+pub struct MarketSettings {
+    /// The generated market.
+    pub sim: SimSettings,
+    /// Venues that say what was recorded instead, each at most once.
+    pub recordings: Vec<Recording>,
+    /// How bytes go to the client.
+    pub way: Way,
+}
+
 /// The running market. Dropping it closes all its sockets.
 #[derive(Debug)]
 pub struct MarketServer {
@@ -55,7 +66,8 @@ impl MarketServer {
     ///
     /// # Errors
     /// When a port is taken.
-    pub async fn start(settings: SimSettings, clock: Clock, port: u16, way: Way) -> anyhow::Result<Self> {
+    pub async fn start(settings: MarketSettings, clock: Clock, port: u16) -> anyhow::Result<Self> {
+        let MarketSettings { sim: settings, recordings, way } = settings;
         let mut listeners = Vec::new();
         let mut endpoints = Vec::new();
         for (offset, venue) in (0u16..).zip(VENUES) {
@@ -71,7 +83,9 @@ impl MarketServer {
         let sockets = endpoints.iter().find(|(venue, _)| *venue == Venue::Kucoin);
         let kucoin_endpoint = sockets.map(|(_, endpoint)| format!("{}/", endpoint.ws_base)).unwrap_or_default();
         let settings = SimSettings { start: clock.now(), kucoin_endpoint, ..settings };
-        let market = Market { sim: Arc::new(Mutex::new(Sim::new(settings))), clock, stepped: watch::Sender::new(()) };
+        let mut sim = Sim::new(settings);
+        recordings.into_iter().for_each(|recording| sim.play(recording));
+        let market = Market { sim: Arc::new(Mutex::new(sim)), clock, stepped: watch::Sender::new(()) };
         let mut tasks = JoinSet::new();
         for (venue, listener) in listeners {
             let desk = Desk { venue, market: market.clone() };

@@ -24,8 +24,8 @@ async fn market() -> MarketServer {
 }
 
 async fn market_with(way: Way, clock: Clock) -> MarketServer {
-    let settings = SimSettings { history_minutes: 10, ..SimSettings::default() };
-    MarketServer::start(settings, clock, 0, way).await.expect("free ports")
+    let sim = SimSettings { history_minutes: 10, ..SimSettings::default() };
+    MarketServer::start(MarketSettings { sim, way, ..MarketSettings::default() }, clock, 0).await.expect("free ports")
 }
 
 fn endpoint(market: &MarketServer, venue: Venue) -> &Endpoint {

@@ -6,11 +6,9 @@
     reason = "tests read recordings and say when there are none"
 )]
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use feed::capture::{Capture, CaptureError, CaptureReport, LINE_BYTES_MAX};
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use types::Venue;
 
@@ -54,22 +52,9 @@ fn assert_shows(report: &CaptureReport, expected: &Value) {
     }
 }
 
-fn recording(path: &str) -> Option<Vec<u8>> {
-    let base = std::env::var("TICKERBOX_DATA")
-        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
-    let path = base.join(path);
-    let Ok(packed) = std::fs::read(&path) else {
-        println!("skipped: no data at {}", path.display());
-        return None;
-    };
-    let mut file = Vec::new();
-    MultiGzDecoder::new(packed.as_slice()).read_to_end(&mut file).expect("recordings are gzip files");
-    Some(file)
-}
-
 #[track_caller]
 fn check_recording(venue: Venue, path: &str, expected: &str) -> Option<CaptureReport> {
-    let report = analyse(venue, &recording(path)?).expect("a recording of this venue");
+    let report = analyse(venue, &testdata::read(path)?).expect("a recording of this venue");
     assert_shows(&report, &fixture(expected));
     Some(report)
 }

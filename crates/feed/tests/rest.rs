@@ -7,33 +7,17 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::PathBuf;
 
 use feed::rest;
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use types::decimal::{Exponent, parse};
 use types::{Aggressor, Trade, Venue};
 
-fn recording(path: &str) -> Option<Vec<u8>> {
-    let base = std::env::var("TICKERBOX_DATA")
-        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
-    let path = base.join(path);
-    let Ok(packed) = std::fs::read(&path) else {
-        println!("skipped: no data at {}", path.display());
-        return None;
-    };
-    let mut file = Vec::new();
-    MultiGzDecoder::new(packed.as_slice()).read_to_end(&mut file).expect("recordings are gzip files");
-    Some(file)
-}
-
 #[test]
 fn kraken_trades_of_whole_minutes_are_the_exchanges_own_candles() {
     let (Some(trades), Some(candles)) = (
-        recording("rest/kraken_Trades_XBTUSDT_202511.json.gz"),
-        recording("rest/kraken_OHLC_XBTUSDT_1m_202511.json.gz"),
+        testdata::read("rest/kraken_Trades_XBTUSDT_202511.json.gz"),
+        testdata::read("rest/kraken_OHLC_XBTUSDT_1m_202511.json.gz"),
     ) else {
         return;
     };

@@ -11,6 +11,7 @@ use crate::limits::BrokenLimit;
 use crate::market::listing::{Listing, Step};
 use crate::market::tape::Fill;
 use crate::market::{Event, Market};
+use crate::recorded::{self, Recording};
 use crate::request::Request;
 use crate::server::{Now, VenueServer};
 use crate::settings::SimSettings;
@@ -69,6 +70,18 @@ impl Sim {
             limits_broken: Vec::new(),
             witness: None,
             frames: Vec::new(),
+        }
+    }
+
+    /// From now on a venue says what was recorded. Its market should list the recorded instruments
+    /// ([`Recording::settings`]); no client should be connected to it yet.
+    pub fn play(&mut self, recording: Recording) {
+        if let Some(index) = self.server_index(recording.venue()) {
+            let (venue, inner) = self.servers.swap_remove(index);
+            self.servers.push((venue, Box::new(recorded::Server::new(inner, recording))));
+            // Connections name their server by its place.
+            let last = self.servers.len() - 1;
+            self.servers.swap(index, last);
         }
     }
 

@@ -1,5 +1,4 @@
 use core::time::Duration;
-use std::path::PathBuf;
 
 use proptest::prelude::*;
 use types::market::{CandleSource, CandleState, VenueCandle};
@@ -367,17 +366,8 @@ fn recursive(values: &[f64], period: usize, next: impl Fn(f64, f64) -> f64) -> V
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "finds real data, which is not part of the repository")]
 fn months_of_real_minutes_have_no_hole_and_no_drift() {
-    let data = std::env::var("TICKERBOX_DATA")
-        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
-    let path = data.join("candles/binance_BTCUSDT_1m_20250601-20250624.csv.gz");
-    let Ok(packed) = std::fs::read(&path) else {
-        eprintln!("skipped: no data at {}", path.display());
-        return;
-    };
-    let mut text = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed.as_slice()), &mut text).expect("gzip");
+    let Some(text) = testdata::read("candles/binance_BTCUSDT_1m_20250601-20250624.csv.gz") else { return };
     let mut bars = csv::parse(&text).expect("a candle file");
     assert_eq!((bars.len(), tidy(&mut bars)), (33_520, 0));
     assert_eq!(segments(&bars, NS_PER_MIN).count(), 1);

@@ -2,12 +2,9 @@
 
 #![allow(clippy::disallowed_methods, clippy::print_stderr, reason = "a bench reads files and says what is missing")]
 
-use std::io::Read;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use feed::{BookState, Feed, FeedInput, FeedOutput, FeedSettings, LinkId, RequestId, Wanted};
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 use types::{InstrumentId, Timestamp, Venue};
 
@@ -127,14 +124,7 @@ fn start(feed: &mut Feed, recording: &Recording, at: Timestamp, out: &mut Vec<Fe
 
 /// `None`, and a line that says so, where the file is not there.
 pub(crate) fn load(venue: Venue, path: &str) -> Option<Recording> {
-    let base = std::env::var("TICKERBOX_DATA")
-        .map_or_else(|_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
-    let Ok(packed) = std::fs::read(base.join(path)) else {
-        eprintln!("{path}: skipped, no data at {}", base.display());
-        return None;
-    };
-    let mut text = String::new();
-    MultiGzDecoder::new(packed.as_slice()).read_to_string(&mut text).expect("recordings are gzipped text");
+    let text = testdata::text(path)?;
     let mut recording = Recording { venue, symbols: Vec::new(), snapshots: Vec::new(), frames: Vec::new(), levels: 0 };
     for line in text.lines() {
         recording.line(line);

@@ -107,12 +107,6 @@ pub enum CaptureError {
         /// The venue asked for.
         venue: Venue,
     },
-    /// The venue's protocol is not spoken.
-    #[error("the protocol of {venue} is not spoken; spoken are kraken, binance-us, coinbase")]
-    UnspokenVenue {
-        /// The venue asked for.
-        venue: Venue,
-    },
 }
 
 impl Capture {

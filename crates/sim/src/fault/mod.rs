@@ -30,7 +30,7 @@ mod injector;
 pub mod kind;
 mod malform;
 mod rules;
-mod topic;
+pub(crate) mod topic;
 mod wire;
 
 use std::time::Duration;

@@ -116,7 +116,7 @@ fn kucoin(text: &str) -> Topic<'_> {
 /// Parts of paths, and what a request with such a path is about; the first that fits counts.
 const PATHS: [(&str, Channel); 20] = [
     ("/bullet-public", Channel::Token),
-    ("/api/v3/depth", Channel::Book),
+    ("/depth", Channel::Book),
     ("/Depth", Channel::Book),
     ("/orderbook/", Channel::Book),
     ("/book", Channel::Book),
@@ -161,7 +161,7 @@ fn canonical(symbol: &str) -> impl Iterator<Item = char> + '_ {
 }
 
 /// The first string stored under a key. The simulator writes no spaces and escapes nothing in what is looked for.
-pub(super) fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let mut rest = text;
     loop {
         let start = rest.find(key)? + key.len();
