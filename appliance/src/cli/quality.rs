@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::Serialize;
 use store::state::Listing;
 use store::{Span, State};
-use types::market::StaleReason;
+use types::market::{StaleReason, TradingStatus};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason};
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Timeframe, Timestamp};
@@ -62,6 +62,8 @@ struct Ledger {
     summary: Summary,
     minutes: Vec<Minute>,
     gaps: Vec<Gap>,
+    /// Whether the venue matched orders, from each time on until the next.
+    statuses: Vec<Status>,
 }
 
 /// One instrument's span in figures.
@@ -130,6 +132,13 @@ struct Gap {
     clock_set: bool,
 }
 
+/// What the venue said about trading.
+#[derive(Serialize)]
+struct Status {
+    at: String,
+    status: TradingStatus,
+}
+
 /// Something implausible.
 #[derive(Serialize)]
 struct SetAside {
@@ -195,8 +204,10 @@ fn ledger(state: &State, listing: Listing, span: Span) -> anyhow::Result<Ledger>
         reason: gap.reason,
         clock_set: gap.is_clock_set,
     });
+    let statuses = state.statuses(listing.id, span)?;
+    let statuses = statuses.iter().map(|row| Status { at: row.at.to_string(), status: row.status }).collect();
     let (minutes, gaps) = (rows.iter().map(Minute::of).collect(), gaps.collect());
-    Ok(Ledger { venue: listing.venue.slug(), symbol: listing.symbol, summary, minutes, gaps })
+    Ok(Ledger { venue: listing.venue.slug(), symbol: listing.symbol, summary, minutes, gaps, statuses })
 }
 
 /// Adds up rows that are in order. A minute between the first and the last one without a row is one nobody listened in.

@@ -20,7 +20,7 @@ const QUIET: Duration = Duration::from_secs(15 * 60);
 /// The box's clock is set right or wrong by at most so much, once an hour.
 const CLOCK_STEP_MS: i64 = 2_000;
 /// Trades and minutes that the simulator keeps for its answers; the judge needs no more.
-const TRADES_KEPT: u32 = 20_000;
+const TRADES_KEPT: u32 = 6_000;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What to live through.

@@ -7,7 +7,8 @@ use types::market::{StaleReason, VenueCandle};
 use types::quality::QuarantineRecord;
 use types::settings::EngineSettings;
 use types::{
-    BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, Stamped, Ticker, Timestamp, Trade,
+    BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, Stamped, StatusRecord, Ticker,
+    Timestamp, Trade, TradingStatus,
 };
 
 use crate::arbitrage::{Pen, Scanner, Scene};
@@ -21,7 +22,7 @@ use crate::rejection::{Rejection, Rejections};
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 5;
+pub const STATE_VERSION: u32 = 6;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -149,6 +150,7 @@ impl Engine {
             Input::Ticker(ticker) => return self.ticker(ticker),
             Input::Quality(minute) => return self.quality(minute, effects),
             Input::TradesMissing(missing) => self.markets.get_mut(missing.instrument)?.on_missing(missing),
+            Input::Status { instrument, status } => return self.status(*instrument, *status, effects),
         }
         Ok(())
     }
@@ -202,6 +204,34 @@ impl Engine {
         if is_new {
             self.forecasts.prepare(&mut market.live);
             self.arbitrage.on_instrument(instrument.id, &self.markets);
+        }
+        Ok(())
+    }
+
+    fn status(
+        &mut self,
+        instrument: InstrumentId,
+        status: TradingStatus,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let market = self.markets.get_mut(instrument)?;
+        let before = market.status.replace(status);
+        if before == Some(status) {
+            return Ok(());
+        }
+        effects.record(Record::Status(StatusRecord { instrument, at: self.at, status }));
+        let name = format!("{} on {}", market.instrument.pair(), market.instrument.venue.name());
+        let text = match (before, status) {
+            (None, TradingStatus::Trading) => None,
+            (_, TradingStatus::Trading) => Some(format!("{name} is traded again.")),
+            (_, TradingStatus::Halted) => {
+                Some(format!("{name} is not traded at the moment: the exchange has halted it."))
+            }
+            (_, TradingStatus::NotListed) => Some(format!("{name} is not listed any more.")),
+        };
+        if let Some(text) = text {
+            let severity = if status == TradingStatus::Trading { Severity::Info } else { Severity::Warning };
+            self.notices.tell(severity, self.at, Some(instrument), text, effects);
         }
         Ok(())
     }
@@ -448,6 +478,7 @@ fn instrument_of(input: &Input) -> Option<InstrumentId> {
         Input::Ticker(ticker) => Some(ticker.instrument),
         Input::Quality(minute) => Some(minute.instrument),
         Input::TradesMissing(missing) => Some(missing.instrument),
+        Input::Status { instrument, .. } => Some(*instrument),
         Input::Boot { .. } | Input::Model(_) | Input::Clock { .. } | Input::Tick | Input::Command(_) => None,
     }
 }

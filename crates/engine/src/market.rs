@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use types::market::Timeframe;
 use types::quality::QuarantineRecord;
 use types::time::NS_PER_MIN;
-use types::{Candle, Instrument, Price, Ticker, Timestamp, Trade};
+use types::{Candle, Instrument, Price, Ticker, Timestamp, Trade, TradingStatus};
 
 use crate::book::Book;
 use crate::candle::{Bucket, CandleBuilder, News, Series};
@@ -36,6 +36,8 @@ pub struct Market {
     pub(crate) live: Live,
     pub(crate) quality: Integrity,
     ticker: Option<Ticker>,
+    /// Whether orders are matched; `None` before the venue has told.
+    pub(crate) status: Option<TradingStatus>,
     candles: CandleBuilder,
     /// Newest trades, by number.
     trades: VecDeque<Trade>,
@@ -60,6 +62,7 @@ impl Market {
             live: Live::new(),
             quality: Integrity::default(),
             ticker: None,
+            status: None,
             candles: CandleBuilder::new(),
             trades: VecDeque::new(),
             taken: TradeIds::default(),
@@ -104,6 +107,12 @@ impl Market {
     #[must_use]
     pub const fn ticker(&self) -> Option<&Ticker> {
         self.ticker.as_ref()
+    }
+
+    /// Whether the venue matches orders; `None` before it has told.
+    #[must_use]
+    pub const fn status(&self) -> Option<TradingStatus> {
+        self.status
     }
 
     /// How far the book could be trusted during the last day.

@@ -8,7 +8,7 @@ use feed::{BookState, FeedInput, ReconnectReason, RejectReason};
 use rig::Rig;
 use rig::binance_us::{ANSWER, depth, info, live, request_of, snapshot, subscribed};
 use types::market::{CandleSource, Proof, StaleReason};
-use types::{Aggressor, Venue};
+use types::{Aggressor, InstrumentId, TradingStatus, Venue};
 
 #[test]
 fn rules_first_then_one_subscription_for_all_streams() {
@@ -23,6 +23,7 @@ fn rules_first_then_one_subscription_for_all_streams() {
     rig.respond(&all, 200, &info(&["BTCUSDT", "ETHUSDT"]));
     let learned = rig.instruments();
     assert_eq!((learned.len(), learned[0].scale.price_decimals, learned[0].scale.qty_decimals), (1, 2, 4));
+    assert_eq!(rig.statuses(), [(InstrumentId(0), TradingStatus::Trading)]);
     assert_eq!(rig.reasons(), [RejectReason::NotListed]);
     assert_eq!(
         rig.sent(),

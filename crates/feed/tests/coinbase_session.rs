@@ -7,7 +7,7 @@ use std::time::Duration;
 use feed::{BookState, FeedInput, LinkId, ReconnectReason, RejectReason, Request};
 use rig::Rig;
 use types::market::{CandleSource, CandleState, Proof, StaleReason};
-use types::{Aggressor, Timestamp, Venue};
+use types::{Aggressor, Timestamp, TradingStatus, Venue};
 
 const STATUS: &str = r#"{"type":"subscribe","channels":["status"]}"#;
 const CHANNELS: &str = r#"["level2_batch","matches","heartbeat","ticker"]"#;
@@ -140,6 +140,7 @@ fn something_is_subscribed_at_once_and_listed_products_when_their_rules_are_know
     rig.respond(&request, 200, &products(&[BTC, "SKL-USD", ETH]));
     let learned = rig.instruments();
     assert_eq!((learned.len(), learned[0].scale.price_decimals, learned[0].scale.qty_decimals), (2, 2, 4));
+    assert!(rig.statuses().iter().all(|(_, status)| *status == TradingStatus::Trading));
     let missing = rig.rejections();
     assert_eq!((missing.len(), missing[0].reason), (1, RejectReason::NotListed));
     assert_eq!(rig.book_state(1), BookState::NotListed);

@@ -8,7 +8,7 @@ use feed::{BookState, FeedInput, ReconnectReason, RejectReason};
 use rig::Rig;
 use rig::kraken::{HEARTBEAT, SNAPSHOT, UPDATE, WRONG, live, pair, rules};
 use types::market::{CandleSource, CandleState, Proof, StaleReason};
-use types::{Aggressor, Timestamp, Venue};
+use types::{Aggressor, InstrumentId, Timestamp, TradingStatus, Venue};
 
 #[test]
 fn rules_first_then_the_data_of_listed_symbols() {
@@ -19,6 +19,8 @@ fn rules_first_then_the_data_of_listed_symbols() {
     let learned: Vec<_> =
         rig.instruments().iter().map(|i| (i.id.0, i.symbol.clone(), i.scale.price_decimals)).collect();
     assert_eq!(learned, [(1, "ETH/USD".to_owned(), 2), (0, "BTC/USD".to_owned(), 1)]);
+    let trading = |id| (InstrumentId(id), TradingStatus::Trading);
+    assert_eq!(rig.statuses(), [trading(1), trading(0)]);
     assert_eq!(rig.reasons(), [RejectReason::NotListed]);
     assert_eq!(rig.book_state(2), BookState::NotListed);
     rig.pass(Duration::from_secs(1));

@@ -2,7 +2,7 @@
 
 use feed::{ReconnectReason, RejectReason};
 use types::market::StaleReason;
-use types::{InstrumentId, Timestamp, Venue};
+use types::{InstrumentId, Timestamp, TradingStatus, Venue};
 
 /// Entries kept; a test that runs longer looks at the beginning.
 const ENTRIES_MAX: usize = 500_000;
@@ -50,6 +50,8 @@ pub enum What {
     Repaired,
     /// The feed told rules of an instrument.
     Rules,
+    /// The feed told whether orders of an instrument are matched.
+    Status(TradingStatus),
     /// The feed did not use something it received.
     Rejected(RejectReason),
 }

@@ -215,6 +215,7 @@ impl World {
             }
             Input::Trade(trade) => trades.told(&self.sim, followed, trade).then_some(What::Repaired),
             Input::Instrument(_) => Some(What::Rules),
+            Input::Status { status, .. } => Some(What::Status(*status)),
             _ => None,
         };
         if let Some(what) = what {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arbitrage::ArbitrageRecord;
 use crate::instrument::InstrumentId;
-use crate::market::{Candle, CandleSource, Timeframe};
+use crate::market::{Candle, CandleSource, Timeframe, TradingStatus};
 use crate::money::{Cash, Position, Price};
 use crate::order::{Fill, Order, OrderEnd, OrderId, Refusal};
 use crate::quality::{GapRecord, QualityRecord, QuarantineRecord};
@@ -73,6 +73,19 @@ pub enum Record {
     Gap(GapRecord),
     /// Something implausible was set aside.
     Quarantine(Box<QuarantineRecord>),
+    /// A venue matches orders for an instrument, or does not any more.
+    Status(StatusRecord),
+}
+
+/// Since when a venue matches orders for an instrument, or does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusRecord {
+    /// Whose.
+    pub instrument: InstrumentId,
+    /// When that was received.
+    pub at: Timestamp,
+    /// What it has been since.
+    pub status: TradingStatus,
 }
 
 /// A closed candle. A minute may have several, one for each revision; the highest counts.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::{Instrument, InstrumentId};
-use crate::market::{BookTop, StaleReason, Ticker, Trade, TradesMissing, VenueCandle};
+use crate::market::{BookTop, StaleReason, Ticker, Trade, TradesMissing, TradingStatus, VenueCandle};
 use crate::quality::QualityMinute;
 use crate::settings::EngineSettings;
 use crate::time::Timestamp;
@@ -63,6 +63,13 @@ pub enum Input {
     Quality(QualityMinute),
     /// Trades happened that were not heard (yet).
     TradesMissing(TradesMissing),
+    /// A venue matches orders for an instrument, or does not any more.
+    Status {
+        /// Whose.
+        instrument: InstrumentId,
+        /// What it is now.
+        status: TradingStatus,
+    },
 }
 
 /// What the user may ask the engine for.

@@ -24,10 +24,10 @@ pub mod time;
 
 pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize};
 pub use date::Date;
-pub use effect::{Effect, Effects, Record};
+pub use effect::{Effect, Effects, Record, StatusRecord};
 pub use input::{Input, Stamped};
 pub use instrument::{Instrument, InstrumentId, Scale, Venue};
-pub use market::{Aggressor, BookTop, Candle, Level, Side, Ticker, Timeframe, Trade};
+pub use market::{Aggressor, BookTop, Candle, Level, Side, Ticker, Timeframe, Trade, TradingStatus};
 pub use money::{Cash, Position, Ppm, Price, Qty, Rounding};
 pub use order::{Fill, Order, OrderId};
 pub use quality::QualityMinute;

@@ -117,6 +117,19 @@ impl StaleReason {
     }
 }
 
+/// Whether orders for an instrument are matched, as the venue tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TradingStatus {
+    /// Orders are matched.
+    #[default]
+    Trading,
+    /// It is listed, and orders are not matched: halted, in an auction, only to be cancelled.
+    Halted,
+    /// It is not listed (any more).
+    NotListed,
+}
+
 /// A trade, or a venue's aggregate of the fills of one taker order at one price.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trade {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use types::market::{CandleSource, CandleState, Proof, StaleReason, TradesMissing, VenueCandle};
+use types::market::{CandleSource, CandleState, Proof, StaleReason, TradesMissing, TradingStatus, VenueCandle};
 use types::time::NS_PER_MIN;
 use types::{Candle, Input, Instrument, Timestamp, Trade};
 
@@ -39,8 +39,9 @@ pub(crate) struct Market {
     pub(super) repair: Repair,
     pub(super) tally: TradeTally,
     watch: BookWatch,
-    /// Orders are matched, as far as the venue tells.
-    is_trading: bool,
+    /// Whether orders are matched, as far as the venue tells.
+    status: TradingStatus,
+    told_status: Option<TradingStatus>,
     /// Start of the latest final candle given out, from whatever source.
     pub(super) final_candle_at: Option<Timestamp>,
     /// Start of the latest final candle before which none is missing; `None` until the history has come.
@@ -74,7 +75,8 @@ impl Market {
             repair: Repair::new(),
             tally: TradeTally::default(),
             watch: BookWatch::new(settings.book_silent_after, settings.book_quiet_after),
-            is_trading: true,
+            status: TradingStatus::Trading,
+            told_status: None,
             final_candle_at: None,
             told_to: None,
             complete_to: None,
@@ -116,12 +118,13 @@ impl Market {
         let has_new_scale = self.instrument.as_ref().is_none_or(|known| known.scale != instrument.scale);
         out.push(FeedOutput::Event(Input::Instrument(instrument.clone())));
         self.instrument = Some(instrument);
+        self.tell_status(out);
         has_new_scale
     }
 
     /// The venue does not list it (any more): nothing is traded. True when that is news.
     pub(crate) fn not_listed(&mut self, out: &mut Vec<FeedOutput>) -> bool {
-        self.set_trading(false, out);
+        self.set_status(TradingStatus::NotListed, out);
         let is_news = self.publisher.state != BookState::NotListed;
         self.publisher.state = BookState::NotListed;
         is_news
@@ -130,12 +133,32 @@ impl Market {
     /// Whether orders are matched. A book on which they are not is marked, whatever is heard of it. True when they are
     /// again: the book must be built anew then, for nobody knows what was not told.
     pub(crate) fn set_trading(&mut self, is_trading: bool, out: &mut Vec<FeedOutput>) -> bool {
-        let resumes = is_trading && !self.is_trading;
-        self.is_trading = is_trading;
-        if !is_trading {
+        let status = if is_trading { TradingStatus::Trading } else { TradingStatus::Halted };
+        let resumes = is_trading && !self.is_trading();
+        self.set_status(status, out);
+        resumes
+    }
+
+    fn set_status(&mut self, status: TradingStatus, out: &mut Vec<FeedOutput>) {
+        self.status = status;
+        if !self.is_trading() {
             self.broken(StaleReason::Halted, out);
         }
-        resumes
+        self.tell_status(out);
+    }
+
+    fn is_trading(&self) -> bool {
+        self.status == TradingStatus::Trading
+    }
+
+    /// Gives the status out when it is news, of an instrument whose rules are known.
+    fn tell_status(&mut self, out: &mut Vec<FeedOutput>) {
+        if let Some(instrument) = &self.instrument
+            && self.told_status != Some(self.status)
+        {
+            self.told_status = Some(self.status);
+            out.push(FeedOutput::Event(Input::Status { instrument: instrument.id, status: self.status }));
+        }
     }
 
     /// The book does not hold any more. Told once.
@@ -182,14 +205,14 @@ impl Market {
     /// The venue does not trade it, as far as is known, or has fallen silent about it: the rules may tell more.
     pub(crate) fn is_suspect(&self) -> bool {
         let is_silent = matches!(self.publisher.state, BookState::Resyncing { reason: StaleReason::Silent });
-        self.instrument.is_some() && (is_silent || !self.is_trading)
+        self.instrument.is_some() && (is_silent || !self.is_trading())
     }
 
     /// Counts what a book message did, and tells the publisher of a book that holds. A broken book is the session's
     /// business.
     pub(crate) fn count_book(&mut self, verdict: Verdict, venue_at: Option<Timestamp>) {
         self.counts.count(verdict);
-        if matches!(verdict, Verdict::Rebuilt | Verdict::Held) && self.is_trading {
+        if matches!(verdict, Verdict::Rebuilt | Verdict::Held) && self.is_trading() {
             self.publisher.held(venue_at);
         }
     }
@@ -208,7 +231,7 @@ impl Market {
             self.counts.compare_mismatches += 1;
             self.broken(StaleReason::CompareMismatch, out);
         }
-        if self.is_trading {
+        if self.is_trading() {
             self.publisher.held(venue_at);
         }
     }

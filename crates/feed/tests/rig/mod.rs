@@ -12,7 +12,7 @@ use feed::{
     Rejection, Request, Target, Wanted,
 };
 use types::market::{StaleReason, Ticker, VenueCandle};
-use types::{BookTop, Input, Instrument, InstrumentId, QualityMinute, Timestamp, Trade, Venue};
+use types::{BookTop, Input, Instrument, InstrumentId, QualityMinute, Timestamp, Trade, TradingStatus, Venue};
 
 pub(crate) struct Rig {
     pub(crate) feed: Feed,
@@ -175,6 +175,13 @@ impl Rig {
     pub(crate) fn instruments(&mut self) -> Vec<Instrument> {
         self.events(|input| match input {
             Input::Instrument(instrument) => Some(instrument.clone()),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn statuses(&mut self) -> Vec<(InstrumentId, TradingStatus)> {
+        self.events(|input| match input {
+            Input::Status { instrument, status } => Some((*instrument, *status)),
             _ => None,
         })
     }

@@ -93,6 +93,7 @@ pub(crate) fn instrument_of(input: &Input) -> Option<types::InstrumentId> {
         Input::Trade(trade) => Some(trade.instrument),
         Input::Candle(candle) => Some(candle.instrument),
         Input::Instrument(instrument) => Some(instrument.id),
+        Input::Status { instrument, .. } => Some(*instrument),
         _ => None,
     }
 }

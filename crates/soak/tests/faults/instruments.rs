@@ -2,7 +2,7 @@
 
 use sim::fault::{Kind, RuleChange};
 use soak::What;
-use types::Timestamp;
+use types::{Timestamp, TradingStatus};
 
 use crate::case::{ALL, Case, FIRST, Flavour, SECOND, s, settings};
 
@@ -13,6 +13,11 @@ fn with_change(flavour: Flavour, change: RuleChange, lasts_s: u64) -> Case {
     case
 }
 
+/// What the engine knows of the first instrument's trading.
+fn status(case: &Case) -> Option<TradingStatus> {
+    case.world.engine().view().market(FIRST).expect("known").status()
+}
+
 #[test]
 fn a_halted_instrument_is_marked_and_comes_back_when_trading_does() {
     for flavour in ALL {
@@ -21,7 +26,9 @@ fn a_halted_instrument_is_marked_and_comes_back_when_trading_does() {
         case.assert_marked(FIRST, s(100));
         case.assert_never_marked(SECOND);
         case.assert_same_connection();
+        assert_eq!(status(&case), Some(TradingStatus::Halted), "{}", case.story());
         case.assert_right_within(FIRST, s(120));
+        assert_eq!(status(&case), Some(TradingStatus::Trading), "{}", case.story());
         case.assert_ends_with_the_truth();
     }
 }
@@ -40,6 +47,7 @@ fn a_delisted_instrument_is_marked_keeps_its_data_and_comes_back_when_it_is_list
         case.assert_marked(FIRST, s(100));
         case.assert_never_marked(SECOND);
         assert!(closed(&case) >= before, "{venue}: old data is gone");
+        assert_ne!(status(&case), Some(TradingStatus::Trading), "{venue}: {}", case.story());
         case.assert_right_within(FIRST, s(420));
         case.assert_ends_with_the_truth();
     }

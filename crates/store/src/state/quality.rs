@@ -1,8 +1,8 @@
-//! How well each minute was heard, which minutes are without data, and what was set aside.
+//! How well each minute was heard, which minutes are without data, when nothing was traded, and what was set aside.
 
 use redb::{Error, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
 use types::quality::{GapRecord, QualityRecord, QuarantineRecord};
-use types::{InstrumentId, Timestamp};
+use types::{InstrumentId, StatusRecord, Timestamp};
 
 use super::{Span, State, encoded};
 use crate::Result;
@@ -11,13 +11,14 @@ use crate::Result;
 pub const QUARANTINE_MAX: u64 = 10_000;
 
 type Bytes = &'static [u8];
-/// Instrument, start of the minute.
+/// Instrument, start of the minute or moment.
 type MinuteKey = (u16, i64);
 /// When, sequence number of the input that caused it, rank among that input's effects.
 type QuarantineKey = (i64, u64, u16);
 
 const QUALITY: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("quality");
 const GAPS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("gaps");
+const STATUS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("status");
 const QUARANTINE: TableDefinition<'static, QuarantineKey, Bytes> = TableDefinition::new("quarantine");
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
@@ -27,6 +28,7 @@ pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
 pub(super) struct Writer<'t> {
     quality: Table<'t, MinuteKey, Bytes>,
     gaps: Table<'t, MinuteKey, Bytes>,
+    status: Table<'t, MinuteKey, Bytes>,
     quarantine: Table<'t, QuarantineKey, Bytes>,
 }
 
@@ -35,6 +37,7 @@ impl<'t> Writer<'t> {
         Ok(Self {
             quality: txn.open_table(QUALITY)?,
             gaps: txn.open_table(GAPS)?,
+            status: txn.open_table(STATUS)?,
             quarantine: txn.open_table(QUARANTINE)?,
         })
     }
@@ -47,6 +50,11 @@ impl<'t> Writer<'t> {
 
     pub(super) fn gap(&mut self, gap: &GapRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
         self.gaps.insert((gap.instrument.0, gap.from.as_nanos()), encoded(gap, scratch))?;
+        Ok(())
+    }
+
+    pub(super) fn status(&mut self, status: &StatusRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
+        self.status.insert((status.instrument.0, status.at.as_nanos()), encoded(status, scratch))?;
         Ok(())
     }
 
@@ -83,6 +91,15 @@ impl State {
     pub fn gaps(&self, instrument: InstrumentId, span: Span) -> Result<Vec<GapRecord>> {
         let key = |at: Timestamp| (instrument.0, at.as_nanos());
         self.scan(GAPS, span, |rows| rows.range(key(span.from)..key(span.to)))
+    }
+
+    /// Whether the venue matched orders for an instrument: each row holds until the next.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn statuses(&self, instrument: InstrumentId, span: Span) -> Result<Vec<StatusRecord>> {
+        let key = |at: Timestamp| (instrument.0, at.as_nanos());
+        self.scan(STATUS, span, |rows| rows.range(key(span.from)..key(span.to)))
     }
 
     /// What was set aside as implausible, of all instruments, by when it was received; the newest [`QUARANTINE_MAX`].

@@ -9,7 +9,7 @@ use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
     ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId,
-    Ppm, Price, Qty, QualityMinute, Scale, Side, Timeframe, Timestamp, Venue,
+    Ppm, Price, Qty, QualityMinute, Scale, Side, StatusRecord, Timeframe, Timestamp, TradingStatus, Venue,
 };
 
 use crate::world::START;
@@ -157,6 +157,24 @@ pub(crate) fn check_format_2(state: &State) {
     assert_eq!(state.quality(BTC, all).expect("reads").len(), 1);
     assert_eq!(state.gaps(BTC, all).expect("reads"), [gap(BTC, 3, GapReason::NotHeard)]);
     assert_eq!(state.quarantine(all).expect("reads"), [set_aside(0)]);
+}
+
+#[test]
+fn whether_an_instrument_is_traded_is_kept_with_its_time() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let row = |instrument, n, status| StatusRecord { instrument, at: minute(n), status };
+    let rows = [
+        row(BTC, 1, TradingStatus::Trading),
+        row(InstrumentId(4), 1, TradingStatus::NotListed),
+        row(BTC, 5, TradingStatus::Halted),
+    ];
+    let entries: Vec<Entry> = (1..).zip(rows).map(|(seq, row)| entry(seq, 0, Record::Status(row))).collect();
+    state.write(&entries, 3).expect("written");
+    state.write(&entries, 3).expect("written again");
+    let found = state.statuses(BTC, Span::last(9, Timestamp::MAX)).expect("reads");
+    assert_eq!(found, [rows[0], rows[2]]);
+    assert_eq!(state.statuses(InstrumentId(4), Span::between(minute(2), minute(9), 9)).expect("reads"), []);
 }
 
 fn gap(instrument: InstrumentId, n: i64, reason: GapReason) -> GapRecord {
