@@ -19,8 +19,10 @@ const EVERY: Duration = Duration::from_secs(20 * 60);
 const QUIET: Duration = Duration::from_secs(15 * 60);
 /// The box's clock is set right or wrong by at most so much, once an hour.
 const CLOCK_STEP_MS: i64 = 2_000;
-/// Trades and minutes that the simulator keeps for its answers; the judge needs no more.
+/// Trades that the simulator keeps of each listing for its answers; the judge looks at each one soon after it happened.
 const TRADES_KEPT: u32 = 6_000;
+/// Minutes that are judged in the end, beside those of the hours asked for.
+const MINUTES_MORE: u32 = 120;
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What to live through.
@@ -92,7 +94,15 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
 impl Soak {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let began = std::time::Instant::now();
-        let sim = SimSettings { seed: self.seed, trades_kept: TRADES_KEPT, ..SimSettings::wide() };
+        // As many minutes before the start as are kept: the market's memory is full from the beginning.
+        let minutes = self.hours * 60 + MINUTES_MORE;
+        let sim = SimSettings {
+            seed: self.seed,
+            trades_kept: TRADES_KEPT,
+            history_minutes: minutes,
+            minutes_kept: minutes,
+            ..SimSettings::wide()
+        };
         let settings = Settings { keeps_diary: false, ..Settings::new(sim, &self.venues) };
         let mut world = World::new(&settings)?;
         self.plan(&mut world);

@@ -1,11 +1,12 @@
 //! Frames and level updates a second, from the JSON text to the proven book, on real recordings.
 //!
-//! `cargo bench -p tickerbox-feed --bench decode [-- --json]`. Each recording is run through the live session again and
+//! `cargo bench -p tickerbox-feed --bench decode [-- --json] [-- PART_OF_A_NAME]`. Each recording is run through the live session again and
 //! again, the clock read once a run and where the session asks for a snapshot; the best run counts, for everything else
 //! is the machine's noise.
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a bench reads clocks, and prints")]
 
+#[allow(dead_code, reason = "the benches use different parts of it")]
 mod recording;
 
 use std::time::{Duration, Instant};
@@ -21,7 +22,11 @@ fn main() {
             "recording", "frames", "levels", "frames/s", "levels/s", "ns/level"
         );
     }
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     for (venue, path) in recording::FILES {
+        if wanted.as_ref().is_some_and(|wanted| !path.contains(wanted)) {
+            continue;
+        }
         let Some(recording) = recording::load(venue, path) else { continue };
         let began = Instant::now();
         let mut best = f64::INFINITY;
@@ -54,7 +59,7 @@ fn main() {
 /// Time for all frames of the recording; answers and the start are not counted.
 fn seconds(recording: &recording::Recording) -> f64 {
     let mut spent = 0.0;
-    recording::run(recording, usize::MAX, |batch| {
+    recording::run(recording, usize::MAX, recording::Shows::Books, |batch| {
         let began = Instant::now();
         batch();
         spent += began.elapsed().as_secs_f64();

@@ -188,16 +188,17 @@ impl Feed {
     /// Connects, and closes what does not answer.
     fn poll_lanes(&mut self, at: Timestamp, out: &mut Vec<FeedOutput>) {
         for id in [Some(self.active.id), self.standby.as_ref().map(|lane| lane.id)].into_iter().flatten() {
-            let connect_at = self.queue.limiter.connect_at();
             let Some(lane) = Self::lane(&mut self.active, &mut self.standby, id) else { continue };
             let before = out.len();
             lane.poll_health(at, out);
-            if is_due(lane.dial_at(), at) && connect_at <= at {
+            if is_due(lane.dial_at(), at) && self.queue.limiter.connect_at() <= at {
                 lane.dialled();
                 self.queue.limiter.connect(at);
                 lane.session.connect(at, out);
             }
-            self.sort_out(at, id, before, out);
+            if out.len() > before {
+                self.sort_out(at, id, before, out);
+            }
         }
     }
 

@@ -78,7 +78,10 @@ impl Ladder {
     }
 
     pub(crate) fn best(&self) -> Option<Level> {
-        self.ranks().next().map(level)
+        match self.window.below(None).next() {
+            Some((tick, qty)) if self.better == 0 => Some(level((self.window.number(tick), Qty(qty)))),
+            _ => self.far.last_key_value().map(|(rank, qty)| level((*rank, *qty))),
+        }
     }
 
     /// The price of the best level.

@@ -133,9 +133,9 @@ impl Session {
         let mut seen = vec![false; self.products.len()];
         let by_symbol = &self.by_symbol;
         let mut restarted = Vec::new();
-        for data in listed.find(|id| by_symbol.contains_key(id)) {
+        for data in listed.find(|id| by_symbol.get(id).is_some()) {
             let learned = data.and_then(|(rules, state)| {
-                let index = by_symbol[rules.id.as_str()];
+                let index = self.find(rules.id.as_str())?;
                 let instrument = instruments::instrument(self.products[index].market.wanted.id, &rules)?;
                 Ok((index, instrument, state))
             });

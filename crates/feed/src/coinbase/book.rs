@@ -56,6 +56,23 @@ pub(crate) struct Change {
     pub(crate) before: Qty,
 }
 
+/// An update, however it was read.
+pub(crate) trait Update {
+    fn venue_at(&self) -> Option<Timestamp>;
+    /// The new whole sizes of levels, in order, at the product's digits.
+    fn changes(&self, scale: Scale) -> impl Iterator<Item = Result<(BookSide, Level), NumberError>>;
+}
+
+impl Update for UpdateData<'_> {
+    fn venue_at(&self) -> Option<Timestamp> {
+        self.venue_at()
+    }
+
+    fn changes(&self, scale: Scale) -> impl Iterator<Item = Result<(BookSide, Level), NumberError>> {
+        self.changes.iter().map(move |change| Ok((change.side, change.level.level(scale)?)))
+    }
+}
+
 /// What an update did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Applied {
@@ -142,7 +159,7 @@ impl CheckedBook {
     pub(crate) fn update(
         &mut self,
         at: Timestamp,
-        data: &UpdateData<'_>,
+        data: &impl Update,
         is_strict: bool,
         changed: impl FnMut(Change),
     ) -> Result<Applied, NumberError> {
@@ -172,15 +189,15 @@ impl CheckedBook {
         Ok(Applied { verdict, is_late: step_back > Duration::ZERO })
     }
 
-    fn set_all(&mut self, data: &UpdateData<'_>, mut changed: impl FnMut(Change)) -> Result<(), NumberError> {
-        for change in &data.changes {
-            let Level { price, qty } = change.level.level(self.scale)?;
-            let ladder = match change.side {
+    fn set_all(&mut self, data: &impl Update, mut changed: impl FnMut(Change)) -> Result<(), NumberError> {
+        for change in data.changes(self.scale) {
+            let (side, Level { price, qty }) = change?;
+            let ladder = match side {
                 BookSide::Bids => &mut self.book.bids,
                 BookSide::Asks => &mut self.book.asks,
             };
             let before = ladder.set(price, qty);
-            changed(Change { side: change.side, price, before });
+            changed(Change { side, price, before });
         }
         Ok(())
     }

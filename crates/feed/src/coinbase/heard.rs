@@ -3,10 +3,10 @@
 use types::market::{CandleSource, CandleState, StaleReason, VenueCandle};
 use types::{Candle, Input, Timestamp};
 
-use super::messages::{
-    self, Channel, HeartbeatData, ListedData, MatchData, Message, SnapshotData, States, TickerData, UpdateData,
-};
+use super::book::Update;
+use super::messages::{self, Channel, HeartbeatData, ListedData, MatchData, Message, SnapshotData, States, TickerData};
 use super::minutes::HEARTBEAT_AFTER;
+use super::quick::{self, QuickUpdate, UpdateHead};
 use super::{Batch, Product, RULES_REFETCH, Session, instruments};
 use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
@@ -15,6 +15,11 @@ use crate::number::NumberError;
 
 impl Session {
     pub(super) fn frame(&mut self, at: Timestamp, bytes: &[u8], out: &mut Vec<FeedOutput>) {
+        if let Some(head) = quick::read(bytes)
+            && self.quick_update(at, head, bytes, out).is_some()
+        {
+            return;
+        }
         let result =
             decode::text(bytes).and_then(messages::decode).and_then(|message| self.message(at, message, bytes, out));
         if let Err(error) = result {
@@ -33,7 +38,11 @@ impl Session {
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
         match message {
-            Message::Update(data) => self.update(at, &data, bytes, out),
+            Message::Update(data) => {
+                let index = self.find_heard(at, data.product_id.as_str())?;
+                self.update(at, index, &data, bytes, out);
+                Ok(())
+            }
             Message::Snapshot(data) => self.snapshot(at, &data, bytes, out),
             Message::Match { data, is_last } => self.trade(at, &data, is_last, out),
             Message::Heartbeat(data) => self.heartbeat(at, &data, out),
@@ -53,11 +62,43 @@ impl Session {
         }
     }
 
-    fn find(&mut self, at: Timestamp, product_id: &str) -> Result<usize, DecodeError> {
-        let index = *self.by_symbol.get(product_id).ok_or_else(|| DecodeError::unknown_symbol(product_id))?;
+    pub(super) fn find(&self, product_id: &str) -> Result<usize, DecodeError> {
+        self.by_symbol.get(product_id).ok_or_else(|| DecodeError::unknown_symbol(product_id))
+    }
+
+    fn find_heard(&mut self, at: Timestamp, product_id: &str) -> Result<usize, DecodeError> {
+        let index = self.find(product_id)?;
+        self.heard(at, index);
+        Ok(index)
+    }
+
+    fn heard(&mut self, at: Timestamp, index: usize) {
         self.is_answered = true;
         self.products[index].market.heard(at);
-        Ok(index)
+    }
+
+    /// An update in the venue's own spelling; `None` when it is none, and nothing was done.
+    fn quick_update(
+        &mut self,
+        at: Timestamp,
+        head: UpdateHead<'_>,
+        bytes: &[u8],
+        out: &mut Vec<FeedOutput>,
+    ) -> Option<()> {
+        let index = self.by_symbol.get(head.product_id)?;
+        let mut changes = std::mem::take(&mut self.changes);
+        let time = head.read(self.products[index].book.scale(), &mut changes);
+        let venue_at = match time {
+            Some(Some(text)) => self.times.read(text).map(Some),
+            Some(None) => Some(None),
+            None => None,
+        };
+        if let Some(venue_at) = venue_at {
+            self.heard(at, index);
+            self.update(at, index, &QuickUpdate { changes: &changes, venue_at }, bytes, out);
+        }
+        self.changes = changes;
+        venue_at.map(drop)
     }
 
     fn snapshot(
@@ -67,7 +108,7 @@ impl Session {
         bytes: &[u8],
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
-        let index = self.find(at, data.product_id.as_str())?;
+        let index = self.find_heard(at, data.product_id.as_str())?;
         // What was being compared is not there any more.
         self.comparing.take_if(|(comparing, _)| *comparing == index);
         let product = &mut self.products[index];
@@ -83,14 +124,7 @@ impl Session {
         Ok(())
     }
 
-    fn update(
-        &mut self,
-        at: Timestamp,
-        data: &UpdateData<'_>,
-        bytes: &[u8],
-        out: &mut Vec<FeedOutput>,
-    ) -> Result<(), DecodeError> {
-        let index = self.find(at, data.product_id.as_str())?;
+    fn update(&mut self, at: Timestamp, index: usize, data: &impl Update, bytes: &[u8], out: &mut Vec<FeedOutput>) {
         let product = &mut self.products[index];
         product.market.heard_book(at);
         product.market.counts.deltas += 1;
@@ -121,7 +155,6 @@ impl Session {
             }
             Err(error) => self.unreadable(index, at, error, bytes, out),
         }
-        Ok(())
     }
 
     /// A level of a book message cannot be read.
@@ -148,7 +181,7 @@ impl Session {
         is_last: bool,
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
-        let index = self.find(at, data.product_id.as_str())?;
+        let index = self.find_heard(at, data.product_id.as_str())?;
         let product = &mut self.products[index];
         product.subscription(Channel::Matches).answered();
         let Some(instrument) = &product.market.instrument else { return Ok(()) };
@@ -182,7 +215,7 @@ impl Session {
         data: &HeartbeatData<'_>,
         out: &mut Vec<FeedOutput>,
     ) -> Result<(), DecodeError> {
-        let index = self.find(at, data.product_id.as_str())?;
+        let index = self.find_heard(at, data.product_id.as_str())?;
         let venue_at = data.venue_at()?;
         self.link.clock.observe(at, venue_at);
         let product = &mut self.products[index];
@@ -206,7 +239,7 @@ impl Session {
     }
 
     fn ticker(&mut self, at: Timestamp, data: &TickerData<'_>, out: &mut Vec<FeedOutput>) -> Result<(), DecodeError> {
-        let index = self.find(at, data.product_id.as_str())?;
+        let index = self.find_heard(at, data.product_id.as_str())?;
         let product = &mut self.products[index];
         product.subscription(Channel::Ticker).answered();
         let Some(instrument) = &product.market.instrument else { return Ok(()) };
@@ -226,11 +259,12 @@ impl Session {
     fn states(&mut self, at: Timestamp, states: &States<'_>, out: &mut Vec<FeedOutput>) {
         let by_symbol = &self.by_symbol;
         let (mut has_new_steps, mut resuming) = (false, Vec::new());
-        for state in states.find(|id| by_symbol.contains_key(id)).flatten() {
-            let product = &mut self.products[by_symbol[state.id.as_str()]];
+        for state in states.find(|id| by_symbol.get(id).is_some()).flatten() {
+            let Some(index) = by_symbol.get(state.id.as_str()) else { continue };
+            let product = &mut self.products[index];
             product.state.learn(&state);
             if product.market.instrument.is_some() && product.market.set_trading(product.state.is_trading(), out) {
-                resuming.push(by_symbol[state.id.as_str()]);
+                resuming.push(index);
             }
             has_new_steps |=
                 product.market.instrument.as_ref().is_none_or(|known| !instruments::has_steps_of(&state, known));

@@ -315,43 +315,13 @@ impl ListedData<'_> {
 /// # Errors
 /// [`DecodeError`] when it is not one of the protocol. Unknown types are to be ignored (section 3).
 pub(crate) fn decode(text: &str) -> Result<Message<'_>, DecodeError> {
-    match scan(text) {
+    match scan_snapshot(text) {
         Some(message) => Ok(message),
         None => decode_any(text),
     }
 }
 
-/// A book message in the venue's own spelling: nearly all that is received.
-fn scan(text: &str) -> Option<Message<'_>> {
-    scan_update(text).or_else(|| scan_snapshot(text))
-}
-
-fn scan_update(text: &str) -> Option<Message<'_>> {
-    let mut scan = Scan::new(text);
-    scan.literal(r#"{"type":"l2update","product_id":""#)?;
-    let product_id = Text(scan.string_end()?.into());
-    scan.literal(r#","changes":["#)?;
-    let changes = scan.list_end(scan_change)?;
-    let time = scan_time(&mut scan)?;
-    scan.is_done().then_some(Message::Update(UpdateData { product_id, changes, time }))
-}
-
-fn scan_change<'a>(scan: &mut Scan<'a>) -> Option<ChangeData<'a>> {
-    let side = match scan.literal(r#"["buy",""#) {
-        Some(()) => BookSide::Bids,
-        None => {
-            scan.literal(r#"["sell",""#)?;
-            BookSide::Asks
-        }
-    };
-    let price = scan.string_end()?;
-    scan.literal(r#",""#)?;
-    let qty = scan.string_end()?;
-    scan.literal("]")?;
-    Some(ChangeData { side, level: LevelData { price, qty } })
-}
-
-/// The two sides come in either order.
+/// A snapshot in the venue's own spelling. The two sides come in either order.
 fn scan_snapshot(text: &str) -> Option<Message<'_>> {
     let mut scan = Scan::new(text);
     scan.literal(r#"{"type":"snapshot","product_id":""#)?;
@@ -535,10 +505,10 @@ mod tests {
     #[test]
     fn the_venues_own_spelling_is_scanned() {
         let asks_first = r#"{"type":"snapshot","product_id":"BTC-USD","asks":[["10102.55","0.57753524"]],"bids":[],"time":"2026-01-01T00:00:00Z"}"#;
-        for text in [UPDATE, SNAPSHOT, asks_first] {
-            let scanned = scan(text).expect("scanned");
+        for text in [SNAPSHOT, asks_first] {
+            let scanned = scan_snapshot(text).expect("scanned");
             assert_eq!(format!("{scanned:?}"), format!("{:?}", decode_any(text).expect("JSON")));
-            assert!(scan(&text.replace("\":", "\": ")).is_none(), "with white space it is read as any JSON");
+            assert!(scan_snapshot(&text.replace("\":", "\": ")).is_none(), "with white space it is read as any JSON");
         }
     }
 
@@ -546,13 +516,12 @@ mod tests {
         /// Whatever is damaged: what is scanned is what general JSON says.
         #[test]
         fn scanning_agrees_with_general_json(
-            is_update: bool, at: proptest::sample::Index, cut in 0usize..4, put in "[0-9a-z.,:{}\\[\\]\" \\\\/-]{0,4}",
+            at: proptest::sample::Index, cut in 0usize..4, put in "[0-9a-z.,:{}\\[\\]\" \\\\/-]{0,4}",
         ) {
-            let message = if is_update { UPDATE } else { SNAPSHOT };
-            let start = at.index(message.len());
-            let end = (start + cut).min(message.len());
-            let damaged = [&message[..start], &put, &message[end..]].concat();
-            if let Some(scanned) = scan(&damaged) {
+            let start = at.index(SNAPSHOT.len());
+            let end = (start + cut).min(SNAPSHOT.len());
+            let damaged = [&SNAPSHOT[..start], &put, &SNAPSHOT[end..]].concat();
+            if let Some(scanned) = scan_snapshot(&damaged) {
                 let general = decode_any(&damaged);
                 proptest::prop_assert_eq!(format!("{scanned:?}"), format!("{:?}", general.expect("JSON")), "{}", damaged);
             }

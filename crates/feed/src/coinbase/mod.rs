@@ -21,26 +21,29 @@ mod history;
 pub(crate) mod instruments;
 pub(crate) mod messages;
 mod minutes;
+mod quick;
 pub(crate) mod rest;
 mod ticker;
 
 pub(crate) use book::CheckedBook;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use types::market::{Proof, StaleReason};
-use types::{Scale, Timeframe, Timestamp};
+use types::{Level, Scale, Timeframe, Timestamp};
 
 use crate::io::{FeedOutput, LinkId, Priority, ReconnectReason, RejectReason, Target};
 use crate::session::{
     Call, Link, Market, Outbox, Requests, Retry, Subscription, VenueSession, common_methods, earliest, is_due,
 };
 use crate::settings::FeedSettings;
+use crate::symbols::Symbols;
+use crate::times::Times;
 use compare::{Comparison, Judgement};
 use history::History;
 use instruments::State;
-use messages::Channel;
+use messages::{BookSide, Channel};
 use minutes::Minutes;
 use ticker::{TickerCheck, TickerPace};
 
@@ -75,7 +78,10 @@ pub(crate) struct Session {
     rules_at: Option<Timestamp>,
     rules_retry: Retry,
     products: Vec<Product>,
-    by_symbol: BTreeMap<String, usize>,
+    by_symbol: Symbols,
+    /// Used again for each update.
+    changes: Vec<(BookSide, Level)>,
+    times: Times,
     /// Subscriptions that may still be refused, oldest first.
     asked: VecDeque<Batch>,
     /// Any subscription was answered on this connection.
@@ -140,7 +146,9 @@ impl Session {
     pub(crate) fn new(settings: FeedSettings, link: LinkId) -> Self {
         Self {
             products: settings.instruments.iter().map(|wanted| Product::new(wanted, &settings)).collect(),
-            by_symbol: settings.instruments.iter().map(|wanted| wanted.symbol.clone()).zip(0..).collect(),
+            by_symbol: Symbols::new(settings.instruments.iter().map(|wanted| wanted.symbol.as_str())),
+            changes: Vec::new(),
+            times: Times::new(),
             link: Link::new(link),
             outbox: Outbox::new(link, SEND_SPACING),
             requests: Requests::new(),

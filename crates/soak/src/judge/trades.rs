@@ -11,6 +11,9 @@ use super::{Followed, Knowable};
 /// True trades that were not told yet; with more missing than this the box has lost sight of the market.
 const PENDING_MAX: usize = 1_000_000;
 
+/// Where a venue gives only its newest trades, those with so many newer ones are out of reach for good.
+const REACH: u128 = 10_000;
+
 /// What is still missing, and what was wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct Trades {
@@ -25,6 +28,8 @@ pub(crate) struct Trades {
     /// Of these, where the venue does not give all its trades, those that came within reach.
     offered: BTreeSet<u128>,
     needs_offer: bool,
+    /// Trades that were out of reach for good, and are forgotten.
+    forgotten: u64,
     /// True trades.
     pub(crate) truth: u64,
     /// Of these, those that were told.
@@ -45,6 +50,7 @@ impl Trades {
             pending: BTreeMap::new(),
             offered: BTreeSet::new(),
             needs_offer: !Knowable::of(venue).all_trades,
+            forgotten: 0,
             truth: 0,
             equal: 0,
             wrong: 0,
@@ -112,6 +118,16 @@ impl Trades {
         if !self.needs_offer {
             self.truth += (self.pending.len() - before) as u64;
         }
+        if self.needs_offer {
+            let lost = u128::from(self.last_fill).saturating_sub(REACH);
+            while let Some(oldest) = self.pending.first_entry().filter(|entry| *entry.key() < lost) {
+                if self.offered.contains(oldest.key()) {
+                    break;
+                }
+                oldest.remove();
+                self.forgotten += 1;
+            }
+        }
         while self.pending.len() > PENDING_MAX {
             self.pending.pop_first();
         }
@@ -130,6 +146,6 @@ impl Trades {
 
     /// True trades that never came within reach.
     pub(crate) fn out_of_reach(&self) -> u64 {
-        if self.needs_offer { (self.pending.len() - self.offered.len()) as u64 } else { 0 }
+        if self.needs_offer { self.forgotten + (self.pending.len() - self.offered.len()) as u64 } else { 0 }
     }
 }
