@@ -7,7 +7,7 @@ use std::time::Duration;
 use feed::{BookState, FeedInput, LinkId, ReconnectReason, RejectReason, Request};
 use rig::Rig;
 use types::market::{CandleSource, CandleState, Proof, StaleReason};
-use types::{Aggressor, Timestamp, TradingStatus, Venue};
+use types::{Aggressor, InstrumentId, Timestamp, TradingStatus, Venue};
 
 const STATUS: &str = r#"{"type":"subscribe","channels":["status"]}"#;
 const CHANNELS: &str = r#"["level2_batch","matches","heartbeat","ticker"]"#;
@@ -453,6 +453,20 @@ fn an_auction_may_cross_the_book() {
     assert!(rig.sent().iter().any(|text| text.contains(r#""subscribe""#)), "nobody knows what was not told");
     rig.frame(&snapshot(BTC));
     assert_eq!(rig.books().len(), 1, "shown at once");
+}
+
+/// Of an auction only the book's REST answer may tell.
+#[test]
+fn an_auction_that_the_book_tells_halts_it() {
+    let mut rig = live(&[BTC]);
+    rig.beat(&[BTC], 60);
+    rig.forget();
+    let auction = |at| rest_book("1.0", at).replace(r#""auction_mode":false"#, r#""auction_mode":true"#);
+    rig.frame(&update(BTC, rig.at.minus(Duration::from_millis(500)), r#"["buy","9.50","1"]"#));
+    rig.frame(&update(BTC, rig.at.minus(Duration::from_millis(900)), r#"["buy","9.50","0"]"#));
+    rig.answer(&[BTC], "/book", 200, auction);
+    assert_eq!(rig.stale(), [(0, StaleReason::Halted)]);
+    assert_eq!(rig.statuses(), [(InstrumentId(0), TradingStatus::Halted)]);
 }
 
 #[test]

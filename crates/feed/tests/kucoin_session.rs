@@ -791,7 +791,7 @@ fn maintenance_is_told_books_are_not_believed_and_the_venue_is_asked_now_and_the
     };
     state(&mut rig, "close");
     assert!(!rig.feed.status().is_venue_online);
-    assert_eq!(rig.stale(), [(0, StaleReason::Silent)]);
+    assert_eq!(rig.stale(), [(0, StaleReason::Halted)]);
     let closed_at = rig.at;
     state(&mut rig, "cancelonly");
     let asked_after = rig.at.since(closed_at);

@@ -112,7 +112,7 @@ impl Session {
             Answer::Response { status: 200, body } => {
                 let result = match ask {
                     Ask::Rules => Products::read(body).map(|products| self.learn(at, &products, body, out)),
-                    Ask::Book(index) => self.book_to_compare(at, index, body),
+                    Ask::Book(index) => self.book_to_compare(at, index, body, out),
                     Ask::Trades(index) => self.missed_trades(at, index, body, out),
                     Ask::Candles(index) => self.candles(at, index, body, out),
                 };
@@ -173,10 +173,21 @@ impl Session {
         }
     }
 
-    fn book_to_compare(&mut self, at: Timestamp, index: usize, body: &[u8]) -> Result<(), DecodeError> {
+    fn book_to_compare(
+        &mut self,
+        at: Timestamp,
+        index: usize,
+        body: &[u8],
+        out: &mut Vec<FeedOutput>,
+    ) -> Result<(), DecodeError> {
         let body = BookBody::read(body)?;
         let product = &mut self.products[index];
         product.state.learn_auction(body.auction_mode);
+        if product.market.set_trading(product.state.is_trading(), out) {
+            self.broken(index, at, StaleReason::Resync, &[Channel::Book], out);
+            return Ok(());
+        }
+        let product = &self.products[index];
         // The book broke meanwhile, or began anew: there is nothing to compare.
         if let Some((_, comparison)) = self.comparing.as_mut().filter(|(comparing, _)| *comparing == index) {
             comparison.answer(at, &body, product.book.scale())?;

@@ -184,7 +184,7 @@ impl Session {
         self.venue_state = state;
         if state == VenueState::Closed {
             for symbol in &mut self.symbols {
-                symbol.market.broken(StaleReason::Silent, out);
+                symbol.market.broken(StaleReason::Halted, out);
             }
         }
     }
