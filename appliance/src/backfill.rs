@@ -219,7 +219,11 @@ impl Work<'_> {
             Reach::Since(since) => since.floor_to(step),
             Reach::Candles(count) => Timestamp::from_nanos(end.as_nanos() - i64::from(count) * step),
         };
-        let series = store::history::Series { venue: self.job.venue, symbol: instrument.symbol.clone(), timeframe };
+        let series = store::history::Series {
+            source: self.job.venue.slug().to_owned(),
+            symbol: instrument.symbol.clone(),
+            timeframe,
+        };
         let missing: Vec<Span> = self.history.missing(&series, start..end)?.into_iter().map(span).collect();
         let intervals = |span: &Span| (span.to.as_nanos() - span.from.as_nanos()) / step;
         let (wanted, lacking) = (intervals(&span(start..end)), missing.iter().map(intervals).sum::<i64>());
@@ -241,7 +245,7 @@ impl Work<'_> {
 
     fn keep(&mut self, number: usize, covered: Span, candles: &[types::Candle]) -> anyhow::Result<()> {
         let (series, instrument) = &self.kept[number];
-        self.history.keep(series, instrument, covered.from..covered.to, candles)?;
+        self.history.keep(series, instrument.scale, covered.from..covered.to, candles)?;
         self.fetched.series[number].candles += candles.len() as u64;
         self.settle(number, covered);
         Ok(())

@@ -14,6 +14,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod engine_thread;
+mod import;
 mod inference_thread;
 mod log;
 mod market_server;

@@ -92,3 +92,28 @@ fn the_starter_model_forecasts_every_minute_it_can() {
         }
     }
 }
+
+/// Rows, missing intervals and gaps of the real candle files, as their README counts them; a second time adds nothing.
+#[test]
+fn import_counts_what_the_files_hold() {
+    let expected = [
+        ("binance_BTCUSDT_1h_201708-202312.csv.gz", 55_740, 128, 28),
+        ("binance_ETHUSDT_1h_202301-202312.csv.gz", 8_759, 1, 1),
+        ("coinbase_BTC-USD_5m_20260126-20260228.csv.gz", 9_791, 1, 1),
+        ("multi/binance_PEPEUSDT_1d_202404-202409.csv.gz", 159, 0, 0),
+    ];
+    let dir = tempfile::tempdir().expect("a folder");
+    for is_second in [false, true] {
+        for (file, rows, missing, gaps) in expected {
+            let Some(path) = testdata::path(&format!("candles/{file}")) else { return };
+            let folder = dir.path().as_os_str();
+            let arguments = ["import".as_ref(), path.as_os_str(), "--data-dir".as_ref(), folder, "--json".as_ref()];
+            let report = tickerbox(&arguments).json();
+            let counts = |key: &str| report[key].as_u64().expect("a number");
+            assert_eq!((counts("rows"), counts("missing"), counts("gaps")), (rows, missing, gaps), "{file}");
+            let (new, known) = if is_second { (0, rows) } else { (rows, 0) };
+            assert_eq!((counts("imported"), counts("duplicates")), (new, known), "{file}");
+            assert_eq!((counts("unfinished"), counts("quarantined")), (0, 0), "{file}");
+        }
+    }
+}

@@ -32,8 +32,8 @@ pub(super) struct Args {
     /// Pairs, separated by commas (BTC/USDT,ETH/USD), or `seeds` for 25 well-known coins against USDT.
     #[arg(long, value_name = "LIST", value_parser = pairs)]
     symbols: Pairs,
-    /// Lengths, separated by commas: 1m, 5m, 15m, 1h.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1m", value_parser = timeframe)]
+    /// Lengths, separated by commas: 1m, 5m, 15m, 1h, 1d.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1m")]
     timeframes: Vec<Timeframe>,
     /// From this day or time on (2026-01-31 or 2026-01-31T12:00:00Z).
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "candles")]
@@ -65,12 +65,6 @@ fn venue(text: &str) -> Result<Venue, String> {
     let spoken = || feed::SPOKEN.map(Venue::slug).join(", ");
     let found = feed::SPOKEN.into_iter().find(|venue| venue.slug() == text);
     found.ok_or_else(|| format!("not a venue; there are {}", spoken()))
-}
-
-fn timeframe(text: &str) -> Result<Timeframe, String> {
-    let found = Timeframe::ALL.into_iter().find(|timeframe| timeframe.name() == text);
-    found
-        .ok_or_else(|| format!("not a length of candles; there are {}", Timeframe::ALL.map(Timeframe::name).join(", ")))
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -184,6 +178,6 @@ mod tests {
             time("2026-01-31T00:01:00Z").map(Timestamp::as_secs),
             Ok(Timestamp::from_date(2026, 1, 31).as_secs() + 60)
         );
-        assert!(time("yesterday").is_err() && timeframe("2m").is_err() && venue("nyse").is_err());
+        assert!(time("yesterday").is_err() && "2m".parse::<Timeframe>().is_err() && venue("nyse").is_err());
     }
 }

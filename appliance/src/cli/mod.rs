@@ -10,6 +10,7 @@ mod check_config;
 mod demo;
 mod features;
 mod feed;
+mod import;
 mod input;
 mod predict;
 mod quality;
@@ -64,6 +65,8 @@ enum Command {
     Feed(feed::Args),
     /// Fetch candles of the past from the venues.
     Backfill(backfill::Args),
+    /// Take over candles of files.
+    Import(import::Args),
     /// Build candles from a venue's trades.
     Candles(candles::Args),
     /// Compute the feature rows of a candle file.
@@ -93,6 +96,7 @@ impl Cli {
             Command::CheckConfig(args) => args.run(),
             Command::Feed(args) => args.run(),
             Command::Backfill(args) => args.run(),
+            Command::Import(args) => args.run(),
             Command::Candles(args) => args.run(),
             Command::Features(args) => args.run(),
             Command::Predict(args) => args.run(),

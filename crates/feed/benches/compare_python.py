@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """The decoders beside Python on the same recordings, one after the other in one run, one core.
 
-    [pip install hftbacktest]
+    [pip install hftbacktest order-book]
     python3 crates/feed/benches/compare_python.py
 
-Python does what a quick script does: `json.loads`, a `dict` of floats per side, no order, no sequence check, no checksum.
-The decoder does all of what the box does, up to the proven book. Where hftbacktest is installed, its conversion of the
-busy recording is timed as well: JSON to arrays, without a book. It wants fields of the futures feed, so it gets a copy of
-the recording with these filled in.
+The decoder does all of what the box does, up to the proven book. Beside it:
+
+- Python as a quick script: `json.loads`, a `dict` of floats per side, no order, no sequence check, no checksum.
+- Python as a careful program (cryptofeed's way): `json.loads`, exact `Decimal`s, cryptofeed's ordered book (`order-book`,
+  written in C), its checksum where the venue sends one, and the best prices after each change. No sequence check.
+- hftbacktest's conversion of the busy recording: JSON to arrays, without a book. It wants fields of the futures feed, so
+  it gets a copy of the recording with these filled in.
 
 Prints one JSON object a recording.
 """
@@ -19,6 +22,7 @@ import pathlib
 import subprocess
 import tempfile
 import time
+from decimal import Decimal
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 DATA = pathlib.Path(os.environ.get("TICKERBOX_DATA", ROOT.parent / "shared" / "data"))
@@ -99,8 +103,7 @@ def kucoin(message: dict, books: dict) -> None:
 DECODERS = {"kraken": kraken, "binance-us": binance, "coinbase": coinbase, "kucoin": kucoin}
 
 
-def python_seconds(frames: list[str], venue: str) -> float:
-    decode, loads = DECODERS[venue], json.loads
+def python_seconds(frames: list[str], decode, loads=json.loads) -> float:
     best = float("inf")
     for _ in range(RUNS):
         books: dict = {}
@@ -109,6 +112,80 @@ def python_seconds(frames: list[str], venue: str) -> float:
             decode(loads(text), books)
         best = min(best, time.perf_counter() - began)
     return best
+
+
+class Careful:
+    """Exact, ordered, and checked where the venue sends a checksum."""
+
+    def __init__(self, venue: str):
+        from order_book import OrderBook
+
+        self.new_book = OrderBook
+        self.decode = getattr(self, venue.replace("-us", ""))
+
+    def loads(self, text: str):
+        return json.loads(text, parse_float=Decimal)
+
+    @staticmethod
+    def change(side, price: Decimal, size: Decimal) -> None:
+        if size:
+            side[price] = size
+        elif price in side:
+            del side[price]
+
+    @staticmethod
+    def best(book) -> tuple:
+        return (book.bids.index(0) if len(book.bids) else None, book.asks.index(0) if len(book.asks) else None)
+
+    def kraken(self, message: dict, books: dict) -> None:
+        if message.get("channel") != "book":
+            return
+        for data in message["data"]:
+            book = books.get(data["symbol"])
+            if book is None:
+                book = books[data["symbol"]] = self.new_book(10, checksum_format="KRAKEN", max_depth_strict=True)
+            for side, levels in ((book.bids, data["bids"]), (book.asks, data["asks"])):
+                for level in levels:
+                    self.change(side, level["price"], level["qty"])
+            if book.checksum() != data["checksum"]:
+                raise SystemExit(f"a checksum of {data['symbol']} does not match")
+            self.best(book)
+
+    def binance(self, message: dict, books: dict) -> None:
+        data = message.get("data", {})
+        if data.get("e") == "depthUpdate":
+            self.pairs(data["s"], data["b"], data["a"], books)
+
+    def kucoin(self, message: dict, books: dict) -> None:
+        if message.get("subject") == "trade.l2update":
+            data = message["data"]
+            self.pairs(data["symbol"], data["changes"]["bids"], data["changes"]["asks"], books)
+
+    def coinbase(self, message: dict, books: dict) -> None:
+        kind = message.get("type")
+        if kind == "snapshot":
+            books[message["product_id"]] = self.new_book()
+            self.pairs(message["product_id"], message["bids"], message["asks"], books)
+        elif kind == "l2update":
+            of = lambda name: [change[1:] for change in message["changes"] if change[0] == name]
+            self.pairs(message["product_id"], of("buy"), of("sell"), books)
+
+    def pairs(self, symbol: str, bids: list, asks: list, books: dict) -> None:
+        book = books.get(symbol)
+        if book is None:
+            book = books[symbol] = self.new_book()
+        for side, levels in ((book.bids, bids), (book.asks, asks)):
+            for level in levels:
+                self.change(side, Decimal(level[0]), Decimal(level[1]))
+        self.best(book)
+
+
+def careful_seconds(frames: list[str], venue: str) -> float | None:
+    try:
+        careful = Careful(venue)
+    except ImportError:
+        return None
+    return python_seconds(frames, careful.decode, careful.loads)
 
 
 def hftbacktest_seconds(path: pathlib.Path) -> tuple[float, int] | None:
@@ -147,11 +224,14 @@ def main() -> None:
         frames = frames_of(path)
         if len(frames) != ours["frames"]:
             raise SystemExit(f"{path}: {len(frames)} frames here, {ours['frames']} in the decoder's bench")
-        seconds = python_seconds(frames, ours["venue"])
+        seconds = python_seconds(frames, DECODERS[ours["venue"]])
         result = ours | {
             "python_frames_per_s": round(len(frames) / seconds),
             "ratio_to_python": round(seconds / ours["seconds"], 1),
         }
+        if seconds := careful_seconds(frames, ours["venue"]):
+            result["careful_frames_per_s"] = round(len(frames) / seconds)
+            result["ratio_to_careful"] = round(seconds / ours["seconds"], 1)
         if ours["recording"] == BUSY and (converted := hftbacktest_seconds(path)):
             seconds, count = converted
             result["hftbacktest_frames_per_s"] = round(count / seconds)

@@ -1,5 +1,5 @@
-//! `history.redb`: candles of the past as venues told them later, beside what the box heard itself. No journal knows of
-//! them; they can be fetched again.
+//! `history.redb`: candles of the past as venues told them later or files hold them, beside what the box heard itself. No
+//! journal knows of them; they can be fetched or imported again.
 //!
 //! Three things are told apart: a candle; an interval for which the venue has answered and which has no candle (nothing
 //! traded); and one for which nobody has asked yet, or nothing could be had.
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use serde::Serialize;
-use types::{Candle, Instrument, Scale, Timeframe, Timestamp, Venue};
+use types::{Candle, Scale, Timeframe, Timestamp};
 
 use crate::file;
 use crate::{Result, StoreError};
@@ -17,7 +17,7 @@ use crate::{Result, StoreError};
 /// History file format written by this program, and the highest it reads.
 pub const FORMAT: u64 = 1;
 
-/// Venue, symbol, minutes of the time frame, a time.
+/// Source, symbol, code of the time frame ([`Timeframe::code`]), a time.
 type Key = (&'static str, &'static str, u8, i64);
 /// A digits-and-values pair: a venue may change the digits of an instrument.
 type Row = (Scale, Candle);
@@ -31,9 +31,9 @@ const COVERED: TableDefinition<'static, Key, i64> = TableDefinition::new("covere
 /// Which candles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    /// Whose.
-    pub venue: Venue,
-    /// The venue's own name of the instrument.
+    /// Who told them: a venue's slug, or the name under which a file was imported.
+    pub source: String,
+    /// The source's own name of the instrument.
     pub symbol: String,
     /// Their length.
     pub timeframe: Timeframe,
@@ -41,7 +41,7 @@ pub struct Series {
 
 impl Series {
     fn key(&self, time: i64) -> (&str, &str, u8, i64) {
-        (self.venue.slug(), &self.symbol, self.timeframe.minutes() as u8, time)
+        (&self.source, &self.symbol, self.timeframe.code(), time)
     }
 }
 
@@ -126,17 +126,11 @@ impl History {
     ///
     /// # Errors
     /// What the file system says; nothing of it was kept then.
-    pub fn keep(
-        &self,
-        series: &Series,
-        instrument: &Instrument,
-        covered: Range<Timestamp>,
-        candles: &[Candle],
-    ) -> Result<()> {
+    pub fn keep(&self, series: &Series, scale: Scale, covered: Range<Timestamp>, candles: &[Candle]) -> Result<()> {
         file::commit(&self.database, &self.path, |txn| {
             let mut rows = txn.open_table(CANDLES)?;
             for candle in candles {
-                let row = encoded(&(instrument.scale, *candle));
+                let row = encoded(&(scale, *candle));
                 rows.insert(series.key(candle.open_time.as_nanos()), row.as_slice())?;
             }
             cover(&mut txn.open_table(COVERED)?, series, covered.start.as_nanos(), covered.end.as_nanos())
@@ -174,11 +168,10 @@ impl History {
             let mut found: Vec<Series> = Vec::new();
             for row in covered.iter()? {
                 let (key, _) = row?;
-                let (slug, symbol, minutes, _) = key.value();
-                let venue = Venue::ALL.into_iter().find(|venue| venue.slug() == slug);
-                let timeframe = Timeframe::ALL.into_iter().find(|timeframe| timeframe.minutes() == i64::from(minutes));
-                let (Some(venue), Some(timeframe)) = (venue, timeframe) else { continue };
-                let series = Series { venue, symbol: symbol.to_owned(), timeframe };
+                let (source, symbol, code, _) = key.value();
+                let known = Timeframe::ALL.into_iter().find(|timeframe| timeframe.code() == code);
+                let Some(timeframe) = known else { continue };
+                let series = Series { source: source.to_owned(), symbol: symbol.to_owned(), timeframe };
                 if found.last() != Some(&series) {
                     found.push(series);
                 }
@@ -233,27 +226,16 @@ fn encoded(value: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use types::{Cash, InstrumentId, Price, Qty};
+    use types::{Price, Qty};
 
     use super::*;
 
     fn series(symbol: &str) -> Series {
-        Series { venue: Venue::Coinbase, symbol: symbol.to_owned(), timeframe: Timeframe::M1 }
+        Series { source: "coinbase".to_owned(), symbol: symbol.to_owned(), timeframe: Timeframe::M1 }
     }
 
-    fn instrument(price_decimals: u8) -> Instrument {
-        Instrument {
-            id: InstrumentId(0),
-            venue: Venue::Coinbase,
-            symbol: "BTC-USD".to_owned(),
-            base: "BTC".to_owned(),
-            quote: "USD".to_owned(),
-            scale: Scale { price_decimals, qty_decimals: 8 },
-            tick: 1,
-            lot: 1,
-            qty_min: Qty(1),
-            notional_min: Cash(0),
-        }
+    fn digits(price_decimals: u8) -> Scale {
+        Scale { price_decimals, qty_decimals: 8 }
     }
 
     fn minute(number: i64) -> Timestamp {
@@ -279,9 +261,9 @@ mod tests {
         let (mine, other) = (series("BTC-USD"), series("BTC-USDT"));
         {
             let history = History::open(dir.path()).expect("a new file");
-            history.keep(&mine, &instrument(2), minute(10)..minute(20), &[candle(10), candle(12)]).expect("kept");
-            history.keep(&mine, &instrument(4), minute(30)..minute(40), &[candle(30)]).expect("kept");
-            history.keep(&mine, &instrument(2), minute(10)..minute(20), &[candle(10), candle(12)]).expect("kept again");
+            history.keep(&mine, digits(2), minute(10)..minute(20), &[candle(10), candle(12)]).expect("kept");
+            history.keep(&mine, digits(4), minute(30)..minute(40), &[candle(30)]).expect("kept");
+            history.keep(&mine, digits(2), minute(10)..minute(20), &[candle(10), candle(12)]).expect("kept again");
         }
         let history = History::open_read(dir.path()).expect("it is there");
         assert_eq!(spans_of(&history, &mine), [(10, 20), (30, 40)]);
@@ -305,7 +287,7 @@ mod tests {
             let (history, series) = (History::open(dir.path()).expect("a new file"), series("BTC-USD"));
             let mut known = [false; 64];
             for (from, len) in parts {
-                history.keep(&series, &instrument(2), minute(from)..minute(from + len), &[]).expect("kept");
+                history.keep(&series, digits(2), minute(from)..minute(from + len), &[]).expect("kept");
                 (from..from + len).for_each(|number| known[number as usize] = true);
             }
             let spans = spans_of(&history, &series);

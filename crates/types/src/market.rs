@@ -1,5 +1,7 @@
 //! What venues say about their markets, in canonical form.
 
+use core::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::InstrumentId;
@@ -198,11 +200,14 @@ pub enum Timeframe {
     /// One hour.
     #[serde(rename = "1h")]
     H1,
+    /// A day, UTC.
+    #[serde(rename = "1d")]
+    D1,
 }
 
 impl Timeframe {
     /// All time frames, shortest first.
-    pub const ALL: [Self; 4] = [Self::M1, Self::M5, Self::M15, Self::H1];
+    pub const ALL: [Self; 5] = [Self::M1, Self::M5, Self::M15, Self::H1, Self::D1];
 
     /// Length in minutes.
     #[must_use]
@@ -212,6 +217,16 @@ impl Timeframe {
             Self::M5 => 5,
             Self::M15 => 15,
             Self::H1 => 60,
+            Self::D1 => 1_440,
+        }
+    }
+
+    /// A number of one byte for keys in files: the minutes, and 255 for a day.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::D1 => u8::MAX,
+            _ => self.minutes() as u8,
         }
     }
 
@@ -229,7 +244,20 @@ impl Timeframe {
             Self::M5 => "5m",
             Self::M15 => "15m",
             Self::H1 => "1h",
+            Self::D1 => "1d",
         }
+    }
+}
+
+/// A length that candles do not have here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a length of candles; there are 1m, 5m, 15m, 1h, 1d")]
+pub struct UnknownTimeframe;
+
+impl FromStr for Timeframe {
+    type Err = UnknownTimeframe;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|timeframe| timeframe.name() == text).ok_or(UnknownTimeframe)
     }
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn candles_between(symbol: &str, timeframe: Timeframe, start: Timesta
         Timeframe::M5 => "5min",
         Timeframe::M15 => "15min",
         Timeframe::H1 => "1hour",
+        Timeframe::D1 => "1day",
     };
     let (start_s, end_s) = (start.as_secs(), end.as_secs());
     Call::get(format!("/api/v1/market/candles?type={kind}&symbol={symbol}&startAt={start_s}&endAt={end_s}"), 3)

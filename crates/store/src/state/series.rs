@@ -140,7 +140,7 @@ impl State {
 
 /// The time frame in a key: its minutes, of which the longest is 60.
 const fn minutes(timeframe: Timeframe) -> u8 {
-    timeframe.minutes() as u8
+    timeframe.code()
 }
 
 fn revision(candle: &[u8]) -> postcard::Result<u16> {

@@ -1,0 +1,81 @@
+//! `tickerbox import`: candles that people have in files.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use store::History;
+use store::history::Series;
+use types::Timeframe;
+
+use super::{input, print_json};
+use crate::clock::wall_now;
+use crate::import::{self, Report};
+
+/// Takes candles of CSV files over into history.redb of the data directory.
+///
+/// The columns time, open, high, low, close and volume are found by their names, in any order; times are seconds, milliseconds,
+/// microseconds or nanoseconds since 1970, or UTC text. Rows that are told twice, unfinished, implausible or other than what
+/// is there are counted and left out; nothing that is there is changed, so importing a file again adds nothing. Exit code 1
+/// when rows were set aside.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Candle files, gzipped or plain.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where it is kept.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Who told the candles, where the files' names (SOURCE_SYMBOL_LENGTH.csv) do not say.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// The instrument as the source calls it, where the files' names do not say.
+    #[arg(long, value_name = "NAME")]
+    symbol: Option<String>,
+    /// Length of the candles (1m, 5m, 15m, 1h, 1d), where the files' names do not say.
+    #[arg(long, value_name = "LENGTH")]
+    timeframe: Option<Timeframe>,
+    /// Print one JSON object a file.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let series: Vec<Series> = self.files.iter().map(|file| self.series(file)).collect::<anyhow::Result<_>>()?;
+        let history = History::open(&self.data_dir)?;
+        let mut is_clean = true;
+        for (file, series) in self.files.iter().zip(series) {
+            let name = || file.display().to_string();
+            let text = String::from_utf8(input::read(file)?).with_context(|| format!("{}: not text", name()))?;
+            let report = import::import(&text, series, &history, wall_now()).with_context(name)?;
+            is_clean &= report.quarantined == 0;
+            if self.json {
+                print_json(&report)?;
+            } else {
+                print(&name(), &report)?;
+            }
+        }
+        Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn series(&self, file: &std::path::Path) -> anyhow::Result<Series> {
+        let named = import::named(file);
+        let unknown = |what: &str| format!("{}: the name does not tell the {what}; use --{what}", file.display());
+        Ok(Series {
+            source: self.source.clone().or(named.source).unwrap_or_else(|| "import".to_owned()),
+            symbol: self.symbol.clone().or(named.symbol).with_context(|| unknown("symbol"))?,
+            timeframe: self.timeframe.or(named.timeframe).with_context(|| unknown("timeframe"))?,
+        })
+    }
+}
+
+fn print(name: &str, report: &Report) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{name}: {report}")?;
+    for row in &report.quarantine {
+        writeln!(out, "  line {}: {}", row.line, row.reason)?;
+    }
+    Ok(())
+}
