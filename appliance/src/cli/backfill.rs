@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use store::History;
 use types::{Timeframe, Timestamp, Venue};
 
-use super::{print_json, runtime, stop_signal};
+use super::{print_json, runtime, stop_signal, time};
 use crate::backfill::{self, Fetched, Job, Reach};
 use crate::config::Config;
 use crate::venue::{Bans, Network};
@@ -65,12 +65,6 @@ fn venue(text: &str) -> Result<Venue, String> {
     let spoken = || feed::SPOKEN.map(Venue::slug).join(", ");
     let found = feed::SPOKEN.into_iter().find(|venue| venue.slug() == text);
     found.ok_or_else(|| format!("not a venue; there are {}", spoken()))
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    let whole = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
-    Timestamp::parse_rfc3339(whole.as_bytes())
-        .ok_or_else(|| "not a day like 2026-01-31 or a time like 2026-01-31T12:00:00Z".to_owned())
 }
 
 /// Base and quote, each pair once.

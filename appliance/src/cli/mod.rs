@@ -14,6 +14,7 @@ mod import;
 mod input;
 mod predict;
 mod quality;
+mod query;
 mod replay;
 mod run;
 mod sim;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use types::Timestamp;
 
 use crate::appliance::Running;
 use crate::log::Destination;
@@ -75,6 +77,8 @@ enum Command {
     Predict(predict::Args),
     /// Show how well each instrument was heard, minute by minute.
     Quality(quality::Args),
+    /// Show what a box has kept.
+    Query(query::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
     /// List opportunities between exchanges that a box has kept.
@@ -101,6 +105,7 @@ impl Cli {
             Command::Features(args) => args.run(),
             Command::Predict(args) => args.run(),
             Command::Quality(args) => args.run(),
+            Command::Query(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),
@@ -146,6 +151,13 @@ async fn stop_signal() -> anyhow::Result<()> {
 }
 
 /// Prints `value` as one JSON object on standard output.
+/// A UTC day or moment as an argument.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    Timestamp::parse_rfc3339(whole.as_bytes())
+        .ok_or_else(|| "must be a UTC date, or a time such as 2026-07-19T17:00:00Z".to_owned())
+}
+
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, value).map_err(std::io::Error::from)?;

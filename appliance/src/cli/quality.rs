@@ -14,7 +14,7 @@ use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason};
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Timeframe, Timestamp};
 
-use super::print_json;
+use super::{print_json, time};
 
 /// Milliseconds of a minute.
 const MINUTE_MS: u64 = 60_000;
@@ -39,12 +39,6 @@ pub(super) struct Args {
     /// Print one JSON object, minutes included.
     #[arg(long)]
     json: bool,
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    Timestamp::parse_rfc3339(whole.as_bytes())
-        .ok_or_else(|| "must be a UTC date, or a time such as 2026-07-19T17:00:00Z".to_owned())
 }
 
 /// What `--json` prints.

@@ -7,8 +7,8 @@ use types::market::{StaleReason, VenueCandle};
 use types::quality::QuarantineRecord;
 use types::settings::EngineSettings;
 use types::{
-    BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, Stamped, StatusRecord, Ticker,
-    Timestamp, Trade, TradingStatus,
+    BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, RulesRecord, Stamped,
+    StatusRecord, Ticker, Timestamp, Trade, TradingStatus,
 };
 
 use crate::arbitrage::{Pen, Scanner, Scene};
@@ -137,7 +137,7 @@ impl Engine {
     fn apply(&mut self, input: &Input, effects: &mut Effects) -> Result<(), Rejection> {
         match input {
             Input::Boot { version, settings } => self.boot(version, settings, effects),
-            Input::Instrument(instrument) => return self.instrument(instrument),
+            Input::Instrument(instrument) => return self.instrument(instrument, effects),
             Input::Model(spec) => return self.model(spec.as_ref(), effects),
             Input::Clock { synchronised } => self.clock(*synchronised, effects),
             Input::Book(top) => return self.book(top, effects),
@@ -198,12 +198,16 @@ impl Engine {
         arbitrage.on_time(scene, &mut pen);
     }
 
-    fn instrument(&mut self, instrument: &Instrument) -> Result<(), Rejection> {
-        let is_new = self.markets.get(instrument.id).is_none();
+    fn instrument(&mut self, instrument: &Instrument, effects: &mut Effects) -> Result<(), Rejection> {
+        let known = self.markets.get(instrument.id).map(|market| &market.instrument);
+        let (is_new, is_news) = (known.is_none(), known != Some(instrument));
         let market = self.markets.put(instrument)?;
         if is_new {
             self.forecasts.prepare(&mut market.live);
             self.arbitrage.on_instrument(instrument.id, &self.markets);
+        }
+        if is_news {
+            effects.record(Record::Rules(Box::new(RulesRecord { at: self.at, instrument: instrument.clone() })));
         }
         Ok(())
     }

@@ -133,6 +133,7 @@ impl State {
                     Record::Quality(row) => quality.minute(row, &mut scratch)?,
                     Record::Gap(gap) => quality.gap(gap, &mut scratch)?,
                     Record::Quarantine(record) => quality.quarantine(entry.seq, entry.rank, record, &mut scratch)?,
+                    Record::Rules(rules) => catalogue::put(txn, rules, &mut scratch)?,
                     Record::Status(status) => quality.status(status, &mut scratch)?,
                     Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
                 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arbitrage::ArbitrageRecord;
-use crate::instrument::InstrumentId;
+use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{Candle, CandleSource, Timeframe, TradingStatus};
 use crate::money::{Cash, Position, Price};
 use crate::order::{Fill, Order, OrderEnd, OrderId, Refusal};
@@ -75,6 +75,17 @@ pub enum Record {
     Quarantine(Box<QuarantineRecord>),
     /// A venue matches orders for an instrument, or does not any more.
     Status(StatusRecord),
+    /// An instrument's rules were told for the first time, or have changed.
+    Rules(Box<RulesRecord>),
+}
+
+/// Rules of an instrument, and since when they are known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RulesRecord {
+    /// When they were received.
+    pub at: Timestamp,
+    /// The rules.
+    pub instrument: Instrument,
 }
 
 /// Since when a venue matches orders for an instrument, or does not.

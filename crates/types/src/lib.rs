@@ -24,7 +24,7 @@ pub mod time;
 
 pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize};
 pub use date::Date;
-pub use effect::{Effect, Effects, Record, StatusRecord};
+pub use effect::{Effect, Effects, Record, RulesRecord, StatusRecord};
 pub use input::{Input, Stamped};
 pub use instrument::{Instrument, InstrumentId, Scale, Venue};
 pub use market::{Aggressor, BookTop, Candle, Level, Side, Ticker, Timeframe, Trade, TradingStatus};

@@ -1,15 +1,17 @@
 //! Which number stands for which instrument. Given in order of first sight, never changed, never given again.
 
 use redb::{Error, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
-use types::{Instrument, InstrumentId, Venue};
+use types::{Instrument, InstrumentId, RulesRecord, Timestamp, Venue};
 
-use super::{State, encoded};
+use super::{Span, State, encoded};
 use crate::{Result, StoreError, file};
 
 /// Venue and symbol.
 type SymbolKey = (&'static str, &'static str);
 
 const SYMBOLS: TableDefinition<'static, SymbolKey, u16> = TableDefinition::new("symbols");
+/// Instrument, when its rules were received.
+const RULES: TableDefinition<'static, (u16, i64), &'static [u8]> = TableDefinition::new("rules");
 const INSTRUMENTS: TableDefinition<'static, u16, &'static [u8]> = TableDefinition::new("instruments");
 
 /// An instrument number with what it stands for.
@@ -28,6 +30,7 @@ pub struct Listing {
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     txn.open_table(SYMBOLS)?;
     txn.open_table(INSTRUMENTS)?;
+    txn.open_table(RULES)?;
     Ok(())
 }
 
@@ -44,23 +47,19 @@ impl State {
         let next = self.read(INSTRUMENTS, |table| Ok(table.last()?.map_or(0, |(id, _)| u32::from(id.value()) + 1)))?;
         let id = u16::try_from(next)
             .map_err(|_| StoreError::order(&self.path, format!("no instrument number left for {venue} {symbol}")))?;
-        self.list(InstrumentId(id), venue, symbol, None)?;
+        file::commit(&self.database, &self.path, |txn| {
+            list(txn, InstrumentId(id), venue, symbol, None, &mut Vec::new())
+        })?;
         Ok(InstrumentId(id))
     }
 
-    /// Keeps an instrument's rules under its own number. A state file that lost the number takes it over.
+    /// The rules of an instrument and since when they are known, oldest first: each row holds until the next.
     ///
     /// # Errors
-    /// When the file cannot be written, or the number or the symbol already stands for something else.
-    pub fn put_instrument(&self, instrument: &Instrument) -> Result<()> {
-        let Instrument { id, venue, symbol, .. } = instrument;
-        let known = self.number(*venue, symbol)?;
-        let taken = self.listing(*id)?;
-        if known.is_some_and(|known| known != *id) || taken.is_some_and(|l| (l.venue, &l.symbol) != (*venue, symbol)) {
-            let what = format!("instrument number {} for {venue} {symbol} contradicts the catalogue", id.0);
-            return Err(StoreError::order(&self.path, what));
-        }
-        self.list(*id, *venue, symbol, Some(instrument))
+    /// When the file cannot be read.
+    pub fn rules(&self, instrument: InstrumentId, span: Span) -> Result<Vec<RulesRecord>> {
+        let key = |at: Timestamp| (instrument.0, at.as_nanos());
+        self.scan(RULES, span, |rows| rows.range(key(span.from)..key(span.to)))
     }
 
     /// All instruments by number.
@@ -83,23 +82,39 @@ impl State {
         self.read(SYMBOLS, |table| Ok(table.get((venue.slug(), symbol))?.map(|id| InstrumentId(id.value()))))
     }
 
-    fn listing(&self, id: InstrumentId) -> Result<Option<Listing>> {
-        let bytes = self.read(INSTRUMENTS, |table| Ok(table.get(id.0)?.map(|value| value.value().to_vec())))?;
-        bytes.map(|bytes| self.decode(id, &bytes)).transpose()
-    }
-
     fn decode(&self, id: InstrumentId, bytes: &[u8]) -> Result<Listing> {
         let (venue, symbol, instrument) = postcard::from_bytes(bytes)
             .map_err(|e| self.unreadable(format_args!("instruments, number {}", id.0), e))?;
         Ok(Listing { id, venue, symbol, instrument })
     }
+}
 
-    fn list(&self, id: InstrumentId, venue: Venue, symbol: &str, instrument: Option<&Instrument>) -> Result<()> {
-        file::commit(&self.database, &self.path, |txn| {
-            txn.open_table(SYMBOLS)?.insert((venue.slug(), symbol), id.0)?;
-            let mut scratch = Vec::new();
-            txn.open_table(INSTRUMENTS)?.insert(id.0, encoded(&(venue, symbol, instrument), &mut scratch))?;
-            Ok(())
-        })
+/// Keeps an instrument's rules under its own number. A state file that lost the number takes it over; where the number or
+/// the symbol stands for something else, the catalogue stays as it is.
+pub(super) fn put(
+    txn: &WriteTransaction,
+    rules: &RulesRecord,
+    scratch: &mut Vec<u8>,
+) -> std::result::Result<(), Error> {
+    let Instrument { id, venue, symbol, .. } = &rules.instrument;
+    txn.open_table(RULES)?.insert((id.0, rules.at.as_nanos()), encoded(rules, scratch))?;
+    let number = txn.open_table(SYMBOLS)?.get((venue.slug(), symbol.as_str()))?.map(|known| known.value());
+    let is_free = txn.open_table(INSTRUMENTS)?.get(id.0)?.is_none();
+    if number == Some(id.0) || (number.is_none() && is_free) {
+        list(txn, *id, *venue, symbol, Some(&rules.instrument), scratch)?;
     }
+    Ok(())
+}
+
+fn list(
+    txn: &WriteTransaction,
+    id: InstrumentId,
+    venue: Venue,
+    symbol: &str,
+    instrument: Option<&Instrument>,
+    scratch: &mut Vec<u8>,
+) -> std::result::Result<(), Error> {
+    txn.open_table(SYMBOLS)?.insert((venue.slug(), symbol), id.0)?;
+    txn.open_table(INSTRUMENTS)?.insert(id.0, encoded(&(venue, symbol, instrument), scratch))?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Series, ledger and catalogue: upserts, ranges, numbers.
 
-use store::{Entry, Span, State, StoreError};
+use store::{Entry, Span, State};
 use tempfile::tempdir;
 use types::arbitrage::{ArbitrageEnd, ArbitrageLeg};
 use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord};
@@ -9,7 +9,7 @@ use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
     ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId,
-    Ppm, Price, Qty, QualityMinute, Scale, Side, StatusRecord, Timeframe, Timestamp, TradingStatus, Venue,
+    Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, StatusRecord, Timeframe, Timestamp, TradingStatus, Venue,
 };
 
 use crate::world::START;
@@ -347,18 +347,25 @@ fn instrument_numbers_are_given_once_and_for_all() {
         qty_min: Qty(1),
         notional_min: Cash(0),
     };
-    state.put_instrument(&rules).expect("takes its rules");
-    let moved = Instrument { symbol: "ETHUSDT".to_owned(), ..rules.clone() };
-    assert!(matches!(state.put_instrument(&moved), Err(StoreError::Order { .. })), "a number does not move");
-    let doubled = Instrument { id: InstrumentId(9), ..rules.clone() };
-    assert!(matches!(state.put_instrument(&doubled), Err(StoreError::Order { .. })), "a symbol has one number");
+    let put = |instrument: &Instrument, n: i64| {
+        let record = RulesRecord { at: minute(n), instrument: instrument.clone() };
+        state.write(&[entry(1, 0, Record::Rules(Box::new(record)))], 1).expect("writes");
+    };
+    put(&rules, 1);
+    put(&Instrument { symbol: "ETHUSDT".to_owned(), ..rules.clone() }, 2);
+    put(&Instrument { id: InstrumentId(9), ..rules.clone() }, 2);
     let adopted = Instrument { id: InstrumentId(7), symbol: "SOLUSDT".to_owned(), ..rules.clone() };
-    state.put_instrument(&adopted).expect("a number known from elsewhere is taken over");
+    put(&adopted, 3);
+    let new_tick = Instrument { tick: 5, ..adopted.clone() };
+    put(&new_tick, 4);
+    let told = state.rules(InstrumentId(7), Span::last(9, Timestamp::MAX)).expect("reads");
+    assert_eq!(told.iter().map(|row| row.instrument.tick).collect::<Vec<_>>(), [1, 5]);
     assert_eq!(id(&state, Venue::BinanceUs, "SOLUSDT"), 7);
     assert_eq!(id(&state, Venue::BinanceUs, "XRPUSDT"), 8);
     let catalogue = state.catalogue().expect("reads");
     assert_eq!(catalogue.iter().map(|l| l.id.0).collect::<Vec<_>>(), [0, 1, 2, 7, 8]);
-    assert_eq!(catalogue[1].instrument.as_ref(), Some(&rules));
+    assert_eq!(catalogue[1].instrument.as_ref(), Some(&rules), "a number does not move, a symbol has one number");
+    assert_eq!(catalogue[3].instrument.as_ref(), Some(&new_tick));
     assert_eq!((catalogue[2].venue, catalogue[2].symbol.as_str()), (Venue::Kraken, "ETH/USD"));
 }
 
