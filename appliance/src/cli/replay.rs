@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use engine::Engine;
 use serde::Serialize;
-use store::replay::{Replay, Replayer, replay};
+use store::replay::{Replay, Replayer, replay_span};
 use store::{Day, Reader, days};
-use types::{Effects, Input, Stamped};
+use types::{Effects, Input, Stamped, Timestamp};
 
-use super::print_json;
+use super::{print_json, time};
 
 /// Replays journal days and compares every effect and every saved state with the recording.
 ///
@@ -20,6 +20,12 @@ pub(super) struct Args {
     /// A data directory, or one `journal-YYYYMMDD.redb` file.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// From this time on, UTC: 2026-07-19 or 2026-07-19T17:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<Timestamp>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<Timestamp>,
     /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
@@ -47,7 +53,8 @@ impl Args {
         let days = self.days()?;
         let mut shown = 0;
         let is_watched = std::io::stderr().is_terminal();
-        let found = replay(&days, &mut EngineReplayer::default(), |so_far| {
+        let span = self.from.unwrap_or(Timestamp::from_nanos(i64::MIN))..self.to.unwrap_or(Timestamp::MAX);
+        let found = replay_span(&days, span, &mut EngineReplayer::default(), |so_far| {
             if is_watched && so_far.inputs >= shown + PROGRESS_INPUTS {
                 shown = so_far.inputs;
                 // Progress is for whoever is there to see it: a closed terminal is no reason to stop.
@@ -57,6 +64,7 @@ impl Args {
         if shown > 0 {
             let _ = write!(std::io::stderr(), "\r");
         }
+        anyhow::ensure!(found.blocks > 0, "{}: nothing was recorded in that time", self.dir.display());
         let code = if found.differs == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         self.print(found)?;
         Ok(code)
@@ -130,8 +138,8 @@ impl Replayer for EngineReplayer {
 mod tests {
     use std::path::Path;
 
+    use store::replay::replay;
     use store::{BlockBuilder, Checkpoint, Journal};
-    use types::Timestamp;
 
     use super::*;
 
@@ -161,7 +169,7 @@ mod tests {
     }
 
     fn args(dir: &Path) -> Args {
-        Args { dir: dir.to_owned(), json: true }
+        Args { dir: dir.to_owned(), from: None, to: None, json: true }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine::Engine;
+use engine::candle::SERIES_MAX;
 use feed::{FeedSettings, SettingsError, Wanted};
 use sim::{ListingSettings, Sim, SimSettings};
 use types::settings::EngineSettings;
@@ -312,6 +313,9 @@ impl World {
         // The minute in which the warm-up ended was not heard as a whole.
         let from = Timestamp::from_nanos((self.since.as_nanos() / NS_PER_MIN + 1) * NS_PER_MIN);
         let to = self.now().minus(CANDLES_SETTLE + Duration::from_secs(60));
+        // The engine keeps no more.
+        let kept = Duration::from_secs(60 * (SERIES_MAX as u64 - 2));
+        let from = from.max(self.now().minus(kept).floor_to(NS_PER_MIN));
         let mut differences = Vec::new();
         let instrument = InstrumentId(index as u16);
         let score = candles(&self.sim, &self.engine, followed, instrument, (from, to), |truth, ours| {

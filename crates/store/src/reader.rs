@@ -97,6 +97,30 @@ impl Reader {
         Blocks::new(&self.database, &self.path, self.day, 0)
     }
 
+    /// The newest state whose last input was received at or before `at`; the first one where there is none.
+    ///
+    /// # Errors
+    /// When it is not there or damaged.
+    pub fn checkpoint_before(&self, at: Timestamp) -> Result<Checkpoint> {
+        let mut newest = self.first_checkpoint()?;
+        for checkpoint in self.checkpoints()? {
+            let checkpoint = checkpoint?;
+            if checkpoint.at > at {
+                break;
+            }
+            newest = checkpoint;
+        }
+        Ok(newest)
+    }
+
+    /// The blocks after an input that ends one, in order.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn blocks_after(&self, seq: u64) -> Result<Blocks<'_>> {
+        Blocks::new(&self.database, &self.path, self.day, seq.saturating_add(1))
+    }
+
     /// All inputs, in order.
     ///
     /// # Errors

@@ -1,11 +1,16 @@
 //! Comparing recorded days with what today's program makes of them.
 
+use std::ops::Range;
+
 use sha2::{Digest as _, Sha256};
-use types::{Effects, Input, Stamped};
+use types::{Effects, Input, Stamped, Timestamp};
 
 use crate::digest::{Digest, EffectDigest};
 use crate::reader::{Day, Reader};
 use crate::{Checkpoint, Result, StoreError};
+
+const SECONDS_PER_DAY: i64 = 86_400;
+const ALWAYS: Range<Timestamp> = Timestamp::from_nanos(i64::MIN)..Timestamp::MAX;
 
 /// What is replayed: the engine, seen from here.
 pub trait Replayer {
@@ -48,9 +53,24 @@ pub struct Replay {
 ///
 /// # Errors
 /// When a file cannot be read, is damaged, or begins with a state that `replayer` cannot take over.
-pub fn replay(days: &[Day], replayer: &mut impl Replayer, mut progress: impl FnMut(&Replay)) -> Result<Replay> {
-    let mut run = Run::default();
-    for day in days {
+pub fn replay(days: &[Day], replayer: &mut impl Replayer, progress: impl FnMut(&Replay)) -> Result<Replay> {
+    replay_span(days, ALWAYS, replayer, progress)
+}
+
+/// The same for what was received in `span`: from the newest state before it on, and only its blocks are counted and
+/// compared.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_span(
+    days: &[Day],
+    span: Range<Timestamp>,
+    replayer: &mut impl Replayer,
+    mut progress: impl FnMut(&Replay),
+) -> Result<Replay> {
+    let mut run = Run { span: span.clone(), ..Run::default() };
+    let start = |day: i32| Timestamp::from_secs(i64::from(day) * SECONDS_PER_DAY);
+    for day in days.iter().filter(|day| start(day.day) < span.end && start(day.day.saturating_add(1)) > span.start) {
         run.day(&Reader::open_day(&day.path)?, replayer, &mut progress)?;
     }
     run.found.digest = Digest(run.digest.finalize().into());
@@ -58,6 +78,7 @@ pub fn replay(days: &[Day], replayer: &mut impl Replayer, mut progress: impl FnM
 }
 
 struct Run {
+    span: Range<Timestamp>,
     found: Replay,
     digest: Sha256,
     effects: Effects,
@@ -78,15 +99,16 @@ impl Default for Run {
             digest: Digest([0; 32]),
             first_difference: None,
         };
-        Self { found, digest: Sha256::new(), effects: Effects::new(), block: EffectDigest::new(), seq: None }
+        let span = ALWAYS;
+        Self { span, found, digest: Sha256::new(), effects: Effects::new(), block: EffectDigest::new(), seq: None }
     }
 }
 
 impl Run {
     fn day(&mut self, reader: &Reader, replayer: &mut impl Replayer, progress: &mut impl FnMut(&Replay)) -> Result<()> {
         let path = reader.path();
+        let first = reader.checkpoint_before(self.span.start)?;
         let mut checkpoints = reader.checkpoints()?.peekable();
-        let first = reader.first_checkpoint()?;
         // Where this day goes on from the one before, its beginning is one more state to compare.
         if self.seq == Some(first.seq) {
             self.compare(&first, replayer, path);
@@ -95,15 +117,24 @@ impl Run {
             .restore(first.state_version, &first.state)
             .map_err(|e| StoreError::corrupt(path, format!("checkpoint at input {}: {e}", first.seq)))?;
         self.seq = Some(first.seq);
-        checkpoints.next().transpose()?;
-        for block in reader.blocks()? {
+        while checkpoints.next_if(|c| c.as_ref().is_ok_and(|c| c.seq <= first.seq)).is_some() {}
+        for block in reader.blocks_after(first.seq)? {
             let (header, inputs) = block?;
+            if header.first_at >= self.span.end {
+                self.found.days += 1;
+                return Ok(());
+            }
             for input in &inputs {
                 self.effects.clear();
                 replayer.apply(input, &mut self.effects);
                 self.block.add(self.effects.as_slice());
             }
             let (effects, digest) = self.block.take();
+            self.seq = Some(header.last_seq);
+            if header.last_at < self.span.start {
+                while checkpoints.next_if(|c| c.as_ref().is_ok_and(|c| c.seq <= header.last_seq)).is_some() {}
+                continue;
+            }
             self.digest.update(digest.0);
             self.found.blocks += 1;
             self.found.inputs += inputs.len() as u64;
@@ -119,7 +150,6 @@ impl Run {
                     )
                 });
             }
-            self.seq = Some(header.last_seq);
             while let Some(Ok(checkpoint)) = checkpoints.next_if(|c| c.as_ref().is_ok_and(|c| c.seq <= header.last_seq))
             {
                 self.compare(&checkpoint, replayer, path);

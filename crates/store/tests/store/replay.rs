@@ -31,6 +31,26 @@ fn another_machine_differs_from_its_first_other_effect_on() {
 }
 
 #[test]
+fn a_part_of_a_day_is_replayed_from_the_state_before_it() {
+    let dir = tempdir().expect("temporary directory");
+    write_day(dir.path(), 10);
+    let days = days(dir.path()).expect("lists");
+    let reader = store::Reader::open_day(&days[0].path).expect("opens");
+    let headers: Vec<_> = reader.blocks().expect("reads").map(|block| block.expect("sound").0).collect();
+    drop(reader);
+    let span = headers[6].first_at..headers[8].first_at;
+    let part =
+        |machine: &mut Machine| store::replay::replay_span(&days, span.clone(), machine, |_| {}).expect("replays");
+    let same = part(&mut Machine::default());
+    assert_eq!((same.blocks, same.inputs, same.effects, same.differs), (2, 100, 14, 0), "{:?}", same.first_difference);
+    let other = part(&mut Machine { fault_from: Some(301), ..Machine::default() });
+    assert!(other.differs >= 14 && other.first_difference.expect("told").contains("block at input 301"));
+    let beyond = headers[9].last_at.plus(std::time::Duration::from_secs(1))..types::Timestamp::MAX;
+    let nothing = store::replay::replay_span(&days, beyond, &mut Machine::default(), |_| {}).expect("replays");
+    assert_eq!((nothing.blocks, nothing.differs), (0, 0));
+}
+
+#[test]
 fn a_state_that_is_not_what_the_inputs_give_is_found() {
     let dir = tempdir().expect("temporary directory");
     let (mut journal, _) = Journal::open(dir.path()).expect("opens");
