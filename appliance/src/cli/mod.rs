@@ -19,6 +19,7 @@ mod replay;
 mod run;
 mod sim;
 mod soak;
+mod stats;
 mod status;
 
 use std::io::Write;
@@ -77,6 +78,8 @@ enum Command {
     Predict(predict::Args),
     /// Show how well each instrument was heard, minute by minute.
     Quality(quality::Args),
+    /// Show what lies in a data directory, and how much room it takes.
+    Stats(stats::Args),
     /// Show what a box has kept.
     Query(query::Args),
     /// Replay journal days and compare with what was recorded.
@@ -105,6 +108,7 @@ impl Cli {
             Command::Features(args) => args.run(),
             Command::Predict(args) => args.run(),
             Command::Quality(args) => args.run(),
+            Command::Stats(args) => args.run(),
             Command::Query(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Arbitrage(args) => args.run(),

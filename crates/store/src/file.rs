@@ -4,7 +4,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition, WriteTransaction};
+use redb::{
+    Database, ReadableDatabase, ReadableTableMetadata, StorageBackend, TableDefinition, TableHandle, WriteTransaction,
+};
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
@@ -178,4 +180,36 @@ fn check_head(path: &Path) -> Result<()> {
         }
         Err(e) => Err(StoreError::io(path, "cannot read", e)),
     }
+}
+
+/// How much a table of a file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSize {
+    /// The table.
+    pub name: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Bytes of its keys and values.
+    pub stored_bytes: u64,
+    /// Bytes of the file that it takes.
+    pub file_bytes: u64,
+}
+
+/// What the tables of a file hold, by name.
+pub(crate) fn tables(database: &Database, path: &Path) -> Result<Vec<TableSize>> {
+    let read = || -> std::result::Result<Vec<TableSize>, redb::Error> {
+        let txn = database.begin_read()?;
+        let mut found = Vec::new();
+        for handle in txn.list_tables()? {
+            let name = handle.name().to_owned();
+            let table = txn.open_untyped_table(handle)?;
+            let stats = table.stats()?;
+            let stored_bytes = stats.stored_bytes();
+            let file_bytes = stored_bytes + stats.metadata_bytes() + stats.fragmented_bytes();
+            found.push(TableSize { name, rows: table.len()?, stored_bytes, file_bytes });
+        }
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    };
+    read().map_err(|e| StoreError::database(path, "cannot read", e))
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use types::{Candle, Scale, Timeframe, Timestamp};
 
 use crate::file;
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, TableSize};
 
 /// History file format written by this program, and the highest it reads.
 pub const FORMAT: u64 = 1;
@@ -86,6 +86,14 @@ impl History {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the file's tables hold.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn tables(&self) -> Result<Vec<TableSize>> {
+        file::tables(&self.database, &self.path)
     }
 
     /// The parts of `wanted` for which the venue has not answered yet, oldest first.

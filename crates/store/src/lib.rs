@@ -31,7 +31,7 @@ pub use block::{Block, BlockBuilder, BlockHeader};
 pub use checkpoint::Checkpoint;
 pub use digest::{Digest, EffectDigest};
 pub use error::StoreError;
-pub use file::set_aside;
+pub use file::{TableSize, set_aside};
 pub use history::History;
 pub use journal::{Journal, Recovery};
 pub use reader::{Day, Reader, days};

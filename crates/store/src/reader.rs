@@ -9,7 +9,7 @@ use types::{Input, Stamped, Timestamp};
 use crate::block::{BlockHeader, Sealed};
 use crate::file::{self, META};
 use crate::journal::{BLOCKS, CHECKPOINTS, DAY, FORMAT};
-use crate::{Checkpoint, Result, StoreError};
+use crate::{Checkpoint, Result, StoreError, TableSize};
 
 /// Enough for the inner pages of a day's tree; blocks are read once.
 const CACHE_BYTES: usize = 4 << 20;
@@ -111,6 +111,34 @@ impl Reader {
             newest = checkpoint;
         }
         Ok(newest)
+    }
+
+    /// The heads of all blocks, in order; each block is checked, and its inputs are not read.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a block is damaged.
+    pub fn headers(&self) -> Result<Vec<BlockHeader>> {
+        let read = || -> std::result::Result<Vec<(u64, Vec<u8>)>, redb::Error> {
+            let rows = table(&self.database, BLOCKS)?;
+            let row = |row: std::result::Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), _>| {
+                row.map(|(key, value)| (key.value(), value.value().to_vec()))
+            };
+            Ok(rows.iter()?.map(row).collect::<std::result::Result<_, redb::StorageError>>()?)
+        };
+        let blocks = read().map_err(|e| StoreError::database(&self.path, "cannot read blocks", e))?;
+        let header = |(key, bytes): &(u64, Vec<u8>)| match Sealed::open(bytes) {
+            Ok(block) => Ok(block.header),
+            Err(fault) => Err(fault.within(&self.path, "block", *key)),
+        };
+        blocks.iter().map(header).collect()
+    }
+
+    /// What the file's tables hold.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn tables(&self) -> Result<Vec<TableSize>> {
+        file::tables(&self.database, &self.path)
     }
 
     /// The blocks after an input that ends one, in order.

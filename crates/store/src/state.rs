@@ -15,7 +15,7 @@ use types::{Record, Timestamp};
 
 use crate::digest::append;
 use crate::file::{self, META};
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, TableSize};
 
 pub use catalogue::Listing;
 pub use quality::QUARANTINE_MAX;
@@ -156,6 +156,14 @@ impl State {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the file's tables hold.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn tables(&self) -> Result<Vec<TableSize>> {
+        file::tables(&self.database, &self.path)
     }
 
     fn read<K: Key + 'static, V: Value + 'static, T>(
