@@ -8,6 +8,7 @@ mod backfill;
 mod candles;
 mod check_config;
 mod demo;
+mod export;
 mod features;
 mod feed;
 mod import;
@@ -82,6 +83,8 @@ enum Command {
     Stats(stats::Args),
     /// Show what a box has kept.
     Query(query::Args),
+    /// Write what a box has kept as CSV and Parquet files.
+    Export(export::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
     /// List opportunities between exchanges that a box has kept.
@@ -110,6 +113,7 @@ impl Cli {
             Command::Quality(args) => args.run(),
             Command::Stats(args) => args.run(),
             Command::Query(args) => args.run(),
+            Command::Export(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),
