@@ -16,6 +16,7 @@ pub mod config;
 mod engine_thread;
 mod import;
 mod inference_thread;
+mod kept;
 mod log;
 mod market_server;
 mod model;

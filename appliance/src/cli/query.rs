@@ -10,9 +10,10 @@ use serde::Serialize;
 use store::history::Series;
 use store::state::Listing;
 use store::{History, Reader, Span, State, days};
-use types::{Candle, Cash, Input, InstrumentId, Level, Scale, Timeframe, Timestamp};
+use types::{Input, Level, Timeframe, Timestamp};
 
 use super::time;
+use crate::kept::{self, BookRow, CandleRow, Known, TradeRow, candle_row, full_name, is_meant};
 
 /// Shows candles, trades, books, forecasts, orders and more that a box has kept.
 ///
@@ -73,104 +74,6 @@ enum Format {
     Json,
 }
 
-#[derive(Serialize)]
-struct CandleRow {
-    source: String,
-    symbol: String,
-    open_time: String,
-    open: String,
-    high: String,
-    low: String,
-    close: String,
-    volume: String,
-    trades: u32,
-    revision: u16,
-    made_by: &'static str,
-}
-
-#[derive(Serialize)]
-struct TradeRow {
-    venue: &'static str,
-    symbol: String,
-    received: String,
-    venue_time: String,
-    id: String,
-    price: String,
-    qty: String,
-    taker: &'static str,
-    fills: u32,
-}
-
-#[derive(Serialize)]
-struct BookRow {
-    venue: &'static str,
-    symbol: String,
-    received: String,
-    venue_time: Option<String>,
-    bid: Option<String>,
-    bid_qty: Option<String>,
-    ask: Option<String>,
-    ask_qty: Option<String>,
-    levels: usize,
-}
-
-#[derive(Serialize)]
-struct ForecastRow {
-    venue: &'static str,
-    symbol: String,
-    open_time: String,
-    horizon_min: u16,
-    model: String,
-    log_return: f32,
-    p_up: f32,
-    outcome: Option<f32>,
-}
-
-#[derive(Serialize)]
-struct OrderRow {
-    venue: &'static str,
-    symbol: String,
-    at: String,
-    id: String,
-    side: &'static str,
-    qty: String,
-    kind: String,
-    reason: String,
-    end: Option<String>,
-    ended: Option<String>,
-}
-
-#[derive(Serialize)]
-struct FillRow {
-    venue: &'static str,
-    symbol: String,
-    at: String,
-    order: String,
-    side: &'static str,
-    price: String,
-    qty: String,
-    fee: String,
-    liquidity: String,
-}
-
-#[derive(Serialize)]
-struct EquityRow {
-    at: String,
-    cash: String,
-    equity: String,
-    hold: String,
-    fees: String,
-    positions: usize,
-}
-
-/// A catalogued instrument whose rules are known.
-struct Known {
-    id: InstrumentId,
-    venue: &'static str,
-    symbol: String,
-    scale: Scale,
-}
-
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let out = BufWriter::new(std::io::stdout().lock());
@@ -183,13 +86,19 @@ impl Args {
         let state = State::open_read(&self.data_dir)?;
         let known = self.known(&state)?;
         match self.kind {
-            Kind::Candles => write_rows(self.format, self.candles(&state, &known, span), out),
+            Kind::Candles => {
+                let rows = known.iter().flat_map(|known| told(kept::candles(&state, known, self.timeframe, span)));
+                write_rows(self.format, rows, out)
+            }
             Kind::Trades => write_rows(self.format, self.trades(&known, span)?, out),
             Kind::Books => write_rows(self.format, self.books(&known, span)?, out),
-            Kind::Forecasts => write_rows(self.format, forecasts(&state, &known, span), out),
-            Kind::Orders => write_rows(self.format, orders(&state, &known, span)?, out),
-            Kind::Fills => write_rows(self.format, fills(&state, &known, span)?, out),
-            Kind::Equity => write_rows(self.format, equity(&state, span)?, out),
+            Kind::Forecasts => {
+                let rows = known.iter().flat_map(|known| told(kept::forecasts(&state, known, span)));
+                write_rows(self.format, rows, out)
+            }
+            Kind::Orders => write_rows(self.format, told(kept::orders(&state, &known, span)), out),
+            Kind::Fills => write_rows(self.format, told(kept::fills(&state, &known, span)), out),
+            Kind::Equity => write_rows(self.format, told(kept::equity(&state, span)), out),
             Kind::History => unreachable!("done above"),
         }?;
         Ok(ExitCode::SUCCESS)
@@ -205,29 +114,7 @@ impl Args {
         }
         let is_wanted =
             |listing: &Listing| self.symbol.is_empty() || self.symbol.iter().any(|wanted| is_meant(listing, wanted));
-        let known = listings.into_iter().filter(is_wanted).filter_map(|listing| {
-            let scale = listing.instrument.as_ref()?.scale;
-            Some(Known { id: listing.id, venue: listing.venue.slug(), symbol: listing.symbol, scale })
-        });
-        Ok(known.collect())
-    }
-
-    fn candles<'a>(
-        &'a self,
-        state: &'a State,
-        known: &'a [Known],
-        span: Span,
-    ) -> impl Iterator<Item = anyhow::Result<CandleRow>> + 'a {
-        let of = move |known: &'a Known| -> anyhow::Result<Vec<CandleRow>> {
-            let records = state.candles(known.id, self.timeframe, span)?;
-            let row = |record: &types::effect::CandleRecord| CandleRow {
-                revision: record.revision,
-                made_by: source_name(record.source),
-                ..candle_row(known.venue, &known.symbol, known.scale, &record.candle)
-            };
-            Ok(records.iter().map(row).collect())
-        };
-        known.iter().flat_map(move |known| flattened(of(known)))
+        Ok(Known::all(state, is_wanted)?)
     }
 
     fn history(&self, span: Span) -> anyhow::Result<impl Iterator<Item = anyhow::Result<CandleRow>>> {
@@ -303,138 +190,9 @@ impl Args {
     }
 }
 
-fn full_name(listing: &Listing) -> String {
-    format!("{}:{}", listing.venue, listing.symbol)
-}
-
-/// By the venue's own name, or by the canonical pair.
-fn is_meant(listing: &Listing, wanted: &str) -> bool {
-    full_name(listing) == *wanted || listing.instrument.as_ref().is_some_and(|instrument| instrument.pair() == wanted)
-}
-
-fn candle_row(source: &str, symbol: &str, scale: Scale, candle: &Candle) -> CandleRow {
-    let price = |price| scale.price(price).to_string();
-    CandleRow {
-        source: source.to_owned(),
-        symbol: symbol.to_owned(),
-        open_time: candle.open_time.to_string(),
-        open: price(candle.open),
-        high: price(candle.high),
-        low: price(candle.low),
-        close: price(candle.close),
-        volume: scale.qty(candle.volume).to_string(),
-        trades: candle.trades,
-        revision: 0,
-        made_by: "history",
-    }
-}
-
-const fn source_name(source: types::market::CandleSource) -> &'static str {
-    match source {
-        types::market::CandleSource::Stream => "stream",
-        types::market::CandleSource::Rest => "rest",
-        types::market::CandleSource::Built => "built",
-        types::market::CandleSource::Filled => "filled",
-    }
-}
-
-const fn side_name(side: types::Side) -> &'static str {
-    match side {
-        types::Side::Buy => "buy",
-        types::Side::Sell => "sell",
-    }
-}
-
-fn cash(cash: Cash) -> String {
-    cash.fixed().to_string()
-}
-
-fn forecasts<'a>(
-    state: &'a State,
-    known: &'a [Known],
-    span: Span,
-) -> impl Iterator<Item = anyhow::Result<ForecastRow>> + 'a {
-    let of = move |known: &'a Known| -> anyhow::Result<Vec<ForecastRow>> {
-        let scores = state.scores(known.id, span)?;
-        let key = |open_time: Timestamp, horizon: u16, model: &str| (open_time, horizon, model.to_owned());
-        let outcomes: std::collections::HashMap<_, f32> =
-            scores.iter().map(|score| (key(score.open_time, score.horizon_min, &score.model), score.outcome)).collect();
-        let row = |forecast: types::effect::ForecastRecord| ForecastRow {
-            venue: known.venue,
-            symbol: known.symbol.clone(),
-            open_time: forecast.open_time.to_string(),
-            horizon_min: forecast.horizon_min,
-            log_return: forecast.log_return,
-            p_up: forecast.p_up,
-            outcome: outcomes.get(&key(forecast.open_time, forecast.horizon_min, &forecast.model)).copied(),
-            model: forecast.model,
-        };
-        Ok(state.forecasts(known.id, span)?.into_iter().map(row).collect())
-    };
-    known.iter().flat_map(move |known| flattened(of(known)))
-}
-
-fn orders<'a>(
-    state: &'a State,
-    known: &'a [Known],
-    span: Span,
-) -> anyhow::Result<impl Iterator<Item = anyhow::Result<OrderRow>> + 'a> {
-    let rows = state.orders(span)?.into_iter().filter_map(move |order| {
-        let known = known.iter().find(|known| known.id == order.instrument)?;
-        Some((order, known))
-    });
-    Ok(rows.map(|(order, known)| {
-        let end = state.order_end(order.id)?;
-        Ok(OrderRow {
-            venue: known.venue,
-            symbol: known.symbol.clone(),
-            at: order.at.to_string(),
-            id: order.id.0.to_string(),
-            side: side_name(order.side),
-            qty: known.scale.qty(order.qty).to_string(),
-            kind: match order.kind {
-                types::order::OrderKind::Market => "market".to_owned(),
-                types::order::OrderKind::Limit { price, .. } => format!("limit {}", known.scale.price(price)),
-            },
-            reason: format!("{:?}", order.reason),
-            end: end.map(|(end, _)| format!("{end:?}")),
-            ended: end.map(|(_, at)| at.to_string()),
-        })
-    }))
-}
-
-fn fills<'a>(
-    state: &State,
-    known: &'a [Known],
-    span: Span,
-) -> anyhow::Result<impl Iterator<Item = anyhow::Result<FillRow>> + 'a> {
-    Ok(state.fills(span)?.into_iter().filter_map(move |fill| {
-        let known = known.iter().find(|known| known.id == fill.instrument)?;
-        Some(Ok(FillRow {
-            venue: known.venue,
-            symbol: known.symbol.clone(),
-            at: fill.at.to_string(),
-            order: fill.order.0.to_string(),
-            side: side_name(fill.side),
-            price: known.scale.price(fill.price).to_string(),
-            qty: known.scale.qty(fill.qty).to_string(),
-            fee: cash(fill.fee),
-            liquidity: format!("{:?}", fill.liquidity).to_lowercase(),
-        }))
-    }))
-}
-
-fn equity(state: &State, span: Span) -> anyhow::Result<impl Iterator<Item = anyhow::Result<EquityRow>>> {
-    Ok(state.equity(span)?.into_iter().map(|record| {
-        Ok(EquityRow {
-            at: record.at.to_string(),
-            cash: cash(record.cash),
-            equity: cash(record.equity),
-            hold: cash(record.hold),
-            fees: cash(record.fees),
-            positions: record.positions.len(),
-        })
-    }))
+/// Rows without their times.
+fn told<T: 'static>(rows: kept::Rows<T>) -> Box<dyn Iterator<Item = anyhow::Result<T>>> {
+    flattened(rows.map(|rows| rows.into_iter().map(|(_, row)| row).collect()).map_err(Into::into))
 }
 
 fn flattened<T>(rows: anyhow::Result<Vec<T>>) -> Box<dyn Iterator<Item = anyhow::Result<T>>>

@@ -1,0 +1,272 @@
+//! What a box has kept, as rows for people and programs: numbers as decimal text, times as RFC 3339.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use store::state::Listing;
+use store::{Span, State};
+use types::effect::{CandleRecord, EquityRecord, ForecastRecord};
+use types::market::CandleSource;
+use types::order::OrderKind;
+use types::{Candle, Cash, Fill, InstrumentId, Scale, Side, Timeframe, Timestamp};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct CandleRow {
+    pub(crate) source: String,
+    pub(crate) symbol: String,
+    pub(crate) open_time: String,
+    pub(crate) open: String,
+    pub(crate) high: String,
+    pub(crate) low: String,
+    pub(crate) close: String,
+    pub(crate) volume: String,
+    pub(crate) trades: u32,
+    pub(crate) revision: u16,
+    pub(crate) made_by: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TradeRow {
+    pub(crate) venue: &'static str,
+    pub(crate) symbol: String,
+    pub(crate) received: String,
+    pub(crate) venue_time: String,
+    pub(crate) id: String,
+    pub(crate) price: String,
+    pub(crate) qty: String,
+    pub(crate) taker: &'static str,
+    pub(crate) fills: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct BookRow {
+    pub(crate) venue: &'static str,
+    pub(crate) symbol: String,
+    pub(crate) received: String,
+    pub(crate) venue_time: Option<String>,
+    pub(crate) bid: Option<String>,
+    pub(crate) bid_qty: Option<String>,
+    pub(crate) ask: Option<String>,
+    pub(crate) ask_qty: Option<String>,
+    pub(crate) levels: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ForecastRow {
+    pub(crate) venue: &'static str,
+    pub(crate) symbol: String,
+    pub(crate) open_time: String,
+    pub(crate) horizon_min: u16,
+    pub(crate) model: String,
+    pub(crate) log_return: f32,
+    pub(crate) p_up: f32,
+    pub(crate) outcome: Option<f32>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct OrderRow {
+    pub(crate) venue: &'static str,
+    pub(crate) symbol: String,
+    pub(crate) at: String,
+    pub(crate) id: String,
+    pub(crate) side: &'static str,
+    pub(crate) qty: String,
+    pub(crate) kind: String,
+    pub(crate) reason: String,
+    pub(crate) end: Option<String>,
+    pub(crate) ended: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct FillRow {
+    pub(crate) venue: &'static str,
+    pub(crate) symbol: String,
+    pub(crate) at: String,
+    pub(crate) order: String,
+    pub(crate) side: &'static str,
+    pub(crate) price: String,
+    pub(crate) qty: String,
+    pub(crate) fee: String,
+    pub(crate) liquidity: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct EquityRow {
+    pub(crate) at: String,
+    pub(crate) cash: String,
+    pub(crate) equity: String,
+    pub(crate) hold: String,
+    pub(crate) fees: String,
+    pub(crate) positions: usize,
+}
+
+/// A catalogued instrument whose rules are known.
+pub(crate) struct Known {
+    pub(crate) id: InstrumentId,
+    pub(crate) venue: &'static str,
+    pub(crate) symbol: String,
+    pub(crate) scale: Scale,
+}
+
+impl Known {
+    /// The catalogued instruments that `is_wanted`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn all(state: &State, is_wanted: impl Fn(&Listing) -> bool) -> store::Result<Vec<Self>> {
+        let known = state.catalogue()?.into_iter().filter(is_wanted).filter_map(|listing| {
+            let scale = listing.instrument.as_ref()?.scale;
+            Some(Self { id: listing.id, venue: listing.venue.slug(), symbol: listing.symbol, scale })
+        });
+        Ok(known.collect())
+    }
+}
+
+/// `kraken:BTC/USD`.
+pub(crate) fn full_name(listing: &Listing) -> String {
+    format!("{}:{}", listing.venue, listing.symbol)
+}
+
+/// By the venue's own name, or by the canonical pair.
+pub(crate) fn is_meant(listing: &Listing, wanted: &str) -> bool {
+    full_name(listing) == *wanted || listing.instrument.as_ref().is_some_and(|instrument| instrument.pair() == wanted)
+}
+
+/// Rows with their times, oldest first.
+pub(crate) type Rows<T> = store::Result<Vec<(Timestamp, T)>>;
+
+/// Candles of an instrument by open time.
+pub(crate) fn candles(state: &State, known: &Known, timeframe: Timeframe, span: Span) -> Rows<CandleRow> {
+    let row = |record: &CandleRecord| {
+        let row = CandleRow {
+            revision: record.revision,
+            made_by: source_name(record.source),
+            ..candle_row(known.venue, &known.symbol, known.scale, &record.candle)
+        };
+        (record.candle.open_time, row)
+    };
+    Ok(state.candles(known.id, timeframe, span)?.iter().map(row).collect())
+}
+
+/// A candle of any source.
+pub(crate) fn candle_row(source: &str, symbol: &str, scale: Scale, candle: &Candle) -> CandleRow {
+    let price = |price| scale.price(price).to_string();
+    CandleRow {
+        source: source.to_owned(),
+        symbol: symbol.to_owned(),
+        open_time: candle.open_time.to_string(),
+        open: price(candle.open),
+        high: price(candle.high),
+        low: price(candle.low),
+        close: price(candle.close),
+        volume: scale.qty(candle.volume).to_string(),
+        trades: candle.trades,
+        revision: 0,
+        made_by: "history",
+    }
+}
+
+const fn source_name(source: CandleSource) -> &'static str {
+    match source {
+        CandleSource::Stream => "stream",
+        CandleSource::Rest => "rest",
+        CandleSource::Built => "built",
+        CandleSource::Filled => "filled",
+    }
+}
+
+/// Forecasts of an instrument by the open time of the last candle that the model saw.
+pub(crate) fn forecasts(state: &State, known: &Known, span: Span) -> Rows<ForecastRow> {
+    let scores = state.scores(known.id, Span { limit: usize::MAX, ..span })?;
+    let outcomes: HashMap<(Timestamp, u16, &str), f32> = scores
+        .iter()
+        .map(|score| ((score.open_time, score.horizon_min, score.model.as_str()), score.outcome))
+        .collect();
+    let row = |forecast: ForecastRecord| {
+        let row = ForecastRow {
+            venue: known.venue,
+            symbol: known.symbol.clone(),
+            open_time: forecast.open_time.to_string(),
+            horizon_min: forecast.horizon_min,
+            log_return: forecast.log_return,
+            p_up: forecast.p_up,
+            outcome: outcomes.get(&(forecast.open_time, forecast.horizon_min, forecast.model.as_str())).copied(),
+            model: forecast.model,
+        };
+        (forecast.open_time, row)
+    };
+    Ok(state.forecasts(known.id, span)?.into_iter().map(row).collect())
+}
+
+/// Paper orders of these instruments.
+pub(crate) fn orders(state: &State, known: &[Known], span: Span) -> Rows<OrderRow> {
+    let mut rows = Vec::new();
+    for order in state.orders(span)? {
+        let Some(known) = known.iter().find(|known| known.id == order.instrument) else { continue };
+        let end = state.order_end(order.id)?;
+        let row = OrderRow {
+            venue: known.venue,
+            symbol: known.symbol.clone(),
+            at: order.at.to_string(),
+            id: order.id.0.to_string(),
+            side: side_name(order.side),
+            qty: known.scale.qty(order.qty).to_string(),
+            kind: match order.kind {
+                OrderKind::Market => "market".to_owned(),
+                OrderKind::Limit { price, .. } => format!("limit {}", known.scale.price(price)),
+            },
+            reason: format!("{:?}", order.reason),
+            end: end.map(|(end, _)| format!("{end:?}")),
+            ended: end.map(|(_, at)| at.to_string()),
+        };
+        rows.push((order.at, row));
+    }
+    Ok(rows)
+}
+
+/// Fills of paper orders of these instruments.
+pub(crate) fn fills(state: &State, known: &[Known], span: Span) -> Rows<FillRow> {
+    let row = |fill: Fill| {
+        let known = known.iter().find(|known| known.id == fill.instrument)?;
+        let row = FillRow {
+            venue: known.venue,
+            symbol: known.symbol.clone(),
+            at: fill.at.to_string(),
+            order: fill.order.0.to_string(),
+            side: side_name(fill.side),
+            price: known.scale.price(fill.price).to_string(),
+            qty: known.scale.qty(fill.qty).to_string(),
+            fee: cash(fill.fee),
+            liquidity: format!("{:?}", fill.liquidity).to_lowercase(),
+        };
+        Some((fill.at, row))
+    };
+    Ok(state.fills(span)?.into_iter().filter_map(row).collect())
+}
+
+/// The paper account.
+pub(crate) fn equity(state: &State, span: Span) -> Rows<EquityRow> {
+    let row = |record: EquityRecord| {
+        let row = EquityRow {
+            at: record.at.to_string(),
+            cash: cash(record.cash),
+            equity: cash(record.equity),
+            hold: cash(record.hold),
+            fees: cash(record.fees),
+            positions: record.positions.len(),
+        };
+        (record.at, row)
+    };
+    Ok(state.equity(span)?.into_iter().map(row).collect())
+}
+
+const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
+}
+
+fn cash(cash: Cash) -> String {
+    cash.fixed().to_string()
+}
