@@ -77,7 +77,8 @@ impl Appliance {
 
         let (to_engine, inbox) = mpsc::channel(engine_thread::QUEUE_MAX);
         let store_counters = Arc::new(store_thread::Counters::default());
-        let (to_store, store) = store_thread::start(journal, state, store_counters.clone())?;
+        let state = Arc::new(state);
+        let (to_store, store) = store_thread::start(journal, state.clone(), store_counters.clone())?;
         let counters = Arc::new(inference_thread::Counters::default());
         let Ready { model, spec, health: model_health } = model;
         let inference = model
@@ -139,7 +140,8 @@ impl Appliance {
         };
         tasks.spawn(monitor.run());
         let (stop_web, web_stopped) = oneshot::channel::<()>();
-        let site = Site::new(to_engine.clone(), published, health_seen, demo, config.server.allowed_hosts.clone());
+        let site =
+            Site::new(to_engine.clone(), published, state, health_seen, demo, config.server.allowed_hosts.clone());
         tasks.spawn(async move {
             let stopped = async move {
                 let _ = web_stopped.await;

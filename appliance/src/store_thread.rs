@@ -46,7 +46,7 @@ pub(crate) type StoreThread = JoinHandle<Result<(), StoreError>>;
 /// as if it could. The failure is logged, told in `counters`, and seen by the engine thread.
 pub(crate) fn start(
     journal: Journal,
-    state: State,
+    state: Arc<State>,
     counters: Arc<Counters>,
 ) -> std::io::Result<(SyncSender<Batch>, StoreThread)> {
     let (sender, inbox) = mpsc::sync_channel(QUEUE_MAX);
@@ -66,7 +66,7 @@ pub(crate) fn start(
 
 struct Writer {
     journal: Journal,
-    state: State,
+    state: Arc<State>,
     counters: Arc<Counters>,
 }
 

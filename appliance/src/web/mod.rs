@@ -1,8 +1,9 @@
-//! The web server: the embedded dashboard, its WebSocket, and `/healthz`.
+//! The web server: the embedded dashboard, its WebSocket, `/healthz`, and what was kept.
 
 mod assets;
 mod guard;
 mod health;
+mod kept;
 mod live;
 
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
@@ -29,6 +31,7 @@ pub(crate) struct Site {
 struct Inner {
     engine: mpsc::Sender<Message>,
     published: Published,
+    state: Arc<State>,
     health: watch::Receiver<Health>,
     demo: bool,
     allowed_hosts: Vec<String>,
@@ -39,12 +42,13 @@ impl Site {
     pub(crate) fn new(
         engine: mpsc::Sender<Message>,
         published: Published,
+        state: Arc<State>,
         health: watch::Receiver<Health>,
         demo: bool,
         allowed_hosts: Vec<String>,
     ) -> Self {
         let browsers = Arc::new(tokio::sync::Semaphore::new(BROWSERS_MAX));
-        Self { inner: Arc::new(Inner { engine, published, health, demo, allowed_hosts, browsers }) }
+        Self { inner: Arc::new(Inner { engine, published, state, health, demo, allowed_hosts, browsers }) }
     }
 }
 
@@ -56,6 +60,7 @@ pub(crate) async fn serve(
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(health::healthz))
+        .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))
         .layer(axum::middleware::from_fn_with_state(site.clone(), guard::check_host))
