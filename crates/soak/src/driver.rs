@@ -33,6 +33,8 @@ pub struct Driver {
     skew_ns: i64,
     /// The newest time that the feed was told.
     told_at: Timestamp,
+    /// When the newest frame that the feed has seen was sent: what happened later it need not know.
+    known_at: Timestamp,
     /// The venue wants nothing asked before.
     banned_until: Option<Timestamp>,
     /// Requests made all the same.
@@ -48,8 +50,6 @@ struct Line {
     state: LineState,
     arriving: VecDeque<(Timestamp, Arrived)>,
     leaving: VecDeque<(Timestamp, Leaving)>,
-    /// When the newest frame that came on it was sent: what happened later the feed need not know.
-    known_at: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -114,6 +114,7 @@ impl Driver {
             arrived: Vec::new(),
             skew_ns: 0,
             told_at: Timestamp::EPOCH,
+            known_at: Timestamp::EPOCH,
             banned_until: None,
             asked_while_banned: 0,
             offers: Vec::new(),
@@ -141,13 +142,6 @@ impl Driver {
     /// Sets the box's clock, as far as this feed sees it, so far ahead of the simulator's, or behind it.
     pub fn set_skew_ns(&mut self, skew_ns: i64) {
         self.skew_ns = skew_ns;
-    }
-
-    /// Up to when the feed could know what happened. Of two connections the slower one may be the one that is believed.
-    fn known_at(&self) -> Timestamp {
-        let is_up = |line: &&Line| matches!(line.state, LineState::Up(_)) && line.known_at > Timestamp::EPOCH;
-        let up = self.lines.iter().filter(is_up).map(|line| line.known_at).min();
-        up.or_else(|| self.lines.iter().map(|line| line.known_at).max()).unwrap_or(Timestamp::EPOCH)
     }
 
     /// When something is due.
@@ -262,8 +256,8 @@ impl Driver {
     }
 
     fn hear_frame(&mut self, sim: &mut Sim, link: LinkId, arrived: Arrived, told: &mut Vec<Told>, diary: &mut Diary) {
+        self.known_at = self.known_at.max(arrived.sent_at);
         let line = &mut self.lines[usize::from(link.0)];
-        line.known_at = line.known_at.max(arrived.sent_at);
         match arrived.frame {
             ServerFrame::Text(text) if text.len() > MESSAGE_BYTES_MAX => self.lose(sim, link, told, diary),
             ServerFrame::Binary(bytes) if bytes.len() > MESSAGE_BYTES_MAX => self.lose(sim, link, told, diary),
@@ -319,7 +313,7 @@ impl Driver {
         let mut given_up = Vec::new();
         for output in out.drain(..) {
             match output {
-                FeedOutput::Event(input) => told.push(Told { input, known_at: self.known_at() }),
+                FeedOutput::Event(input) => told.push(Told { input, known_at: self.known_at }),
                 FeedOutput::Connect(link, target) => {
                     diary.note(sim.now(), self.venue, None, What::Dialled);
                     let arrives_at = sim.now().plus(self.network.dial());

@@ -24,6 +24,8 @@ pub(super) struct Wire {
     next: u64,
     /// Frames that keep their order arrive at this time or later.
     in_order_at: Timestamp,
+    /// The line brings nothing before.
+    nothing_before: Timestamp,
     slow: Option<Slow>,
     /// Frames that the server's queue takes while the client does not read, and until when it does not.
     queue: (usize, Timestamp),
@@ -58,6 +60,7 @@ impl Wire {
             frames: BTreeMap::new(),
             next: 0,
             in_order_at: Timestamp::from_nanos(i64::MIN),
+            nothing_before: Timestamp::from_nanos(i64::MIN),
             slow: None,
             queue: (FRAMES_MAX, Timestamp::EPOCH),
             held: Vec::new(),
@@ -94,10 +97,10 @@ impl Wire {
         self.is_ended |= is_last;
     }
 
-    /// Sends a frame that others may overtake.
+    /// Sends a frame that others may overtake. It comes no earlier than the line brings anything.
     pub(super) fn push_late(&mut self, at: Timestamp, arrives_at: Timestamp, frame: ServerFrame) {
         if self.is_open() {
-            self.insert(at, arrives_at, frame);
+            self.insert(at, arrives_at.max(self.nothing_before), frame);
         }
     }
 
@@ -128,6 +131,7 @@ impl Wire {
 
     /// Nothing arrives before `until`; order is kept.
     pub(super) fn delay(&mut self, until: Timestamp) {
+        self.nothing_before = self.nothing_before.max(until);
         self.in_order_at = self.in_order_at.max(until);
     }
 
@@ -232,6 +236,18 @@ mod tests {
         wire.push(s(4), text("c"));
         assert_eq!(arrived(&mut wire, 5), ["c", "late"]);
         assert_eq!(wire.next_at(), Timestamp::MAX);
+    }
+
+    #[test]
+    fn nothing_overtakes_on_a_line_that_brings_nothing() {
+        let s = Timestamp::from_secs;
+        let mut wire = Wire::new(Venue::BinanceUs);
+        wire.stall(s(5), 100);
+        wire.push(s(1), text("a"));
+        wire.push_late(s(2), s(2), text("b"));
+        assert_eq!(wire.next_at(), s(5));
+        assert_eq!(arrived(&mut wire, 4), [""; 0]);
+        assert_eq!(arrived(&mut wire, 5), ["a", "b"]);
     }
 
     #[test]
