@@ -25,8 +25,8 @@ use serde::Deserialize;
 use types::time::NS_PER_S;
 use types::{Timestamp, Venue};
 
+use crate::fault::Channel;
 use crate::fault::topic::{self, Topic, value};
-use crate::fault::{Channel, Part};
 use crate::frame::{ConnectionId, HttpAnswer, Refused, ServerFrame};
 use crate::limits::Breaches;
 use crate::market::listing::Step;
@@ -36,6 +36,8 @@ use crate::settings::{AssetSettings, ListingSettings, SimSettings};
 
 /// Between lines that do not tell their time.
 const USUAL_STEP_NS: i64 = NS_PER_S / 10;
+/// Most fraction digits of a listing ([`SimSettings`]).
+const DECIMALS_MAX: u8 = 8;
 /// Currencies that Binance.US writes behind a coin without a mark between.
 const QUOTES: [&str; 7] = ["USDT", "BUSD", "USDC", "USD", "EUR", "BTC", "ETH"];
 
@@ -111,8 +113,8 @@ impl Recording {
                 let ns = seconds(ts).ok_or_else(|| error(format!("ts {ts:?} are no seconds")))?;
                 let start = *recording.start.get_or_insert(Timestamp::from_nanos(ns));
                 at_ns = ns.saturating_sub(start.as_nanos());
-            } else if recording.start.is_none() {
-                at_ns += USUAL_STEP_NS;
+            } else {
+                at_ns = at_ns.saturating_add(USUAL_STEP_NS);
             }
             let after = Duration::from_nanos(u64::try_from(at_ns).unwrap_or(0));
             let data = || line.data.clone().ok_or_else(|| error(format!("a {} line without data", line.t)));
@@ -208,7 +210,7 @@ impl Recording {
     /// Digits of prices and quantities. Only Kraken's matter: its checksum is over them.
     fn decimals(&self, symbol: &str) -> (u8, u8) {
         if self.venue != Venue::Kraken {
-            return (8, 8);
+            return (DECIMALS_MAX, DECIMALS_MAX);
         }
         let of_symbol = |said: &&(Duration, Said)| match &said.1 {
             Said::Text(text) => topic::of_frame(self.venue, text).symbol == Some(symbol),
@@ -218,9 +220,10 @@ impl Recording {
             Said::Text(text) => Some(text.as_str()),
             _ => None,
         });
-        texts.fold((0, 0), |(price, qty), text| {
+        let (price, qty) = texts.fold((0, 0), |(price, qty), text| {
             (price.max(digits(text, "\"price\":")), qty.max(digits(text, "\"qty\":")))
-        })
+        });
+        (price.min(DECIMALS_MAX), qty.min(DECIMALS_MAX))
     }
 
     fn has(&self, symbol: &str) -> bool {
@@ -306,7 +309,7 @@ impl Server {
 
     /// The venue's own message; `None` when the recording speaks in its place.
     fn own(&mut self, id: ConnectionId, text: String) -> Option<String> {
-        let Topic { channel, symbol, part } = topic::of_frame(self.recording.venue, &text);
+        let Topic { channel, symbol, .. } = topic::of_frame(self.recording.venue, &text);
         let symbol = symbol.filter(|symbol| self.recording.has(symbol))?.to_owned();
         if is_told(channel) {
             let first = Playing { started_at: self.now, released: 0, sent: 0, last_trades: BTreeMap::new() };
@@ -317,7 +320,6 @@ impl Server {
             return Some(text);
         }
         // A heartbeat tells the newest trade: that of the recording.
-        debug_assert!(part.is_none_or(|part| part != Part::Snapshot));
         let last = self.playing.get(&id)?.last_trades.get(&symbol)?;
         let (before, rest) = text.split_once("\"last_trade_id\":")?;
         let end = rest.find(|c: char| !c.is_ascii_digit())?;

@@ -243,6 +243,25 @@ fn a_scenario_of_a_gap_and_a_closing_venue() {
     assert!(listener.connections > 1 && best(&listener) == "102.00000000", "{} connections", listener.connections);
 }
 
+/// More digits than a listing may have, and lines without a time among those with one.
+#[test]
+fn an_odd_recording_still_makes_a_market() {
+    let line = |ts: &str, price: &str| {
+        let data = format!(
+            r#"{{"channel":"book","type":"update","data":[{{"symbol":"BTC/USD","bids":[{{"price":{price},"qty":1.0}}]}}]}}"#
+        );
+        match ts {
+            "" => serde_json::json!({"t": "recv", "data": data}).to_string(),
+            _ => serde_json::json!({"t": "recv", "ts": ts, "data": data}).to_string(),
+        }
+    };
+    let text = [line("10", "1.0123456789012"), line("", "1.5"), line("", "1.5")].join("\n");
+    let recording = Recording::read(Venue::Kraken, &text).expect("a recording");
+    assert_eq!(recording.length(), Duration::from_millis(200));
+    let sim = Sim::new(recording.settings());
+    assert!(sim.book_top(Venue::Kraken, "BTC/USD", 1).is_some());
+}
+
 #[test]
 fn what_is_no_recording_is_told_with_its_line() {
     let error = |text: &str| Recording::read(Venue::Kraken, text).expect_err(text).to_string();
