@@ -114,11 +114,13 @@ impl Appliance {
             engine,
             clock: clock.clone(),
             cadence: Cadence {
-                block: Duration::from_secs(config.store.block_interval_s.into()),
+                // A quarter of what may be lost is left for the writing itself.
+                block: Duration::from_millis(750 * u64::from(config.store.block_interval_s)),
                 checkpoint: Duration::from_secs(60 * u64::from(config.store.checkpoint_interval_min)),
             },
             last: (last_seq, start_at),
             store: to_store,
+            written: store_counters.clone(),
             inference,
             projection,
             health: engine_health,

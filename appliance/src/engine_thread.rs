@@ -4,6 +4,8 @@
 //! to the model; records wait in the same batch as their block, so that the store never writes a record before the input
 //! that caused it.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,12 +15,12 @@ use engine::Engine;
 use store::{BlockBuilder, Checkpoint, Entry};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use types::input::{Input, Stamped};
-use types::{Effect, Effects, InstrumentId, Timestamp};
+use types::{Effect, Effects, InstrumentId, Record, Timestamp};
 
 use crate::clock::Clock;
 use crate::inference_thread::Inference;
 use crate::projection::Projection;
-use crate::store_thread::Batch;
+use crate::store_thread::{self, Batch};
 use crate::web::EngineHealth;
 
 /// Most messages waiting for the engine. When full, venue tasks wait, and through TCP so do the venues.
@@ -81,6 +83,7 @@ pub(crate) struct EngineThread {
     /// Place of the last input in the journal, and its time.
     pub(crate) last: (u64, Timestamp),
     pub(crate) store: SyncSender<Batch>,
+    pub(crate) written: Arc<store_thread::Counters>,
     pub(crate) inference: Option<Inference>,
     pub(crate) projection: Projection,
     pub(crate) health: watch::Sender<EngineHealth>,
@@ -102,12 +105,23 @@ struct Running {
     block: BlockBuilder,
     checkpoint_at: Timestamp,
     records: Vec<Entry>,
+    /// The last input that changed the ledger. Nobody is shown anything until it is durable.
+    ledger_seq: u64,
+    waiting: Vec<Watch>,
 }
 
 impl Running {
     fn new(parts: EngineThread) -> Self {
         let now = parts.last.1.max(parts.clock.now());
-        Self { parts, effects: Effects::new(), block: BlockBuilder::new(), checkpoint_at: now, records: Vec::new() }
+        Self {
+            ledger_seq: 0,
+            waiting: Vec::new(),
+            parts,
+            effects: Effects::new(),
+            block: BlockBuilder::new(),
+            checkpoint_at: now,
+            records: Vec::new(),
+        }
     }
 
     fn run(mut self) {
@@ -118,8 +132,8 @@ impl Running {
                 Some(Message::Input(input)) => self.take(input),
                 Some(Message::Project) => self.project(),
                 Some(Message::Watch(watch)) => {
-                    let at = self.parts.clock.now().max(self.parts.last.1);
-                    self.parts.projection.watch(&self.parts.engine, at, watch);
+                    self.waiting.push(watch);
+                    self.show();
                     Ok(())
                 }
                 Some(Message::Stop) | None => break,
@@ -155,19 +169,23 @@ impl Running {
                 }
                 Effect::Record(record) => {
                     self.parts.projection.note(&record);
+                    if is_ledger(&record) {
+                        self.ledger_seq = stamped.seq;
+                    }
                     self.records.push(Entry { seq: stamped.seq, rank, record });
                     rank += 1;
                 }
                 Effect::Notice(notice) => tracing::info!("{}", notice.text),
             }
         }
-        Ok(())
+        // Orders and fills do not wait for the end of a block.
+        if self.ledger_seq == stamped.seq { self.flush() } else { Ok(()) }
     }
 
     /// Ten times a second: browsers, and whatever the clock says is due.
     fn project(&mut self) -> Result<(), StoreGone> {
         let now = self.parts.clock.now().max(self.parts.last.1);
-        self.parts.projection.publish(&self.parts.engine, now);
+        self.show();
         self.parts.health.send_replace(EngineHealth {
             seq: self.parts.last.0,
             at_ms: self.parts.last.1.as_millis(),
@@ -186,6 +204,18 @@ impl Running {
         Ok(())
     }
 
+    /// Shows the engine's state, unless a pulled plug could still take an order or fill out of it.
+    fn show(&mut self) {
+        if self.parts.written.committed_seq.load(Ordering::Acquire) < self.ledger_seq {
+            return;
+        }
+        let now = self.parts.clock.now().max(self.parts.last.1);
+        for watch in self.waiting.drain(..) {
+            self.parts.projection.watch(&self.parts.engine, now, watch);
+        }
+        self.parts.projection.publish(&self.parts.engine, now);
+    }
+
     fn flush(&mut self) -> Result<(), StoreGone> {
         let Some(block) = self.block.finish() else { return Ok(()) };
         let records = std::mem::take(&mut self.records);
@@ -202,4 +232,9 @@ impl Running {
     fn send(&self, batch: Batch) -> Result<(), StoreGone> {
         self.parts.store.send(batch).map_err(|_| StoreGone)
     }
+}
+
+/// Whether money hangs on it.
+const fn is_ledger(record: &Record) -> bool {
+    matches!(record, Record::Order(_) | Record::Fill(_) | Record::OrderEnd { .. })
 }

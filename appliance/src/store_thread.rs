@@ -76,7 +76,7 @@ impl Writer {
             Batch::Block { block, records } => {
                 let (seq, bytes) = (block.header().last_seq, block.as_bytes().len());
                 self.journal.write(&[block], None)?;
-                self.counters.committed_seq.store(seq, Ordering::Relaxed);
+                self.counters.committed_seq.store(seq, Ordering::Release);
                 self.counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
                 if records.is_empty() { Ok(()) } else { self.state.write(&records, seq) }

@@ -1,6 +1,7 @@
 //! Helpers of the end-to-end tests.
 
 pub mod browser;
+pub mod crash;
 pub mod demo;
 
 use std::path::{Path, PathBuf};
@@ -18,8 +19,11 @@ pub fn root() -> &'static Path {
 #[must_use]
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
-    let profile = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps");
-    let binary = profile.join(format!("tickerbox{}", std::env::consts::EXE_SUFFIX));
+    let name = format!("tickerbox{}", std::env::consts::EXE_SUFFIX);
+    // Tests lie in target/PROFILE/deps, programs in target/PROFILE.
+    let places =
+        [1, 2].map(|up| test.ancestors().nth(up).expect("a program lies in a folder of a profile").join(&name));
+    let binary = places.iter().find(|place| place.exists()).unwrap_or(&places[1]).clone();
     assert!(binary.exists(), "{} is missing: cargo build --package tickerbox", binary.display());
     binary
 }

@@ -40,6 +40,9 @@ enum Command {
     Ci,
     /// Build the dashboard into frontend/dist.
     Web,
+    /// Kill the box under load, and let the store live on a disk that fails.
+    #[command(disable_help_flag = true)]
+    Crash(PassedOn),
     /// Fuzz everything that reads bytes from outside, for a while (see fuzz/README.md).
     Fuzz(fuzz::Args),
     /// Run the benchmarks of docs/benchmarks.md.
@@ -64,6 +67,7 @@ fn main() -> Result<()> {
         Command::Check => check::all(),
         Command::Ci => check::all().and_then(|()| test::all(&test::Args::default())),
         Command::Web => web::build(),
+        Command::Crash(passed) => crash(&passed.arguments),
         Command::Fuzz(args) => fuzz::run_targets(&args),
         Command::Bench(passed) => bench(&passed.arguments),
     }
@@ -75,6 +79,13 @@ fn appliance(command: &str, arguments: &[String]) -> Result<()> {
     run(cargo().args(["build", "--release", "--package", "tickerbox"]))?;
     let mut program = std::process::Command::new(process::target_dir().join("release/tickerbox"));
     process::replace(program.arg(command).args(arguments))
+}
+
+/// The tests of pulled plugs and failing disks, for as long as is wanted.
+fn crash(arguments: &[String]) -> Result<()> {
+    web::build()?;
+    run(cargo().args(["build", "--package", "tickerbox", "--package", "tickerbox-tests", "--bins"]))?;
+    process::replace(std::process::Command::new(process::target_dir().join("debug/crash")).args(arguments))
 }
 
 /// Every benchmark, or the crate named first (`cargo xtask bench feed`).

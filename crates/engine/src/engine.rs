@@ -155,6 +155,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Goes on with other settings, as if they had always been there: for a replay that asks "what if".
+    pub fn set_settings(&mut self, settings: &EngineSettings) {
+        self.settings.clone_from(settings);
+    }
+
     fn boot(&mut self, version: &str, settings: &EngineSettings, effects: &mut Effects) {
         self.boots += 1;
         self.booted_at = self.at;

@@ -243,11 +243,27 @@ pub(crate) fn unseal<'a>(
 }
 
 const CODEC_NONE: u8 = 0;
-const CODEC_LZ4: u8 = 1;
+/// While the box runs: costs next to nothing.
+pub(crate) const CODEC_LZ4: u8 = 1;
+/// What is kept for long.
+pub(crate) const CODEC_ZSTD: u8 = 2;
+/// More costs much and gains little (see `docs/benchmarks.md`).
+const ZSTD_LEVEL: i32 = 3;
 
 pub(crate) fn compress(raw: &[u8]) -> (u8, Vec<u8>) {
-    let packed = lz4_flex::block::compress(raw);
-    if packed.len() < raw.len() { (CODEC_LZ4, packed) } else { (CODEC_NONE, raw.to_vec()) }
+    compress_with(CODEC_LZ4, raw)
+}
+
+/// As it is where compression gains nothing.
+pub(crate) fn compress_with(codec: u8, raw: &[u8]) -> (u8, Vec<u8>) {
+    let packed = match codec {
+        CODEC_ZSTD => zstd::bulk::compress(raw, ZSTD_LEVEL).ok(),
+        _ => Some(lz4_flex::block::compress(raw)),
+    };
+    match packed {
+        Some(packed) if packed.len() < raw.len() => (codec, packed),
+        _ => (CODEC_NONE, raw.to_vec()),
+    }
 }
 
 pub(crate) fn decompress(codec: u8, payload: &[u8], raw_len: u32, max: usize) -> Result<Vec<u8>, Fault> {
@@ -258,6 +274,8 @@ pub(crate) fn decompress(codec: u8, payload: &[u8], raw_len: u32, max: usize) ->
     let raw = match codec {
         CODEC_NONE => payload.to_vec(),
         CODEC_LZ4 => lz4_flex::block::decompress(payload, raw_len)
+            .map_err(|e| Fault::corrupt(format!("cannot be decompressed: {e}")))?,
+        CODEC_ZSTD => zstd::bulk::decompress(payload, raw_len)
             .map_err(|e| Fault::corrupt(format!("cannot be decompressed: {e}")))?,
         other => return Err(Fault::corrupt(format!("unknown codec {other}"))),
     };
@@ -279,6 +297,8 @@ pub(crate) struct Sealed<'a> {
     codec: u8,
     raw_len: u32,
     payload: &'a [u8],
+    /// As written, without the checksum.
+    head: &'a [u8],
 }
 
 impl<'a> Sealed<'a> {
@@ -302,7 +322,15 @@ impl<'a> Sealed<'a> {
             return Err(Fault::corrupt("header contradicts itself"));
         }
         let format = u16::from_le_bytes(field(head, 0));
-        Ok(Self { header, format, codec: head[2], raw_len: u32::from_le_bytes(field(head, 44)), payload })
+        Ok(Self { header, format, codec: head[2], raw_len: u32::from_le_bytes(field(head, 44)), payload, head })
+    }
+
+    /// The same block with its payload not compressed. All forms of a block have the same plain one.
+    pub(crate) fn plain(&self) -> Result<Vec<u8>, Fault> {
+        let raw = decompress(self.codec, self.payload, self.raw_len, RAW_BYTES_MAX)?;
+        let mut head = self.head.to_vec();
+        head[2] = CODEC_NONE;
+        Ok(seal(head, &raw))
     }
 
     /// Decodes the inputs; their number, times and the end of the payload must be what the header says.

@@ -22,6 +22,31 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Digest of all blocks of a day so far: SHA-256 of the digest before and the plain form of the next block, from
+/// 32 zeros on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ChainDigest(pub(crate) Digest);
+
+impl Default for ChainDigest {
+    fn default() -> Self {
+        Self(Digest([0; 32]))
+    }
+}
+
+impl ChainDigest {
+    /// With one more block.
+    pub(crate) fn with(self, plain: &[u8]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(self.0.0);
+        hasher.update(plain);
+        Self(Digest(hasher.finalize().into()))
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        &self.0.0
+    }
+}
+
 /// Counts and digests effects as they come: the same effects in the same order give the same value everywhere.
 #[derive(Clone, Debug, Default)]
 pub struct EffectDigest {

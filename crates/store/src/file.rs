@@ -1,15 +1,15 @@
 //! Files of the data directory: their names, how they are opened, and what becomes of damaged ones.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use redb::backends::FileBackend;
 use redb::{
     Database, ReadableDatabase, ReadableTableMetadata, StorageBackend, TableDefinition, TableHandle, WriteTransaction,
 };
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
+use crate::disk::{Disk, SystemDisk, folder};
 use crate::overlay::Overlay;
 use crate::verified::Verified;
 use crate::{Result, StoreError};
@@ -18,21 +18,23 @@ use crate::{Result, StoreError};
 pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const FORMAT: &str = "format";
 
+/// What a file is, and how it is handled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// Format written by this program, and the highest it reads.
+    pub(crate) format: u64,
+    /// For messages: `the journal`.
+    pub(crate) what: &'static str,
+    /// Memory for pages.
+    pub(crate) cache_bytes: usize,
+}
+
 /// Locks the directory for its only writer. The lock ends with the process, however it ends.
-pub(crate) fn lock(dir: &Path) -> Result<File> {
-    fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
-    let path = dir.join("journal.lock");
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(|e| StoreError::io(&path, "cannot open", e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: dir.to_owned() }),
-        Err(TryLockError::Error(e)) => Err(StoreError::io(&path, "cannot lock", e)),
-    }
+pub(crate) fn lock(disk: &dyn Disk, dir: &Path) -> Result<Option<File>> {
+    disk.lock(dir).map_err(|e| match e.kind() {
+        std::io::ErrorKind::WouldBlock => StoreError::InUse { path: dir.to_owned() },
+        _ => StoreError::io(dir, "cannot lock the data directory", e),
+    })
 }
 
 /// `journal-YYYYMMDD.redb` for a day counted from the epoch.
@@ -57,83 +59,73 @@ pub(crate) fn parse_day_name(name: &str) -> Option<i32> {
 /// # Errors
 /// When the directory cannot be written.
 pub fn set_aside(path: &Path) -> Result<PathBuf> {
+    set_aside_on(&SystemDisk, path)
+}
+
+/// [`set_aside`] on any disk.
+pub(crate) fn set_aside_on(disk: &dyn Disk, path: &Path) -> Result<PathBuf> {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("file");
     let mut number = 1u32;
     let aside = loop {
         let aside = path.with_file_name(format!("{name}.corrupt-{number}"));
-        if !aside.exists() {
+        if !disk.exists(&aside) {
             break aside;
         }
         number += 1;
     };
-    fs::rename(path, &aside).map_err(|e| StoreError::io(path, "cannot set aside", e))?;
-    sync_dir(path)?;
+    disk.rename(path, &aside).map_err(|e| StoreError::io(path, "cannot set aside", e))?;
+    sync_dir(disk, path)?;
     Ok(aside)
 }
 
 /// Makes names in the file's directory durable.
-pub(crate) fn sync_dir(path: &Path) -> Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| StoreError::io(dir, "cannot sync the directory", e))
+pub(crate) fn sync_dir(disk: &dyn Disk, path: &Path) -> Result<()> {
+    let dir = folder(path);
+    disk.sync_names(&dir).map_err(|e| StoreError::io(&dir, "cannot sync the directory", e))
 }
 
 /// Opens a file that exists for writing, after a power cut too. Every page is verified.
-pub(crate) fn open(path: &Path, known_format: u64, what: &'static str, cache_bytes: usize) -> Result<Database> {
-    check_head(path)?;
-    let file = OpenOptions::new().read(true).write(true).open(path);
-    let file = file.map_err(|e| StoreError::io(path, "cannot open", e))?;
-    let backend = FileBackend::new(file).map_err(|e| StoreError::database(path, "cannot open", e))?;
-    open_on(backend, path, known_format, what, cache_bytes)
+pub(crate) fn open(disk: &dyn Disk, path: &Path, kind: Kind) -> Result<Database> {
+    open_on(checked(disk, path, true)?, path, kind)
 }
 
 /// Opens a file for reading. Every page is verified, and the file is not changed. Not while another process writes to it.
-pub(crate) fn open_read(path: &Path, known_format: u64, what: &'static str, cache_bytes: usize) -> Result<Database> {
-    check_head(path)?;
-    open_on(Overlay::open(path)?, path, known_format, what, cache_bytes)
+pub(crate) fn open_read(disk: &dyn Disk, path: &Path, kind: Kind) -> Result<Database> {
+    open_on(Box::new(Overlay::new(checked(disk, path, false)?, path)?), path, kind)
 }
 
-fn open_on(
-    backend: impl StorageBackend,
-    path: &Path,
-    known_format: u64,
-    what: &'static str,
-    cache_bytes: usize,
-) -> Result<Database> {
+fn open_on(backend: Box<dyn StorageBackend>, path: &Path, kind: Kind) -> Result<Database> {
     let database = redb::Builder::new()
-        .set_cache_size(cache_bytes)
+        .set_cache_size(kind.cache_bytes)
         .create_with_backend(Verified::new(backend))
         .map_err(|e| StoreError::database(path, "cannot open", e))?;
-    check_format(&database, path, known_format, what)?;
+    check_format(&database, path, kind)?;
     Ok(database)
 }
 
 /// Creates a file whose first durable commit holds its format and what `first` writes. The file has its name only
 /// after that commit, so a file with its name is never without it.
 pub(crate) fn create(
+    disk: &dyn Disk,
     path: &Path,
-    format: u64,
-    cache_bytes: usize,
+    kind: Kind,
     first: impl FnOnce(&WriteTransaction) -> std::result::Result<(), redb::Error>,
 ) -> Result<Database> {
     let mut scratch = path.as_os_str().to_owned();
     scratch.push(".new");
     let scratch = PathBuf::from(scratch);
-    match fs::remove_file(&scratch) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(StoreError::io(&scratch, "cannot remove a half-made file", e));
-        }
-        _ => {}
-    }
+    // A half-made file of that name holds nothing that was ever promised.
+    let backend = disk.create(&scratch).map_err(|e| StoreError::io(&scratch, "cannot create", e))?;
     let database = redb::Builder::new()
-        .set_cache_size(cache_bytes)
-        .create(&scratch)
+        .set_cache_size(kind.cache_bytes)
+        .create_with_backend(Verified::new(backend))
         .map_err(|e| StoreError::database(&scratch, "cannot create", e))?;
     commit(&database, &scratch, |txn| {
-        txn.open_table(META)?.insert(FORMAT, format)?;
+        txn.open_table(META)?.insert(FORMAT, kind.format)?;
         first(txn)
     })?;
-    fs::rename(&scratch, path).map_err(|e| StoreError::io(path, "cannot name", e))?;
-    sync_dir(path)?;
+    disk.rename(&scratch, path).map_err(|e| StoreError::io(path, "cannot name", e))?;
+    sync_dir(disk, path)?;
     Ok(database)
 }
 
@@ -152,7 +144,8 @@ pub(crate) fn commit(
     commit().map_err(|e| StoreError::database(path, "cannot write", e))
 }
 
-fn check_format(database: &Database, path: &Path, known: u64, what: &'static str) -> Result<()> {
+fn check_format(database: &Database, path: &Path, kind: Kind) -> Result<()> {
+    let Kind { format: known, what, .. } = kind;
     let read = || -> std::result::Result<Option<u64>, redb::Error> {
         Ok(database.begin_read()?.open_table(META)?.get(FORMAT)?.map(|v| v.value()))
     };
@@ -163,23 +156,22 @@ fn check_format(database: &Database, path: &Path, known: u64, what: &'static str
     }
 }
 
-/// The database library takes an empty file for a new one: to us a file without its beginning is a damaged one.
-fn check_head(path: &Path) -> Result<()> {
+/// Opens a file of which the beginning is there: the database library takes an empty file for a new one, to us it is a
+/// damaged one.
+fn checked(disk: &dyn Disk, path: &Path, writes: bool) -> Result<Box<dyn StorageBackend>> {
     /// First bytes of every redb file.
     const MAGIC: [u8; 9] = *b"redb\x1A\x0A\xA9\x0D\x0A";
     let mut head = [0; MAGIC.len()];
-    let mut file = File::open(path).map_err(|e| match e.kind() {
+    let file = disk.open(path, writes).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => StoreError::Missing { path: path.to_owned(), what: "no such file" },
         _ => StoreError::io(path, "cannot open", e),
     })?;
-    match std::io::Read::read_exact(&mut file, &mut head) {
-        Ok(()) if head == MAGIC => Ok(()),
-        Ok(()) => Err(StoreError::corrupt(path, "not a redb file")),
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err(StoreError::corrupt(path, "the file is cut short"))
-        }
-        Err(e) => Err(StoreError::io(path, "cannot read", e)),
+    let len = file.len().map_err(|e| StoreError::io(path, "cannot tell its size", e))?;
+    if len < MAGIC.len() as u64 {
+        return Err(StoreError::corrupt(path, "the file is cut short"));
     }
+    file.read(0, &mut head).map_err(|e| StoreError::io(path, "cannot read", e))?;
+    if head == MAGIC { Ok(file) } else { Err(StoreError::corrupt(path, "not a redb file")) }
 }
 
 /// How much a table of a file holds.

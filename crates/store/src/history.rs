@@ -11,7 +11,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use serde::Serialize;
 use types::{Candle, Scale, Timeframe, Timestamp};
 
-use crate::file;
+use crate::disk::SystemDisk;
+use crate::file::{self, Kind};
 use crate::{Result, StoreError, TableSize};
 
 /// History file format written by this program, and the highest it reads.
@@ -23,7 +24,7 @@ type Key = (&'static str, &'static str, u8, i64);
 type Row = (Scale, Candle);
 
 const NAME: &str = "history.redb";
-const CACHE_BYTES: usize = 8 << 20;
+const KIND: Kind = Kind { format: FORMAT, what: "the history file", cache_bytes: 8 << 20 };
 const CANDLES: TableDefinition<'static, Key, &'static [u8]> = TableDefinition::new("candles");
 /// From the key's time up to, and without, the value. Neighbours are joined, so no two touch.
 const COVERED: TableDefinition<'static, Key, i64> = TableDefinition::new("covered");
@@ -60,9 +61,9 @@ impl History {
         std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
         let path = dir.join(NAME);
         let database = if path.exists() {
-            file::open(&path, FORMAT, "the history file", CACHE_BYTES)?
+            file::open(&SystemDisk, &path, KIND)?
         } else {
-            file::create(&path, FORMAT, CACHE_BYTES, |txn| {
+            file::create(&SystemDisk, &path, KIND, |txn| {
                 txn.open_table(CANDLES)?;
                 txn.open_table(COVERED)?;
                 Ok(())
@@ -78,7 +79,7 @@ impl History {
     /// formats by name.
     pub fn open_read(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
-        let database = file::open_read(&path, FORMAT, "the history file", CACHE_BYTES)?;
+        let database = file::open_read(&SystemDisk, &path, KIND)?;
         Ok(Self { path, database })
     }
 

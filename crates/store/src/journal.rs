@@ -1,31 +1,47 @@
 //! Writing the journal: one durable commit per call, one file per UTC day.
 
-use std::fs::{self, File};
+use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use types::Timestamp;
 
 use crate::block::Sealed;
-use crate::file::{self, META};
-use crate::reader::{Blocks, Checkpoints, Inputs, check_day, days};
-use crate::{Block, Checkpoint, Result, StoreError};
+use crate::digest::{ChainDigest, Digest};
+use crate::disk::{Disk, SharedDisk, SystemDisk};
+use crate::error::Fault;
+use crate::file::{self, Kind, META};
+use crate::reader::{Blocks, Checkpoints, Inputs, check_day, days_on};
+use crate::{Block, Checkpoint, Result, StoreError, pack, repair};
 
 /// Journal file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 1;
+///
+/// Format 1 had no digest of its blocks, no seal and no fences.
+pub const FORMAT: u64 = 2;
 
 pub(crate) const BLOCKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("blocks");
 pub(crate) const CHECKPOINTS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("checkpoints");
+/// Many blocks together, by the number of their first input; all before those of [`BLOCKS`].
+pub(crate) const PACKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("packs");
+/// What a repair could not bring back: first and last sequence number.
+pub(crate) const FENCES: TableDefinition<'static, u64, u64> = TableDefinition::new("fences");
+/// [`ChainDigest`] over all blocks, under [`CHAIN_KEY`].
+pub(crate) const CHAIN: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("chain");
+pub(crate) const CHAIN_KEY: &str = "blocks";
 pub(crate) const DAY: &str = "day";
+/// In `meta` once the day is over: sequence number of its last input.
+pub(crate) const SEALED: &str = "sealed";
 
-/// Blocks are written once and not read again: a few inner pages are all that is worth keeping.
-const CACHE_BYTES: usize = 4 << 20;
+/// Blocks are written and read once: a few inner pages are all that is worth keeping.
+pub(crate) const KIND: Kind = Kind { format: FORMAT, what: "the journal", cache_bytes: 4 << 20 };
 
 /// The journal of a data directory, open for its only writer.
 ///
 /// After an error of [`write`](Self::write) other than [`StoreError::Order`] the journal must be dropped and opened
 /// again: only the file knows what is in it.
 pub struct Journal {
+    disk: SharedDisk,
     dir: PathBuf,
     current: Option<Current>,
     /// Sequence number and time of the last input, or of the first checkpoint before it.
@@ -33,7 +49,7 @@ pub struct Journal {
     /// Place of the newest checkpoint.
     checkpoint_seq: Option<u64>,
     /// Held for as long as the journal is open.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// The file that is written to.
@@ -41,6 +57,30 @@ struct Current {
     day: i32,
     path: PathBuf,
     database: Database,
+    /// `None` in a file of format 1.
+    chain: Option<ChainDigest>,
+    is_sealed: bool,
+}
+
+impl Current {
+    fn open(disk: &dyn Disk, path: &Path) -> Result<Self> {
+        let database = file::open(disk, path, KIND)?;
+        let day = check_day(&database, path)?;
+        let (chain, is_sealed) = (chain(&database, path)?, sealed(&database, path)?.is_some());
+        Ok(Self { day, path: path.to_owned(), database, chain, is_sealed })
+    }
+
+    /// Says that the day is over. What it holds is told by the digest beside.
+    fn seal(&mut self, last_seq: u64) -> Result<()> {
+        if self.chain.is_some() && !self.is_sealed {
+            file::commit(&self.database, &self.path, |txn| {
+                txn.open_table(META)?.insert(SEALED, last_seq)?;
+                Ok(())
+            })?;
+            self.is_sealed = true;
+        }
+        Ok(())
+    }
 }
 
 /// Where the journal stands after it was opened.
@@ -74,19 +114,32 @@ impl Journal {
     /// [`StoreError::InUse`] when another process has it open; [`StoreError::Corrupt`] when the newest file is damaged
     /// (nothing is changed then, see [`set_aside`](crate::set_aside)).
     pub fn open(dir: &Path) -> Result<(Self, Recovery)> {
-        let lock = file::lock(dir)?;
-        let days = days(dir)?;
-        let mut journal = Self { dir: dir.to_owned(), current: None, last: None, checkpoint_seq: None, _lock: lock };
+        Self::open_on(SystemDisk::shared(), dir)
+    }
+
+    /// The same on any disk.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(disk: SharedDisk, dir: &Path) -> Result<(Self, Recovery)> {
+        let lock = file::lock(&*disk, dir)?;
+        repair::finish(&*disk, dir)?;
+        let days = days_on(&*disk, dir)?;
+        let mut journal =
+            Self { disk, dir: dir.to_owned(), current: None, last: None, checkpoint_seq: None, _lock: lock };
         if let Some(newest) = days.last() {
-            let database = file::open(&newest.path, FORMAT, "the journal", CACHE_BYTES)?;
-            let day = check_day(&database, &newest.path)?;
-            let checkpoint = Checkpoints::new(&database, &newest.path)?
+            let current = Current::open(&*journal.disk, &newest.path)?;
+            let checkpoint = Checkpoints::new(&current.database, &newest.path)?
                 .newest()?
                 .ok_or_else(|| StoreError::corrupt(&newest.path, "no checkpoint"))?;
-            let end = last_block(&database, &newest.path)?;
-            journal.last = Some(end.unwrap_or((checkpoint.seq, checkpoint.at)));
+            let end = last_block(&current.database, &newest.path)?;
+            let fenced = fences(&current.database, &newest.path)?.last().map(|fence| *fence.end());
+            let place = (checkpoint.seq, checkpoint.at);
+            let (seq, at) = end.map_or(place, |end| end.max(place));
+            // Numbers that a repair could not bring back are not given again.
+            journal.last = Some((seq.max(fenced.unwrap_or(0)), at));
             journal.checkpoint_seq = Some(checkpoint.seq);
-            journal.current = Some(Current { day, path: newest.path.clone(), database });
+            journal.current = Some(current);
         }
         let recovery =
             Recovery { last_seq: journal.last_seq(), last_at: journal.last.map(|(_, at)| at), days: days.len() };
@@ -104,7 +157,7 @@ impl Journal {
     pub fn status(&self) -> JournalStatus {
         let path = self.current.as_ref().map(|c| c.path.clone());
         JournalStatus {
-            file_bytes: path.as_deref().and_then(|p| fs::metadata(p).ok()).map_or(0, |m| m.len()),
+            file_bytes: path.as_deref().and_then(|p| self.disk.size(p).ok()).unwrap_or(0),
             path,
             last_seq: self.last_seq(),
             checkpoint_seq: self.checkpoint_seq.unwrap_or(0),
@@ -217,7 +270,27 @@ impl Journal {
     }
 
     fn commit(&mut self, part: Part<'_>) -> Result<()> {
+        let before = match &self.current {
+            Some(current) if !part.starts => current.chain,
+            _ => Some(ChainDigest::default()),
+        };
+        let mut chain = before;
+        if let Some(chain) = &mut chain {
+            for block in &part.blocks {
+                let within = |fault: Fault| fault.within(&self.dir, "block", block.header().first_seq);
+                let plain = Sealed::open(block.as_bytes()).and_then(|sealed| sealed.plain()).map_err(within)?;
+                *chain = chain.with(&plain);
+            }
+        }
+        let was_sealed = !part.starts && self.current.as_ref().is_some_and(|current| current.is_sealed);
         let write = |txn: &redb::WriteTransaction| -> std::result::Result<(), redb::Error> {
+            if let Some(chain) = chain {
+                txn.open_table(CHAIN)?.insert(CHAIN_KEY, chain.as_bytes())?;
+            }
+            // Time that stood still over a restart brings a day back.
+            if was_sealed {
+                txn.open_table(META)?.remove(SEALED)?;
+            }
             let mut blocks = txn.open_table(BLOCKS)?;
             for block in &part.blocks {
                 blocks.insert(block.header().first_seq, block.as_bytes())?;
@@ -228,18 +301,26 @@ impl Journal {
             }
             Ok(())
         };
-        match &self.current {
-            Some(current) if !part.starts => file::commit(&current.database, &current.path, write)?,
-            _ => {
+        match &mut self.current {
+            Some(current) if !part.starts => {
+                file::commit(&current.database, &current.path, write)?;
+                current.chain = chain;
+                current.is_sealed = false;
+            }
+            over => {
+                if let (Some(over), Some((last_seq, _))) = (over, self.last) {
+                    over.seal(last_seq)?;
+                }
                 let path = self.dir.join(file::day_name(part.day));
-                if path.exists() {
+                if self.disk.exists(&path) {
                     return Err(StoreError::order(&path, "the file of this day exists already"));
                 }
-                let database = file::create(&path, FORMAT, CACHE_BYTES, |txn| {
+                let database = file::create(&*self.disk, &path, KIND, |txn| {
                     txn.open_table(META)?.insert(DAY, i64::from(part.day).cast_unsigned())?;
+                    txn.open_table(FENCES)?;
                     write(txn)
                 })?;
-                self.current = Some(Current { day: part.day, path, database });
+                self.current = Some(Current { day: part.day, path, database, chain, is_sealed: false });
             }
         }
         if let Some(checkpoint) = part.checkpoints.last() {
@@ -272,13 +353,73 @@ impl<'b> Part<'b> {
     }
 }
 
+/// The digest over the blocks of a file; `None` in one of format 1.
+pub(crate) fn chain(database: &Database, path: &Path) -> Result<Option<ChainDigest>> {
+    let read = || -> std::result::Result<Option<Vec<u8>>, redb::Error> {
+        match database.begin_read()?.open_table(CHAIN) {
+            Ok(table) => Ok(table.get(CHAIN_KEY)?.map(|bytes| bytes.value().to_vec())),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let bytes = read().map_err(|e| StoreError::database(path, "cannot read its digest", e))?;
+    let chain = bytes.map(|bytes| {
+        let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| StoreError::corrupt(path, "its digest has no 32 bytes"))?;
+        Ok(ChainDigest(Digest(bytes)))
+    });
+    chain.transpose()
+}
+
+/// Sequence number of the last input of a day that is over.
+pub(crate) fn sealed(database: &Database, path: &Path) -> Result<Option<u64>> {
+    let read = || -> std::result::Result<Option<u64>, redb::Error> {
+        Ok(database.begin_read()?.open_table(META)?.get(SEALED)?.map(|seq| seq.value()))
+    };
+    read().map_err(|e| StoreError::database(path, "cannot read its seal", e))
+}
+
+/// Sequence numbers that a repair could not bring back, in order.
+pub(crate) fn fences(database: &Database, path: &Path) -> Result<Vec<RangeInclusive<u64>>> {
+    let read = || -> std::result::Result<Vec<RangeInclusive<u64>>, redb::Error> {
+        let table = match database.begin_read()?.open_table(FENCES) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let fence = |row: std::result::Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, u64>), _>| {
+            row.map(|(first, last)| first.value()..=last.value())
+        };
+        Ok(table.iter()?.map(fence).collect::<std::result::Result<_, redb::StorageError>>()?)
+    };
+    read().map_err(|e| StoreError::database(path, "cannot read its fences", e))
+}
+
 fn last_block(database: &Database, path: &Path) -> Result<Option<(u64, Timestamp)>> {
     let read = || -> std::result::Result<_, redb::Error> {
-        let table = database.begin_read()?.open_table(BLOCKS)?;
-        Ok(table.last()?.map(|(key, value)| (key.value(), value.value().to_vec())))
+        let txn = database.begin_read()?;
+        let last = |table: redb::ReadOnlyTable<u64, &'static [u8]>| {
+            table.last().map(|row| row.map(|(key, value)| (key.value(), value.value().to_vec())))
+        };
+        let block = match txn.open_table(BLOCKS) {
+            Ok(table) => last(table)?,
+            Err(redb::TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let pack = match txn.open_table(PACKS) {
+            Ok(table) => last(table)?,
+            Err(redb::TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        Ok((block, pack))
     };
-    let Some((key, bytes)) = read().map_err(|e| StoreError::database(path, "cannot read its last block", e))? else {
-        return Ok(None);
+    let (key, bytes) = match read().map_err(|e| StoreError::database(path, "cannot read its last block", e))? {
+        (Some(block), _) => block,
+        (None, Some((key, pack))) => {
+            let blocks = pack::open(&pack).map_err(|fault| fault.within(path, "pack", key))?;
+            let Some(last) = blocks.into_iter().next_back() else { return Ok(None) };
+            (key, last)
+        }
+        (None, None) => return Ok(None),
     };
     let block = Sealed::open(&bytes).map_err(|fault| fault.within(path, "block", key))?;
     Ok(Some((block.header.last_seq, block.header.last_at)))

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`block`] | consecutive inputs with the count and digest of what they caused |
 //! | [`checkpoint`] | the engine's whole state at one place in the journal |
+//! | [`disk`] | where the files lie: the operating system's disk, or one made up for tests |
 //! | [`history`] | candles of the past as venues told them later |
 //! | [`journal`] | writing: one durable commit per call, one file per UTC day |
 //! | [`reader`] | reading day files with every check, without ever writing to them |
+//! | [`repair`] | what is still whole in a damaged day file, in one that can be used again |
 //! | [`replay`] | comparing a recorded day with what today's program makes of it |
 //! | [`state`] | candles, forecasts, scores, orders, fills, equity; the catalogue of instruments |
 //!
@@ -17,25 +19,32 @@
 pub mod block;
 pub mod checkpoint;
 mod digest;
+pub mod disk;
 mod error;
 mod file;
 pub mod history;
 pub mod journal;
 mod overlay;
+mod pack;
 pub mod reader;
+pub mod repair;
 pub mod replay;
+mod rewrite;
 pub mod state;
 mod verified;
 
 pub use block::{Block, BlockBuilder, BlockHeader};
 pub use checkpoint::Checkpoint;
 pub use digest::{Digest, EffectDigest};
+pub use disk::{Disk, SharedDisk, SystemDisk};
 pub use error::StoreError;
 pub use file::{TableSize, set_aside};
 pub use history::History;
 pub use journal::{Journal, Recovery};
 pub use reader::{Day, Reader, days};
+pub use repair::{Repaired, repair_day, repair_day_on};
 pub use replay::{Replay, Replayer};
+pub use rewrite::{pack_day, pack_day_on};
 pub use state::{Entry, Span, State};
 
 /// Result of everything that touches a file.

@@ -4,13 +4,11 @@
 //! has no business writing to a recording, and may not be allowed to.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
-use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use crate::{Result, StoreError};
@@ -20,7 +18,7 @@ const PAGE_BYTES: usize = 4096;
 /// Reads through to a file; what is written lies over it, page by page.
 #[derive(Debug)]
 pub(crate) struct Overlay {
-    file: FileBackend,
+    file: Box<dyn StorageBackend>,
     changes: RwLock<Changes>,
 }
 
@@ -34,9 +32,8 @@ struct Changes {
 }
 
 impl Overlay {
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| StoreError::io(path, "cannot open", e))?;
-        let file = FileBackend::new(file).map_err(|e| StoreError::database(path, "cannot open", e))?;
+    /// Lies over the file of this path.
+    pub(crate) fn new(file: Box<dyn StorageBackend>, path: &Path) -> Result<Self> {
         let len = file.len().map_err(|e| StoreError::io(path, "cannot tell its size", e))?;
         Ok(Self { file, changes: RwLock::new(Changes { len, visible: len, pages: BTreeMap::new() }) })
     }
@@ -141,6 +138,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::disk::{Disk, SystemDisk};
 
     #[derive(Clone, Debug)]
     enum Step {
@@ -166,7 +164,8 @@ mod tests {
             let path = dir.path().join("file");
             let original: Vec<u8> = (0..size).map(|n| (n % 251) as u8 + 1).collect();
             std::fs::write(&path, &original).expect("writes");
-            let overlay = Overlay::open(&path).expect("opens");
+            let file = SystemDisk.open(&path, false).expect("opens");
+            let overlay = Overlay::new(file, &path).expect("opens");
             let mut model = original.clone();
             for step in steps {
                 match step {

@@ -1,18 +1,18 @@
 //! Reading day files, with every check, without ever writing to them.
 
-use std::fs;
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use types::{Input, Stamped, Timestamp};
 
 use crate::block::{BlockHeader, Sealed};
+use crate::digest::{ChainDigest, Digest};
+use crate::disk::{Disk, SystemDisk};
 use crate::file::{self, META};
-use crate::journal::{BLOCKS, CHECKPOINTS, DAY, FORMAT};
-use crate::{Checkpoint, Result, StoreError, TableSize};
-
-/// Enough for the inner pages of a day's tree; blocks are read once.
-const CACHE_BYTES: usize = 4 << 20;
+use crate::journal::{self, BLOCKS, CHECKPOINTS, DAY, KIND, PACKS};
+use crate::{Checkpoint, Result, StoreError, TableSize, pack};
 
 /// A day file, by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,17 +28,17 @@ pub struct Day {
 /// # Errors
 /// When the directory cannot be listed.
 pub fn days(dir: &Path) -> Result<Vec<Day>> {
-    let listing = fs::read_dir(dir).map_err(|e| match e.kind() {
+    days_on(&SystemDisk, dir)
+}
+
+/// [`days`] on any disk.
+pub(crate) fn days_on(disk: &dyn Disk, dir: &Path) -> Result<Vec<Day>> {
+    let names = disk.names(dir).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => StoreError::Missing { path: dir.to_owned(), what: "no such directory" },
         _ => StoreError::io(dir, "cannot list", e),
     })?;
-    let mut days = Vec::new();
-    for entry in listing {
-        let entry = entry.map_err(|e| StoreError::io(dir, "cannot list", e))?;
-        if let Some(day) = entry.file_name().to_str().and_then(file::parse_day_name) {
-            days.push(Day { day, path: entry.path() });
-        }
-    }
+    let day = |name: &String| file::parse_day_name(name).map(|day| Day { day, path: dir.join(name) });
+    let mut days: Vec<Day> = names.iter().filter_map(day).collect();
     days.sort();
     Ok(days)
 }
@@ -56,7 +56,15 @@ impl Reader {
     /// # Errors
     /// [`StoreError::InUse`] while another process writes to it; damage and newer formats by name.
     pub fn open_day(path: &Path) -> Result<Self> {
-        let database = file::open_read(path, FORMAT, "the journal", CACHE_BYTES)?;
+        Self::open_day_on(&SystemDisk, path)
+    }
+
+    /// The same on any disk.
+    ///
+    /// # Errors
+    /// As [`open_day`](Self::open_day).
+    pub fn open_day_on(disk: &dyn Disk, path: &Path) -> Result<Self> {
+        let database = file::open_read(disk, path, KIND)?;
         let day = check_day(&database, path)?;
         Ok(Self { path: path.to_owned(), database, day })
     }
@@ -118,19 +126,77 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read or a block is damaged.
     pub fn headers(&self) -> Result<Vec<BlockHeader>> {
-        let read = || -> std::result::Result<Vec<(u64, Vec<u8>)>, redb::Error> {
-            let rows = table(&self.database, BLOCKS)?;
-            let row = |row: std::result::Result<(redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>), _>| {
-                row.map(|(key, value)| (key.value(), value.value().to_vec()))
-            };
-            Ok(rows.iter()?.map(row).collect::<std::result::Result<_, redb::StorageError>>()?)
+        let mut blocks = self.blocks()?;
+        let mut headers = Vec::new();
+        while let Some((header, _)) = blocks.next_bytes()? {
+            headers.push(header);
+        }
+        Ok(headers)
+    }
+
+    /// Sequence number of the last input of a day that is over; `None` while it may go on.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn sealed(&self) -> Result<Option<u64>> {
+        journal::sealed(&self.database, &self.path)
+    }
+
+    /// Whether all its blocks lie in packs.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_packed(&self) -> Result<bool> {
+        let rows = || -> std::result::Result<bool, redb::Error> {
+            Ok(match optional(&self.database, BLOCKS)? {
+                Some(blocks) => blocks.is_empty()?,
+                None => true,
+            })
         };
-        let blocks = read().map_err(|e| StoreError::database(&self.path, "cannot read blocks", e))?;
-        let header = |(key, bytes): &(u64, Vec<u8>)| match Sealed::open(bytes) {
-            Ok(block) => Ok(block.header),
-            Err(fault) => Err(fault.within(&self.path, "block", *key)),
+        rows().map_err(|e| StoreError::database(&self.path, "cannot read blocks", e))
+    }
+
+    /// Inputs that a repair could not bring back, by sequence number.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn fences(&self) -> Result<Vec<RangeInclusive<u64>>> {
+        journal::fences(&self.database, &self.path)
+    }
+
+    /// Reads everything, holds it against its checksums and the recorded digest, and counts it.
+    ///
+    /// # Errors
+    /// The first damage found.
+    pub fn verify(&self) -> Result<DayContent> {
+        let mut found = DayContent {
+            blocks: 0,
+            inputs: 0,
+            checkpoints: 0,
+            fenced: self.fences()?.iter().map(|fence| fence.end() - fence.start() + 1).sum(),
+            digest: Digest([0; 32]),
+            is_sealed: self.sealed()?.is_some(),
         };
-        blocks.iter().map(header).collect()
+        let mut chain = ChainDigest::default();
+        let mut blocks = self.blocks()?;
+        while let Some((header, bytes)) = blocks.next_bytes()? {
+            let plain = Sealed::open(&bytes).and_then(|block| block.plain());
+            chain = chain.with(&plain.map_err(|fault| fault.within(&self.path, "block", header.first_seq))?);
+            found.blocks += 1;
+            found.inputs += u64::from(header.inputs);
+        }
+        for checkpoint in self.checkpoints()? {
+            checkpoint?;
+            found.checkpoints += 1;
+        }
+        found.digest = chain.0;
+        match journal::chain(&self.database, &self.path)? {
+            Some(recorded) if recorded != chain => {
+                let what = format!("its blocks have the digest {}, recorded was {}", chain.0, recorded.0);
+                Err(StoreError::corrupt(&self.path, what))
+            }
+            _ => Ok(found),
+        }
     }
 
     /// What the file's tables hold.
@@ -156,6 +222,23 @@ impl Reader {
     pub fn inputs(&self) -> Result<Inputs<'_>> {
         Ok(Inputs::new(self.blocks()?, 0))
     }
+}
+
+/// What a whole day file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayContent {
+    /// Blocks in it.
+    pub blocks: u64,
+    /// Inputs in them.
+    pub inputs: u64,
+    /// Checkpoints in it.
+    pub checkpoints: u64,
+    /// Inputs that a repair could not bring back.
+    pub fenced: u64,
+    /// Over all its blocks: the same blocks, the same digest.
+    pub digest: Digest,
+    /// Whether its day is over.
+    pub is_sealed: bool,
 }
 
 /// The day a file says it holds; its name must not say another.
@@ -230,43 +313,98 @@ pub type OpenBlock = (BlockHeader, Vec<Stamped<Input>>);
 /// Blocks of a file in order, each checked by itself and against the one before. Ends after the first error.
 pub struct Blocks<'a> {
     path: &'a Path,
-    table: ReadOnlyTable<u64, &'static [u8]>,
+    blocks: Option<Rows>,
+    packs: Option<Rows>,
     day: i32,
     /// Where to look for the next block; `None` at the end.
     next: Option<u64>,
     /// End of the block before.
     last: Option<(u64, Timestamp)>,
-    /// Blocks not seen yet, by the table's own count; `None` when reading did not begin at the first.
+    /// Where nothing is expected.
+    fences: Vec<RangeInclusive<u64>>,
+    /// What is left of the pack that was opened last, plain.
+    opened: VecDeque<Vec<u8>>,
+    /// Rows not seen yet, by the tables' own count; `None` when reading did not begin at the first.
     left: Option<u64>,
 }
+
+type Rows = ReadOnlyTable<u64, &'static [u8]>;
+type Row = (u64, Vec<u8>);
 
 impl<'a> Blocks<'a> {
     /// Blocks from the one that holds `seq` on.
     pub(crate) fn new(database: &Database, path: &'a Path, day: i32, seq: u64) -> Result<Self> {
+        let fences = journal::fences(database, path)?;
         let open = || -> std::result::Result<_, redb::Error> {
-            let table = table(database, BLOCKS)?;
-            let first = table.first()?.map(|(key, _)| key.value());
-            let holding = table.range(..=seq)?.next_back().transpose()?.map(|(key, _)| key.value());
-            let next = holding.or(first);
-            let left = if next == first { Some(table.len()?) } else { None };
-            Ok(Self { path, table, day, next, last: None, left })
+            let (blocks, packs) = (optional(database, BLOCKS)?, optional(database, PACKS)?);
+            let mut left = 0;
+            for rows in [&blocks, &packs].into_iter().flatten() {
+                left += rows.len()?;
+            }
+            let left = (seq == 0).then_some(left);
+            let opened = VecDeque::new();
+            Ok(Self { path, blocks, packs, day, next: Some(seq), last: None, fences, opened, left })
         };
         open().map_err(|e| StoreError::database(path, "cannot read blocks", e))
     }
 
-    fn read(&mut self, from: u64) -> Result<Option<OpenBlock>> {
-        let found = self.table.range(from..).and_then(|mut range| range.next().transpose());
-        let Some((key, value)) = found.map_err(|e| StoreError::database(self.path, "cannot read blocks", e))? else {
-            return match self.left {
-                Some(left) if left > 0 => Err(StoreError::corrupt(self.path, format!("{left} blocks are missing"))),
-                _ => Ok(None),
+    /// The next block as it was written, or plain where it comes out of a pack.
+    pub(crate) fn next_bytes(&mut self) -> Result<Option<(BlockHeader, Vec<u8>)>> {
+        let Some(from) = self.next.take() else { return Ok(None) };
+        let Some((key, bytes)) = self.find(from)? else { return Ok(None) };
+        let header = Sealed::open(&bytes).map_err(|fault| fault.within(self.path, "block", key))?.header;
+        self.check(key, &header)?;
+        self.next = header.last_seq.checked_add(1);
+        Ok(Some((header, bytes)))
+    }
+
+    fn read(&mut self) -> Result<Option<OpenBlock>> {
+        let Some((header, bytes)) = self.next_bytes()? else { return Ok(None) };
+        let inputs = Sealed::open(&bytes).and_then(|block| block.inputs());
+        let inputs = inputs.map_err(|fault| fault.within(self.path, "block", header.first_seq))?;
+        Ok(Some((header, inputs)))
+    }
+
+    /// The block that holds input `from`, else the one that follows.
+    fn find(&mut self, from: u64) -> Result<Option<Row>> {
+        loop {
+            if let Some(block) = self.opened.pop_front() {
+                let header = Sealed::open(&block).map_err(|fault| fault.within(self.path, "pack", from))?.header;
+                if header.last_seq >= from {
+                    return Ok(Some((header.first_seq, block)));
+                }
+                continue;
+            }
+            let (packs, blocks) = (self.packs.as_ref(), self.blocks.as_ref());
+            let rows = packs.map_or(Ok(None), |rows| near(rows, from)).and_then(|pack| {
+                let block = blocks.map_or(Ok(None), |rows| near(rows, from))?;
+                Ok((pack, block))
+            });
+            let (pack, block) = rows.map_err(|e| StoreError::database(self.path, "cannot read blocks", e))?;
+            let is_pack_next = match (&pack, &block) {
+                (Some((pack, _)), Some((block, _))) => pack < block,
+                (pack, _) => pack.is_some(),
             };
-        };
-        let key = key.value();
-        let block = Sealed::open(value.value()).map_err(|fault| fault.within(self.path, "block", key))?;
-        self.check(key, &block.header)?;
-        let inputs = block.inputs().map_err(|fault| fault.within(self.path, "block", key))?;
-        Ok(Some((block.header, inputs)))
+            match (pack, block) {
+                (Some((key, pack)), _) if is_pack_next => {
+                    let blocks = pack::open(&pack).map_err(|fault| fault.within(self.path, "pack", key))?;
+                    self.left = self.left.map(|left| left.saturating_sub(1));
+                    self.opened = blocks.into();
+                }
+                (_, Some(block)) => {
+                    self.left = self.left.map(|left| left.saturating_sub(1));
+                    return Ok(Some(block));
+                }
+                _ => {
+                    return match self.left {
+                        Some(left) if left > 0 => {
+                            Err(StoreError::corrupt(self.path, format!("{left} rows of blocks are missing")))
+                        }
+                        _ => Ok(None),
+                    };
+                }
+            }
+        }
     }
 
     fn check(&mut self, key: u64, header: &BlockHeader) -> Result<()> {
@@ -284,7 +422,8 @@ impl<'a> Blocks<'a> {
             return wrong(format!("was received at {}, another day", header.first_at));
         }
         if let Some((seq, at)) = self.last {
-            if header.first_seq != seq + 1 {
+            let is_fenced = || self.fences.contains(&(seq + 1..=header.first_seq.saturating_sub(1)));
+            if header.first_seq != seq + 1 && !is_fenced() {
                 return wrong(format!("does not follow input {seq}"));
             }
             if header.first_at < at {
@@ -292,7 +431,6 @@ impl<'a> Blocks<'a> {
             }
         }
         self.last = Some((header.last_seq, header.last_at));
-        self.left = self.left.map(|left| left.saturating_sub(1));
         Ok(())
     }
 }
@@ -301,12 +439,7 @@ impl Iterator for Blocks<'_> {
     type Item = Result<OpenBlock>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let from = self.next.take()?;
-        let block = self.read(from).transpose()?;
-        if let Ok((header, _)) = &block {
-            self.next = header.last_seq.checked_add(1);
-        }
-        Some(block)
+        self.read().transpose()
     }
 }
 
@@ -339,6 +472,37 @@ impl Iterator for Inputs<'_> {
                 Err(e) => return Some(Err(e)),
             }
         }
+    }
+}
+
+/// The row that holds input `seq`, else the one that follows.
+fn near(rows: &Rows, seq: u64) -> std::result::Result<Option<Row>, redb::StorageError> {
+    let own = |(key, value): (redb::AccessGuard<'_, u64>, redb::AccessGuard<'_, &[u8]>)| {
+        (key.value(), value.value().to_vec())
+    };
+    if let Some((key, value)) = rows.range(..=seq)?.next_back().transpose()?.map(own) {
+        // Unreadable ones are handed on to be refused with their place.
+        if last_seq(&value).is_none_or(|last| last >= seq) {
+            return Ok(Some((key, value)));
+        }
+    }
+    rows.range(seq..)?.next().transpose().map(|row| row.map(own))
+}
+
+/// Of a block or a pack, which both have it after their first number: at 16.
+fn last_seq(row: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(*row.get(16..)?.first_chunk()?))
+}
+
+/// A table that older or repaired files may not have.
+fn optional(
+    database: &Database,
+    definition: redb::TableDefinition<'static, u64, &'static [u8]>,
+) -> std::result::Result<Option<Rows>, redb::Error> {
+    match database.begin_read()?.open_table(definition) {
+        Ok(table) => Ok(Some(table)),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use types::{Record, Timestamp};
 
 use crate::digest::append;
-use crate::file::{self, META};
+use crate::disk::{Disk, SystemDisk};
+use crate::file::{self, Kind, META};
 use crate::{Result, StoreError, TableSize};
 
 pub use catalogue::Listing;
@@ -28,7 +29,7 @@ type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);
 
 const NAME: &str = "state.redb";
 const APPLIED: &str = "applied";
-const CACHE_BYTES: usize = 16 << 20;
+const KIND: Kind = Kind { format: FORMAT, what: "the state file", cache_bytes: 16 << 20 };
 
 /// A record with its place in the journal, which is what makes writing it twice the same as once.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,13 +83,21 @@ impl State {
     /// [`StoreError::InUse`] when another process has it open; damage and newer formats by name.
     pub fn open(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
+        Self::open_on(&SystemDisk, dir)
+    }
+
+    /// The same on any disk, in a folder that is there.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(disk: &dyn Disk, dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
-        let database = if path.exists() {
-            let database = file::open(&path, FORMAT, "the state file", CACHE_BYTES)?;
+        let database = if disk.exists(&path) {
+            let database = file::open(disk, &path, KIND)?;
             file::commit(&database, &path, upgrade)?;
             database
         } else {
-            file::create(&path, FORMAT, CACHE_BYTES, |txn| {
+            file::create(disk, &path, KIND, |txn| {
                 txn.open_table(META)?.insert(APPLIED, 0)?;
                 create(txn)
             })?
@@ -103,7 +112,7 @@ impl State {
     /// by name.
     pub fn open_read(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
-        let database = file::open_read(&path, FORMAT, "the state file", CACHE_BYTES)?;
+        let database = file::open_read(&SystemDisk, &path, KIND)?;
         // In memory only.
         file::commit(&database, &path, upgrade)?;
         Ok(Self { path, database })

@@ -17,18 +17,18 @@ const TWO_PHASE_COMMIT: u8 = 4;
 
 /// A backend whose header says, until the library has written its own, that the last commit is to be verified.
 #[derive(Debug)]
-pub(crate) struct Verified<B> {
-    inner: B,
+pub(crate) struct Verified {
+    inner: Box<dyn StorageBackend>,
     written: AtomicBool,
 }
 
-impl<B> Verified<B> {
-    pub(crate) const fn new(inner: B) -> Self {
+impl Verified {
+    pub(crate) fn new(inner: Box<dyn StorageBackend>) -> Self {
         Self { inner, written: AtomicBool::new(false) }
     }
 }
 
-impl<B: StorageBackend> StorageBackend for Verified<B> {
+impl StorageBackend for Verified {
     fn len(&self) -> io::Result<u64> {
         self.inner.len()
     }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, TableDefinition};
-use store::{Journal, Reader, State, StoreError, days};
+use store::{Journal, Reader, State, StoreError, days, pack_day};
 use tempfile::tempdir;
 
-use crate::world::{replay_all, write_day};
+use crate::world::{end_day, replay_all, write_day};
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
@@ -42,12 +42,12 @@ fn newer_formats_are_refused_by_name() {
     let dir = tempdir().expect("temporary directory");
     write_day(dir.path(), 2);
     let path = days(dir.path()).expect("lists").remove(0).path;
-    set_format(&path, 2);
+    set_format(&path, 3);
     for error in [Reader::open_day(&path).err(), Journal::open(dir.path()).err()] {
         let text = error.expect("newer").to_string();
-        assert!(text.ends_with("the journal has format 2; this program knows formats up to 1: update it"), "{text}");
+        assert!(text.ends_with("the journal has format 3; this program knows formats up to 2: update it"), "{text}");
     }
-    set_format(&path, 1);
+    set_format(&path, 2);
     drop(State::open(dir.path()).expect("creates"));
     set_format(&dir.path().join("state.redb"), 7);
     let text = State::open(dir.path()).err().expect("newer").to_string();
@@ -101,6 +101,24 @@ fn journal_format_1_is_read() {
     assert_eq!(Journal::open(dir.path()).expect("opens").1.last_seq, 200);
 }
 
+/// The same day as in format 1, and the same packed, written when format 2 was made.
+#[test]
+fn journal_format_2_is_read() {
+    for name in ["journal", "journal-packed"] {
+        let dir = tempdir().expect("temporary directory");
+        let path = dir.path().join("journal-20251101.redb");
+        unpack(&fixture(name, 2), &path);
+        let replay = replay_all(dir.path()).expect("replays");
+        assert_eq!((replay.inputs, replay.blocks, replay.differs, replay.skipped), (200, 4, 0, 0), "{name}");
+        assert_eq!(replay.digest.to_string(), "677b3e4832c6b08bab67b0ba963161178d9b0bd99e6a4f3d8d0869cf9a6bc2f4");
+        let whole = Reader::open_day(&path).and_then(|reader| reader.verify()).expect("whole");
+        assert_eq!((whole.blocks, whole.inputs, whole.checkpoints, whole.fenced), (4, 200, 2, 0), "{name}");
+        assert_eq!(whole.digest.to_string(), "0084443f1cb4e5a650f8741b8e0e3f7095177f4bf0fe651f73629708344f0ccc");
+        assert_eq!(whole.is_sealed, name == "journal-packed");
+        assert_eq!(Journal::open(dir.path()).expect("opens").1.last_seq, 200);
+    }
+}
+
 /// Written with `one_of_each()` and one listing when format 1 was made.
 #[test]
 fn state_format_1_is_read() {
@@ -140,8 +158,12 @@ fn make_fixtures() {
     state.write(&crate::state::one_of_each(), 6).expect("writes");
     state.write(&crate::state::kinds_of_format_2(), 6).expect("writes");
     state.resolve(types::Venue::Kraken, "BTC/USD").expect("resolves");
+    let packed = tempdir().expect("temporary directory");
+    end_day(packed.path(), &mut write_day(packed.path(), 4));
+    pack_day(&days(packed.path()).expect("lists")[0].path).expect("packs");
     let made = [
         (days(dir.path()).expect("lists")[0].path.clone(), fixture("journal", store::journal::FORMAT)),
+        (days(packed.path()).expect("lists")[0].path.clone(), fixture("journal-packed", store::journal::FORMAT)),
         (state.path().to_owned(), fixture("state", store::state::FORMAT)),
     ];
     drop(state);

@@ -4,6 +4,7 @@ mod crash;
 mod damage;
 mod formats;
 mod journal;
+mod repair;
 mod replay;
 mod state;
 mod world;

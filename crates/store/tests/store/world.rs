@@ -140,6 +140,14 @@ pub(crate) fn write_day(dir: &Path, blocks: usize) -> World {
     world
 }
 
+/// Goes on into the next day, so that the day of `world` is over.
+pub(crate) fn end_day(dir: &Path, world: &mut World) {
+    let (mut journal, _) = Journal::open(dir).expect("opens");
+    let checkpoint = world.checkpoint();
+    world.at = Timestamp::from_secs((i64::from(world.at.day()) + 1) * 86_400);
+    journal.write(&[world.block(5, 1_000)], Some(checkpoint)).expect("a new day");
+}
+
 /// Replays all of a directory with a fresh machine.
 pub(crate) fn replay_all(dir: &Path) -> store::Result<store::Replay> {
     store::replay::replay(&days(dir)?, &mut Machine::default(), |_| {})
