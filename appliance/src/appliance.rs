@@ -11,9 +11,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use types::{Input, Timestamp};
 
+use crate::card::Card;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::engine_thread::{self, Cadence, EngineThread, Message};
+use crate::housekeeping::{Housekeeper, Housekeeping};
 use crate::inference_thread::{self, Inference};
 use crate::model::{self, Ready};
 use crate::monitor::Monitor;
@@ -69,7 +71,8 @@ impl Appliance {
         let bans = Bans::load(&config.store.data_dir);
 
         let Setup { clock, demo } = setup;
-        let Recovered { journal, state, engine, last_seq, last_at } = self.recovered;
+        let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
+        let card = Arc::new(Card::new(repaired));
         let model = model::load(&config.model)?;
         let feeds = config.feeds.resolve(&state)?;
         let equity = state.equity(store::Span::last(POINTS_MAX, Timestamp::MAX))?;
@@ -78,7 +81,14 @@ impl Appliance {
         let (to_engine, inbox) = mpsc::channel(engine_thread::QUEUE_MAX);
         let store_counters = Arc::new(store_thread::Counters::default());
         let state = Arc::new(state);
-        let (to_store, store) = store_thread::start(journal, state.clone(), store_counters.clone())?;
+        let (to_store, store) = store_thread::start(
+            config.store.data_dir.clone(),
+            journal,
+            state.clone(),
+            store_counters.clone(),
+            card.clone(),
+        )?;
+        let housekeeping = Housekeeper::new(&config.store, state.clone(), clock.clone(), card.clone()).start()?;
         let counters = Arc::new(inference_thread::Counters::default());
         let Ready { model, spec, health: model_health } = model;
         let inference = model
@@ -104,7 +114,7 @@ impl Appliance {
         }
 
         let (engine_health, engine_seen) = watch::channel(web::EngineHealth::default());
-        let (projection, published) = Projection::new(statuses.clone(), curve, clock.now());
+        let (projection, published) = Projection::new(statuses.clone(), card.clone(), curve, clock.now());
         let start_at = last_at.unwrap_or_else(|| clock.now());
         for input in first_inputs(config, &clock, spec) {
             to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
@@ -121,6 +131,7 @@ impl Appliance {
             last: (last_seq, start_at),
             store: to_store,
             written: store_counters.clone(),
+            card: card.clone(),
             inference,
             projection,
             health: engine_health,
@@ -136,6 +147,7 @@ impl Appliance {
             venues: statuses,
             engine: engine_seen,
             store: store_counters.clone(),
+            card,
             model: model_health,
             inference: counters,
             health,
@@ -152,7 +164,7 @@ impl Appliance {
                 tracing::error!("web server: {error}");
             }
         });
-        Ok(Running { address, to_engine, engine, store, store_counters, tasks, _stop_web: stop_web })
+        Ok(Running { address, to_engine, engine, store, store_counters, housekeeping, tasks, _stop_web: stop_web })
     }
 }
 
@@ -205,6 +217,7 @@ pub struct Running {
     engine: JoinHandle<()>,
     store: StoreThread,
     store_counters: Arc<store_thread::Counters>,
+    housekeeping: Housekeeping,
     tasks: JoinSet<()>,
     _stop_web: oneshot::Sender<()>,
 }
@@ -231,10 +244,12 @@ impl Running {
     /// When the last writes failed.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.tasks.shutdown().await;
+        self.store_counters.stop_waiting();
         // A full queue empties because nobody fills it any more; a closed one means that the engine ended by itself.
         let _ = self.to_engine.send(Message::Stop).await;
-        let Self { engine, store, .. } = self;
+        let Self { engine, store, housekeeping, .. } = self;
         tokio::task::spawn_blocking(move || {
+            drop(housekeeping);
             engine.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
             store.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))??;
             Ok(())

@@ -15,8 +15,10 @@ use engine::Engine;
 use store::{BlockBuilder, Checkpoint, Entry};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use types::input::{Input, Stamped};
+use types::market::StaleReason;
 use types::{Effect, Effects, InstrumentId, Record, Timestamp};
 
+use crate::card::{Card, Thrift, spare};
 use crate::clock::Clock;
 use crate::inference_thread::Inference;
 use crate::projection::Projection;
@@ -84,6 +86,7 @@ pub(crate) struct EngineThread {
     pub(crate) last: (u64, Timestamp),
     pub(crate) store: SyncSender<Batch>,
     pub(crate) written: Arc<store_thread::Counters>,
+    pub(crate) card: Arc<Card>,
     pub(crate) inference: Option<Inference>,
     pub(crate) projection: Projection,
     pub(crate) health: watch::Sender<EngineHealth>,
@@ -107,6 +110,7 @@ struct Running {
     records: Vec<Entry>,
     /// The last input that changed the ledger. Nobody is shown anything until it is durable.
     ledger_seq: u64,
+    thrift: Thrift,
     waiting: Vec<Watch>,
 }
 
@@ -115,6 +119,7 @@ impl Running {
         let now = parts.last.1.max(parts.clock.now());
         Self {
             ledger_seq: 0,
+            thrift: Thrift::default(),
             waiting: Vec::new(),
             parts,
             effects: Effects::new(),
@@ -129,7 +134,7 @@ impl Running {
         let mut result = self.checkpoint();
         while result.is_ok() {
             result = match self.parts.inbox.blocking_recv() {
-                Some(Message::Input(input)) => self.take(input),
+                Some(Message::Input(input)) => self.hear(input),
                 Some(Message::Project) => self.project(),
                 Some(Message::Watch(watch)) => {
                     self.waiting.push(watch);
@@ -142,6 +147,22 @@ impl Running {
         let written = result.and_then(|()| self.flush()).and_then(|()| self.checkpoint());
         if written.is_err() {
             tracing::error!("the store is gone, the engine stops");
+        }
+    }
+
+    /// Takes in what the card has room for.
+    fn hear(&mut self, input: Input) -> Result<(), StoreGone> {
+        let thrift = self.parts.card.thrift();
+        if thrift == Thrift::LedgerOnly && self.thrift != thrift {
+            let instruments: Vec<InstrumentId> = self.parts.engine.view().markets().map(|m| m.instrument.id).collect();
+            for instrument in instruments {
+                self.take(Input::BookStale { instrument, reason: StaleReason::CardFull })?;
+            }
+        }
+        self.thrift = thrift;
+        match spare(input, thrift) {
+            Some(input) => self.take(input),
+            None => Ok(()),
         }
     }
 

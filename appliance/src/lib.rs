@@ -10,10 +10,12 @@
 
 mod appliance;
 mod backfill;
+mod card;
 pub mod cli;
 mod clock;
 pub mod config;
 mod engine_thread;
+mod housekeeping;
 mod import;
 mod inference_thread;
 mod kept;

@@ -9,6 +9,7 @@ use feed::BookState;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::card::{Card, CardState};
 use crate::clock::Clock;
 use crate::venue::VenueStatus;
 use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
@@ -28,6 +29,7 @@ pub(crate) struct Monitor {
     pub(crate) venues: Vec<watch::Receiver<VenueStatus>>,
     pub(crate) engine: watch::Receiver<EngineHealth>,
     pub(crate) store: Arc<store_thread::Counters>,
+    pub(crate) card: Arc<Card>,
     pub(crate) model: ModelHealth,
     pub(crate) inference: Arc<inference_thread::Counters>,
     pub(crate) health: watch::Sender<Health>,
@@ -50,9 +52,13 @@ impl Monitor {
             if health.feeds.values().all(|feed| feed.connected) {
                 all_connected = Instant::now();
             }
-            health.status = if engine_spoke.elapsed() > ENGINE_SILENT_AFTER || !health.store.error.is_empty() {
+            let is_writing = health.store.error.is_empty() && health.card.error.is_empty();
+            health.status = if engine_spoke.elapsed() > ENGINE_SILENT_AFTER || !is_writing {
                 "failing"
-            } else if all_connected.elapsed() > VENUE_AWAY_MAX || !health.model.error.is_empty() {
+            } else if all_connected.elapsed() > VENUE_AWAY_MAX
+                || !health.model.error.is_empty()
+                || health.card.state != CardState::Ok
+            {
                 "degraded"
             } else {
                 "ok"
@@ -76,6 +82,7 @@ impl Monitor {
                 bytes: count(&self.store.bytes),
                 error: self.store.error(),
             },
+            card: self.card.health(),
             model: ModelHealth {
                 answers: count(&self.inference.answers),
                 dropped: count(&self.inference.dropped),

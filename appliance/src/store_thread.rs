@@ -4,12 +4,16 @@
 //! records before it. So a start that loads the newest checkpoint and applies what follows it writes again every record
 //! that a pulled plug may have swallowed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use store::{Block, Checkpoint, Entry, Journal, State, StoreError};
+
+use crate::card::Card;
 
 /// Most batches waiting. When full the engine thread waits: nothing happens that is not written down.
 const QUEUE_MAX: usize = 8;
@@ -23,6 +27,9 @@ pub(crate) enum Batch {
     Checkpoint(Checkpoint),
 }
 
+/// How long to wait before a failed write is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
 /// Figures of the store thread.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -30,9 +37,19 @@ pub(crate) struct Counters {
     pub(crate) commits: AtomicU64,
     pub(crate) bytes: AtomicU64,
     error: Mutex<String>,
+    stopping: AtomicBool,
 }
 
 impl Counters {
+    /// Asks the thread not to wait for a card that does not take what is written.
+    pub(crate) fn stop_waiting(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
     /// Why writing failed; empty while all is well.
     pub(crate) fn error(&self) -> String {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -42,18 +59,21 @@ impl Counters {
 /// The thread, which ends with what kept it from writing.
 pub(crate) type StoreThread = JoinHandle<Result<(), StoreError>>;
 
-/// Starts the thread. It ends when the sender is dropped, or at the first failure: a box that cannot write must not go on
-/// as if it could. The failure is logged, told in `counters`, and seen by the engine thread.
+/// Starts the thread. It ends when the sender is dropped, or when something is damaged. While the card is full or fails for
+/// another reason a write is tried again and again: the queue fills, the engine waits, and nothing happens that is not
+/// written down. What is wrong is logged, told by `card`, and the box goes on by itself when there is room again.
 pub(crate) fn start(
+    dir: PathBuf,
     journal: Journal,
     state: Arc<State>,
     counters: Arc<Counters>,
+    card: Arc<Card>,
 ) -> std::io::Result<(SyncSender<Batch>, StoreThread)> {
     let (sender, inbox) = mpsc::sync_channel(QUEUE_MAX);
     let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
-        let mut writer = Writer { journal, state, counters };
+        let mut writer = Writer { dir, journal: Some(journal), state, counters, card };
         for batch in inbox {
-            if let Err(error) = writer.write(batch) {
+            if let Err(error) = writer.write_surely(&batch) {
                 tracing::error!("cannot write: {error}");
                 *writer.counters.error.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
                 return Err(error);
@@ -65,23 +85,61 @@ pub(crate) fn start(
 }
 
 struct Writer {
-    journal: Journal,
+    dir: PathBuf,
+    /// Empty after a failure until it could be opened again.
+    journal: Option<Journal>,
     state: Arc<State>,
     counters: Arc<Counters>,
+    card: Arc<Card>,
 }
 
 impl Writer {
-    fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+    fn write_surely(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let Err(mut error) = self.write(batch) else { return Ok(()) };
+        tracing::error!("cannot write, trying again: {error}");
+        loop {
+            // Damage does not go away by trying again; a start repairs it.
+            if error.is_corrupt() || self.counters.is_stopping() {
+                return Err(error);
+            }
+            self.card.failed(&error);
+            thread::sleep(AGAIN_AFTER);
+            match self.reopen().and_then(|()| self.write(batch)) {
+                Ok(()) => {
+                    tracing::warn!("writing works again");
+                    self.card.works();
+                    return Ok(());
+                }
+                Err(again) => error = again,
+            }
+        }
+    }
+
+    /// Only the files know what is in them after a failure.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.journal = None;
+        self.state.reopen()?;
+        self.journal = Some(Journal::open(&self.dir)?.0);
+        Ok(())
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let Some(journal) = &mut self.journal else {
+            return Err(StoreError::Missing { path: self.dir.clone(), what: "the journal is not open" });
+        };
         match batch {
             Batch::Block { block, records } => {
                 let (seq, bytes) = (block.header().last_seq, block.as_bytes().len());
-                self.journal.write(&[block], None)?;
+                // A failure may have come after the block was written.
+                if journal.last_seq() < seq {
+                    journal.write(std::slice::from_ref(block), None)?;
+                }
                 self.counters.committed_seq.store(seq, Ordering::Release);
                 self.counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
-                if records.is_empty() { Ok(()) } else { self.state.write(&records, seq) }
+                if records.is_empty() { Ok(()) } else { self.state.write(records, seq) }
             }
-            Batch::Checkpoint(checkpoint) => self.journal.write(&[], Some(checkpoint)),
+            Batch::Checkpoint(checkpoint) => journal.write(&[], Some(checkpoint.clone())),
         }
     }
 }

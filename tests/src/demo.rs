@@ -34,7 +34,22 @@ impl Demo {
     /// With what it said when it ends instead.
     #[must_use]
     pub fn start_at(data_dir: &Path, listen: SocketAddr, more: &[&str]) -> Self {
-        let child = Command::new(crate::binary())
+        Self::spawn(Command::new(crate::binary()), data_dir, listen, more)
+    }
+
+    /// [`start`](Self::start), and a write beyond a limit of the file size fails as on a full disk instead of ending it.
+    ///
+    /// # Panics
+    /// With what it said when it ends instead.
+    #[must_use]
+    pub fn start_with_limits(data_dir: &Path, more: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(crate::binary());
+        Self::spawn(shell, data_dir, SocketAddr::from(([127, 0, 0, 1], 0)), more)
+    }
+
+    fn spawn(mut program: Command, data_dir: &Path, listen: SocketAddr, more: &[&str]) -> Self {
+        let child = program
             .args(["demo", "--listen", &listen.to_string(), "--data-dir"])
             .arg(data_dir)
             .args(more)
@@ -65,6 +80,12 @@ impl Demo {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// `/healthz`.

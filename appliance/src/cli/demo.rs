@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Where everything is kept. A second run in the same folder goes on where the first ended.
     #[arg(long, value_name = "DIR", default_value = "data/demo")]
     data_dir: PathBuf,
+    /// Configuration for everything but the venues' addresses and what is given here.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Same seed, same market.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -45,11 +48,17 @@ impl Args {
     pub(super) fn run(self, environment: &Environment) -> anyhow::Result<ExitCode> {
         log::start(&self.log, environment.log_destination())?;
         cli::runtime()?.block_on(async {
-            let mut config = Config::default();
+            let mut config = match &self.config {
+                Some(path) => Config::load(path)?,
+                None => {
+                    let mut config = Config::default();
+                    // An unproven model promises less than the fees, so its rule would show an idle trader.
+                    config.engine.signal.rule = Rule::Reversion;
+                    config
+                }
+            };
             config.server.listen = self.listen;
             config.store.data_dir.clone_from(&self.data_dir);
-            // An unproven model promises less than the fees, so its rule would show an idle trader.
-            config.engine.signal.rule = Rule::Reversion;
             let appliance = Appliance::recover(&config)?;
             // A faster market has run ahead of the wall clock: the next run goes on from there.
             let start = appliance.last_at().map_or_else(wall_now, |last| last.max(wall_now()));

@@ -16,6 +16,7 @@ mod input;
 mod predict;
 mod quality;
 mod query;
+mod repair;
 mod replay;
 mod run;
 mod sim;
@@ -85,6 +86,8 @@ enum Command {
     Query(query::Args),
     /// Write what a box has kept as CSV and Parquet files.
     Export(export::Args),
+    /// Check the journal, and repair days that are damaged.
+    Repair(repair::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
     /// List opportunities between exchanges that a box has kept.
@@ -114,6 +117,7 @@ impl Cli {
             Command::Stats(args) => args.run(),
             Command::Query(args) => args.run(),
             Command::Export(args) => args.run(),
+            Command::Repair(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),

@@ -70,11 +70,29 @@ pub struct StoreSection {
     pub block_interval_s: u16,
     /// How often the engine's state is saved, minutes: what must be applied again at a start.
     pub checkpoint_interval_min: u16,
+    /// Most that the folder may take, MB. Nearing it the box keeps shallower books and deletes the oldest days of the
+    /// journal; it never stops to keep orders, fills and the account.
+    pub budget_mb: u32,
+    /// Free space that is left to others on the card, MB.
+    pub reserve_mb: u32,
+    /// Days of which everything heard is kept, for replay and training. Older journals are deleted.
+    pub raw_days: u16,
+    /// Days of which candles shorter than an hour, forecasts and scores are kept. Longer candles, orders, fills and the
+    /// account are kept for good.
+    pub minute_days: u16,
 }
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { data_dir: PathBuf::from("data/live"), block_interval_s: 2, checkpoint_interval_min: 60 }
+        Self {
+            data_dir: PathBuf::from("data/live"),
+            block_interval_s: 2,
+            checkpoint_interval_min: 60,
+            budget_mb: 8_192,
+            reserve_mb: 512,
+            raw_days: 14,
+            minute_days: 400,
+        }
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) const fn why(reason: StaleReason) -> &'static str {
         StaleReason::Resync => "fetched again",
         StaleReason::Implausible => "prices far from all others",
         StaleReason::Halted => "not traded",
+        StaleReason::CardFull => "not taken in: the card is full",
     }
 }
 

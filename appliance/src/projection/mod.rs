@@ -10,6 +10,7 @@ mod overview;
 mod sentence;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use engine::Engine;
@@ -18,6 +19,7 @@ use types::effect::Record;
 use types::{InstrumentId, Timestamp};
 use wire::ServerMessage;
 
+use crate::card::Card;
 use crate::engine_thread::{Published, Watch};
 use crate::venue::VenueStatus;
 
@@ -31,6 +33,7 @@ const OVERVIEW_EVERY: u32 = 5;
 /// Builds and publishes messages.
 pub(crate) struct Projection {
     venues: Vec<watch::Receiver<VenueStatus>>,
+    card: Arc<Card>,
     catalogue: watch::Sender<Bytes>,
     overview: watch::Sender<Bytes>,
     followed: Followed,
@@ -45,6 +48,7 @@ impl Projection {
     /// A projection of a box that starts at `started_at`, and where its messages can be read.
     pub(crate) fn new(
         venues: Vec<watch::Receiver<VenueStatus>>,
+        card: Arc<Card>,
         curve: Curve,
         started_at: Timestamp,
     ) -> (Self, Published) {
@@ -52,6 +56,7 @@ impl Projection {
         let (overview, overview_seen) = watch::channel(Bytes::new());
         let projection = Self {
             venues,
+            card,
             catalogue,
             overview,
             followed: Followed::default(),
@@ -88,7 +93,7 @@ impl Projection {
                 &venues,
                 &self.curve,
                 &mut self.skills,
-                overview::Moment { now, started_at: self.started_at },
+                overview::Moment { now, started_at: self.started_at, card: self.card.trouble() },
             );
             self.overview.send_replace(wire::encode(&ServerMessage::Overview(overview)).into());
         }

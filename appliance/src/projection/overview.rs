@@ -26,11 +26,12 @@ const NORMAL_QUANTILES: [f64; 2] = [0.674_490, 1.644_854];
 /// Minutes of a day: over how long a change of price is told.
 const DAY_MIN: i64 = 1_440;
 
-/// When the overview is made, and since when the box runs.
-#[derive(Clone, Copy, Debug)]
+/// When the overview is made, since when the box runs, and what is wrong with the card.
+#[derive(Clone, Debug)]
 pub(super) struct Moment {
     pub(super) now: Timestamp,
     pub(super) started_at: Timestamp,
+    pub(super) card: Option<String>,
 }
 
 /// Skill by instrument and horizon, told anew once a minute: it takes a millisecond each.
@@ -69,7 +70,7 @@ pub(super) fn build(
     skills: &mut Skills,
     moment: Moment,
 ) -> wire::Overview {
-    let state = sentence::state(view, venues, moment.now);
+    let state = sentence::state(view, venues, moment.now, moment.card.clone());
     wire::Overview {
         at_ms: moment.now.as_millis(),
         sentence: state.sentence,

@@ -20,15 +20,18 @@ struct Facts {
     live: Vec<&'static str>,
     /// Names of the others, with what they are doing.
     troubled: Vec<(&'static str, String)>,
+    /// What is wrong with the card.
+    card: Option<String>,
     clock_set: bool,
     breaker_open: bool,
     trading: bool,
 }
 
-pub(super) fn state(view: View<'_>, venues: &[VenueStatus], now: Timestamp) -> State {
+pub(super) fn state(view: View<'_>, venues: &[VenueStatus], now: Timestamp, card: Option<String>) -> State {
     let mut facts = Facts {
         live: Vec::new(),
         troubled: Vec::new(),
+        card,
         clock_set: view.is_clock_set(),
         breaker_open: view.portfolio().is_breaker_open(),
         trading: view.is_trading(),
@@ -62,8 +65,10 @@ impl Facts {
     fn told(&self) -> State {
         let markets = self.markets();
         let trading = self.trading();
-        let is_healthy = self.troubled.is_empty() && self.clock_set && !self.breaker_open;
-        let detail = if !self.clock_set {
+        let is_healthy = self.troubled.is_empty() && self.card.is_none() && self.clock_set && !self.breaker_open;
+        let detail = if let Some(card) = &self.card {
+            format!("{card} Make room, or raise the budget in the configuration.")
+        } else if !self.clock_set {
             "What is recorded now is marked. Trading starts when the time is known.".to_owned()
         } else if self.breaker_open {
             "The loss limit was reached. Look at what happened before you allow trading again.".to_owned()
@@ -125,6 +130,7 @@ mod tests {
         Facts {
             live: live.to_vec(),
             troubled: troubled.iter().map(|(name, what)| (*name, (*what).to_owned())).collect(),
+            card: None,
             clock_set: true,
             breaker_open: false,
             trading: true,
@@ -151,6 +157,9 @@ mod tests {
         check(&unset, "Kraken is live and proven. Clock not set yet: recording, not trading.", false);
         let off = Facts { trading: false, ..facts(&["Kraken"], &[]) };
         check(&off, "Kraken is live and proven. Trading is switched off.", true);
+        let full = Facts { card: Some("The card is nearly full.".to_owned()), ..facts(&["Kraken"], &[]) };
+        check(&full, "Kraken is live and proven. Trading on paper, no breaker open.", false);
+        assert!(full.told().detail.starts_with("The card is nearly full. Make room"), "{}", full.told().detail);
     }
 
     #[test]

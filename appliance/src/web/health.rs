@@ -8,11 +8,13 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::Site;
+use crate::card::CardHealth;
 
 /// The state of the box.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Health {
-    /// `ok`; `degraded` when a venue or the model is missing; `failing` when the engine or the store is.
+    /// `ok`; `degraded` when a venue or the model is missing, or the card fills up; `failing` when the engine is, or the card
+    /// does not take what is written.
     pub status: &'static str,
     /// Version of the program.
     pub version: &'static str,
@@ -26,6 +28,8 @@ pub(crate) struct Health {
     pub engine: EngineHealth,
     /// The store.
     pub store: StoreHealth,
+    /// The card.
+    pub card: CardHealth,
     /// The model.
     pub model: ModelHealth,
 }

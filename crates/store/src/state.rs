@@ -3,11 +3,13 @@
 mod arbitrage;
 mod catalogue;
 mod ledger;
+mod prune;
 mod quality;
 mod series;
 mod upgrade;
 
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use redb::{AccessGuard, Database, Key, ReadOnlyTable, ReadableDatabase, TableDefinition, Value, WriteTransaction};
 use serde::de::DeserializeOwned;
@@ -73,7 +75,8 @@ impl Span {
 /// commit.
 pub struct State {
     path: PathBuf,
-    database: Database,
+    /// Empty after a failure until it could be opened again.
+    database: RwLock<Option<Database>>,
 }
 
 impl State {
@@ -84,6 +87,19 @@ impl State {
     pub fn open(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
         Self::open_on(&SystemDisk, dir)
+    }
+
+    /// Opens the file again, which is needed after any error of a write. Readers wait.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); the file is closed then, and this may be tried again.
+    pub fn reopen(&self) -> Result<()> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        // The old one holds the lock of the file.
+        drop(database.take());
+        let opened = file::open(&SystemDisk, &self.path, KIND)?;
+        *database = Some(opened);
+        Ok(())
     }
 
     /// The same on any disk, in a folder that is there.
@@ -102,7 +118,7 @@ impl State {
                 create(txn)
             })?
         };
-        Ok(Self { path, database })
+        Ok(Self { path, database: RwLock::new(Some(database)) })
     }
 
     /// Opens the state file that is in `dir` for looking at it. It is not changed.
@@ -115,7 +131,7 @@ impl State {
         let database = file::open_read(&SystemDisk, &path, KIND)?;
         // In memory only.
         file::commit(&database, &path, upgrade)?;
-        Ok(Self { path, database })
+        Ok(Self { path, database: RwLock::new(Some(database)) })
     }
 
     /// Writes records in one durable commit, and that all records of inputs up to `applied` are here now.
@@ -123,7 +139,7 @@ impl State {
     /// # Errors
     /// What the file system says; nothing of it was written then.
     pub fn write(&self, entries: &[Entry], applied: u64) -> Result<()> {
-        file::commit(&self.database, &self.path, |txn| {
+        self.commit(|txn| {
             let mut series = series::Writer::open(txn)?;
             let mut ledger = ledger::Writer::open(txn)?;
             let mut arbitrage = arbitrage::Writer::open(txn)?;
@@ -172,7 +188,19 @@ impl State {
     /// # Errors
     /// When the file cannot be read.
     pub fn tables(&self) -> Result<Vec<TableSize>> {
-        file::tables(&self.database, &self.path)
+        self.with(|database| file::tables(database, &self.path))
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        match &*database {
+            Some(database) => run(database),
+            None => Err(StoreError::Missing { path: self.path.clone(), what: "closed after a failure" }),
+        }
+    }
+
+    fn commit(&self, write: impl FnOnce(&WriteTransaction) -> std::result::Result<(), redb::Error>) -> Result<()> {
+        self.with(|database| file::commit(database, &self.path, write))
     }
 
     fn read<K: Key + 'static, V: Value + 'static, T>(
@@ -180,8 +208,10 @@ impl State {
         table: TableDefinition<'_, K, V>,
         read: impl FnOnce(&ReadOnlyTable<K, V>) -> std::result::Result<T, redb::Error>,
     ) -> Result<T> {
-        let run = || -> std::result::Result<T, redb::Error> { read(&self.database.begin_read()?.open_table(table)?) };
-        run().map_err(|e| StoreError::database(&self.path, "cannot read", e))
+        self.with(|database| {
+            let run = || -> std::result::Result<T, redb::Error> { read(&database.begin_read()?.open_table(table)?) };
+            run().map_err(|e| StoreError::database(&self.path, "cannot read", e))
+        })
     }
 
     /// Decodes what a range of a table holds, oldest first, at most `span.limit` from the wanted end.

@@ -101,6 +101,8 @@ pub enum StaleReason {
     Implausible,
     /// Orders are not matched: the instrument is halted or not listed any more, or the venue is in maintenance.
     Halted,
+    /// The card is full: nothing from exchanges is taken in.
+    CardFull,
 }
 
 impl StaleReason {
@@ -108,7 +110,7 @@ impl StaleReason {
     #[must_use]
     pub const fn loses_trades(self) -> bool {
         match self {
-            Self::Disconnected | Self::Silent | Self::Malformed | Self::Halted => true,
+            Self::Disconnected | Self::Silent | Self::Malformed | Self::Halted | Self::CardFull => true,
             Self::SequenceGap
             | Self::ChecksumMismatch
             | Self::Crossed

@@ -13,8 +13,11 @@ use types::Timestamp;
 
 use crate::demo::{Demo, get};
 
-/// How many times faster than real time the market runs: a day's load in hours.
-const SPEED: u32 = 20;
+/// How many times faster than real time the market runs: the load of a day in half an hour.
+const SPEED: u32 = 60;
+/// Trades as often as it can.
+const CONFIG: &str =
+    "[engine.signal]\nrule = \"reversion\"\nhold_max_min = 1\n[engine.risk]\norders_per_min_max = 600\n";
 /// Longest life after the dashboard is up.
 const LIFE_MAX: Duration = Duration::from_millis(2_500);
 /// Every so many lives the program is killed while it starts.
@@ -53,8 +56,11 @@ pub fn run(dir: &Path, kills: u64, seed: u64, mut progress: impl FnMut(&Report))
     let mut report = Report { lost_ms_allowed: 2_000, ..Report::default() };
     let mut random = seed;
     let mut known = Known::default();
-    let arguments = ["--seed", &seed.to_string(), "--speed", &SPEED.to_string(), "--log", "error"].map(str::to_owned);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let config = tempfile::NamedTempFile::new().map_err(|e| e.to_string())?;
+    std::fs::write(config.path(), CONFIG).map_err(|e| e.to_string())?;
+    let (seed, speed) = (seed.to_string(), SPEED.to_string());
+    let path = config.path().to_str().ok_or("the temporary folder has an odd name")?;
+    let arguments = ["--config", path, "--seed", &seed, "--speed", &speed, "--log", "error"];
     while report.kills < kills {
         let life = Duration::from_micros(draw(&mut random, LIFE_MAX.as_micros() as u64));
         let mut last = None;

@@ -8,9 +8,9 @@ use crate::Result;
 
 type Bytes = &'static [u8];
 /// When it began, sequence number of the input that began it, where base is bought, where it is sold.
-type OpportunityKey = (i64, u64, u16, u16);
+pub(super) type OpportunityKey = (i64, u64, u16, u16);
 
-const OPPORTUNITIES: TableDefinition<'static, OpportunityKey, Bytes> = TableDefinition::new("arbitrage");
+pub(super) const OPPORTUNITIES: TableDefinition<'static, OpportunityKey, Bytes> = TableDefinition::new("arbitrage");
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)

@@ -4,7 +4,7 @@ use redb::{Error, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTr
 use types::{Instrument, InstrumentId, RulesRecord, Timestamp, Venue};
 
 use super::{Span, State, encoded};
-use crate::{Result, StoreError, file};
+use crate::{Result, StoreError};
 
 /// Venue and symbol.
 type SymbolKey = (&'static str, &'static str);
@@ -47,9 +47,7 @@ impl State {
         let next = self.read(INSTRUMENTS, |table| Ok(table.last()?.map_or(0, |(id, _)| u32::from(id.value()) + 1)))?;
         let id = u16::try_from(next)
             .map_err(|_| StoreError::order(&self.path, format!("no instrument number left for {venue} {symbol}")))?;
-        file::commit(&self.database, &self.path, |txn| {
-            list(txn, InstrumentId(id), venue, symbol, None, &mut Vec::new())
-        })?;
+        self.commit(|txn| list(txn, InstrumentId(id), venue, symbol, None, &mut Vec::new()))?;
         Ok(InstrumentId(id))
     }
 

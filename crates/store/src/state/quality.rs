@@ -12,12 +12,12 @@ pub const QUARANTINE_MAX: u64 = 10_000;
 
 type Bytes = &'static [u8];
 /// Instrument, start of the minute or moment.
-type MinuteKey = (u16, i64);
+pub(super) type MinuteKey = (u16, i64);
 /// When, sequence number of the input that caused it, rank among that input's effects.
 type QuarantineKey = (i64, u64, u16);
 
-const QUALITY: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("quality");
-const GAPS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("gaps");
+pub(super) const QUALITY: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("quality");
+pub(super) const GAPS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("gaps");
 const STATUS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("status");
 const QUARANTINE: TableDefinition<'static, QuarantineKey, Bytes> = TableDefinition::new("quarantine");
 

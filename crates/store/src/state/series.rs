@@ -11,17 +11,17 @@ type Bytes = &'static [u8];
 /// Instrument, minutes of the time frame, open time.
 pub(super) type CandleKey = (u16, u8, i64);
 /// The same and the revision.
-type RevisionKey = (u16, u8, i64, u16);
+pub(super) type RevisionKey = (u16, u8, i64, u16);
 /// Instrument, open time of the last candle seen, horizon in minutes, model.
-type ForecastKey = (u16, i64, u16, &'static str);
+pub(super) type ForecastKey = (u16, i64, u16, &'static str);
 
 /// The highest revision of each candle.
 pub(super) const CANDLES: TableDefinition<'static, CandleKey, Bytes> = TableDefinition::new("candles");
 /// The revisions before it.
-const REVISIONS: TableDefinition<'static, RevisionKey, Bytes> = TableDefinition::new("revisions");
-const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("forecasts");
-const SCORES: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("scores");
-const EQUITY: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
+pub(super) const REVISIONS: TableDefinition<'static, RevisionKey, Bytes> = TableDefinition::new("revisions");
+pub(super) const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("forecasts");
+pub(super) const SCORES: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("scores");
+pub(super) const EQUITY: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)

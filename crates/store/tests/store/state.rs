@@ -376,3 +376,42 @@ fn a_state_file_has_one_owner() {
     let second = State::open(dir.path()).err().expect("refused");
     assert!(second.is_in_use(), "{second}");
 }
+
+#[test]
+fn old_minutes_go_and_hours_and_the_ledger_stay() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    // Only instruments of the catalogue have anything.
+    for symbol in ["A", "B", "C", "BTC/USD"] {
+        state.resolve(Venue::Kraken, symbol).expect("resolves");
+    }
+    let mut entries = Vec::new();
+    for n in 0..30_000i64 {
+        let seq = n as u64 + 1;
+        entries.push(entry(seq, 0, Record::Candle(candle(n, 1_000))));
+        if n % 60 == 0 {
+            let hourly = CandleRecord { timeframe: Timeframe::H1, ..candle(n, 1_000) };
+            entries.push(entry(seq, 1, Record::Candle(hourly)));
+            entries.push(entry(seq, 2, Record::Fill(fill(seq, n))));
+            entries.push(entry(seq, 3, Record::Gap(gap(BTC, n, GapReason::NotHeard))));
+            let made = ForecastRecord { instrument: BTC, open_time: minute(n), ..forecast(5) };
+            entries.push(entry(seq, 4, Record::Forecast(made)));
+        }
+    }
+    state.write(&entries, 30_000).expect("writes");
+    let all = Span::last(usize::MAX, Timestamp::MAX);
+    let count = |timeframe| state.candles(BTC, timeframe, all).expect("reads").len();
+    let mut rounds = Vec::new();
+    loop {
+        rounds.push(state.prune(minute(24_000)).expect("removes"));
+        if rounds.last() == Some(&0) {
+            break;
+        }
+    }
+    assert_eq!(rounds, [20_000, 4_800, 0], "not all at once");
+    assert_eq!((count(Timeframe::M1), count(Timeframe::H1)), (6_000, 500));
+    assert_eq!(state.candles(BTC, Timeframe::M1, all).expect("reads")[0].candle.open_time, minute(24_000));
+    assert_eq!(state.fills(all).expect("reads").len(), 500);
+    assert_eq!(state.forecasts(BTC, all).expect("reads").len(), 100);
+    assert_eq!(state.gaps(BTC, all).expect("reads").len(), 100);
+}

@@ -1,0 +1,179 @@
+//! What has to be done beside the box's work: measuring the card, packing days that are over, deleting what is too old.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use store::{Day, State, days, pack_day};
+use types::Timestamp;
+use types::time::NS_PER_DAY;
+
+use crate::card::{Budget, Card, Measured};
+use crate::clock::Clock;
+use crate::config::StoreSection;
+
+/// How often the card is looked at.
+const EVERY: Duration = Duration::from_secs(20);
+/// The newest days of the journal are never deleted: a start needs them.
+const DAYS_MIN: usize = 2;
+/// Days that are over and looked at for packing: more than one, for the box may have been off at midnight.
+const LOOKED_AT: usize = 2;
+
+/// What is done, and with what.
+pub(crate) struct Housekeeper {
+    dir: PathBuf,
+    state: Arc<State>,
+    clock: Clock,
+    card: Arc<Card>,
+    budget: Budget,
+    raw_days: i32,
+    minute_days: i64,
+    /// Days that need no more looking at: packed, or damaged, which was told.
+    seen: BTreeSet<PathBuf>,
+    /// The day on which old rows were removed last.
+    pruned: Option<i32>,
+}
+
+/// The thread. It ends when this is dropped, after what it is doing.
+#[derive(Debug)]
+pub(crate) struct Housekeeping {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Housekeeping {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It has said what went wrong; nothing hangs on it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Housekeeper {
+    pub(crate) fn new(store: &StoreSection, state: Arc<State>, clock: Clock, card: Arc<Card>) -> Self {
+        let mb = |mb: u32| u64::from(mb) << 20;
+        Self {
+            dir: store.data_dir.clone(),
+            state,
+            clock,
+            card,
+            budget: Budget { folder: mb(store.budget_mb), reserve: mb(store.reserve_mb) },
+            raw_days: store.raw_days.into(),
+            minute_days: store.minute_days.into(),
+            seen: BTreeSet::new(),
+            pruned: None,
+        }
+    }
+
+    /// Starts the thread, which begins at once.
+    pub(crate) fn start(mut self) -> std::io::Result<Housekeeping> {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = thread::Builder::new().name("housekeeping".to_owned()).spawn(move || {
+            loop {
+                self.once();
+                match stopped.recv_timeout(EVERY) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        })?;
+        Ok(Housekeeping { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// One round. Whatever fails is told and tried again in the next.
+    fn once(&mut self) {
+        self.measure();
+        for task in [Self::delete_days, Self::pack_days, Self::prune] {
+            if let Err(error) = task(self) {
+                tracing::warn!("housekeeping: {error:#}");
+            }
+        }
+    }
+
+    fn measure(&self) -> Option<Measured> {
+        match Measured::of(&self.dir) {
+            Ok(found) => {
+                if self.card.measured(found, self.budget) {
+                    let health = self.card.health();
+                    let (used, may_use) = (health.used_mb, health.may_use_mb);
+                    tracing::warn!("{used} MB of {may_use} MB used: {}", health.keeps.text());
+                }
+                Some(found)
+            }
+            Err(error) => {
+                tracing::warn!("housekeeping: {}: cannot be measured: {error}", self.dir.display());
+                None
+            }
+        }
+    }
+
+    /// Deletes journals that are too old, and while the card is tight the oldest ones.
+    fn delete_days(&mut self) -> anyhow::Result<()> {
+        let mut all = days(&self.dir)?;
+        let today = self.clock.now().day();
+        while all.len() > DAYS_MIN {
+            let is_old = all[0].day + self.raw_days <= today;
+            if !is_old && !self.measure().is_some_and(|found| found.is_tight(self.budget)) {
+                break;
+            }
+            let Day { path, .. } = all.remove(0);
+            std::fs::remove_file(&path)?;
+            let why = if is_old { "it is older than raw_days" } else { "the card is filling up" };
+            tracing::warn!("deleted {}: {why}", path.display());
+        }
+        Ok(())
+    }
+
+    /// Packs the days that were over last: to look at all would be to read them all.
+    fn pack_days(&mut self) -> anyhow::Result<()> {
+        let all = days(&self.dir)?;
+        let Some((_, over)) = all.split_last() else { return Ok(()) };
+        for Day { path, .. } in over.iter().rev().take(LOOKED_AT) {
+            if self.seen.contains(path) {
+                continue;
+            }
+            match pack_day(path) {
+                Ok(packed) => {
+                    if let Some((before, after)) = packed {
+                        tracing::info!("packed {}: {} MB became {}", path.display(), before >> 20, after >> 20);
+                    }
+                }
+                // Somebody reads it: later.
+                Err(error) if error.is_in_use() => continue,
+                Err(error) if error.is_corrupt() => {
+                    tracing::error!("{error}; `tickerbox repair` brings back what is whole");
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.seen.insert(path.clone());
+        }
+        Ok(())
+    }
+
+    /// Removes short candles and forecasts that are too old.
+    fn prune(&mut self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        if self.pruned == Some(now.day()) {
+            return Ok(());
+        }
+        let before = Timestamp::from_nanos(now.as_nanos() - self.minute_days * NS_PER_DAY);
+        let mut removed = 0;
+        loop {
+            let rows = self.state.prune(before)?;
+            removed += rows;
+            if rows == 0 {
+                break;
+            }
+        }
+        self.pruned = Some(now.day());
+        if removed > 0 {
+            tracing::info!("removed {removed} rows older than minute_days");
+        }
+        Ok(())
+    }
+}
