@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use types::{Input, Timestamp};
 
+use crate::backup::Keeper;
 use crate::card::Card;
 use crate::clock::{self, Clock};
 use crate::config::Config;
@@ -88,7 +89,17 @@ impl Appliance {
             store_counters.clone(),
             card.clone(),
         )?;
-        let housekeeping = Housekeeper::new(&config.store, state.clone(), clock.clone(), card.clone()).start()?;
+        let backups =
+            Arc::new(Keeper::new(&config.store.data_dir, config.store.backups(), config.store.backups_kept.into()));
+        let housekeeping = Housekeeper::new(
+            &config.store,
+            state.clone(),
+            clock.clone(),
+            card.clone(),
+            backups.clone(),
+            to_engine.clone(),
+        )
+        .start()?;
         let counters = Arc::new(inference_thread::Counters::default());
         let Ready { model, spec, health: model_health } = model;
         let inference = model
@@ -142,20 +153,29 @@ impl Appliance {
         tasks.spawn(project(to_engine.clone()));
         let (health, health_seen) = watch::channel(web::Health::starting(demo));
         let monitor = Monitor {
-            clock,
+            clock: clock.clone(),
             demo,
             venues: statuses,
             engine: engine_seen,
             store: store_counters.clone(),
             card,
+            backups: backups.clone(),
             model: model_health,
             inference: counters,
             health,
         };
         tasks.spawn(monitor.run());
         let (stop_web, web_stopped) = oneshot::channel::<()>();
-        let site =
-            Site::new(to_engine.clone(), published, state, health_seen, demo, config.server.allowed_hosts.clone());
+        let site = Site::new(
+            to_engine.clone(),
+            published,
+            state,
+            backups,
+            clock,
+            health_seen,
+            demo,
+            config.server.allowed_hosts.clone(),
+        );
         tasks.spawn(async move {
             let stopped = async move {
                 let _ = web_stopped.await;

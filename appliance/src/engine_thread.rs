@@ -18,6 +18,7 @@ use types::input::{Input, Stamped};
 use types::market::StaleReason;
 use types::{Effect, Effects, InstrumentId, Record, Timestamp};
 
+use crate::backup::Moment;
 use crate::card::{Card, Thrift, spare};
 use crate::clock::Clock;
 use crate::inference_thread::Inference;
@@ -29,7 +30,6 @@ use crate::web::EngineHealth;
 pub(crate) const QUEUE_MAX: usize = 4_096;
 
 /// What can be told to the engine thread.
-#[derive(Debug)]
 pub(crate) enum Message {
     /// Something happened.
     Input(Input),
@@ -37,6 +37,8 @@ pub(crate) enum Message {
     Project,
     /// A browser wants to follow a market.
     Watch(Watch),
+    /// The box as it is now, for a backup; left unanswered when it cannot be read.
+    Backup(oneshot::Sender<Moment>),
     /// Write everything down and end.
     Stop,
 }
@@ -140,6 +142,9 @@ impl Running {
                     self.waiting.push(watch);
                     self.show();
                     Ok(())
+                }
+                Some(Message::Backup(reply)) => {
+                    self.flush().and_then(|()| self.checkpoint()).and_then(|()| self.send(Batch::Moment(reply)))
                 }
                 Some(Message::Stop) | None => break,
             };

@@ -5,20 +5,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use store::{Day, State, days, pack_day};
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
-use crate::card::{Budget, Card, Measured};
+use crate::backup::Keeper;
+use crate::card::{Budget, Card, Measured, Thrift};
 use crate::clock::Clock;
 use crate::config::StoreSection;
+use crate::engine_thread::Message;
 
 /// How often the card is looked at.
 const EVERY: Duration = Duration::from_secs(20);
 /// The newest days of the journal are never deleted: a start needs them.
 const DAYS_MIN: usize = 2;
+/// A box that has just started has other things to do than a backup; nor is one that failed tried all the time.
+const BACKUP_AFTER: Duration = Duration::from_secs(600);
 /// Days that are over and looked at for packing: more than one, for the box may have been off at midnight.
 const LOOKED_AT: usize = 2;
 
@@ -35,6 +40,10 @@ pub(crate) struct Housekeeper {
     seen: BTreeSet<PathBuf>,
     /// The day on which old rows were removed last.
     pruned: Option<i32>,
+    backups: Arc<Keeper>,
+    engine: tokio::sync::mpsc::Sender<Message>,
+    /// Real time of the next try of a backup.
+    backup_at: Instant,
 }
 
 /// The thread. It ends when this is dropped, after what it is doing.
@@ -55,7 +64,14 @@ impl Drop for Housekeeping {
 }
 
 impl Housekeeper {
-    pub(crate) fn new(store: &StoreSection, state: Arc<State>, clock: Clock, card: Arc<Card>) -> Self {
+    pub(crate) fn new(
+        store: &StoreSection,
+        state: Arc<State>,
+        clock: Clock,
+        card: Arc<Card>,
+        backups: Arc<Keeper>,
+        engine: tokio::sync::mpsc::Sender<Message>,
+    ) -> Self {
         let mb = |mb: u32| u64::from(mb) << 20;
         Self {
             dir: store.data_dir.clone(),
@@ -67,6 +83,9 @@ impl Housekeeper {
             minute_days: store.minute_days.into(),
             seen: BTreeSet::new(),
             pruned: None,
+            backups,
+            engine,
+            backup_at: Instant::now() + BACKUP_AFTER,
         }
     }
 
@@ -88,7 +107,7 @@ impl Housekeeper {
     /// One round. Whatever fails is told and tried again in the next.
     fn once(&mut self) {
         self.measure();
-        for task in [Self::delete_days, Self::pack_days, Self::prune] {
+        for task in [Self::delete_days, Self::pack_days, Self::prune, Self::back_up] {
             if let Err(error) = task(self) {
                 tracing::warn!("housekeeping: {error:#}");
             }
@@ -152,6 +171,23 @@ impl Housekeeper {
             }
             self.seen.insert(path.clone());
         }
+        Ok(())
+    }
+
+    /// A backup a day, the first one some time after a start, and none while the card is nearly full.
+    fn back_up(&mut self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        if Instant::now() < self.backup_at || !self.backups.is_due(now) || self.card.thrift() != Thrift::Everything {
+            return Ok(());
+        }
+        self.backup_at = Instant::now() + BACKUP_AFTER;
+        let (reply, moment) = tokio::sync::oneshot::channel();
+        if self.engine.try_send(Message::Backup(reply)).is_err() {
+            return Ok(());
+        }
+        let moment = moment.blocking_recv().context("no backup: the store does not answer")?;
+        let proven = self.backups.run(&moment, now).context("backup")?;
+        tracing::info!("backup {} of {} rows, restored and proven", proven.file, proven.rows);
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 
 mod appliance;
 mod backfill;
+mod backup;
 mod card;
 pub mod cli;
 mod clock;

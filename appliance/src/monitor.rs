@@ -9,6 +9,7 @@ use feed::BookState;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::backup::Keeper;
 use crate::card::{Card, CardState};
 use crate::clock::Clock;
 use crate::venue::VenueStatus;
@@ -30,6 +31,7 @@ pub(crate) struct Monitor {
     pub(crate) engine: watch::Receiver<EngineHealth>,
     pub(crate) store: Arc<store_thread::Counters>,
     pub(crate) card: Arc<Card>,
+    pub(crate) backups: Arc<Keeper>,
     pub(crate) model: ModelHealth,
     pub(crate) inference: Arc<inference_thread::Counters>,
     pub(crate) health: watch::Sender<Health>,
@@ -58,6 +60,7 @@ impl Monitor {
             } else if all_connected.elapsed() > VENUE_AWAY_MAX
                 || !health.model.error.is_empty()
                 || health.card.state != CardState::Ok
+                || !health.backup.error.is_empty()
             {
                 "degraded"
             } else {
@@ -83,6 +86,7 @@ impl Monitor {
                 error: self.store.error(),
             },
             card: self.card.health(),
+            backup: self.backups.health(),
             model: ModelHealth {
                 answers: count(&self.inference.answers),
                 dropped: count(&self.inference.dropped),

@@ -13,18 +13,22 @@ use std::time::Duration;
 
 use store::{Block, Checkpoint, Entry, Journal, State, StoreError};
 
+use tokio::sync::oneshot;
+
+use crate::backup::Moment;
 use crate::card::Card;
 
 /// Most batches waiting. When full the engine thread waits: nothing happens that is not written down.
 const QUEUE_MAX: usize = 8;
 
 /// Something to write.
-#[derive(Debug)]
 pub(crate) enum Batch {
     /// Consecutive inputs and the records they caused.
     Block { block: Block, records: Vec<Entry> },
     /// The engine's state after everything sent before.
     Checkpoint(Checkpoint),
+    /// What is there after everything sent before is wanted for a backup.
+    Moment(oneshot::Sender<Moment>),
 }
 
 /// How long to wait before a failed write is tried again.
@@ -73,6 +77,13 @@ pub(crate) fn start(
     let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
         let mut writer = Writer { dir, journal: Some(journal), state, counters, card };
         for batch in inbox {
+            let batch = match batch {
+                Batch::Moment(reply) => {
+                    writer.tell(reply);
+                    continue;
+                }
+                batch => batch,
+            };
             if let Err(error) = writer.write_surely(&batch) {
                 tracing::error!("cannot write: {error}");
                 *writer.counters.error.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
@@ -115,6 +126,21 @@ impl Writer {
         }
     }
 
+    /// Whoever wants a backup hears nothing when it cannot be had, and the log says why.
+    fn tell(&self, reply: oneshot::Sender<Moment>) {
+        let read = || -> Result<Option<Moment>, StoreError> {
+            let checkpoint = self.journal.as_ref().map(Journal::latest_checkpoint).transpose()?.flatten();
+            let state = self.state.snapshot()?;
+            Ok(checkpoint.map(|checkpoint| Moment { state, checkpoint }))
+        };
+        match read() {
+            // One who does not wait any more needs none.
+            Ok(Some(moment)) => drop(reply.send(moment)),
+            Ok(None) => tracing::error!("no backup: there is no checkpoint"),
+            Err(error) => tracing::error!("no backup: {error}"),
+        }
+    }
+
     /// Only the files know what is in them after a failure.
     fn reopen(&mut self) -> Result<(), StoreError> {
         self.journal = None;
@@ -140,6 +166,7 @@ impl Writer {
                 if records.is_empty() { Ok(()) } else { self.state.write(records, seq) }
             }
             Batch::Checkpoint(checkpoint) => journal.write(&[], Some(checkpoint.clone())),
+            Batch::Moment(_) => Ok(()),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod arbitrage;
 mod backfill;
+mod backup;
 mod candles;
 mod check_config;
 mod demo;
@@ -86,6 +87,10 @@ enum Command {
     Query(query::Args),
     /// Write what a box has kept as CSV and Parquet files.
     Export(export::Args),
+    /// Write a backup of a box to one file.
+    Backup(backup::BackupArgs),
+    /// Bring a backup into an empty data directory.
+    Restore(backup::RestoreArgs),
     /// Check the journal, and repair days that are damaged.
     Repair(repair::Args),
     /// Replay journal days and compare with what was recorded.
@@ -117,6 +122,8 @@ impl Cli {
             Command::Stats(args) => args.run(),
             Command::Query(args) => args.run(),
             Command::Export(args) => args.run(),
+            Command::Backup(args) => args.run(),
+            Command::Restore(args) => args.run(),
             Command::Repair(args) => args.run(),
             Command::Replay(args) => args.run(),
             Command::Arbitrage(args) => args.run(),

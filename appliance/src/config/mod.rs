@@ -80,6 +80,17 @@ pub struct StoreSection {
     /// Days of which candles shorter than an hour, forecasts and scores are kept. Longer candles, orders, fills and the
     /// account are kept for good.
     pub minute_days: u16,
+    /// Folder of the nightly backups, best on another card or disk; `backups` in the data folder where this is left out.
+    pub backup_dir: Option<PathBuf>,
+    /// Backups that are kept; 0 for none at night.
+    pub backups_kept: u16,
+}
+
+impl StoreSection {
+    /// The folder of backups.
+    pub(crate) fn backups(&self) -> PathBuf {
+        self.backup_dir.clone().unwrap_or_else(|| self.data_dir.join("backups"))
+    }
 }
 
 impl Default for StoreSection {
@@ -92,6 +103,8 @@ impl Default for StoreSection {
             reserve_mb: 512,
             raw_days: 14,
             minute_days: 400,
+            backup_dir: None,
+            backups_kept: 7,
         }
     }
 }

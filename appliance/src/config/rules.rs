@@ -76,6 +76,8 @@ const PLAIN: &[(&str, Rule)] = &[
     ("store.reserve_mb", Rule::Range(0, 1_000_000)),
     ("store.raw_days", Rule::Range(2, 10_000)),
     ("store.minute_days", Rule::Range(2, 10_000)),
+    ("store.backup_dir", Rule::Path),
+    ("store.backups_kept", Rule::Range(0, 366)),
     ("network.proxy", Rule::Proxy),
     ("network.ca_file", Rule::Path),
     ("model.enabled", Rule::Switch),

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::Site;
+use crate::backup::BackupHealth;
 use crate::card::CardHealth;
 
 /// The state of the box.
@@ -30,6 +31,8 @@ pub(crate) struct Health {
     pub store: StoreHealth,
     /// The card.
     pub card: CardHealth,
+    /// Backups.
+    pub backup: BackupHealth,
     /// The model.
     pub model: ModelHealth,
 }

@@ -1,6 +1,7 @@
 //! The web server: the embedded dashboard, its WebSocket, `/healthz`, and what was kept.
 
 mod assets;
+mod backups;
 mod guard;
 mod health;
 mod kept;
@@ -15,6 +16,8 @@ use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
+use crate::backup::Keeper;
+use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
 
 pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
@@ -32,6 +35,8 @@ struct Inner {
     engine: mpsc::Sender<Message>,
     published: Published,
     state: Arc<State>,
+    backups: Arc<Keeper>,
+    clock: Clock,
     health: watch::Receiver<Health>,
     demo: bool,
     allowed_hosts: Vec<String>,
@@ -39,16 +44,21 @@ struct Inner {
 }
 
 impl Site {
+    #[allow(clippy::too_many_arguments, reason = "all of what requests may use, once")]
     pub(crate) fn new(
         engine: mpsc::Sender<Message>,
         published: Published,
         state: Arc<State>,
+        backups: Arc<Keeper>,
+        clock: Clock,
         health: watch::Receiver<Health>,
         demo: bool,
         allowed_hosts: Vec<String>,
     ) -> Self {
         let browsers = Arc::new(tokio::sync::Semaphore::new(BROWSERS_MAX));
-        Self { inner: Arc::new(Inner { engine, published, state, health, demo, allowed_hosts, browsers }) }
+        Self {
+            inner: Arc::new(Inner { engine, published, state, backups, clock, health, demo, allowed_hosts, browsers }),
+        }
     }
 }
 
@@ -60,6 +70,8 @@ pub(crate) async fn serve(
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(health::healthz))
+        .route("/api/v1/backups", get(backups::list).post(backups::make))
+        .route("/api/v1/backups/{name}", get(backups::download))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))

@@ -15,7 +15,7 @@ use crate::verified::Verified;
 use crate::{Result, StoreError};
 
 /// Small facts about a file; its `format` is read before anything else.
-pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(crate) const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
 const FORMAT: &str = "format";
 
 /// What a file is, and how it is handled.

@@ -11,8 +11,9 @@ use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
 use serde::Serialize;
 use types::{Candle, Scale, Timeframe, Timestamp};
 
+use crate::copy::Snapshot;
 use crate::disk::SystemDisk;
-use crate::file::{self, Kind};
+use crate::file::{self, Kind, META};
 use crate::{Result, StoreError, TableSize};
 
 /// History file format written by this program, and the highest it reads.
@@ -95,6 +96,18 @@ impl History {
     /// When the file cannot be read.
     pub fn tables(&self) -> Result<Vec<TableSize>> {
         file::tables(&self.database, &self.path)
+    }
+
+    /// All of the file as it is now.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::new(&self.database, &self.path, KIND, |pass| {
+            pass.table(META)?;
+            pass.table(CANDLES)?;
+            pass.table(COVERED)
+        })
     }
 
     /// The parts of `wanted` for which the venue has not answered yet, oldest first.

@@ -18,6 +18,7 @@
 
 pub mod block;
 pub mod checkpoint;
+mod copy;
 mod digest;
 pub mod disk;
 mod error;
@@ -35,6 +36,7 @@ mod verified;
 
 pub use block::{Block, BlockBuilder, BlockHeader};
 pub use checkpoint::Checkpoint;
+pub use copy::{Snapshot, TableDigest};
 pub use digest::{Digest, EffectDigest};
 pub use disk::{Disk, SharedDisk, SystemDisk};
 pub use error::StoreError;

@@ -15,6 +15,7 @@ use redb::{AccessGuard, Database, Key, ReadOnlyTable, ReadableDatabase, TableDef
 use serde::de::DeserializeOwned;
 use types::{Record, Timestamp};
 
+use crate::copy::{Pass, Snapshot};
 use crate::digest::append;
 use crate::disk::{Disk, SystemDisk};
 use crate::file::{self, Kind, META};
@@ -191,6 +192,14 @@ impl State {
         self.with(|database| file::tables(database, &self.path))
     }
 
+    /// All of the file as it is now. While it lives the file keeps the pages that it sees.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.with(|database| Snapshot::new(database, &self.path, KIND, tables))
+    }
+
     fn with<T>(&self, run: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         match &*database {
@@ -244,6 +253,28 @@ impl State {
     fn unreadable(&self, what: impl std::fmt::Display, error: postcard::Error) -> StoreError {
         StoreError::corrupt(&self.path, format!("a value of {what} cannot be read: {error}"))
     }
+}
+
+/// Every table of the file.
+fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
+    pass.table(META)?;
+    pass.table(series::CANDLES)?;
+    pass.table(series::REVISIONS)?;
+    pass.table(series::FORECASTS)?;
+    pass.table(series::SCORES)?;
+    pass.table(series::EQUITY)?;
+    pass.table(ledger::ORDERS)?;
+    pass.table(ledger::REFUSALS)?;
+    pass.table(ledger::ORDER_ENDS)?;
+    pass.table(ledger::FILLS)?;
+    pass.table(arbitrage::OPPORTUNITIES)?;
+    pass.table(quality::QUALITY)?;
+    pass.table(quality::GAPS)?;
+    pass.table(quality::STATUS)?;
+    pass.table(quality::QUARANTINE)?;
+    pass.table(catalogue::SYMBOLS)?;
+    pass.table(catalogue::RULES)?;
+    pass.table(catalogue::INSTRUMENTS)
 }
 
 /// Makes all tables that are not there.

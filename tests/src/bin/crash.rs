@@ -53,6 +53,7 @@ struct Disk {
     found_damaged: u64,
     repaired_blocks: u64,
     fenced_blocks: u64,
+    unpromised_blocks: u64,
     wrong: Vec<String>,
 }
 
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
             found_damaged: disk.found,
             repaired_blocks: disk.repaired,
             fenced_blocks: disk.fenced,
+            unpromised_blocks: disk.unpromised,
             wrong,
         };
         let report = Report { seed: args.seed, kills, disk };

@@ -41,6 +41,8 @@ pub struct Tally {
     pub repaired: u64,
     /// See `repaired`.
     pub fenced: u64,
+    /// Blocks that were under way when power went, were never promised, and came back where the right one was hit.
+    pub unpromised: u64,
 }
 
 impl Tally {
@@ -56,6 +58,7 @@ impl Tally {
         self.found += other.found;
         self.repaired += other.repaired;
         self.fenced += other.fenced;
+        self.unpromised += other.unpromised;
     }
 }
 
@@ -80,6 +83,8 @@ struct Model {
     blocks: BTreeMap<u64, Block>,
     /// Blocks of a write that failed: each of them may be there.
     maybe_blocks: Vec<Block>,
+    /// Blocks that were under way and that nothing was found of.
+    taken_back: Vec<Block>,
     equity: BTreeMap<i64, EquityRecord>,
     applied: u64,
     maybe_equity: BTreeMap<i64, EquityRecord>,
@@ -249,14 +254,17 @@ impl Life {
         };
         let reader = Reader::open_day_on(&self.disk, &path).map_err(|e| format!("repaired: {e}"))?;
         let verified = reader.verify().map_err(|e| format!("repaired: {e}"))?;
-        let mut seen = 0;
+        let (mut seen, mut unpromised) = (0, 0);
         for block in reader.blocks().map_err(|e| e.to_string())? {
             let (header, _) = block.map_err(|e| format!("repaired: {e}"))?;
             let known = before.get(&header.first_seq).map(Block::header);
-            if known != Some(&header) {
+            if known == Some(&header) {
+                seen += 1;
+            } else if self.model.taken_back.iter().any(|block| *block.header() == header) {
+                unpromised += 1;
+            } else {
                 return Err(format!("the repaired day has a block at input {} that never was", header.first_seq));
             }
-            seen += 1;
         }
         // A bit can take one page with it: in a packed day the blocks of one pack, in another those that share a page.
         let lost = before.len() as u64 - seen;
@@ -269,9 +277,11 @@ impl Life {
         let first = before.first_key_value().map(|(first, _)| *first);
         let is_first_known = reader.headers().is_ok_and(|all| all.first().map(|header| header.first_seq) == first);
         let told = verified.inputs + fenced;
-        if told > inputs || is_first_known && told != inputs || verified.fenced != fenced {
+        let adds_up = told == inputs || !is_first_known && told < inputs || unpromised > 0;
+        if !adds_up || verified.fenced != fenced {
             return Err(format!("{} inputs and {fenced} fenced ones of {inputs}", verified.inputs));
         }
+        self.tally.unpromised += unpromised;
         self.tally.repaired += seen;
         self.tally.fenced += lost;
         drop(reader);
@@ -454,6 +464,7 @@ impl Life {
         {
             return Err(format!("the block at input {} is lost", block.header().first_seq));
         }
+        self.model.taken_back.append(&mut maybe);
         self.model.blocks.extend(found.into_iter().map(|block| (block.header().first_seq, block)));
         Ok(())
     }

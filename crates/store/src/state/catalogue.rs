@@ -7,12 +7,12 @@ use super::{Span, State, encoded};
 use crate::{Result, StoreError};
 
 /// Venue and symbol.
-type SymbolKey = (&'static str, &'static str);
+pub(super) type SymbolKey = (&'static str, &'static str);
 
-const SYMBOLS: TableDefinition<'static, SymbolKey, u16> = TableDefinition::new("symbols");
+pub(super) const SYMBOLS: TableDefinition<'static, SymbolKey, u16> = TableDefinition::new("symbols");
 /// Instrument, when its rules were received.
-const RULES: TableDefinition<'static, (u16, i64), &'static [u8]> = TableDefinition::new("rules");
-const INSTRUMENTS: TableDefinition<'static, u16, &'static [u8]> = TableDefinition::new("instruments");
+pub(super) const RULES: TableDefinition<'static, (u16, i64), &'static [u8]> = TableDefinition::new("rules");
+pub(super) const INSTRUMENTS: TableDefinition<'static, u16, &'static [u8]> = TableDefinition::new("instruments");
 
 /// An instrument number with what it stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]

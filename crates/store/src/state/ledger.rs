@@ -9,14 +9,14 @@ use crate::Result;
 
 type Bytes = &'static [u8];
 /// When it was made, order.
-type OrderKey = (i64, u64);
+pub(super) type OrderKey = (i64, u64);
 /// When, sequence number of the input that caused it, rank among that input's effects. Two fills of one order may be
 /// alike in every value and are still two.
-type FillKey = (i64, u64, u16);
-const ORDERS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("orders");
-const REFUSALS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("refusals");
-const ORDER_ENDS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("order_ends");
-const FILLS: TableDefinition<'static, FillKey, Bytes> = TableDefinition::new("fills");
+pub(super) type FillKey = (i64, u64, u16);
+pub(super) const ORDERS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("orders");
+pub(super) const REFUSALS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("refusals");
+pub(super) const ORDER_ENDS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("order_ends");
+pub(super) const FILLS: TableDefinition<'static, FillKey, Bytes> = TableDefinition::new("fills");
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)

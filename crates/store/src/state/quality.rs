@@ -14,12 +14,12 @@ type Bytes = &'static [u8];
 /// Instrument, start of the minute or moment.
 pub(super) type MinuteKey = (u16, i64);
 /// When, sequence number of the input that caused it, rank among that input's effects.
-type QuarantineKey = (i64, u64, u16);
+pub(super) type QuarantineKey = (i64, u64, u16);
 
 pub(super) const QUALITY: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("quality");
 pub(super) const GAPS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("gaps");
-const STATUS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("status");
-const QUARANTINE: TableDefinition<'static, QuarantineKey, Bytes> = TableDefinition::new("quarantine");
+pub(super) const STATUS: TableDefinition<'static, MinuteKey, Bytes> = TableDefinition::new("status");
+pub(super) const QUARANTINE: TableDefinition<'static, QuarantineKey, Bytes> = TableDefinition::new("quarantine");
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)

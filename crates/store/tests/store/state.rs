@@ -415,3 +415,32 @@ fn old_minutes_go_and_hours_and_the_ledger_stay() {
     assert_eq!(state.forecasts(BTC, all).expect("reads").len(), 100);
     assert_eq!(state.gaps(BTC, all).expect("reads").len(), 100);
 }
+
+#[test]
+fn a_copy_has_every_row_of_every_table_and_none_that_came_later() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    state.resolve(Venue::Kraken, "BTC/USD").expect("resolves");
+    state.write(&one_of_each(), 6).expect("writes");
+    state.write(&kinds_of_format_2(), 6).expect("writes");
+    let snapshot = state.snapshot().expect("begins");
+    let before = state.snapshot().and_then(|snapshot| snapshot.digests()).expect("reads");
+    state.write(&[entry(9, 0, Record::Fill(fill(9, 9)))], 9).expect("goes on");
+    let copy = tempdir().expect("temporary directory");
+    assert_eq!(snapshot.write_to(&copy.path().join("state.redb")).expect("copies"), before);
+    let copied = open(copy.path());
+    assert_eq!(copied.snapshot().and_then(|snapshot| snapshot.digests()).expect("reads"), before);
+    assert_eq!((copied.applied().expect("reads"), state.applied().expect("reads")), (6, 9));
+    // Every table that the file has is one that is copied.
+    let names = |found: Vec<String>| {
+        let mut found = found;
+        found.sort();
+        found
+    };
+    let tables = state.tables().expect("reads").into_iter().map(|table| table.name).collect();
+    assert_eq!(names(before.iter().map(|table| table.table.clone()).collect()), names(tables));
+    let changed = state.snapshot().and_then(|snapshot| snapshot.digests()).expect("reads");
+    let differing: Vec<&str> =
+        before.iter().zip(&changed).filter(|(a, b)| a != b).map(|(a, _)| a.table.as_str()).collect();
+    assert_eq!(differing, ["meta", "fills"]);
+}

@@ -1,0 +1,279 @@
+//! Backups: one file with all that cannot be had again, made while the box runs, and proven by restoring it.
+//!
+//! ```text
+//! tickerbox-20261121T001000Z.tar.zst
+//!   manifest.json            what is in it: sizes, SHA-256, rows and digest of every table
+//!   state.redb               series, ledger, catalogue
+//!   history.redb             candles fetched and imported, where there are any
+//!   journal-20261121.redb    the engine's state, to go on from
+//! ```
+//!
+//! The journals of past days stay where they are: they are large, and nothing of the account hangs on them.
+
+mod archive;
+mod keeper;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use engine::Engine;
+use serde::{Deserialize, Serialize};
+use store::{Checkpoint, History, Journal, Snapshot, State, StoreError, TableDigest};
+use types::Timestamp;
+
+pub(crate) use keeper::{BackupHealth, Keeper};
+
+/// Backup format written by this program, and the highest it reads.
+pub(crate) const FORMAT: u32 = 1;
+const STATE: &str = "state.redb";
+const HISTORY: &str = "history.redb";
+
+/// The box at one moment.
+pub(crate) struct Moment {
+    pub(crate) state: Snapshot,
+    pub(crate) checkpoint: Checkpoint,
+}
+
+/// What a backup holds. The first thing in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) format: u32,
+    /// Version of the program that made it.
+    pub(crate) program: String,
+    /// When, UTC.
+    pub(crate) made_at: String,
+    /// The last input it contains.
+    pub(crate) seq: u64,
+    /// Version of the engine's state.
+    pub(crate) state_version: u32,
+    pub(crate) files: Vec<Member>,
+}
+
+/// A file of a backup.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    /// Empty for the journal.
+    pub(crate) tables: Vec<TableDigest>,
+}
+
+impl Manifest {
+    /// Rows of all tables.
+    pub(crate) fn rows(&self) -> u64 {
+        self.files.iter().flat_map(|member| &member.tables).map(|table| table.rows).sum()
+    }
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Made {
+    pub(crate) file: PathBuf,
+    pub(crate) bytes: u64,
+    pub(crate) seq: u64,
+    pub(crate) rows: u64,
+    pub(crate) made_at: String,
+}
+
+/// Writes a backup of a moment of the box in `dir` to `file`, which appears whole or not at all.
+///
+/// # Errors
+/// When something cannot be read or written; `file` is not there then.
+pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> anyhow::Result<Made> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("{}: cannot create", folder.display()))?;
+    let scratch = tempdir_in(folder, "backup")?;
+    let mut members = vec![(STATE.to_owned(), moment.state.write_to(&scratch.path.join(STATE))?)];
+    match History::open_read(dir) {
+        Ok(history) => {
+            let tables = history.snapshot()?.write_to(&scratch.path.join(HISTORY))?;
+            members.push((HISTORY.to_owned(), tables));
+        }
+        Err(StoreError::Missing { .. }) => {}
+        Err(error) => return Err(error).context("a backup without history is none"),
+    }
+    members.push((write_journal(&scratch.path, &moment.checkpoint)?, Vec::new()));
+    let mut manifest = Manifest {
+        format: FORMAT,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        made_at: now.to_string(),
+        seq: moment.checkpoint.seq,
+        state_version: moment.checkpoint.state_version,
+        files: Vec::new(),
+    };
+    for (name, tables) in members {
+        let (bytes, sha256) = archive::digest(&scratch.path.join(&name))?;
+        manifest.files.push(Member { name, bytes, sha256, tables });
+    }
+    let bytes = archive::pack(&manifest, &scratch.path, file)?;
+    Ok(Made { file: file.to_owned(), bytes, seq: manifest.seq, rows: manifest.rows(), made_at: manifest.made_at })
+}
+
+/// A journal that holds nothing but a state to begin with. Gives the name of its only file.
+fn write_journal(dir: &Path, checkpoint: &Checkpoint) -> anyhow::Result<String> {
+    let (mut journal, _) = Journal::open(dir)?;
+    journal.write(&[], Some(checkpoint.clone()))?;
+    drop(journal);
+    let day = store::days(dir)?.pop().context("the journal has a file")?;
+    Ok(day.path.file_name().and_then(|name| name.to_str()).context("a plain name")?.to_owned())
+}
+
+/// Brings a backup into an empty data directory, and proves it before anything there has its name: sizes, digests, rows, and
+/// that the engine takes its state.
+///
+/// # Errors
+/// When the backup is damaged, newer than this program, or `dir` is not empty; nothing is left behind then.
+pub(crate) fn restore(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
+    fs::create_dir_all(dir).with_context(|| format!("{}: cannot create", dir.display()))?;
+    let is_taken = |name: &str| name.ends_with(".redb");
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        ensure!(!is_taken(&name), "{}: holds a box already ({name}); restore into an empty folder", dir.display());
+    }
+    let scratch = tempdir_in(dir, "restore")?;
+    let manifest = archive::unpack(file, &scratch.path)?;
+    prove(&manifest, &scratch.path).with_context(|| format!("{}: not restored", file.display()))?;
+    // The journal comes last: without it there is no box yet.
+    for member in &manifest.files {
+        fs::rename(scratch.path.join(&member.name), dir.join(&member.name))
+            .with_context(|| format!("{}: cannot name", dir.join(&member.name).display()))?;
+    }
+    fs::File::open(dir)?.sync_all()?;
+    Ok(manifest)
+}
+
+/// Opens what was unpacked and holds it against what the manifest says.
+fn prove(manifest: &Manifest, dir: &Path) -> anyhow::Result<()> {
+    for member in &manifest.files {
+        let found = match member.name.as_str() {
+            STATE => State::open_read(dir)?.snapshot()?.digests()?,
+            HISTORY => History::open_read(dir)?.snapshot()?.digests()?,
+            _ => Vec::new(),
+        };
+        for (table, found) in member.tables.iter().zip(&found) {
+            ensure!(
+                table == found,
+                "{}: table {} has {} rows with digest {}, saved were {} with {}",
+                member.name,
+                table.table,
+                found.rows,
+                found.digest,
+                table.rows,
+                table.digest
+            );
+        }
+        ensure!(
+            member.tables.len() == found.len(),
+            "{}: {} tables of {}",
+            member.name,
+            found.len(),
+            member.tables.len()
+        );
+    }
+    ensure!(manifest.files.iter().any(|member| member.name == STATE), "it has no {STATE}");
+    let day = store::days(dir)?.pop().context("it has no journal")?;
+    let checkpoint = store::Reader::open_day(&day.path)?.first_checkpoint()?;
+    ensure!(checkpoint.seq == manifest.seq, "the state is that of input {}, not {}", checkpoint.seq, manifest.seq);
+    if checkpoint.state_version == engine::STATE_VERSION {
+        postcard::from_bytes::<Engine>(&checkpoint.state).context("the engine cannot read its state")?;
+    } else {
+        anyhow::bail!(
+            "the engine's state has version {}, this program knows {}: restore it with program {}",
+            checkpoint.state_version,
+            engine::STATE_VERSION,
+            manifest.program
+        );
+    }
+    Ok(())
+}
+
+/// A folder that goes away with what is in it.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left is overwritten the next time.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+fn tempdir_in(dir: &Path, name: &str) -> anyhow::Result<Scratch> {
+    let path = dir.join(format!(".{name}"));
+    match fs::remove_dir_all(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("{}: cannot remove", path.display()));
+        }
+        _ => {}
+    }
+    fs::create_dir_all(&path).with_context(|| format!("{}: cannot create", path.display()))?;
+    Ok(Scratch { path })
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Entry;
+    use types::effect::EquityRecord;
+    use types::{Cash, Record};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    fn moment(dir: &Path) -> Moment {
+        let state = State::open(dir).unwrap();
+        let cash = Cash(7);
+        let equity = EquityRecord { at: NOW, cash, equity: cash, hold: cash, fees: cash, positions: Vec::new() };
+        state.write(&[Entry { seq: 41, rank: 0, record: Record::Equity(equity) }], 41).unwrap();
+        let saved = postcard::to_allocvec(&Engine::new()).unwrap();
+        let checkpoint = Checkpoint { seq: 41, at: NOW, state_version: engine::STATE_VERSION, state: saved };
+        Moment { state: state.snapshot().unwrap(), checkpoint }
+    }
+
+    #[test]
+    fn a_backup_is_restored_onto_a_fresh_box_and_only_there() {
+        let (home, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = home.path().join("backups/one.tar.zst");
+        let made = make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        assert_eq!((made.seq, made.bytes), (41, fs::metadata(&file).unwrap().len()));
+        let manifest = restore(&file, fresh.path()).unwrap();
+        assert_eq!((manifest.rows(), manifest.files.len()), (made.rows, 2));
+        let (_, found) = Journal::open(fresh.path()).unwrap();
+        assert_eq!(found.last_seq, 41);
+        let equity = State::open(fresh.path()).unwrap().equity(store::Span::last(9, Timestamp::MAX)).unwrap();
+        assert_eq!(equity.len(), 1);
+        let error = restore(&file, fresh.path()).unwrap_err().to_string();
+        assert!(error.contains("holds a box already"), "{error}");
+        let names: Vec<_> =
+            fs::read_dir(home.path().join("backups")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["one.tar.zst"], "nothing is left lying about");
+    }
+
+    #[test]
+    fn a_damaged_backup_is_refused_and_leaves_nothing_behind() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("one.tar.zst");
+        make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        let whole = fs::read(&file).unwrap();
+        let refused = |bytes: &[u8]| {
+            let bad = home.path().join("bad.tar.zst");
+            fs::write(&bad, bytes).unwrap();
+            let fresh = tempfile::tempdir().unwrap();
+            let error = format!("{:#}", restore(&bad, fresh.path()).unwrap_err());
+            assert!(error.contains("bad.tar.zst"), "{error}");
+            assert_eq!(fs::read_dir(fresh.path()).unwrap().count(), 0, "{error}");
+            error
+        };
+        refused(&whole[..whole.len() / 2]);
+        refused(b"no backup");
+        refused(&[]);
+        for place in (20..whole.len() - 8).step_by(whole.len() / 9) {
+            let mut bytes = whole.clone();
+            bytes[place] ^= 0x10;
+            refused(&bytes);
+        }
+    }
+}
