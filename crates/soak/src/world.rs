@@ -76,6 +76,18 @@ pub struct World {
     seen_faults: u64,
     diary: Diary,
     told: Vec<Told>,
+    listener: Option<Listener>,
+}
+
+/// Hears every input with what it caused, and the engine after it.
+pub struct Listener(Box<Heard>);
+
+type Heard = dyn FnMut(&Stamped<Input>, &Effects, &Engine);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
 }
 
 impl World {
@@ -112,6 +124,7 @@ impl World {
             seen_faults: 0,
             diary: if settings.keeps_diary { Diary::default() } else { Diary::off() },
             told: Vec::new(),
+            listener: None,
             sim,
         };
         let settings = Box::new(EngineSettings::default());
@@ -124,6 +137,11 @@ impl World {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.sim.now()
+    }
+
+    /// From now on every input is told, with what it caused.
+    pub fn listen(&mut self, heard: impl FnMut(&Stamped<Input>, &Effects, &Engine) + 'static) {
+        self.listener = Some(Listener(Box::new(heard)));
     }
 
     /// Lets so much time pass.
@@ -251,7 +269,11 @@ impl World {
 
     fn pass_on(&mut self, input: Input) {
         self.seq += 1;
-        self.engine.handle(&Stamped { seq: self.seq, at: self.sim.now(), input }, &mut self.effects);
+        let stamped = Stamped { seq: self.seq, at: self.sim.now(), input };
+        self.engine.handle(&stamped, &mut self.effects);
+        if let Some(Listener(heard)) = &mut self.listener {
+            heard(&stamped, &self.effects, &self.engine);
+        }
         self.effects.clear();
     }
 

@@ -1,0 +1,524 @@
+//! A day of four venues with four pairs each, top 20 four times a second: the journal and the state file as the box writes them,
+//! beside SQLite with the schema of TickerML, on the same day in one run.
+//!
+//! `cargo bench -p tickerbox-store --bench day -- --hours 24 [--dir DIR] [--readers-only]`
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, params};
+use sim::SimSettings;
+use soak::{Settings, World};
+use store::{BlockBuilder, Checkpoint, Entry, Journal, Reader, Span, State, days, pack_day};
+use types::effect::{CandleRecord, ForecastRecord, ScoreRecord};
+use types::market::CandleSource;
+use types::{Candle, Effect, Input, InstrumentId, Price, Qty, Record, Scale, Stamped, Timeframe, Timestamp, Venue};
+
+const PAIRS: usize = 4;
+const VENUES: [Venue; 4] = [Venue::Kraken, Venue::BinanceUs, Venue::Coinbase, Venue::Kucoin];
+/// Orders in a second on each book: with these nearly every quarter of a second brings another book.
+const ORDERS_PER_S_MILLI: u32 = 12_000;
+/// As configured by default, with the quarter that is left for writing.
+const BLOCK: Duration = Duration::from_millis(1_500);
+const CHECKPOINT: Duration = Duration::from_secs(3_600);
+/// What the reading of a month is measured on.
+const MONTH_MIN: i64 = 30 * 1_440;
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let after = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
+    let hours: u32 = after("--hours").map_or(1, |hours| hours.parse().expect("a number of hours"));
+    let scratch = tempfile::tempdir().expect("a folder");
+    let dir = after("--dir").map_or_else(|| scratch.path().to_owned(), PathBuf::from);
+    let mut out = std::io::stdout();
+    let mut say = |line: String| writeln!(out, "{line}").expect("written");
+
+    let ours = dir.join("ours");
+    let mut made = None;
+    if !args.iter().any(|arg| arg == "--readers-only") {
+        let (written, names) = live(&ours, hours);
+        let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
+        let size = |name: &str| total(&ours, name);
+        let before = size("journal-");
+        let began = Instant::now();
+        for day in days(&ours).expect("lists") {
+            pack_day(&day.path).expect("packs");
+        }
+        let packing = began.elapsed().as_secs_f64();
+        let after = size("journal-");
+        say(format!("a day: {} inputs in {hours} hours, {} books", written.inputs, written.books));
+        say(format!("ours: {:.0} inputs/s into the store", written.inputs as f64 / written.spent.as_secs_f64()));
+        say(format!(
+            "ours: CPU and waiting of the store {:.1} s, {:.3} % of a core",
+            written.spent.as_secs_f64(),
+            100.0 * written.spent.as_secs_f64() / f64::from(hours) / 3_600.0
+        ));
+        say(format!(
+            "ours: journal {:.0} MB a day as written, {:.0} MB a day packed ({packing:.1} s)",
+            day(before),
+            day(after)
+        ));
+        say(format!("ours: state file {:.1} MB", size("state") as f64 / 1e6));
+        say(format!("ours: {:.0} MB a day written to the device", day(written.device)));
+        made = Some((written, names, after + size("state")));
+    }
+    if let Some((written, names, size)) = made {
+        let theirs = sqlite(&ours, &dir.join("theirs.db"), &names);
+        let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
+        say(format!(
+            "SQLite: {:.0} inputs/s, {:.0} MB a day kept, {:.0} MB a day written",
+            theirs.inputs as f64 / theirs.spent.as_secs_f64(),
+            day(theirs.size),
+            day(theirs.device)
+        ));
+        let ratio =
+            (written.inputs as f64 / written.spent.as_secs_f64()) / (theirs.inputs as f64 / theirs.spent.as_secs_f64());
+        say(format!(
+            "ratio: {ratio:.1} times the inputs/s, 1/{:.1} of the size, 1/{:.1} of the bytes written",
+            theirs.size as f64 / size as f64,
+            theirs.device as f64 / written.device as f64
+        ));
+    }
+    month(&dir, &mut say);
+}
+
+/// What was written, how long the store took for it, and how much reached the device.
+struct Written {
+    inputs: u64,
+    books: u64,
+    spent: Duration,
+    device: u64,
+    size: u64,
+}
+
+fn settings(hours: u32) -> Settings {
+    let mut sim = SimSettings::wide();
+    sim.trades_kept = 20_000;
+    sim.minutes_kept = hours * 60 + 1_200;
+    for venue in VENUES {
+        let mut seen = 0;
+        sim.listings.retain(|listing| {
+            seen += usize::from(listing.venue == venue);
+            listing.venue != venue || seen <= PAIRS
+        });
+    }
+    for listing in &mut sim.listings {
+        listing.orders_per_s_milli = ORDERS_PER_S_MILLI;
+    }
+    Settings { keeps_diary: false, ..Settings::new(sim, VENUES) }
+}
+
+/// The store thread of a box, without the thread.
+struct Store {
+    journal: Journal,
+    state: State,
+    block: BlockBuilder,
+    records: Vec<Entry>,
+    block_at: Timestamp,
+    checkpoint_at: Timestamp,
+    last: (u64, Timestamp),
+    written: Written,
+}
+
+impl Store {
+    fn hear(&mut self, stamped: &Stamped<Input>, effects: &[Effect], state: &dyn Fn() -> Vec<u8>) {
+        let began = Instant::now();
+        if !self.block.fits(stamped.at) || stamped.at.since(self.block_at) >= BLOCK {
+            self.flush();
+            self.block_at = stamped.at;
+        }
+        let is_new_day = stamped.at.day() != self.last.1.day();
+        if self.last.0 == 0 || is_new_day || stamped.at.since(self.checkpoint_at) >= CHECKPOINT {
+            // The state after this input is as large as the one before; what is in it does not matter here.
+            self.flush();
+            let (seq, at) = if self.last.0 == 0 { (0, stamped.at) } else { self.last };
+            let checkpoint = Checkpoint { seq, at, state_version: engine::STATE_VERSION, state: state() };
+            self.journal.write(&[], Some(checkpoint)).expect("writes");
+            self.checkpoint_at = stamped.at;
+        }
+        self.block.push(stamped, effects).expect("in order");
+        let mut rank = 0;
+        for effect in effects {
+            if let Effect::Record(record) = effect {
+                self.records.push(Entry { seq: stamped.seq, rank, record: record.clone() });
+                rank += 1;
+            }
+        }
+        self.last = (stamped.seq, stamped.at);
+        self.written.inputs += 1;
+        self.written.books += u64::from(matches!(stamped.input, Input::Book(_)));
+        self.written.spent += began.elapsed();
+    }
+
+    fn flush(&mut self) {
+        let Some(block) = self.block.finish() else { return };
+        let seq = block.header().last_seq;
+        self.journal.write(&[block], None).expect("writes");
+        if !self.records.is_empty() {
+            self.state.write(&self.records, seq).expect("writes");
+            self.records.clear();
+        }
+    }
+}
+
+/// Lives through the hours, and writes what is heard as a box does. Gives names and digits of the instruments as well.
+fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scale)>) {
+    let settings = settings(hours);
+    let mut names = HashMap::new();
+    for feed in &settings.feeds {
+        for wanted in &feed.instruments {
+            let listing = settings.sim.listings.iter().find(|l| l.venue == feed.venue && l.symbol == wanted.symbol);
+            let listing = listing.expect("listed");
+            let scale = Scale { price_decimals: listing.price_decimals, qty_decimals: listing.qty_decimals };
+            names.insert(wanted.id, (format!("{}:{}", feed.venue, wanted.symbol), scale));
+        }
+    }
+    let mut world = World::new(&settings).expect("right settings");
+    let now = world.now();
+    let state = State::open(dir).expect("opens");
+    for venue in VENUES {
+        for feed in settings.feeds.iter().filter(|feed| feed.venue == venue) {
+            for wanted in &feed.instruments {
+                state.resolve(venue, &wanted.symbol).expect("resolves");
+            }
+        }
+    }
+    let device = device_bytes();
+    let store = Rc::new(RefCell::new(Store {
+        journal: Journal::open(dir).expect("opens").0,
+        state,
+        block: BlockBuilder::new(),
+        records: Vec::new(),
+        block_at: now,
+        checkpoint_at: now,
+        last: (0, now),
+        written: Written { inputs: 0, books: 0, spent: Duration::ZERO, device: 0, size: 0 },
+    }));
+    let hears = store.clone();
+    // Numbers of the journal begin at 1, whatever was heard before anybody listened.
+    let mut seq = 0;
+    world.listen(move |stamped, effects, engine| {
+        seq += 1;
+        let stamped = Stamped { seq, ..stamped.clone() };
+        let state = || postcard::to_allocvec(engine).expect("plain data");
+        hears.borrow_mut().hear(&stamped, effects.as_slice(), &state);
+    });
+    for hour in 0..hours {
+        world.run_for(Duration::from_secs(3_600));
+        eprint!("\r{} of {hours} hours", hour + 1);
+    }
+    eprintln!();
+    drop(world);
+    let mut store = Rc::into_inner(store).expect("nobody else has it").into_inner();
+    let began = Instant::now();
+    store.flush();
+    // The day after begins, so that the day is over and can be packed.
+    let (last_seq, last_at) = store.last;
+    let at = Timestamp::from_secs((i64::from(last_at.day()) + 1) * 86_400);
+    let state = postcard::to_allocvec(&engine::Engine::new()).expect("plain data");
+    let checkpoint = Checkpoint { seq: last_seq, at: last_at, state_version: engine::STATE_VERSION, state };
+    store.block.push(&Stamped { seq: last_seq + 1, at, input: Input::Tick }, &[]).expect("in order");
+    let block = store.block.finish().expect("not empty");
+    store.journal.write(&[block], Some(checkpoint)).expect("writes");
+    store.written.spent += began.elapsed();
+    store.written.device = device_bytes() - device;
+    (store.written, names)
+}
+
+/// The same day into SQLite as TickerML keeps it: a row for each book with its levels as JSON, a row for each trade and
+/// candle, in WAL, and committed as often as our blocks are (its own collector commits every row).
+fn sqlite(ours: &Path, file: &Path, names: &HashMap<InstrumentId, (String, Scale)>) -> Written {
+    let mut connection = Connection::open(file).expect("opens");
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             CREATE TABLE ohlcv (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL, symbol TEXT NOT NULL,
+               timeframe TEXT NOT NULL DEFAULT '1m', open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL,
+               close REAL NOT NULL, volume REAL NOT NULL, trade_count INTEGER, taker_buy_volume REAL,
+               taker_buy_quote_volume REAL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+               UNIQUE(timestamp, symbol, timeframe));
+             CREATE TABLE order_books (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL,
+               exchange TEXT NOT NULL, symbol TEXT NOT NULL, bids TEXT NOT NULL, asks TEXT NOT NULL,
+               mid_price REAL NOT NULL, spread REAL NOT NULL, spread_bps REAL NOT NULL, imbalance REAL NOT NULL,
+               created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
+             CREATE TABLE trades (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp REAL NOT NULL, symbol TEXT NOT NULL,
+               trade_id INTEGER NOT NULL, price REAL NOT NULL, quantity REAL NOT NULL, is_buyer_maker BOOLEAN NOT NULL,
+               event_time REAL NOT NULL, UNIQUE(symbol, trade_id));
+             CREATE INDEX idx_ohlcv_timestamp_symbol ON ohlcv(timestamp, symbol, timeframe);
+             CREATE INDEX idx_order_books_symbol_timestamp ON order_books(symbol, timestamp DESC);
+             CREATE INDEX idx_order_books_exchange_symbol ON order_books(exchange, symbol, timestamp DESC);
+             CREATE INDEX idx_trades_symbol_timestamp ON trades(symbol, timestamp);",
+        )
+        .expect("a schema");
+    let mut written = Written { inputs: 0, books: 0, spent: Duration::ZERO, device: 0, size: 0 };
+    let device = device_bytes();
+    let state = State::open_read(ours).expect("opens");
+    let mut ids: Vec<_> = names.iter().collect();
+    ids.sort_by_key(|(id, _)| id.0);
+    for day in days(ours).expect("lists") {
+        let reader = Reader::open_day(&day.path).expect("opens");
+        for block in reader.blocks().expect("reads") {
+            let (_, inputs) = block.expect("whole");
+            let began = Instant::now();
+            let txn = connection.transaction().expect("begins");
+            for stamped in &inputs {
+                written.inputs += 1;
+                insert(&txn, stamped, names);
+            }
+            txn.commit().expect("commits");
+            written.spent += began.elapsed();
+        }
+    }
+    let began = Instant::now();
+    let txn = connection.transaction().expect("begins");
+    for (id, (name, scale)) in ids {
+        for record in state.candles(*id, Timeframe::M1, Span::last(usize::MAX, Timestamp::MAX)).expect("reads") {
+            insert_candle(&txn, name, *scale, &record.candle);
+        }
+    }
+    txn.commit().expect("commits");
+    written.spent += began.elapsed();
+    connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
+    drop(connection);
+    written.device = device_bytes() - device;
+    written.size = total(file.parent().expect("a folder"), "theirs");
+    written
+}
+
+fn insert(txn: &rusqlite::Transaction<'_>, stamped: &Stamped<Input>, names: &HashMap<InstrumentId, (String, Scale)>) {
+    let f = |fixed: String| fixed.parse::<f64>().expect("a number");
+    match &stamped.input {
+        Input::Book(book) => {
+            let (name, scale) = &names[&book.instrument];
+            let (exchange, symbol) = name.split_once(':').expect("venue and symbol");
+            let side = |levels: &[types::market::Level]| -> Vec<[f64; 2]> {
+                levels.iter().map(|l| [f(scale.price(l.price).to_string()), f(scale.qty(l.qty).to_string())]).collect()
+            };
+            let (bids, asks) = (side(&book.bids), side(&book.asks));
+            let (bid, ask) = (bids.first().map_or(0.0, |l| l[0]), asks.first().map_or(0.0, |l| l[0]));
+            let depth = |side: &[[f64; 2]]| side.iter().take(5).map(|level| level[1]).sum::<f64>();
+            let (b, a) = (depth(&bids), depth(&asks));
+            let mut statement = txn
+                .prepare_cached(
+                    "INSERT INTO order_books (timestamp, exchange, symbol, bids, asks, mid_price, spread, spread_bps, imbalance)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                )
+                .expect("prepares");
+            let (mid, json) = ((bid + ask) / 2.0, |side: &[[f64; 2]]| serde_json::to_string(side).expect("numbers"));
+            statement
+                .execute(params![
+                    stamped.at.as_nanos() / 1_000,
+                    exchange,
+                    symbol,
+                    json(&bids),
+                    json(&asks),
+                    mid,
+                    ask - bid,
+                    (ask - bid) / mid * 10_000.0,
+                    (b - a) / (b + a)
+                ])
+                .expect("inserts");
+        }
+        Input::Trade(trade) => {
+            let (name, scale) = &names[&trade.instrument];
+            let mut statement = txn
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO trades (timestamp, symbol, trade_id, price, quantity, is_buyer_maker, event_time)
+                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                )
+                .expect("prepares");
+            let time = trade.venue_at.as_nanos() as f64 / 1e9;
+            statement
+                .execute(params![
+                    time,
+                    name,
+                    trade.id as i64,
+                    f(scale.price(trade.price).to_string()),
+                    f(scale.qty(trade.qty).to_string()),
+                    false,
+                    time
+                ])
+                .expect("inserts");
+        }
+        _ => {}
+    }
+}
+
+fn insert_candle(txn: &rusqlite::Transaction<'_>, name: &str, scale: Scale, candle: &Candle) {
+    let price = |price: Price| scale.price(price).to_string().parse::<f64>().expect("a number");
+    let mut statement = txn
+        .prepare_cached(
+            "INSERT OR REPLACE INTO ohlcv (timestamp, symbol, timeframe, open, high, low, close, volume, trade_count)
+             VALUES (?, ?, '1m', ?, ?, ?, ?, ?, ?)",
+        )
+        .expect("prepares");
+    statement
+        .execute(params![
+            candle.open_time.as_millis(),
+            name,
+            price(candle.open),
+            price(candle.high),
+            price(candle.low),
+            price(candle.close),
+            scale.qty(candle.volume).to_string().parse::<f64>().expect("a number"),
+            candle.trades
+        ])
+        .expect("inserts");
+}
+
+/// A month of candles, forecasts and scores of eight instruments: its size, and how long reading takes.
+fn month(dir: &Path, say: &mut impl FnMut(String)) {
+    const INSTRUMENTS: u16 = 8;
+    let (ours, theirs) = (dir.join("month"), dir.join("month.db"));
+    let state = State::open(&ours).expect("opens");
+    let scale = Scale { price_decimals: 2, qty_decimals: 8 };
+    let start = Timestamp::from_secs(1_761_955_200);
+    let mut random = 1u64;
+    let mut draw = |end: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % end
+    };
+    let connection = Connection::open(&theirs).expect("opens");
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL;
+             CREATE TABLE ohlcv (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL, symbol TEXT NOT NULL,
+               timeframe TEXT NOT NULL DEFAULT '1m', open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL,
+               close REAL NOT NULL, volume REAL NOT NULL, trade_count INTEGER, taker_buy_volume REAL,
+               taker_buy_quote_volume REAL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+               UNIQUE(timestamp, symbol, timeframe));
+             CREATE INDEX idx_ohlcv_timestamp_symbol ON ohlcv(timestamp, symbol, timeframe);",
+        )
+        .expect("a schema");
+    let mut connection = connection;
+    let mut closes = vec![9_500_000i64; usize::from(INSTRUMENTS)];
+    for day in 0..30 {
+        let mut entries = Vec::new();
+        let txn = connection.transaction().expect("begins");
+        for n in day * 1_440..(day + 1) * 1_440 {
+            let at = Timestamp::from_secs(start.as_secs() + 60 * n);
+            for id in 0..INSTRUMENTS {
+                let close = &mut closes[usize::from(id)];
+                let open = *close;
+                *close += draw(4_001) as i64 - 2_000;
+                let (low, high) = (open.min(*close) - draw(900) as i64, open.max(*close) + draw(900) as i64);
+                let price = |value: i64| Price::new(value).expect("positive");
+                let candle = Candle {
+                    open: price(open),
+                    high: price(high),
+                    low: price(low),
+                    close: price(*close),
+                    volume: Qty(draw(3_000_000_000)),
+                    trades: draw(400) as u32,
+                    ..Candle::flat(at, price(open))
+                };
+                insert_candle(&txn, &format!("SYMBOL{id}"), scale, &candle);
+                let instrument = InstrumentId(id);
+                let mut push = |record| entries.push(Entry { seq: n as u64 + 1, rank: 0, record });
+                push(Record::Candle(CandleRecord {
+                    instrument,
+                    timeframe: Timeframe::M1,
+                    candle,
+                    source: CandleSource::Built,
+                    agrees: Some(true),
+                    revision: 0,
+                    is_clock_set: true,
+                }));
+                for horizon_min in [5, 10, 30] {
+                    let model = "starter-3c2f".to_owned();
+                    let log_return = draw(2_000) as f32 / 1e6 - 0.001;
+                    let p_up = draw(1_000) as f32 / 1e3;
+                    push(Record::Forecast(ForecastRecord {
+                        instrument,
+                        open_time: at,
+                        price: candle.close,
+                        horizon_min,
+                        model: model.clone(),
+                        log_return,
+                        p_up,
+                    }));
+                    let outcome = draw(2_000) as f32 / 1e6 - 0.001;
+                    push(Record::Score(ScoreRecord {
+                        instrument,
+                        open_time: at,
+                        horizon_min,
+                        model,
+                        log_return,
+                        outcome,
+                    }));
+                }
+            }
+        }
+        txn.commit().expect("commits");
+        for entries in entries.chunks(8_000) {
+            state.write(entries, 1).expect("writes");
+        }
+    }
+    say(format!(
+        "30 days of candles, forecasts and scores of {INSTRUMENTS} instruments: {:.0} MB",
+        total(&ours, "state") as f64 / 1e6
+    ));
+    let end = Timestamp::from_secs(start.as_secs() + 60 * MONTH_MIN);
+    let measure = |times: u32, run: &mut dyn FnMut(u16) -> usize, expected: usize| {
+        let began = Instant::now();
+        for n in 0..times {
+            assert_eq!(run((n % u32::from(INSTRUMENTS)) as u16), expected);
+        }
+        began.elapsed().as_secs_f64() / f64::from(times) * 1e6
+    };
+    let mut ask = connection
+        .prepare("SELECT timestamp, open, high, low, close, volume FROM ohlcv WHERE symbol = ? AND timeframe = '1m' AND timestamp >= ? ORDER BY timestamp")
+        .expect("prepares");
+    for (what, minutes, times) in [("the last 60 minutes", 60, 2_000), ("30 days of minutes", MONTH_MIN, 20)] {
+        let from = Timestamp::from_secs(end.as_secs() - 60 * minutes);
+        let ours = measure(
+            times,
+            &mut |id| {
+                state
+                    .candles(InstrumentId(id), Timeframe::M1, Span::between(from, end, usize::MAX))
+                    .expect("reads")
+                    .len()
+            },
+            minutes as usize,
+        );
+        let theirs = measure(
+            times,
+            &mut |id| {
+                let rows = ask.query_map(params![format!("SYMBOL{id}"), from.as_millis()], |row| {
+                    Ok((
+                        row.get::<_, i64>(0)?,
+                        row.get::<_, f64>(1)?,
+                        row.get::<_, f64>(2)?,
+                        row.get::<_, f64>(3)?,
+                        row.get::<_, f64>(4)?,
+                        row.get::<_, f64>(5)?,
+                    ))
+                });
+                rows.expect("asks").map(|row| row.expect("a row")).collect::<Vec<_>>().len()
+            },
+            minutes as usize,
+        );
+        say(format!("reading {what}: ours {ours:.0} us, SQLite {theirs:.0} us, {:.1} times as fast", theirs / ours));
+    }
+}
+
+/// Bytes that this process had written to devices so far.
+fn device_bytes() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").expect("Linux tells");
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+    line.and_then(|bytes| bytes.parse().ok()).expect("a number")
+}
+
+/// Bytes on disk of the files that begin so.
+fn total(dir: &Path, prefix: &str) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let entries = std::fs::read_dir(dir).expect("lists").map(|entry| entry.expect("an entry"));
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .map(|entry| entry.metadata().expect("is there").blocks() * 512)
+        .sum()
+}
