@@ -25,6 +25,8 @@ const ORDERS_PER_S_MILLI: u32 = 12_000;
 /// As configured by default, with the quarter that is left for writing.
 const BLOCK: Duration = Duration::from_millis(1_500);
 const CHECKPOINT: Duration = Duration::from_secs(3_600);
+/// Inputs that SQLite takes one by one: more would take hours.
+const OWN_ROWS: u64 = 20_000;
 /// What the reading of a month is measured on.
 const MONTH_MIN: i64 = 30 * 1_440;
 
@@ -63,11 +65,22 @@ fn main() {
             day(after)
         ));
         say(format!("ours: state file {:.1} MB", size("state") as f64 / 1e6));
-        say(format!("ours: {:.0} MB a day written to the device", day(written.device)));
+        say(format!(
+            "ours: {:.0} MB a day written to the device, of which blocks are {:.0}; {:.0} commits a day",
+            day(written.device),
+            day(written.size),
+            day(written.commits) * 1e6
+        ));
         made = Some((written, names, after + size("state")));
     }
     if let Some((written, names, size)) = made {
-        let theirs = sqlite(&ours, &dir.join("theirs.db"), &names);
+        let own = sqlite(&ours, &dir.join("own.db"), &names, Some(OWN_ROWS));
+        say(format!(
+            "SQLite committing every row, as TickerML does: {:.0} inputs/s, ours {:.0} times as many",
+            own.inputs as f64 / own.spent.as_secs_f64(),
+            (written.inputs as f64 / written.spent.as_secs_f64()) / (own.inputs as f64 / own.spent.as_secs_f64())
+        ));
+        let theirs = sqlite(&ours, &dir.join("theirs.db"), &names, None);
         let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
         say(format!(
             "SQLite: {:.0} inputs/s, {:.0} MB a day kept, {:.0} MB a day written",
@@ -90,6 +103,7 @@ fn main() {
 struct Written {
     inputs: u64,
     books: u64,
+    commits: u64,
     spent: Duration,
     device: u64,
     size: u64,
@@ -157,9 +171,12 @@ impl Store {
     fn flush(&mut self) {
         let Some(block) = self.block.finish() else { return };
         let seq = block.header().last_seq;
+        self.written.commits += 1;
+        self.written.size += block.as_bytes().len() as u64;
         self.journal.write(&[block], None).expect("writes");
         if !self.records.is_empty() {
             self.state.write(&self.records, seq).expect("writes");
+            self.written.commits += 1;
             self.records.clear();
         }
     }
@@ -196,7 +213,7 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
         block_at: now,
         checkpoint_at: now,
         last: (0, now),
-        written: Written { inputs: 0, books: 0, spent: Duration::ZERO, device: 0, size: 0 },
+        written: Written { inputs: 0, books: 0, commits: 0, spent: Duration::ZERO, device: 0, size: 0 },
     }));
     let hears = store.clone();
     // Numbers of the journal begin at 1, whatever was heard before anybody listened.
@@ -230,8 +247,8 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
 }
 
 /// The same day into SQLite as TickerML keeps it: a row for each book with its levels as JSON, a row for each trade and
-/// candle, in WAL, and committed as often as our blocks are (its own collector commits every row).
-fn sqlite(ours: &Path, file: &Path, names: &HashMap<InstrumentId, (String, Scale)>) -> Written {
+/// candle, in WAL. Committed as often as our blocks are; or, for so many inputs, after every row as its collector does.
+fn sqlite(ours: &Path, file: &Path, names: &HashMap<InstrumentId, (String, Scale)>, every_row: Option<u64>) -> Written {
     let mut connection = Connection::open(file).expect("opens");
     connection
         .execute_batch(
@@ -254,7 +271,7 @@ fn sqlite(ours: &Path, file: &Path, names: &HashMap<InstrumentId, (String, Scale
              CREATE INDEX idx_trades_symbol_timestamp ON trades(symbol, timestamp);",
         )
         .expect("a schema");
-    let mut written = Written { inputs: 0, books: 0, spent: Duration::ZERO, device: 0, size: 0 };
+    let mut written = Written { inputs: 0, books: 0, commits: 0, spent: Duration::ZERO, device: 0, size: 0 };
     let device = device_bytes();
     let state = State::open_read(ours).expect("opens");
     let mut ids: Vec<_> = names.iter().collect();
@@ -264,6 +281,19 @@ fn sqlite(ours: &Path, file: &Path, names: &HashMap<InstrumentId, (String, Scale
         for block in reader.blocks().expect("reads") {
             let (_, inputs) = block.expect("whole");
             let began = Instant::now();
+            if let Some(most) = every_row {
+                for stamped in &inputs {
+                    let txn = connection.transaction().expect("begins");
+                    written.inputs += 1;
+                    insert(&txn, stamped, names);
+                    txn.commit().expect("commits");
+                }
+                written.spent += began.elapsed();
+                if written.inputs >= most {
+                    return written;
+                }
+                continue;
+            }
             let txn = connection.transaction().expect("begins");
             for stamped in &inputs {
                 written.inputs += 1;
