@@ -1,6 +1,5 @@
-//! What has to be done beside the box's work: measuring the card, packing days that are over, deleting what is too old.
+//! What has to be done beside the box's work: measuring the card, deleting what is too old, and a backup every night.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use store::{Day, State, days, pack_day};
+use store::{Day, State, days};
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
@@ -24,8 +23,6 @@ const EVERY: Duration = Duration::from_secs(20);
 const DAYS_MIN: usize = 2;
 /// A box that has just started has other things to do than a backup; nor is one that failed tried all the time.
 const BACKUP_AFTER: Duration = Duration::from_secs(600);
-/// Days that are over and looked at for packing: more than one, for the box may have been off at midnight.
-const LOOKED_AT: usize = 2;
 
 /// What is done, and with what.
 pub(crate) struct Housekeeper {
@@ -36,8 +33,6 @@ pub(crate) struct Housekeeper {
     budget: Budget,
     raw_days: i32,
     minute_days: i64,
-    /// Days that need no more looking at: packed, or damaged, which was told.
-    seen: BTreeSet<PathBuf>,
     /// The day on which old rows were removed last.
     pruned: Option<i32>,
     backups: Arc<Keeper>,
@@ -81,7 +76,6 @@ impl Housekeeper {
             budget: Budget { folder: mb(store.budget_mb), reserve: mb(store.reserve_mb) },
             raw_days: store.raw_days.into(),
             minute_days: store.minute_days.into(),
-            seen: BTreeSet::new(),
             pruned: None,
             backups,
             engine,
@@ -107,7 +101,7 @@ impl Housekeeper {
     /// One round. Whatever fails is told and tried again in the next.
     fn once(&mut self) {
         self.measure();
-        for task in [Self::delete_days, Self::pack_days, Self::prune, Self::back_up] {
+        for task in [Self::delete_days, Self::prune, Self::back_up] {
             if let Err(error) = task(self) {
                 tracing::warn!("housekeeping: {error:#}");
             }
@@ -144,32 +138,6 @@ impl Housekeeper {
             std::fs::remove_file(&path)?;
             let why = if is_old { "it is older than raw_days" } else { "the card is filling up" };
             tracing::warn!("deleted {}: {why}", path.display());
-        }
-        Ok(())
-    }
-
-    /// Packs the days that were over last: to look at all would be to read them all.
-    fn pack_days(&mut self) -> anyhow::Result<()> {
-        let all = days(&self.dir)?;
-        let Some((_, over)) = all.split_last() else { return Ok(()) };
-        for Day { path, .. } in over.iter().rev().take(LOOKED_AT) {
-            if self.seen.contains(path) {
-                continue;
-            }
-            match pack_day(path) {
-                Ok(packed) => {
-                    if let Some((before, after)) = packed {
-                        tracing::info!("packed {}: {} MB became {}", path.display(), before >> 20, after >> 20);
-                    }
-                }
-                // Somebody reads it: later.
-                Err(error) if error.is_in_use() => continue,
-                Err(error) if error.is_corrupt() => {
-                    tracing::error!("{error}; `tickerbox repair` brings back what is whole");
-                }
-                Err(error) => return Err(error.into()),
-            }
-            self.seen.insert(path.clone());
         }
         Ok(())
     }

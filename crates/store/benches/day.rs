@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 use sim::SimSettings;
 use soak::{Settings, World};
-use store::{BlockBuilder, Checkpoint, Entry, Journal, Reader, Span, State, days, pack_day};
+use store::{BlockBuilder, Checkpoint, Entry, Journal, Reader, Span, State, days};
 use types::effect::{CandleRecord, ForecastRecord, ScoreRecord};
 use types::market::CandleSource;
 use types::{Candle, Effect, Input, InstrumentId, Price, Qty, Record, Scale, Stamped, Timeframe, Timestamp, Venue};
@@ -45,13 +45,7 @@ fn main() {
         let (written, names) = live(&ours, hours);
         let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
         let size = |name: &str| total(&ours, name);
-        let before = size("journal-");
-        let began = Instant::now();
-        for day in days(&ours).expect("lists") {
-            pack_day(&day.path).expect("packs");
-        }
-        let packing = began.elapsed().as_secs_f64();
-        let after = size("journal-");
+        let kept = size("journal-");
         say(format!("a day: {} inputs in {hours} hours, {} books", written.inputs, written.books));
         say(format!("ours: {:.0} inputs/s into the store", written.inputs as f64 / written.spent.as_secs_f64()));
         say(format!(
@@ -59,11 +53,7 @@ fn main() {
             written.spent.as_secs_f64(),
             100.0 * written.spent.as_secs_f64() / f64::from(hours) / 3_600.0
         ));
-        say(format!(
-            "ours: journal {:.0} MB a day as written, {:.0} MB a day packed ({packing:.1} s)",
-            day(before),
-            day(after)
-        ));
+        say(format!("ours: journal {:.0} MB a day", day(kept)));
         say(format!("ours: state file {:.1} MB", size("state") as f64 / 1e6));
         say(format!(
             "ours: {:.0} MB a day written to the device, of which blocks are {:.0}; {:.0} commits a day",
@@ -71,7 +61,7 @@ fn main() {
             day(written.size),
             day(written.commits) * 1e6
         ));
-        made = Some((written, names, after + size("state")));
+        made = Some((written, names, kept + size("state")));
     }
     if let Some((written, names, size)) = made {
         let own = sqlite(&ours, &dir.join("own.db"), &names, Some(OWN_ROWS));
@@ -233,7 +223,7 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
     let mut store = Rc::into_inner(store).expect("nobody else has it").into_inner();
     let began = Instant::now();
     store.flush();
-    // The day after begins, so that the day is over and can be packed.
+    // The day after begins, so that the day is over.
     let (last_seq, last_at) = store.last;
     let at = Timestamp::from_secs((i64::from(last_at.day()) + 1) * 86_400);
     let state = postcard::to_allocvec(&engine::Engine::new()).expect("plain data");

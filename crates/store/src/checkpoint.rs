@@ -49,6 +49,9 @@ impl Checkpoint {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Fault> {
         let (head, payload) = unseal(bytes, "a checkpoint", CHECKPOINT_FORMAT, HEADER_BYTES - 4)?;
+        if head[3] != 0 {
+            return Err(Fault::corrupt("not a checkpoint"));
+        }
         let raw_len = u32::from_le_bytes(field(head, 24));
         Ok(Self {
             state_version: u32::from_le_bytes(field(head, 4)),

@@ -9,10 +9,11 @@ use types::Timestamp;
 
 use crate::block::Sealed;
 use crate::digest::{ChainDigest, Digest};
-use crate::disk::{Disk, SharedDisk, SystemDisk};
-use crate::error::Fault;
+use crate::disk::{Disk, SharedDisk, SystemDisk, folder};
 use crate::file::{self, Kind, META};
+use crate::pack::Packer;
 use crate::reader::{Blocks, Checkpoints, Inputs, check_day, days_on};
+use crate::tail::{self, Tail};
 use crate::{Block, Checkpoint, Result, StoreError, pack, repair};
 
 /// Journal file format written by this program, and the highest it reads.
@@ -30,6 +31,8 @@ pub(crate) const FENCES: TableDefinition<'static, u64, u64> = TableDefinition::n
 pub(crate) const CHAIN: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("chain");
 pub(crate) const CHAIN_KEY: &str = "blocks";
 pub(crate) const DAY: &str = "day";
+/// In `meta`: the generation of the tail that holds what is not packed yet.
+pub(crate) const TAIL: &str = "tail";
 /// In `meta` once the day is over: sequence number of its last input.
 pub(crate) const SEALED: &str = "sealed";
 
@@ -52,35 +55,94 @@ pub struct Journal {
     _lock: Option<File>,
 }
 
-/// The file that is written to.
+/// The day that is written to.
 struct Current {
     day: i32,
     path: PathBuf,
     database: Database,
-    /// `None` in a file of format 1.
+    /// Over all that is packed; `None` in a file of format 1.
     chain: Option<ChainDigest>,
-    is_sealed: bool,
+    packer: Packer,
+    tail: Tail,
+    /// Generation of the tail.
+    generation: u64,
 }
 
 impl Current {
-    fn open(disk: &dyn Disk, path: &Path) -> Result<Self> {
+    /// Opens a day with its tail. What is in the tail is durable there, so it goes on under a generation of its own.
+    fn open(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<Self> {
         let database = file::open(disk, path, KIND)?;
         let day = check_day(&database, path)?;
-        let (chain, is_sealed) = (chain(&database, path)?, sealed(&database, path)?.is_some());
-        Ok(Self { day, path: path.to_owned(), database, chain, is_sealed })
+        let found = unpacked(disk, &database, path)?;
+        let mut packer = Packer::new();
+        for block in &found {
+            push(&mut packer, path, block)?;
+        }
+        let generation = next_generation(disk, dir, generation(&database, path)?)?;
+        let tail = Tail::begin(disk, dir, generation, packer.rest())?;
+        file::commit(&database, path, |txn| {
+            let mut meta = txn.open_table(META)?;
+            meta.insert(TAIL, generation)?;
+            // Time that stood still over a restart may bring a day back.
+            meta.remove(SEALED)?;
+            Ok(())
+        })?;
+        let chain = chain(&database, path)?;
+        Ok(Self { day, path: path.to_owned(), database, chain, packer, tail, generation })
     }
 
-    /// Says that the day is over. What it holds is told by the digest beside.
-    fn seal(&mut self, last_seq: u64) -> Result<()> {
-        if self.chain.is_some() && !self.is_sealed {
-            file::commit(&self.database, &self.path, |txn| {
-                txn.open_table(META)?.insert(SEALED, last_seq)?;
-                Ok(())
-            })?;
-            self.is_sealed = true;
+    /// Packs what is full, or all of it, together with checkpoints.
+    fn pack(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        all: bool,
+        checkpoints: &[Checkpoint],
+        sealed: Option<u64>,
+    ) -> Result<()> {
+        let mut packs = Vec::new();
+        while let Some(pack) = if all { self.packer.take() } else { self.packer.full() } {
+            packs.push(pack);
         }
+        let generation = self.generation + 1;
+        let tail = Tail::begin(disk, dir, generation, self.packer.rest())?;
+        let plain = packs.iter().flat_map(|pack| &pack.blocks);
+        let chain = self.chain.map(|chain| plain.fold(chain, |chain, plain| chain.with(plain)));
+        file::commit(&self.database, &self.path, |txn| {
+            let mut rows = txn.open_table(PACKS)?;
+            for pack in &packs {
+                rows.insert(pack.first_seq, pack.bytes.as_slice())?;
+            }
+            let mut rows = txn.open_table(CHECKPOINTS)?;
+            for checkpoint in checkpoints {
+                rows.insert(checkpoint.seq, checkpoint.encode().as_slice())?;
+            }
+            if let Some(chain) = chain {
+                txn.open_table(CHAIN)?.insert(CHAIN_KEY, chain.as_bytes())?;
+            }
+            let mut meta = txn.open_table(META)?;
+            meta.insert(TAIL, generation)?;
+            if let Some(last_seq) = sealed {
+                meta.insert(SEALED, last_seq)?;
+            }
+            Ok(())
+        })?;
+        (self.tail, self.generation, self.chain) = (tail, generation, chain);
         Ok(())
     }
+}
+
+fn push(packer: &mut Packer, path: &Path, block: &[u8]) -> Result<()> {
+    let plain = Sealed::open(block).and_then(|sealed| Ok((sealed.plain()?, sealed.header)));
+    let (plain, header) = plain.map_err(|fault| fault.within(path, "block", 0))?;
+    packer.push(header.first_seq, header.last_seq, plain);
+    Ok(())
+}
+
+/// A generation that no block in a tail has, whose tail is not the one of `now`.
+fn next_generation(disk: &dyn Disk, dir: &Path, now: u64) -> Result<u64> {
+    let highest = tail::search(disk, dir)?.1.max(now);
+    Ok(if highest % 2 == now % 2 { highest + 1 } else { highest + 2 })
 }
 
 /// Where the journal stands after it was opened.
@@ -128,11 +190,11 @@ impl Journal {
         let mut journal =
             Self { disk, dir: dir.to_owned(), current: None, last: None, checkpoint_seq: None, _lock: lock };
         if let Some(newest) = days.last() {
-            let current = Current::open(&*journal.disk, &newest.path)?;
+            let current = Current::open(&*journal.disk, dir, &newest.path)?;
             let checkpoint = Checkpoints::new(&current.database, &newest.path)?
                 .newest()?
                 .ok_or_else(|| StoreError::corrupt(&newest.path, "no checkpoint"))?;
-            let end = last_block(&current.database, &newest.path)?;
+            let end = last_block(&current)?;
             let fenced = fences(&current.database, &newest.path)?.last().map(|fence| *fence.end());
             let place = (checkpoint.seq, checkpoint.at);
             let (seq, at) = end.map_or(place, |end| end.max(place));
@@ -202,7 +264,8 @@ impl Journal {
         if first.is_some_and(|first| seq <= first.seq) {
             return Err(StoreError::Missing { path: current.path.clone(), what: "these inputs lie in an earlier day" });
         }
-        Ok(Box::new(Inputs::new(Blocks::new(&current.database, &current.path, current.day, seq)?, seq)))
+        let unpacked = current.packer.rest().map(<[u8]>::to_vec).collect();
+        Ok(Box::new(Inputs::new(Blocks::new(&current.database, &current.path, current.day, seq, unpacked)?, seq)))
     }
 
     /// Checks every rule and sorts what is to be written by day.
@@ -270,58 +333,31 @@ impl Journal {
     }
 
     fn commit(&mut self, part: Part<'_>) -> Result<()> {
-        let before = match &self.current {
-            Some(current) if !part.starts => current.chain,
-            _ => Some(ChainDigest::default()),
+        let mut checkpoints = part.checkpoints.as_slice();
+        if part.starts {
+            self.begin_day(part.day, checkpoints)?;
+            checkpoints = &[];
+        }
+        let Some(current) = &mut self.current else {
+            return Err(StoreError::order(&self.dir, "no day to write to"));
         };
-        let mut chain = before;
-        if let Some(chain) = &mut chain {
+        // Blocks first: a checkpoint stands before them only where a day begins, and else at the end of one.
+        let is_between =
+            checkpoints.len() == 1 && part.blocks.first().is_some_and(|b| b.header().first_seq > checkpoints[0].seq);
+        if is_between {
+            current.pack(&*self.disk, &self.dir, true, checkpoints, None)?;
+            checkpoints = &[];
+        }
+        if !part.blocks.is_empty() {
+            current.tail.append(part.blocks.iter().map(|block| block.as_bytes()))?;
             for block in &part.blocks {
-                let within = |fault: Fault| fault.within(&self.dir, "block", block.header().first_seq);
-                let plain = Sealed::open(block.as_bytes()).and_then(|sealed| sealed.plain()).map_err(within)?;
-                *chain = chain.with(&plain);
+                push(&mut current.packer, &current.path, block.as_bytes())?;
             }
         }
-        let was_sealed = !part.starts && self.current.as_ref().is_some_and(|current| current.is_sealed);
-        let write = |txn: &redb::WriteTransaction| -> std::result::Result<(), redb::Error> {
-            if let Some(chain) = chain {
-                txn.open_table(CHAIN)?.insert(CHAIN_KEY, chain.as_bytes())?;
-            }
-            // Time that stood still over a restart brings a day back.
-            if was_sealed {
-                txn.open_table(META)?.remove(SEALED)?;
-            }
-            let mut blocks = txn.open_table(BLOCKS)?;
-            for block in &part.blocks {
-                blocks.insert(block.header().first_seq, block.as_bytes())?;
-            }
-            let mut checkpoints = txn.open_table(CHECKPOINTS)?;
-            for checkpoint in &part.checkpoints {
-                checkpoints.insert(checkpoint.seq, checkpoint.encode().as_slice())?;
-            }
-            Ok(())
-        };
-        match &mut self.current {
-            Some(current) if !part.starts => {
-                file::commit(&current.database, &current.path, write)?;
-                current.chain = chain;
-                current.is_sealed = false;
-            }
-            over => {
-                if let (Some(over), Some((last_seq, _))) = (over, self.last) {
-                    over.seal(last_seq)?;
-                }
-                let path = self.dir.join(file::day_name(part.day));
-                if self.disk.exists(&path) {
-                    return Err(StoreError::order(&path, "the file of this day exists already"));
-                }
-                let database = file::create(&*self.disk, &path, KIND, |txn| {
-                    txn.open_table(META)?.insert(DAY, i64::from(part.day).cast_unsigned())?;
-                    txn.open_table(FENCES)?;
-                    write(txn)
-                })?;
-                self.current = Some(Current { day: part.day, path, database, chain, is_sealed: false });
-            }
+        if !checkpoints.is_empty() {
+            current.pack(&*self.disk, &self.dir, true, checkpoints, None)?;
+        } else if current.packer.is_full() {
+            current.pack(&*self.disk, &self.dir, false, &[], None)?;
         }
         if let Some(checkpoint) = part.checkpoints.last() {
             self.checkpoint_seq = Some(checkpoint.seq);
@@ -330,6 +366,38 @@ impl Journal {
         if let Some(block) = part.blocks.last() {
             self.last = Some((block.header().last_seq, block.header().last_at));
         }
+        Ok(())
+    }
+
+    /// Ends the day that is written to, and begins another with the state that it starts from.
+    fn begin_day(&mut self, day: i32, checkpoints: &[Checkpoint]) -> Result<()> {
+        let path = self.dir.join(file::day_name(day));
+        if self.disk.exists(&path) {
+            return Err(StoreError::order(&path, "the file of this day exists already"));
+        }
+        let mut before = 0;
+        if let (Some(mut over), Some((last_seq, _))) = (self.current.take(), self.last) {
+            over.pack(&*self.disk, &self.dir, true, &[], Some(last_seq))?;
+            before = over.generation;
+        }
+        let generation = next_generation(&*self.disk, &self.dir, before)?;
+        let tail = Tail::begin(&*self.disk, &self.dir, generation, std::iter::empty())?;
+        let chain = ChainDigest::default();
+        let database = file::create(&*self.disk, &path, KIND, |txn| {
+            let mut meta = txn.open_table(META)?;
+            meta.insert(DAY, i64::from(day).cast_unsigned())?;
+            meta.insert(TAIL, generation)?;
+            txn.open_table(FENCES)?;
+            txn.open_table(PACKS)?;
+            txn.open_table(CHAIN)?.insert(CHAIN_KEY, chain.as_bytes())?;
+            let mut rows = txn.open_table(CHECKPOINTS)?;
+            for checkpoint in checkpoints {
+                rows.insert(checkpoint.seq, checkpoint.encode().as_slice())?;
+            }
+            Ok(())
+        })?;
+        let (chain, packer) = (Some(chain), Packer::new());
+        self.current = Some(Current { day, path, database, chain, packer, tail, generation });
         Ok(())
     }
 }
@@ -394,33 +462,69 @@ pub(crate) fn fences(database: &Database, path: &Path) -> Result<Vec<RangeInclus
     read().map_err(|e| StoreError::database(path, "cannot read its fences", e))
 }
 
-fn last_block(database: &Database, path: &Path) -> Result<Option<(u64, Timestamp)>> {
-    let read = || -> std::result::Result<_, redb::Error> {
-        let txn = database.begin_read()?;
-        let last = |table: redb::ReadOnlyTable<u64, &'static [u8]>| {
-            table.last().map(|row| row.map(|(key, value)| (key.value(), value.value().to_vec())))
-        };
-        let block = match txn.open_table(BLOCKS) {
-            Ok(table) => last(table)?,
-            Err(redb::TableError::TableDoesNotExist(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let pack = match txn.open_table(PACKS) {
-            Ok(table) => last(table)?,
-            Err(redb::TableError::TableDoesNotExist(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok((block, pack))
-    };
-    let (key, bytes) = match read().map_err(|e| StoreError::database(path, "cannot read its last block", e))? {
-        (Some(block), _) => block,
-        (None, Some((key, pack))) => {
-            let blocks = pack::open(&pack).map_err(|fault| fault.within(path, "pack", key))?;
-            let Some(last) = blocks.into_iter().next_back() else { return Ok(None) };
-            (key, last)
+/// The blocks of a day that is not over and that are not packed yet, in order.
+///
+/// # Errors
+/// When something in the tail is damaged.
+pub(crate) fn unpacked(disk: &dyn Disk, database: &Database, path: &Path) -> Result<Vec<Vec<u8>>> {
+    let generation = generation(database, path)?;
+    if generation == 0 || sealed(database, path)?.is_some() {
+        return Ok(Vec::new());
+    }
+    let packed = last_packed(database, path)?;
+    let first = Checkpoints::new(database, path)?.next().transpose()?;
+    let fenced = fences(database, path)?.last().map_or(0, |fence| *fence.end());
+    let seq = packed.map_or_else(|| first.map_or(0, |first| first.seq), |(seq, _)| seq).max(fenced);
+    let found = tail::read(disk, &folder(path), generation, seq)?;
+    match found.behind.len() {
+        0 => Ok(found.blocks),
+        behind => {
+            let next = found.blocks.len();
+            Err(StoreError::corrupt(
+                path,
+                format!("of its tail {next} blocks are whole, then damage and {behind} more"),
+            ))
         }
-        (None, None) => return Ok(None),
+    }
+}
+
+/// The generation of the tail that belongs to a day; 0 in files that never had one.
+pub(crate) fn generation(database: &Database, path: &Path) -> Result<u64> {
+    let read = || -> std::result::Result<Option<u64>, redb::Error> {
+        Ok(database.begin_read()?.open_table(META)?.get(TAIL)?.map(|generation| generation.value()))
     };
-    let block = Sealed::open(&bytes).map_err(|fault| fault.within(path, "block", key))?;
-    Ok(Some((block.header.last_seq, block.header.last_at)))
+    Ok(read().map_err(|e| StoreError::database(path, "cannot read its generation", e))?.unwrap_or(0))
+}
+
+fn last_block(current: &Current) -> Result<Option<(u64, Timestamp)>> {
+    match current.packer.rest().last() {
+        Some(block) => {
+            let header = Sealed::open(block).map_err(|fault| fault.within(&current.path, "block", 0))?.header;
+            Ok(Some((header.last_seq, header.last_at)))
+        }
+        None => last_packed(&current.database, &current.path),
+    }
+}
+
+/// The end of what is in the tables.
+fn last_packed(database: &Database, path: &Path) -> Result<Option<(u64, Timestamp)>> {
+    type Rows = TableDefinition<'static, u64, &'static [u8]>;
+    let read = |definition: Rows| -> std::result::Result<Option<(u64, Vec<u8>)>, redb::Error> {
+        match database.begin_read()?.open_table(definition) {
+            Ok(table) => Ok(table.last()?.map(|(key, value)| (key.value(), value.value().to_vec()))),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    };
+    let rows = read(BLOCKS).and_then(|block| Ok((block, read(PACKS)?)));
+    let (block, pack) = rows.map_err(|e| StoreError::database(path, "cannot read its last block", e))?;
+    let end = |key: u64, bytes: &[u8]| {
+        let header = Sealed::open(bytes).map_err(|fault| fault.within(path, "block", key))?.header;
+        Ok((header.last_seq, header.last_at))
+    };
+    let block = block.map(|(key, bytes)| end(key, &bytes)).transpose()?;
+    let Some((key, bytes)) = pack else { return Ok(block) };
+    let blocks = pack::open(&bytes).map_err(|fault| fault.within(path, "pack", key))?;
+    let pack = blocks.last().map(|last| end(key, last)).transpose()?;
+    Ok(block.max(pack))
 }

@@ -6,7 +6,7 @@
 //! | [`checkpoint`] | the engine's whole state at one place in the journal |
 //! | [`disk`] | where the files lie: the operating system's disk, or one made up for tests |
 //! | [`history`] | candles of the past as venues told them later |
-//! | [`journal`] | writing: one durable commit per call, one file per UTC day |
+//! | [`journal`] | writing: durable per call, one file per UTC day and the tail of the newest |
 //! | [`reader`] | reading day files with every check, without ever writing to them |
 //! | [`repair`] | what is still whole in a damaged day file, in one that can be used again |
 //! | [`replay`] | comparing a recorded day with what today's program makes of it |
@@ -32,6 +32,7 @@ pub mod repair;
 pub mod replay;
 mod rewrite;
 pub mod state;
+mod tail;
 mod verified;
 
 pub use block::{Block, BlockBuilder, BlockHeader};
@@ -46,7 +47,6 @@ pub use journal::{Journal, Recovery};
 pub use reader::{Day, Reader, days};
 pub use repair::{Repaired, repair_day, repair_day_on};
 pub use replay::{Replay, Replayer};
-pub use rewrite::{pack_day, pack_day_on};
 pub use state::{Entry, Span, State};
 
 /// Result of everything that touches a file.

@@ -7,6 +7,8 @@ use crate::error::Fault;
 pub(crate) const PACK_FORMAT: u16 = 1;
 /// Bytes before the payload.
 const HEADER_BYTES: usize = 32;
+/// Tells a pack from a checkpoint, whose header is laid out alike.
+const KIND: u8 = 1;
 /// Most bytes of all blocks of a pack.
 const RAW_BYTES_MAX: usize = 64 << 20;
 /// Size that a pack is to have. The database gives a value a power of two of pages, of which its own few bytes are one part.
@@ -18,6 +20,8 @@ const RATIO_FIRST: f64 = 4.0;
 pub(crate) struct Pack {
     pub(crate) first_seq: u64,
     pub(crate) bytes: Vec<u8>,
+    /// Its blocks, plain.
+    pub(crate) blocks: Vec<Vec<u8>>,
 }
 
 /// Collects blocks until they fill a pack.
@@ -41,10 +45,20 @@ impl Packer {
         self.blocks.push((first_seq, last_seq, plain));
     }
 
+    /// Whether there are blocks enough for a pack.
+    pub(crate) fn is_full(&self) -> bool {
+        let wanted = (WANTED_BYTES as f64 * self.ratio) as usize;
+        self.raw >= wanted.min(RAW_BYTES_MAX / 2)
+    }
+
+    /// The plain blocks that are in no pack yet.
+    pub(crate) fn rest(&self) -> impl Iterator<Item = &[u8]> {
+        self.blocks.iter().map(|(_, _, plain)| plain.as_slice())
+    }
+
     /// The next pack, once there are blocks enough for it.
     pub(crate) fn full(&mut self) -> Option<Pack> {
-        let wanted = (WANTED_BYTES as f64 * self.ratio) as usize;
-        if self.raw >= wanted.min(RAW_BYTES_MAX / 2) { self.take() } else { None }
+        if self.is_full() { self.take() } else { None }
     }
 
     /// A pack of what fits into one; `None` when there is nothing left.
@@ -56,7 +70,8 @@ impl Packer {
             count = (count * WANTED_BYTES / pack.bytes.len() * 15 / 16).clamp(1, count - 1);
             pack = self.pack(count)?;
         }
-        let raw: usize = self.blocks.drain(..count).map(|(_, _, plain)| plain.len()).sum();
+        pack.blocks = self.blocks.drain(..count).map(|(_, _, plain)| plain).collect();
+        let raw: usize = pack.blocks.iter().map(Vec::len).sum();
         self.raw -= raw;
         self.ratio = raw as f64 / pack.bytes.len() as f64;
         Some(pack)
@@ -73,18 +88,21 @@ impl Packer {
         let (codec, payload) = compress_with(CODEC_ZSTD, &raw);
         let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
         bytes.extend_from_slice(&PACK_FORMAT.to_le_bytes());
-        bytes.extend_from_slice(&[codec, 0]);
+        bytes.extend_from_slice(&[codec, KIND]);
         bytes.extend_from_slice(&(blocks.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&first.0.to_le_bytes());
         bytes.extend_from_slice(&last.1.to_le_bytes());
         bytes.extend_from_slice(&(raw.len() as u32).to_le_bytes());
-        Some(Pack { first_seq: first.0, bytes: seal(bytes, &payload) })
+        Some(Pack { first_seq: first.0, bytes: seal(bytes, &payload), blocks: Vec::new() })
     }
 }
 
 /// The blocks of a pack in their uncompressed form, after checking it.
 pub(crate) fn open(bytes: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
     let (head, payload) = unseal(bytes, "a journal pack", PACK_FORMAT, HEADER_BYTES - 4)?;
+    if head[3] != KIND {
+        return Err(Fault::corrupt("not a pack"));
+    }
     let raw = decompress(head[2], payload, u32::from_le_bytes(field(head, 24)), RAW_BYTES_MAX)?;
     let count = u32::from_le_bytes(field(head, 4));
     let mut blocks = Vec::new();
@@ -164,7 +182,7 @@ mod tests {
             // With a checksum that holds, what is inside must be judged by itself.
             let mut head = vec![0; HEADER_BYTES - 4];
             head[0] = 1;
-            head[2] = codec;
+            (head[2], head[3]) = (codec, KIND);
             head[4..8].copy_from_slice(&count.to_le_bytes());
             head[24..28].copy_from_slice(&raw_len.to_le_bytes());
             let _ = open(&seal(head, &bytes));

@@ -48,6 +48,8 @@ pub struct Reader {
     path: PathBuf,
     database: Database,
     day: i32,
+    /// Blocks in the day's tail.
+    unpacked: Vec<Vec<u8>>,
 }
 
 impl Reader {
@@ -66,7 +68,8 @@ impl Reader {
     pub fn open_day_on(disk: &dyn Disk, path: &Path) -> Result<Self> {
         let database = file::open_read(disk, path, KIND)?;
         let day = check_day(&database, path)?;
-        Ok(Self { path: path.to_owned(), database, day })
+        let unpacked = journal::unpacked(disk, &database, path)?;
+        Ok(Self { path: path.to_owned(), database, day, unpacked })
     }
 
     /// The file.
@@ -102,7 +105,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn blocks(&self) -> Result<Blocks<'_>> {
-        Blocks::new(&self.database, &self.path, self.day, 0)
+        Blocks::new(&self.database, &self.path, self.day, 0, self.unpacked.clone())
     }
 
     /// The newest state whose last input was received at or before `at`; the first one where there is none.
@@ -142,20 +145,6 @@ impl Reader {
         journal::sealed(&self.database, &self.path)
     }
 
-    /// Whether all its blocks lie in packs.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn is_packed(&self) -> Result<bool> {
-        let rows = || -> std::result::Result<bool, redb::Error> {
-            Ok(match optional(&self.database, BLOCKS)? {
-                Some(blocks) => blocks.is_empty()?,
-                None => true,
-            })
-        };
-        rows().map_err(|e| StoreError::database(&self.path, "cannot read blocks", e))
-    }
-
     /// Inputs that a repair could not bring back, by sequence number.
     ///
     /// # Errors
@@ -177,11 +166,16 @@ impl Reader {
             digest: Digest([0; 32]),
             is_sealed: self.sealed()?.is_some(),
         };
-        let mut chain = ChainDigest::default();
+        let (mut chain, mut packed) = (ChainDigest::default(), ChainDigest::default());
+        let first_unpacked =
+            self.unpacked.first().and_then(|block| Sealed::open(block).ok()).map(|b| b.header.first_seq);
         let mut blocks = self.blocks()?;
         while let Some((header, bytes)) = blocks.next_bytes()? {
             let plain = Sealed::open(&bytes).and_then(|block| block.plain());
             chain = chain.with(&plain.map_err(|fault| fault.within(&self.path, "block", header.first_seq))?);
+            if first_unpacked.is_none_or(|first| header.first_seq < first) {
+                packed = chain;
+            }
             found.blocks += 1;
             found.inputs += u64::from(header.inputs);
         }
@@ -191,8 +185,8 @@ impl Reader {
         }
         found.digest = chain.0;
         match journal::chain(&self.database, &self.path)? {
-            Some(recorded) if recorded != chain => {
-                let what = format!("its blocks have the digest {}, recorded was {}", chain.0, recorded.0);
+            Some(recorded) if recorded != packed => {
+                let what = format!("its blocks have the digest {}, recorded was {}", packed.0, recorded.0);
                 Err(StoreError::corrupt(&self.path, what))
             }
             _ => Ok(found),
@@ -212,7 +206,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be read.
     pub fn blocks_after(&self, seq: u64) -> Result<Blocks<'_>> {
-        Blocks::new(&self.database, &self.path, self.day, seq.saturating_add(1))
+        Blocks::new(&self.database, &self.path, self.day, seq.saturating_add(1), self.unpacked.clone())
     }
 
     /// All inputs, in order.
@@ -324,6 +318,8 @@ pub struct Blocks<'a> {
     fences: Vec<RangeInclusive<u64>>,
     /// What is left of the pack that was opened last, plain.
     opened: VecDeque<Vec<u8>>,
+    /// What follows all rows, as it is in the tail.
+    unpacked: VecDeque<Vec<u8>>,
     /// Rows not seen yet, by the tables' own count; `None` when reading did not begin at the first.
     left: Option<u64>,
 }
@@ -333,7 +329,7 @@ type Row = (u64, Vec<u8>);
 
 impl<'a> Blocks<'a> {
     /// Blocks from the one that holds `seq` on.
-    pub(crate) fn new(database: &Database, path: &'a Path, day: i32, seq: u64) -> Result<Self> {
+    pub(crate) fn new(database: &Database, path: &'a Path, day: i32, seq: u64, unpacked: Vec<Vec<u8>>) -> Result<Self> {
         let fences = journal::fences(database, path)?;
         let open = || -> std::result::Result<_, redb::Error> {
             let (blocks, packs) = (optional(database, BLOCKS)?, optional(database, PACKS)?);
@@ -342,8 +338,8 @@ impl<'a> Blocks<'a> {
                 left += rows.len()?;
             }
             let left = (seq == 0).then_some(left);
-            let opened = VecDeque::new();
-            Ok(Self { path, blocks, packs, day, next: Some(seq), last: None, fences, opened, left })
+            let (opened, unpacked) = (VecDeque::new(), unpacked.into());
+            Ok(Self { path, blocks, packs, day, next: Some(seq), last: None, fences, opened, unpacked, left })
         };
         open().map_err(|e| StoreError::database(path, "cannot read blocks", e))
     }
@@ -395,6 +391,7 @@ impl<'a> Blocks<'a> {
                     self.left = self.left.map(|left| left.saturating_sub(1));
                     return Ok(Some(block));
                 }
+                _ if !self.unpacked.is_empty() => self.opened = std::mem::take(&mut self.unpacked),
                 _ => {
                     return match self.left {
                         Some(left) if left > 0 => {

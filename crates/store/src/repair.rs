@@ -13,11 +13,11 @@ use redb::StorageBackend;
 use types::Timestamp;
 
 use crate::block::Sealed;
-use crate::disk::{Disk, SystemDisk};
+use crate::disk::{Disk, SystemDisk, folder};
 use crate::error::Fault;
 use crate::file::{self, set_aside_on, sync_dir};
 use crate::rewrite::{DayWriter, beside};
-use crate::{Checkpoint, Result, StoreError, pack};
+use crate::{Checkpoint, Result, StoreError, pack, tail};
 
 /// Size of a page, and what all leaves are aligned to.
 const PAGE_BYTES: u64 = 4096;
@@ -60,7 +60,11 @@ pub fn repair_day_on(disk: &dyn Disk, path: &Path, last_seq: Option<u64>) -> Res
     let day = path.file_name().and_then(|name| name.to_str()).and_then(file::parse_day_name);
     let day = day.ok_or_else(|| StoreError::corrupt(path, "its name is not that of a day file"))?;
     let damaged = disk.open(path, false).map_err(io("cannot open"))?;
-    let found = Search::run(&*damaged, day).map_err(io("cannot search"))?;
+    let mut found = Search::run(&*damaged, day).map_err(io("cannot search"))?;
+    let (tails, generation) = tail::search(disk, &folder(path))?;
+    for (n, block) in tails.iter().enumerate() {
+        found.take_block(block, Source::Tail(n), day);
+    }
     let (blocks, checkpoints) = found.chosen();
     if checkpoints.is_empty() {
         return Err(StoreError::corrupt(path, "no checkpoint in it is whole"));
@@ -68,17 +72,17 @@ pub fn repair_day_on(disk: &dyn Disk, path: &Path, last_seq: Option<u64>) -> Res
     let fences = fences(&blocks, &checkpoints, last_seq);
 
     let repaired = beside(path, ".repaired");
-    let mut writer = DayWriter::create(disk, &repaired, day)?;
+    let mut writer = DayWriter::create(disk, &repaired, day, generation + 1)?;
     for place in &checkpoints {
-        let bytes = read(&*damaged, place.offset, place.len).map_err(io("cannot read"))?;
+        let bytes = read(&*damaged, &tails, place.source).map_err(io("cannot read"))?;
         let checkpoint = Checkpoint::decode(&bytes).map_err(|fault| fault.within(path, "checkpoint", place.key))?;
         writer.checkpoint(&checkpoint)?;
     }
-    let mut opened = (u64::MAX, Vec::new());
+    let mut opened = (None, Vec::new());
     for place in &blocks {
-        if opened.0 != place.offset {
-            let bytes = read(&*damaged, place.offset, place.len).map_err(io("cannot read"))?;
-            opened = (place.offset, plain(&bytes).map_err(|fault| fault.within(path, "block", place.key))?);
+        if opened.0 != Some(place.source) {
+            let bytes = read(&*damaged, &tails, place.source).map_err(io("cannot read"))?;
+            opened = (Some(place.source), plain(&bytes).map_err(|fault| fault.within(path, "block", place.key))?);
         }
         let block = opened.1.iter().map(|block| Sealed::open(block)).find(|block| match block {
             Ok(block) => block.header.first_seq == place.key,
@@ -87,7 +91,7 @@ pub fn repair_day_on(disk: &dyn Disk, path: &Path, last_seq: Option<u64>) -> Res
         let block = block.unwrap_or_else(|| Err(Fault::corrupt("it changed while it was read")));
         writer.block(&block.map_err(|fault| fault.within(path, "block", place.key))?)?;
     }
-    writer.finish(&fences, None)?;
+    writer.finish(&fences)?;
     drop(damaged);
     let aside = set_aside_on(disk, path)?;
     disk.rename(&repaired, path).map_err(|e| StoreError::io(&repaired, "cannot name", e))?;
@@ -126,9 +130,18 @@ struct Place {
     /// Of a block its last input, of a checkpoint its place.
     last_seq: u64,
     at: Timestamp,
-    /// Of the value it lies in: a pack holds many blocks.
-    offset: u64,
-    len: u32,
+    source: Source,
+}
+
+/// Where a value lies; a pack holds many blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    File {
+        offset: u64,
+        len: u32,
+    },
+    /// So many in the tails.
+    Tail(usize),
 }
 
 /// What was found. Of pages that were written and given up again, both may be there.
@@ -157,21 +170,23 @@ impl Search {
     }
 
     fn take(&mut self, key: u64, offset: u64, value: &[u8], day: i32) {
-        let len = value.len() as u32;
+        let source = Source::File { offset, len: value.len() as u32 };
         if let Ok(checkpoint) = Checkpoint::decode(value)
             && checkpoint.seq == key
         {
-            self.checkpoints.push(Place { key, last_seq: key, at: checkpoint.at, offset, len });
+            self.checkpoints.push(Place { key, last_seq: key, at: checkpoint.at, source });
             return;
         }
-        let Ok(blocks) = plain(value) else { return };
-        for (n, block) in blocks.iter().enumerate() {
-            let Ok(block) = Sealed::open(block) else { continue };
-            let header = block.header;
-            if (n > 0 || header.first_seq == key) && header.first_at.day() == day {
-                let (key, last_seq) = (header.first_seq, header.last_seq);
-                self.blocks.push(Place { key, last_seq, at: header.first_at, offset, len });
-            }
+        for block in plain(value).into_iter().flatten() {
+            self.take_block(&block, source, day);
+        }
+    }
+
+    fn take_block(&mut self, block: &[u8], source: Source, day: i32) {
+        let Ok(block) = Sealed::open(block) else { return };
+        let header = block.header;
+        if header.first_at.day() == day {
+            self.blocks.push(Place { key: header.first_seq, last_seq: header.last_seq, at: header.first_at, source });
         }
     }
 
@@ -236,10 +251,15 @@ fn plain(value: &[u8]) -> std::result::Result<Vec<Vec<u8>>, Fault> {
     }
 }
 
-fn read(file: &dyn StorageBackend, offset: u64, len: u32) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; len as usize];
-    file.read(offset, &mut bytes)?;
-    Ok(bytes)
+fn read(file: &dyn StorageBackend, tails: &[Vec<u8>], source: Source) -> std::io::Result<Vec<u8>> {
+    match source {
+        Source::File { offset, len } => {
+            let mut bytes = vec![0; len as usize];
+            file.read(offset, &mut bytes)?;
+            Ok(bytes)
+        }
+        Source::Tail(n) => tails.get(n).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into()),
+    }
 }
 
 /// The numbers that no block has, from the first block or checkpoint on.

@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use store::disk::faulty::{Faults, FaultyDisk};
-use store::{
-    Block, BlockBuilder, Checkpoint, Disk, Entry, Journal, Reader, Span, State, StoreError, pack_day_on, repair_day_on,
-};
+use store::{Block, BlockBuilder, Checkpoint, Disk, Entry, Journal, Reader, Span, State, StoreError, repair_day_on};
 use types::effect::EquityRecord;
 use types::market::Aggressor;
 use types::{Cash, Input, InstrumentId, Price, Qty, Record, Stamped, Timestamp, Trade};
@@ -198,24 +196,9 @@ impl Life {
         self.open()
     }
 
-    /// An orderly stop, and perhaps days that are over are packed, perhaps with a power cut.
+    /// An orderly stop and a start.
     fn reopen(&mut self) -> Result<(), String> {
         self.close();
-        let is_cut = self.draw(2) == 0;
-        if is_cut {
-            let power_cut_in = Some(1 + self.draw(60) as u32);
-            self.disk.set_faults(Faults { power_cut_in, ..Faults::default() });
-        }
-        let days = self.days()?;
-        for path in days.iter().rev().skip(1) {
-            match pack_day_on(&self.disk, path) {
-                Err(error) if self.disk.has_power() => return Err(format!("packing: {error}")),
-                _ => {}
-            }
-        }
-        if is_cut {
-            self.disk.restart();
-        }
         self.open()
     }
 
@@ -235,15 +218,22 @@ impl Life {
     fn flip(&mut self) -> Result<(), String> {
         self.close();
         let days = self.days()?;
-        let path = days[self.draw(days.len() as u64) as usize].clone();
+        let mut path = days[self.draw(days.len() as u64) as usize].clone();
         let flips = 1 + self.draw(4);
-        self.disk.flip_bits(&path, flips as usize);
+        let which = self.draw(2);
+        let tail = self.dir.join(format!("journal.tail-{which}"));
+        if self.draw(3) == 0 && self.disk.exists(&tail) {
+            // What is not packed yet belongs to the newest day.
+            self.disk.flip_bits(&tail, flips as usize);
+            path.clone_from(days.last().expect("there is a day"));
+        } else {
+            self.disk.flip_bits(&path, flips as usize);
+        }
         self.tally.flips += flips;
         self.compare(true).map_err(|what| format!("after bits flipped: {what}"))?;
         let whole = Reader::open_day_on(&self.disk, &path).and_then(|reader| reader.verify());
         self.tally.found += u64::from(whole.is_err());
         let before = self.of_day(&path);
-        let is_packed = self.sizes(&path);
         let last = *before.last_key_value().map_or(&0, |(first, _)| first);
         let last = before.get(&last).map(|block| block.header().last_seq);
         let repaired = match repair_day_on(&self.disk, &path, last) {
@@ -266,11 +256,8 @@ impl Life {
                 return Err(format!("the repaired day has a block at input {} that never was", header.first_seq));
             }
         }
-        // A bit can take one page with it: in a packed day the blocks of one pack, in another those that share a page.
+        // A bit can take a whole pack with it.
         let lost = before.len() as u64 - seen;
-        if lost > flips * is_packed {
-            return Err(format!("{lost} of {} blocks lost by {flips} bits", before.len()));
-        }
         let fenced: u64 = repaired.fences.iter().map(|fence| fence.end() - fence.start() + 1).sum();
         let inputs: u64 = before.values().map(|block| u64::from(block.header().inputs)).sum();
         // Of what went before the first thing that is whole, nothing is known.
@@ -288,12 +275,6 @@ impl Life {
         // The box goes on.
         self.open_files().map_err(|e| format!("after a repair: {e}"))?;
         (0..3).try_for_each(|_| self.write()).map_err(|e| format!("after a repair: {e}"))
-    }
-
-    /// Most blocks that one page of a day file can hold.
-    fn sizes(&self, path: &Path) -> u64 {
-        let packed = Reader::open_day_on(&self.disk, path).and_then(|reader| reader.is_packed()).unwrap_or(true);
-        if packed { u64::MAX / 8 } else { 24 }
     }
 
     /// A block with its records, a checkpoint now and then, and a new day now and then.

@@ -2,68 +2,94 @@
 
 use std::path::Path;
 
-use store::{Journal, Reader, StoreError, days, pack_day, repair_day};
+use store::{Journal, Reader, StoreError, days, repair_day};
 use tempfile::tempdir;
 
 use crate::world::{Machine, end_day, replay_all, write_day};
 
-/// Overwrites a page in the middle of a file with zeros.
-fn damage(path: &Path) {
-    use std::io::{Seek, SeekFrom, Write};
-    let mut file = std::fs::OpenOptions::new().write(true).open(path).expect("opens");
-    // Somewhere after the first blocks; where exactly is up to the database.
-    let bytes = std::fs::read(path).expect("reads");
-    let needle = b"\x02\x00\x01\x00\x32\x00\x00\x00\x65\x00\x00\x00";
-    let block = bytes.windows(needle.len()).position(|window| window == needle).expect("the block at input 101");
-    file.seek(SeekFrom::Start(block as u64 + 200)).expect("seeks");
-    file.write_all(&[0; 64]).expect("writes");
+/// Overwrites a part of what begins with `needle` with other bytes.
+fn damage(path: &Path, needle: &[u8]) {
+    let mut bytes = std::fs::read(path).expect("reads");
+    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("is in it");
+    bytes[at + 100..at + 132].fill(0xA5);
+    std::fs::write(path, bytes).expect("writes");
+}
+
+/// A pack of four blocks that begins with this input.
+fn pack(first_seq: u64) -> Vec<u8> {
+    [&[1, 0, 2, 1, 4, 0, 0, 0][..], &first_seq.to_le_bytes()].concat()
 }
 
 #[test]
-fn a_day_that_is_over_takes_less_room_and_stays_what_it_was() {
+fn a_day_that_is_over_is_sealed_and_whole() {
     let dir = tempdir().expect("temporary directory");
-    let mut world = write_day(dir.path(), 400);
+    let mut world = write_day(dir.path(), 403);
     let path = days(dir.path()).expect("lists").remove(0).path;
-    assert_eq!(pack_day(&path).expect("not over"), None);
-    end_day(dir.path(), &mut world);
     let before = replay_all(dir.path()).expect("replays");
+    let open = Reader::open_day(&path).and_then(|reader| reader.verify()).expect("whole");
+    assert!(!open.is_sealed);
+    end_day(dir.path(), &mut world);
     let whole = Reader::open_day(&path).and_then(|reader| reader.verify()).expect("whole");
     assert!(whole.is_sealed);
-    let (old, new) = pack_day(&path).expect("packs").expect("it is over");
-    assert!(new < old, "{old} bytes became {new}");
-    assert_eq!(pack_day(&path).expect("packed already"), None);
-    assert_eq!(Reader::open_day(&path).and_then(|reader| reader.verify()).expect("whole"), whole);
-    assert_eq!(replay_all(dir.path()).expect("replays"), before);
+    assert_eq!((whole.digest, whole.blocks), (open.digest, open.blocks));
+    let after = replay_all(dir.path()).expect("replays");
+    assert_eq!((after.inputs, after.differs), (before.inputs + 5, 0), "{:?}", after.first_difference);
     let reader = Reader::open_day(&path).expect("opens");
-    let after: Vec<u64> =
-        reader.blocks_after(1_000).expect("reads").map(|block| block.expect("holds").0.first_seq).take(2).collect();
-    assert_eq!(after, [1_001, 1_051]);
+    let from = |seq| reader.blocks_after(seq).expect("reads").map(|block| block.expect("holds").0.first_seq);
+    assert_eq!(from(1_000).take(2).collect::<Vec<_>>(), [1_001, 1_051]);
+    assert_eq!(from(20_100).collect::<Vec<_>>(), [20_101]);
+    assert_eq!(from(20_150).count(), 0);
     assert_eq!(Journal::open(dir.path()).expect("goes on").1.last_seq, world.seq);
 }
 
 #[test]
 fn damage_is_fenced_and_the_rest_can_be_read_and_replayed() {
     let dir = tempdir().expect("temporary directory");
-    let world = write_day(dir.path(), 12);
+    write_day(dir.path(), 14);
     let path = days(dir.path()).expect("lists").remove(0).path;
-    damage(&path);
+    damage(&path, &pack(201));
     assert!(Journal::open(dir.path()).err().is_some_and(|error| error.is_corrupt()));
     let repaired = repair_day(&path, None).expect("most of it is whole");
     assert!(repaired.aside.exists() && repaired.aside.to_string_lossy().ends_with(".corrupt-1"), "{repaired:?}");
-    assert_eq!((repaired.blocks, repaired.inputs, repaired.fences.clone()), (11, 550, vec![101..=150]), "{repaired:?}");
+    // Of the four blocks in it the last two were still in a tail.
+    assert_eq!((repaired.blocks, repaired.inputs, repaired.fences.clone()), (12, 600, vec![201..=300]), "{repaired:?}");
     let reader = Reader::open_day(&path).expect("opens");
-    assert_eq!(reader.fences().expect("reads"), [101..=150]);
-    assert_eq!(reader.verify().expect("whole").fenced, 50);
-    assert_eq!(reader.inputs().expect("reads").filter_map(Result::ok).count(), 550);
+    assert_eq!(reader.fences().expect("reads"), [201..=300]);
+    assert_eq!(reader.verify().expect("whole").fenced, 100);
+    assert_eq!(reader.inputs().expect("reads").filter_map(Result::ok).count(), 600);
     drop(reader);
-    // Behind the fence a replay waits for the checkpoint at input 200, and is exact from there on.
+    // Behind the fence a replay waits for the checkpoint at input 400, and is exact from there on.
     let replay = replay_all(dir.path()).expect("replays");
-    assert_eq!((replay.differs, replay.skipped, replay.inputs), (0, 50, 500), "{:?}", replay.first_difference);
+    assert_eq!((replay.differs, replay.skipped, replay.inputs), (0, 100, 500), "{:?}", replay.first_difference);
     // The box goes on where it was.
     let (journal, found) = Journal::open(dir.path()).expect("opens");
-    assert_eq!(found.last_seq, 600);
+    assert_eq!(found.last_seq, 700);
     assert_eq!(journal.latest_checkpoint().expect("reads").map(|checkpoint| checkpoint.seq), Some(600));
-    assert_eq!(world.seq, 600);
+}
+
+#[test]
+fn damage_to_what_is_not_packed_yet_is_found_and_fenced() {
+    let dir = tempdir().expect("temporary directory");
+    let mut world = write_day(dir.path(), 3);
+    let path = days(dir.path()).expect("lists").remove(0).path;
+    // Of the two tails one has the blocks.
+    let block = [&[2, 0, 1, 0, 50, 0, 0, 0][..], &51u64.to_le_bytes()].concat();
+    let tails = [0, 1].map(|n| dir.path().join(format!("journal.tail-{n}")));
+    let has = |path: &&std::path::PathBuf| {
+        std::fs::read(path).is_ok_and(|bytes| bytes.windows(block.len()).any(|window| window == block))
+    };
+    damage(tails.iter().find(has).expect("one has it"), &block);
+    let error = Journal::open(dir.path()).err().expect("damaged");
+    assert!(error.is_corrupt() && error.to_string().contains("its tail"), "{error}");
+    let repaired = repair_day(&path, None).expect("most of it is whole");
+    assert_eq!((repaired.blocks, repaired.fences), (2, vec![51..=100]));
+    let (mut journal, found) = Journal::open(dir.path()).expect("goes on");
+    assert_eq!(found.last_seq, 150);
+    journal.write(&[world.block(5, 1_000)], None).expect("goes on");
+    drop(journal);
+    // Nothing says what the state was behind the fence.
+    let replay = replay_all(dir.path()).expect("replays");
+    assert_eq!((replay.differs, replay.inputs, replay.skipped), (0, 50, 55), "{:?}", replay.first_difference);
 }
 
 #[test]
