@@ -34,6 +34,8 @@ pub struct Settings {
     pub feeds: Vec<FeedSettings>,
     /// A change to all of them.
     pub feed: fn(&mut FeedSettings),
+    /// What the engine is told at its start.
+    pub engine: EngineSettings,
     /// How long things take.
     pub network: NetworkSettings,
     /// Whether what happens is written down.
@@ -55,7 +57,14 @@ impl Settings {
             FeedSettings { seed: sim.seed.wrapping_mul(31).wrapping_add(index), ..FeedSettings::new(*venue, wanted) }
         };
         let feeds = (0..).zip(venues.as_ref()).map(&mut feed).collect();
-        Self { sim, feeds, feed: |_| {}, network: NetworkSettings::default(), keeps_diary: true }
+        Self {
+            sim,
+            feeds,
+            feed: |_| {},
+            engine: EngineSettings::default(),
+            network: NetworkSettings::default(),
+            keeps_diary: true,
+        }
     }
 }
 
@@ -127,7 +136,7 @@ impl World {
             listener: None,
             sim,
         };
-        let settings = Box::new(EngineSettings::default());
+        let settings = Box::new(settings.engine.clone());
         world.pass_on(Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings });
         world.pass_on(Input::Clock { synchronised: true });
         Ok(world)

@@ -113,7 +113,10 @@ fn settings(hours: u32) -> Settings {
     for listing in &mut sim.listings {
         listing.orders_per_s_milli = ORDERS_PER_S_MILLI;
     }
-    Settings { keeps_diary: false, ..Settings::new(sim, VENUES) }
+    let mut settings = Settings { keeps_diary: false, ..Settings::new(sim, VENUES) };
+    // A plain rule that trades now and then.
+    settings.engine.signal.rule = types::settings::Rule::Reversion;
+    settings
 }
 
 /// The store thread of a box, without the thread.
@@ -129,30 +132,33 @@ struct Store {
 }
 
 impl Store {
+    /// Takes an input, and a state of the engine right after it now and then. What was before the first one is in the state
+    /// after it.
     fn hear(&mut self, stamped: &Stamped<Input>, effects: &[Effect], state: &dyn Fn() -> Vec<u8>) {
         let began = Instant::now();
-        if !self.block.fits(stamped.at) || stamped.at.since(self.block_at) >= BLOCK {
-            self.flush();
-            self.block_at = stamped.at;
+        let is_first = self.last.0 == 0;
+        self.last = (stamped.seq, stamped.at);
+        if !is_first {
+            if !self.block.fits(stamped.at) || stamped.at.since(self.block_at) >= BLOCK {
+                self.flush();
+                self.block_at = stamped.at;
+            }
+            self.block.push(stamped, effects).expect("in order, within one day");
+            let mut rank = 0;
+            for effect in effects {
+                if let Effect::Record(record) = effect {
+                    self.records.push(Entry { seq: stamped.seq, rank, record: record.clone() });
+                    rank += 1;
+                }
+            }
         }
-        let is_new_day = stamped.at.day() != self.last.1.day();
-        if self.last.0 == 0 || is_new_day || stamped.at.since(self.checkpoint_at) >= CHECKPOINT {
-            // The state after this input is as large as the one before; what is in it does not matter here.
+        if is_first || stamped.at.since(self.checkpoint_at) >= CHECKPOINT {
             self.flush();
-            let (seq, at) = if self.last.0 == 0 { (0, stamped.at) } else { self.last };
+            let (seq, at) = self.last;
             let checkpoint = Checkpoint { seq, at, state_version: engine::STATE_VERSION, state: state() };
             self.journal.write(&[], Some(checkpoint)).expect("writes");
             self.checkpoint_at = stamped.at;
         }
-        self.block.push(stamped, effects).expect("in order");
-        let mut rank = 0;
-        for effect in effects {
-            if let Effect::Record(record) = effect {
-                self.records.push(Entry { seq: stamped.seq, rank, record: record.clone() });
-                rank += 1;
-            }
-        }
-        self.last = (stamped.seq, stamped.at);
         self.written.inputs += 1;
         self.written.books += u64::from(matches!(stamped.input, Input::Book(_)));
         self.written.spent += began.elapsed();
@@ -206,13 +212,9 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
         written: Written { inputs: 0, books: 0, commits: 0, spent: Duration::ZERO, device: 0, size: 0 },
     }));
     let hears = store.clone();
-    // Numbers of the journal begin at 1, whatever was heard before anybody listened.
-    let mut seq = 0;
     world.listen(move |stamped, effects, engine| {
-        seq += 1;
-        let stamped = Stamped { seq, ..stamped.clone() };
         let state = || postcard::to_allocvec(engine).expect("plain data");
-        hears.borrow_mut().hear(&stamped, effects.as_slice(), &state);
+        hears.borrow_mut().hear(stamped, effects.as_slice(), &state);
     });
     for hour in 0..hours {
         world.run_for(Duration::from_secs(3_600));
@@ -223,14 +225,6 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
     let mut store = Rc::into_inner(store).expect("nobody else has it").into_inner();
     let began = Instant::now();
     store.flush();
-    // The day after begins, so that the day is over.
-    let (last_seq, last_at) = store.last;
-    let at = Timestamp::from_secs((i64::from(last_at.day()) + 1) * 86_400);
-    let state = postcard::to_allocvec(&engine::Engine::new()).expect("plain data");
-    let checkpoint = Checkpoint { seq: last_seq, at: last_at, state_version: engine::STATE_VERSION, state };
-    store.block.push(&Stamped { seq: last_seq + 1, at, input: Input::Tick }, &[]).expect("in order");
-    let block = store.block.finish().expect("not empty");
-    store.journal.write(&[block], Some(checkpoint)).expect("writes");
     store.written.spent += began.elapsed();
     store.written.device = device_bytes() - device;
     (store.written, names)
