@@ -1,7 +1,8 @@
 //! A day of four venues with four pairs each, top 20 four times a second: the journal and the state file as the box writes them,
 //! beside SQLite with the schema of TickerML, on the same day in one run.
 //!
-//! `cargo bench -p tickerbox-store --bench day -- --hours 24 [--dir DIR] [--readers-only]`
+//! `cargo bench -p tickerbox-store --bench day -- --hours 24 [--dir DIR]`; with `--codecs DIR` codecs are compared on the journal of
+//! such a run instead.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -39,9 +40,11 @@ fn main() {
     let mut out = std::io::stdout();
     let mut say = |line: String| writeln!(out, "{line}").expect("written");
 
+    if let Some(recorded) = after("--codecs") {
+        return codecs(Path::new(recorded), &mut say);
+    }
     let ours = dir.join("ours");
-    let mut made = None;
-    if !args.iter().any(|arg| arg == "--readers-only") {
+    {
         let (written, names) = live(&ours, hours);
         let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
         let size = |name: &str| total(&ours, name);
@@ -61,9 +64,7 @@ fn main() {
             day(written.size),
             day(written.commits) * 1e6
         ));
-        made = Some((written, names, kept + size("state")));
-    }
-    if let Some((written, names, size)) = made {
+        let size = kept + size("state");
         let own = sqlite(&ours, &dir.join("own.db"), &names, Some(OWN_ROWS));
         say(format!(
             "SQLite committing every row, as TickerML does: {:.0} inputs/s, ours {:.0} times as many",
@@ -87,6 +88,53 @@ fn main() {
         ));
     }
     month(&dir, &mut say);
+}
+
+/// Codecs on blocks by themselves and on as many together as make a pack.
+fn codecs(dir: &Path, say: &mut impl FnMut(String)) {
+    const TOGETHER: usize = 36;
+    let mut blocks: Vec<Vec<u8>> = Vec::new();
+    let (mut first, mut last) = (None, Timestamp::EPOCH);
+    for day in days(dir).expect("lists") {
+        let reader = Reader::open_day(&day.path).expect("opens");
+        for block in reader.blocks().expect("reads") {
+            let (header, inputs) = block.expect("whole");
+            first = first.or(Some(header.first_at));
+            last = header.last_at;
+            let mut raw = Vec::new();
+            let mut before = header.first_at;
+            for stamped in &inputs {
+                raw.extend(
+                    postcard::to_allocvec(&(stamped.at.since(before).as_nanos() as u64, &stamped.input))
+                        .expect("plain"),
+                );
+                before = stamped.at;
+            }
+            blocks.push(raw);
+        }
+    }
+    let packs: Vec<Vec<u8>> = blocks.chunks(TOGETHER).map(<[Vec<u8>]>::concat).collect();
+    let raw: usize = blocks.iter().map(Vec::len).sum();
+    let days = last.since(first.expect("not empty")).as_secs_f64() / 86_400.0;
+    say(format!("{} blocks, {:.0} MB a day before compression", blocks.len(), raw as f64 / days / 1e6));
+    let mut measure = |name: &str, pieces: &[Vec<u8>], compress: &dyn Fn(&[u8]) -> Vec<u8>| {
+        let began = Instant::now();
+        let size: usize = pieces.iter().map(|piece| compress(piece).len()).sum();
+        let speed = raw as f64 / began.elapsed().as_secs_f64() / 1e6;
+        say(format!(
+            "{name}: {:.2} times smaller, {:.0} MB a day, {speed:.0} MB/s",
+            raw as f64 / size as f64,
+            size as f64 / days / 1e6
+        ));
+    };
+    for (what, pieces) in [("a block", &blocks), ("a pack", &packs)] {
+        measure(&format!("{what}, LZ4"), pieces, &|raw| lz4_flex::block::compress(raw));
+        for level in [1, 3, 6, 9] {
+            measure(&format!("{what}, Zstandard {level}"), pieces, &|raw| {
+                zstd::bulk::compress(raw, level).expect("compresses")
+            });
+        }
+    }
 }
 
 /// What was written, how long the store took for it, and how much reached the device.
