@@ -11,9 +11,9 @@ use types::Timeframe;
 
 use super::{input, print_json};
 use crate::clock::wall_now;
-use crate::import::{self, Report};
+use crate::import::{self, Report, sqlite};
 
-/// Takes candles of CSV files over into history.redb of the data directory.
+/// Takes candles of CSV files, and of SQLite databases with a table ohlcv, over into history.redb of the data directory.
 ///
 /// The columns time, open, high, low, close and volume are found by their names, in any order; times are seconds, milliseconds,
 /// microseconds or nanoseconds since 1970, or UTC text. Rows that are told twice, unfinished, implausible or other than what
@@ -21,7 +21,7 @@ use crate::import::{self, Report};
 /// when rows were set aside.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Candle files, gzipped or plain.
+    /// Candle files, gzipped or plain, and SQLite databases.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where it is kept.
@@ -43,11 +43,18 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let series: Vec<Series> = self.files.iter().map(|file| self.series(file)).collect::<anyhow::Result<_>>()?;
+        let of_file = |file: &PathBuf| {
+            if sqlite::is_database(file) { Ok(None) } else { self.series(file).map(Some) }
+        };
+        let series: Vec<Option<Series>> = self.files.iter().map(of_file).collect::<anyhow::Result<_>>()?;
         let history = History::open(&self.data_dir)?;
         let mut is_clean = true;
         for (file, series) in self.files.iter().zip(series) {
             let name = || file.display().to_string();
+            let Some(series) = series else {
+                is_clean &= self.database(file, &history).with_context(name)?;
+                continue;
+            };
             let text = String::from_utf8(input::read(file)?).with_context(|| format!("{}: not text", name()))?;
             let report = import::import(&text, series, &history, wall_now()).with_context(name)?;
             is_clean &= report.quarantined == 0;
@@ -58,6 +65,30 @@ impl Args {
             }
         }
         Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Imports a database; true when no row was set aside.
+    fn database(&self, file: &std::path::Path, history: &History) -> anyhow::Result<bool> {
+        let found = sqlite::read(file)?;
+        let source = self.source.as_deref().unwrap_or("tickerml");
+        let reports = import::import_database(&found, source, history, wall_now())?;
+        for report in &reports {
+            if self.json { print_json(report)? } else { print(&file.display().to_string(), report)? }
+        }
+        if self.json {
+            print_json(&serde_json::json!({
+                "file": file.display().to_string(), "other_lengths": found.other_lengths, "left_out": found.left_out
+            }))?;
+        } else {
+            let mut out = std::io::stdout().lock();
+            for (what, rows) in &found.left_out {
+                writeln!(out, "{}: {rows} rows of {what} left out", file.display())?;
+            }
+            for (length, rows) in &found.other_lengths {
+                writeln!(out, "{}: {rows} candles of {length:?} left out", file.display())?;
+            }
+        }
+        Ok(reports.iter().all(|report| report.quarantined == 0) && found.other_lengths.is_empty())
     }
 
     fn series(&self, file: &std::path::Path) -> anyhow::Result<Series> {

@@ -1,12 +1,13 @@
 //! Takes candles of files over into `history.redb`: people move in with what they have.
 //!
 //! ```text
-//! file ──► table: rows ──► rows: each interval once, nothing implausible ──► History: what is not there yet
+//! file ──► table, sqlite: rows ──► rows: each interval once, nothing implausible ──► History: what is not there yet
 //! ```
 //!
 //! What is there is never changed by an import: a row that says something else is set aside.
 
 mod rows;
+pub(crate) mod sqlite;
 mod table;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use types::{Candle, Timeframe, Timestamp};
 
 use rows::Prepared;
 pub(crate) use rows::Quarantined;
+use table::Table;
 
 /// Candles that are written in one commit at most.
 const BATCH: usize = 10_000;
@@ -69,7 +71,27 @@ impl std::fmt::Display for Report {
 /// # Errors
 /// When it is no candle file, or the store cannot be read or written.
 pub(crate) fn import(text: &str, series: Series, history: &History, now: Timestamp) -> anyhow::Result<Report> {
-    let table = table::read(text)?;
+    import_table(table::read(text)?, series, history, now)
+}
+
+/// Imports all candles of an SQLite database, each symbol and length as a series of `source`.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub(crate) fn import_database(
+    database: &sqlite::Database,
+    source: &str,
+    history: &History,
+    now: Timestamp,
+) -> anyhow::Result<Vec<Report>> {
+    let one = |((symbol, timeframe), values): (&(String, Timeframe), &Vec<sqlite::Values>)| {
+        let series = Series { source: source.to_owned(), symbol: symbol.clone(), timeframe: *timeframe };
+        import_table(sqlite::table(values), series, history, now)
+    };
+    database.series.iter().map(one).collect()
+}
+
+fn import_table(table: Table<'_>, series: Series, history: &History, now: Timestamp) -> anyhow::Result<Report> {
     let total = (table.rows.len() + table.unreadable.len()) as u64;
     let Prepared { scale, candles, mut duplicates, unfinished, gaps, missing, quarantined } =
         rows::prepare(&table.rows, series.timeframe, now);

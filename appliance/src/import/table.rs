@@ -92,7 +92,7 @@ impl Layout {
 }
 
 /// Seconds, milliseconds, microseconds or nanoseconds since 1970 by their size, or a UTC time as text.
-fn time(text: &str) -> Option<Timestamp> {
+pub(super) fn time(text: &str) -> Option<Timestamp> {
     if let Ok(number) = text.parse::<i64>() {
         let unit = match number.unsigned_abs() {
             0..100_000_000_000 => NS_PER_S,
