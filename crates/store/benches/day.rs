@@ -31,6 +31,27 @@ const OWN_ROWS: u64 = 20_000;
 /// What the reading of a month is measured on.
 const MONTH_MIN: i64 = 30 * 1_440;
 
+/// Candles as TickerML keeps them.
+const CANDLES: &str = "
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE ohlcv (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL, symbol TEXT NOT NULL,
+      timeframe TEXT NOT NULL DEFAULT '1m', open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL,
+      close REAL NOT NULL, volume REAL NOT NULL, trade_count INTEGER, taker_buy_volume REAL,
+      taker_buy_quote_volume REAL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+      UNIQUE(timestamp, symbol, timeframe));
+    CREATE INDEX idx_ohlcv_timestamp_symbol ON ohlcv(timestamp, symbol, timeframe);";
+/// And its books and trades.
+const BOOKS_AND_TRADES: &str = "
+    CREATE TABLE order_books (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL, exchange TEXT NOT NULL,
+      symbol TEXT NOT NULL, bids TEXT NOT NULL, asks TEXT NOT NULL, mid_price REAL NOT NULL, spread REAL NOT NULL,
+      spread_bps REAL NOT NULL, imbalance REAL NOT NULL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
+    CREATE TABLE trades (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp REAL NOT NULL, symbol TEXT NOT NULL,
+      trade_id INTEGER NOT NULL, price REAL NOT NULL, quantity REAL NOT NULL, is_buyer_maker BOOLEAN NOT NULL,
+      event_time REAL NOT NULL, UNIQUE(symbol, trade_id));
+    CREATE INDEX idx_order_books_symbol_timestamp ON order_books(symbol, timestamp DESC);
+    CREATE INDEX idx_order_books_exchange_symbol ON order_books(exchange, symbol, timestamp DESC);
+    CREATE INDEX idx_trades_symbol_timestamp ON trades(symbol, timestamp);";
+
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let after = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
@@ -282,27 +303,7 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
 /// candle, in WAL. Committed as often as our blocks are; or, for so many inputs, after every row as its collector does.
 fn sqlite(ours: &Path, file: &Path, names: &HashMap<InstrumentId, (String, Scale)>, every_row: Option<u64>) -> Written {
     let mut connection = Connection::open(file).expect("opens");
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL;
-             CREATE TABLE ohlcv (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL, symbol TEXT NOT NULL,
-               timeframe TEXT NOT NULL DEFAULT '1m', open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL,
-               close REAL NOT NULL, volume REAL NOT NULL, trade_count INTEGER, taker_buy_volume REAL,
-               taker_buy_quote_volume REAL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-               UNIQUE(timestamp, symbol, timeframe));
-             CREATE TABLE order_books (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL,
-               exchange TEXT NOT NULL, symbol TEXT NOT NULL, bids TEXT NOT NULL, asks TEXT NOT NULL,
-               mid_price REAL NOT NULL, spread REAL NOT NULL, spread_bps REAL NOT NULL, imbalance REAL NOT NULL,
-               created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP);
-             CREATE TABLE trades (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp REAL NOT NULL, symbol TEXT NOT NULL,
-               trade_id INTEGER NOT NULL, price REAL NOT NULL, quantity REAL NOT NULL, is_buyer_maker BOOLEAN NOT NULL,
-               event_time REAL NOT NULL, UNIQUE(symbol, trade_id));
-             CREATE INDEX idx_ohlcv_timestamp_symbol ON ohlcv(timestamp, symbol, timeframe);
-             CREATE INDEX idx_order_books_symbol_timestamp ON order_books(symbol, timestamp DESC);
-             CREATE INDEX idx_order_books_exchange_symbol ON order_books(exchange, symbol, timestamp DESC);
-             CREATE INDEX idx_trades_symbol_timestamp ON trades(symbol, timestamp);",
-        )
-        .expect("a schema");
+    connection.execute_batch(CANDLES).and_then(|()| connection.execute_batch(BOOKS_AND_TRADES)).expect("a schema");
     let mut written = Written { inputs: 0, books: 0, commits: 0, spent: Duration::ZERO, device: 0, size: 0 };
     let device = device_bytes();
     let state = State::open_read(ours).expect("opens");
@@ -445,17 +446,7 @@ fn month(dir: &Path, say: &mut impl FnMut(String)) {
         (random >> 33) % end
     };
     let connection = Connection::open(&theirs).expect("opens");
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL;
-             CREATE TABLE ohlcv (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp INTEGER NOT NULL, symbol TEXT NOT NULL,
-               timeframe TEXT NOT NULL DEFAULT '1m', open REAL NOT NULL, high REAL NOT NULL, low REAL NOT NULL,
-               close REAL NOT NULL, volume REAL NOT NULL, trade_count INTEGER, taker_buy_volume REAL,
-               taker_buy_quote_volume REAL, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-               UNIQUE(timestamp, symbol, timeframe));
-             CREATE INDEX idx_ohlcv_timestamp_symbol ON ohlcv(timestamp, symbol, timeframe);",
-        )
-        .expect("a schema");
+    connection.execute_batch(CANDLES).expect("a schema");
     let mut connection = connection;
     let mut closes = vec![9_500_000i64; usize::from(INSTRUMENTS)];
     for day in 0..30 {
