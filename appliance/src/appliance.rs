@@ -91,15 +91,9 @@ impl Appliance {
         )?;
         let backups =
             Arc::new(Keeper::new(&config.store.data_dir, config.store.backups(), config.store.backups_kept.into()));
-        let housekeeping = Housekeeper::new(
-            &config.store,
-            state.clone(),
-            clock.clone(),
-            card.clone(),
-            backups.clone(),
-            to_engine.clone(),
-        )
-        .start()?;
+        let housekeeping =
+            Housekeeper::new(config, state.clone(), clock.clone(), card.clone(), backups.clone(), to_engine.clone())
+                .start()?;
         let counters = Arc::new(inference_thread::Counters::default());
         let Ready { model, spec, health: model_health } = model;
         let inference = model

@@ -391,6 +391,7 @@ mod tests {
         whole.network.proxy = Some("http://proxy.lan:3128".to_owned());
         whole.network.ca_file = Some(PathBuf::from("ca.pem"));
         whole.store.backup_dir = Some(PathBuf::from("/mnt/disk"));
+        whole.export.dir = Some(PathBuf::from("/mnt/lake"));
         let text = toml::to_string(&whole).unwrap();
         let mut keys = BTreeSet::new();
         leaves(&text.parse().unwrap(), "", &mut keys);

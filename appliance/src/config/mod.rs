@@ -40,6 +40,8 @@ pub struct Config {
     pub model: ModelSection,
     /// Forecasts and paper trading.
     pub engine: EngineSettings,
+    /// Files for other programs.
+    pub export: ExportSection,
     /// Logs.
     pub log: LogSection,
 }
@@ -135,6 +137,25 @@ pub struct ModelSection {
 impl Default for ModelSection {
     fn default() -> Self {
         Self { enabled: true, bundle: None, trusted_keys: Vec::new() }
+    }
+}
+
+/// Files for other programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportSection {
+    /// Folder into which every day is written when it is over, with `predictions.csv` of the last week; nothing is where
+    /// this is left out.
+    pub dir: Option<PathBuf>,
+    /// Whether CSV files are written.
+    pub csv: bool,
+    /// Whether Parquet files are written.
+    pub parquet: bool,
+}
+
+impl Default for ExportSection {
+    fn default() -> Self {
+        Self { dir: None, csv: true, parquet: true }
     }
 }
 

@@ -105,6 +105,9 @@ const PLAIN: &[(&str, Rule)] = &[
     ("engine.fees.binance-us", Rule::Fees),
     ("engine.fees.coinbase", Rule::Fees),
     ("engine.fees.kucoin", Rule::Fees),
+    ("export.dir", Rule::Path),
+    ("export.csv", Rule::Switch),
+    ("export.parquet", Rule::Switch),
     ("log.level", Rule::LogLevel),
 ];
 

@@ -4,6 +4,7 @@
 //! kind=candles_1m/day=2026-07-19/symbol=BTC-USD/venue=kraken/part.parquet
 //! kind=equity/day=2026-07-19/part.parquet
 //! metadata.json
+//! predictions.csv
 //! ```
 //!
 //! A day is UTC. A file is written anew only when what is in it has changed, and put in its place in one step, so an export
@@ -13,7 +14,7 @@
 mod file;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ use file::{Part, Table};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const METADATA: &str = "metadata.json";
+const PREDICTIONS: &str = "predictions.csv";
 
 /// What can be exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -190,6 +192,36 @@ pub fn export(
     }
     write_metadata(out, &metadata)?;
     Ok(exported)
+}
+
+/// The UTC days (`2026-07-19`) of which something was exported to `out`.
+///
+/// # Errors
+/// When its `metadata.json` cannot be read.
+pub fn days_exported(out: &Path) -> Result<BTreeSet<String>, ExportError> {
+    Ok(read_metadata(out)?.into_values().map(|entry| entry.day).collect())
+}
+
+/// Writes the forecasts of some days with what came as one `predictions.csv` in `out`, oldest first. Gives their number.
+///
+/// # Errors
+/// [`ExportError`]; the file is as it was then.
+pub fn predictions(state: &State, out: &Path, wanted: std::ops::Range<i32>) -> Result<u64, ExportError> {
+    let path = out.join(PREDICTIONS);
+    let at = |day: i32| Timestamp::from_secs(i64::from(day) * SECONDS_PER_DAY);
+    let span = Span::between(at(wanted.start), at(wanted.end), usize::MAX);
+    let mut rows = Vec::new();
+    for listing in state.catalogue()? {
+        let forecasts = rows::forecasts(state.forecasts(listing.id, span)?, &state.scores(listing.id, span)?);
+        rows.extend(forecasts.into_iter().map(|forecast| rows::PredictionRow::of(&listing, forecast)));
+    }
+    rows.sort_by(|a, b| a.open_time.cmp(&b.open_time));
+    let format = |detail: String| ExportError::Format { path: path.clone(), detail };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    rows.iter().try_for_each(|row| writer.serialize(row)).map_err(|error| format(error.to_string()))?;
+    let bytes = writer.into_inner().map_err(|error| format(error.to_string()))?;
+    file::put(&path, &bytes)?;
+    Ok(rows.len() as u64)
 }
 
 /// The tables of a kind and day that have rows.

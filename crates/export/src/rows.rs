@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use parquet_derive::ParquetRecordWriter;
 use serde::Serialize;
+use store::state::Listing;
 use types::effect::{CandleRecord, EquityRecord, ForecastRecord, ScoreRecord};
 use types::market::CandleSource;
 use types::{Aggressor, Cash, Scale, Timestamp, Trade};
@@ -127,4 +128,40 @@ pub(crate) fn forecasts(forecasts: Vec<ForecastRecord>, scores: &[ScoreRecord]) 
         model: forecast.model,
     };
     forecasts.into_iter().map(row).collect()
+}
+
+/// A forecast as people read it, in `predictions.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct PredictionRow {
+    /// Open of the last candle that the model saw, UTC.
+    pub(crate) open_time: String,
+    pub(crate) venue: String,
+    pub(crate) symbol: String,
+    pub(crate) model: String,
+    pub(crate) horizon_min: i32,
+    /// Expected natural log-return.
+    pub(crate) log_return: f32,
+    pub(crate) p_up: f32,
+    /// The log-return that came; empty before it is known.
+    pub(crate) outcome: Option<f32>,
+    pub(crate) abs_error: Option<f32>,
+    /// What "no change" missed by.
+    pub(crate) abs_error_no_change: Option<f32>,
+}
+
+impl PredictionRow {
+    pub(crate) fn of(listing: &Listing, forecast: ForecastRow) -> Self {
+        Self {
+            open_time: Timestamp::from_nanos(forecast.open_time_ms * types::time::NS_PER_MS).to_string(),
+            venue: listing.venue.slug().to_owned(),
+            symbol: listing.symbol.clone(),
+            model: forecast.model,
+            horizon_min: forecast.horizon_min,
+            log_return: forecast.log_return,
+            p_up: forecast.p_up,
+            outcome: forecast.outcome,
+            abs_error: forecast.outcome.map(|outcome| (outcome - forecast.log_return).abs()),
+            abs_error_no_change: forecast.outcome.map(f32::abs),
+        }
+    }
 }

@@ -286,7 +286,8 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
         hears.borrow_mut().hear(stamped, effects.as_slice(), &state);
     });
     for hour in 0..hours {
-        world.run_for(Duration::from_secs(3_600));
+        // The market begins at midnight; the next day would be another file.
+        world.run_for(Duration::from_secs(if hour + 1 == hours { 3_599 } else { 3_600 }));
         eprint!("\r{} of {hours} hours", hour + 1);
     }
     eprintln!();
