@@ -31,6 +31,12 @@ pub(crate) fn recover(dir: &Path) -> anyhow::Result<Recovered> {
     let mut repaired = Vec::new();
     let state = open_state(dir, &mut repaired)?;
     let (journal, found) = open_journal(dir, &state, &mut repaired)?;
+    // The journal is written first: it can only be shorter when something of it went away.
+    let applied = state.applied()?;
+    if repaired.is_empty() && applied > found.last_seq {
+        let (dir, last) = (dir.display(), found.last_seq);
+        repaired.push(format!("{dir}: the journal ends at input {last}, what followed up to {applied} is lost"));
+    }
     for what in &repaired {
         tracing::error!("{what}");
     }

@@ -68,6 +68,25 @@ fn a_damaged_day_is_repaired_at_the_start() {
 }
 
 #[test]
+fn a_tail_that_went_away_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let demo = Demo::start(dir.path(), &FAST);
+    // Records of what is not packed yet are in the state file.
+    demo.wait_until("a record", |health| {
+        let seq = committed(health);
+        seq > 5_000 && health["store"]["commits"].as_u64() > Some(5)
+    });
+    demo.kill();
+    for tail in ["journal.tail-0", "journal.tail-1"] {
+        std::fs::remove_file(dir.path().join(tail)).expect("is there");
+    }
+    let demo = Demo::start(dir.path(), &FAST);
+    let health = demo.wait_until("it goes on", |health| committed(health) > 1_000);
+    assert!(health["card"]["repaired"].to_string().contains("is lost"), "{health}");
+    demo.kill();
+}
+
+#[test]
 fn a_damaged_state_file_is_made_again_from_the_journal() {
     let dir = tempfile::tempdir().expect("a folder");
     let before = lived(dir.path());

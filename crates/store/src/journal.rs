@@ -1,4 +1,4 @@
-//! Writing the journal: one durable commit per call, one file per UTC day.
+//! Writing the journal: durable per call, one file per UTC day, and beside the newest a tail of what is not packed yet.
 
 use std::fs::File;
 use std::ops::RangeInclusive;
@@ -18,16 +18,17 @@ use crate::{Block, Checkpoint, Result, StoreError, pack, repair};
 
 /// Journal file format written by this program, and the highest it reads.
 ///
-/// Format 1 had no digest of its blocks, no seal and no fences.
+/// Format 1 kept its blocks one by one, in [`BLOCKS`]; it had no packs and no tail, no digest, no seal and no fences.
 pub const FORMAT: u64 = 2;
 
+/// Blocks by the number of their first input, in files that began in format 1.
 pub(crate) const BLOCKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("blocks");
 pub(crate) const CHECKPOINTS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("checkpoints");
-/// Many blocks together, by the number of their first input; all before those of [`BLOCKS`].
+/// Many blocks together, by the number of their first input.
 pub(crate) const PACKS: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("packs");
 /// What a repair could not bring back: first and last sequence number.
 pub(crate) const FENCES: TableDefinition<'static, u64, u64> = TableDefinition::new("fences");
-/// [`ChainDigest`] over all blocks, under [`CHAIN_KEY`].
+/// [`ChainDigest`] over all packed blocks, under [`CHAIN_KEY`].
 pub(crate) const CHAIN: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("chain");
 pub(crate) const CHAIN_KEY: &str = "blocks";
 pub(crate) const DAY: &str = "day";
@@ -226,7 +227,8 @@ impl Journal {
         }
     }
 
-    /// Writes blocks and a checkpoint in one durable commit (around midnight: one for each day, in order).
+    /// Writes blocks and a checkpoint durably: around midnight those of one day after those of the other, and a checkpoint
+    /// after the blocks that it follows.
     ///
     /// Blocks follow what is there without a gap. The checkpoint stands before the first block or at the end of one.
     /// The first block of a day, and of an empty journal, must directly follow a checkpoint, this call's or an earlier

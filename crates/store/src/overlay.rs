@@ -100,6 +100,10 @@ impl StorageBackend for Overlay {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        // Nothing written makes no file longer, wherever it is written.
+        if data.is_empty() {
+            return Ok(());
+        }
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);
         let mut at = offset;
         let mut data = data;
