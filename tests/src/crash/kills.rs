@@ -119,6 +119,8 @@ struct Known {
     ledger: BTreeMap<String, String>,
     /// Last input that was read, by day.
     read: BTreeMap<i32, u64>,
+    /// The latest time of a durable input or state.
+    end: Option<Timestamp>,
 }
 
 impl Known {
@@ -145,7 +147,6 @@ impl Known {
     /// durable input.
     fn read(&mut self, dir: &Path, report: &mut Report) -> Result<Option<Timestamp>, String> {
         let Ok(files) = days(dir) else { return Ok(None) };
-        let mut end = None;
         let mut next_seq = None;
         for day in &files {
             let is_whole = report.kills.is_multiple_of(WHOLE);
@@ -166,20 +167,19 @@ impl Known {
                     report.corrupt_blocks += 1;
                 }
                 next_seq = Some(header.last_seq + 1);
-                end = Some(header.last_at);
+                self.end = self.end.max(Some(header.last_at));
                 self.read.insert(day.day, header.last_seq);
             }
-            if end.is_none() {
-                let checkpoint = reader.checkpoints().map_err(|e| e.to_string())?.last();
-                end = checkpoint.transpose().map_err(|e| e.to_string())?.map(|checkpoint| checkpoint.at);
-            }
+            let checkpoint = reader.checkpoints().map_err(|e| e.to_string())?.last();
+            let checkpoint = checkpoint.transpose().map_err(|e| e.to_string())?;
+            self.end = self.end.max(checkpoint.map(|checkpoint| checkpoint.at));
         }
         let state = match State::open_read(dir) {
             Ok(state) => state,
-            Err(store::StoreError::Missing { .. }) => return Ok(end),
+            Err(store::StoreError::Missing { .. }) => return Ok(self.end),
             Err(_) => {
                 report.corrupt_blocks += 1;
-                return Ok(end);
+                return Ok(self.end);
             }
         };
         let now = ledger(&state).map_err(|e| e.to_string())?;
@@ -192,7 +192,7 @@ impl Known {
         report.ledger_lost += told("orders ").saturating_sub(report.orders);
         report.ledger_lost += told("fills ").saturating_sub(report.fills);
         self.ledger = now;
-        Ok(end)
+        Ok(self.end)
     }
 }
 
