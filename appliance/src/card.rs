@@ -141,18 +141,26 @@ impl Card {
         changed
     }
 
-    /// For the dashboard: a sentence when something is wrong.
+    /// For the dashboard: what is wrong, and what to do.
     pub(crate) fn trouble(&self) -> Option<String> {
         let health = self.lock();
-        match health.state {
-            CardState::Ok => None,
-            CardState::NearlyFull => Some(format!("The card is nearly full: {}.", health.keeps.text())),
-            CardState::Full => Some("The card is full: nothing is kept, so nothing happens.".to_owned()),
-            CardState::ReadOnly => {
-                Some("The card cannot be written to: nothing is kept, so nothing happens.".to_owned())
+        let text = match health.state {
+            CardState::Ok => return None,
+            CardState::NearlyFull => {
+                let keeps = health.keeps.text();
+                return Some(format!(
+                    "The card is nearly full: {keeps}. Make room, or raise the budget in the configuration."
+                ));
             }
-            CardState::Failing => Some("The card fails: nothing is kept, so nothing happens.".to_owned()),
-        }
+            CardState::Full => "The card is full: nothing is kept, so nothing happens. Make room on it.",
+            CardState::ReadOnly => {
+                "The card cannot be written to: nothing is kept, so nothing happens. Make a backup and replace it."
+            }
+            CardState::Failing => {
+                "The card fails: nothing is kept, so nothing happens. Make a backup and replace it if this stays."
+            }
+        };
+        Some(text.to_owned())
     }
 
     fn lock(&self) -> MutexGuard<'_, CardHealth> {

@@ -139,8 +139,9 @@ impl Running {
                 Some(Message::Input(input)) => self.hear(input),
                 Some(Message::Project) => self.project(),
                 Some(Message::Watch(watch)) => {
+                    self.waiting.retain(|waiting| !waiting.reply.is_closed());
                     self.waiting.push(watch);
-                    self.show();
+                    self.answer();
                     Ok(())
                 }
                 Some(Message::Backup(reply)) => {
@@ -211,7 +212,10 @@ impl Running {
     /// Ten times a second: browsers, and whatever the clock says is due.
     fn project(&mut self) -> Result<(), StoreGone> {
         let now = self.parts.clock.now().max(self.parts.last.1);
-        self.show();
+        if self.may_show() {
+            self.answer();
+            self.parts.projection.publish(&self.parts.engine, now);
+        }
         self.parts.health.send_replace(EngineHealth {
             seq: self.parts.last.0,
             at_ms: self.parts.last.1.as_millis(),
@@ -230,16 +234,20 @@ impl Running {
         Ok(())
     }
 
-    /// Shows the engine's state, unless a pulled plug could still take an order or fill out of it.
-    fn show(&mut self) {
-        if self.parts.written.committed_seq.load(Ordering::Acquire) < self.ledger_seq {
+    /// Whether a pulled plug could take no order or fill out of the engine's state any more.
+    fn may_show(&self) -> bool {
+        self.parts.written.committed_seq.load(Ordering::Acquire) >= self.ledger_seq
+    }
+
+    /// Answers the browsers that wait for a market.
+    fn answer(&mut self) {
+        if !self.may_show() {
             return;
         }
         let now = self.parts.clock.now().max(self.parts.last.1);
         for watch in self.waiting.drain(..) {
             self.parts.projection.watch(&self.parts.engine, now, watch);
         }
-        self.parts.projection.publish(&self.parts.engine, now);
     }
 
     fn flush(&mut self) -> Result<(), StoreGone> {

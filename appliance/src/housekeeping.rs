@@ -7,9 +7,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ::export::{Format, Kind, Wanted};
+use ::export::{ExportError, Format, Kind, Wanted};
 use anyhow::Context;
-use store::{Day, State, days};
+use store::{Day, State, StoreError, days};
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
@@ -174,9 +174,16 @@ impl Housekeeper {
             }
             let (days, kinds) = (day..day + 1, Kind::ALL.to_vec());
             let wanted = Wanted { kinds, days, formats: formats.clone() };
-            let found = ::export::export(&self.state, &self.dir, &out, &wanted, |_| {})?;
-            if found.written > 0 {
-                tracing::info!("exported {}: {} files of {} rows", name(day), found.written, found.rows);
+            match ::export::export(&self.state, &self.dir, &out, &wanted, |_| {}) {
+                Ok(found) if found.written > 0 => {
+                    tracing::info!("exported {}: {} files of {} rows", name(day), found.written, found.rows);
+                }
+                Ok(_) => {}
+                // A damaged day is told about once a day and keeps none of the others from being written.
+                Err(ExportError::Store(error @ StoreError::Corrupt { .. })) => {
+                    tracing::warn!("{} is not exported: {error}", name(day));
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         ::export::predictions(&self.state, &out, today - WEEK..today + 1)?;

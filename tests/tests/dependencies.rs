@@ -23,9 +23,10 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// Heavy crates that stay behind one wall.
-const WALLS: [(&str, &[&str]); 8] = [
+const WALLS: [(&str, &[&str]); 9] = [
     ("redb", &["crates/store"]),
     ("parquet", &["crates/export"]),
+    ("rusqlite", &["appliance"]),
     ("tract-onnx", &["crates/infer"]),
     ("tract-core", &["crates/infer"]),
     ("tokio", &["appliance", "tests"]),

@@ -1,4 +1,5 @@
-//! Backups: one file with all that cannot be had again, made while the box runs, and proven by restoring it.
+//! Backups: series, account, fetched history and the engine's state in one file, made while the box runs, and proven by
+//! restoring it.
 //!
 //! ```text
 //! tickerbox-20261121T001000Z.tar.zst

@@ -169,7 +169,6 @@ async fn stop_signal() -> anyhow::Result<()> {
     }
 }
 
-/// Prints `value` as one JSON object on standard output.
 /// A UTC day or moment as an argument.
 fn time(text: &str) -> Result<Timestamp, String> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
@@ -177,6 +176,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "must be a UTC date, or a time such as 2026-07-19T17:00:00Z".to_owned())
 }
 
+/// Prints `value` as one JSON object on standard output.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, value).map_err(std::io::Error::from)?;

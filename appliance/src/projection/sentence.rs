@@ -67,7 +67,7 @@ impl Facts {
         let trading = self.trading();
         let is_healthy = self.troubled.is_empty() && self.card.is_none() && self.clock_set && !self.breaker_open;
         let detail = if let Some(card) = &self.card {
-            format!("{card} Make room, or raise the budget in the configuration.")
+            card.clone()
         } else if !self.clock_set {
             "What is recorded now is marked. Trading starts when the time is known.".to_owned()
         } else if self.breaker_open {
@@ -157,9 +157,9 @@ mod tests {
         check(&unset, "Kraken is live and proven. Clock not set yet: recording, not trading.", false);
         let off = Facts { trading: false, ..facts(&["Kraken"], &[]) };
         check(&off, "Kraken is live and proven. Trading is switched off.", true);
-        let full = Facts { card: Some("The card is nearly full.".to_owned()), ..facts(&["Kraken"], &[]) };
+        let full = Facts { card: Some("The card is full.".to_owned()), ..facts(&["Kraken"], &[]) };
         check(&full, "Kraken is live and proven. Trading on paper, no breaker open.", false);
-        assert!(full.told().detail.starts_with("The card is nearly full. Make room"), "{}", full.told().detail);
+        assert_eq!(full.told().detail, "The card is full.");
     }
 
     #[test]

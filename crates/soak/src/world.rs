@@ -89,7 +89,7 @@ pub struct World {
 }
 
 /// Hears every input with what it caused, and the engine after it.
-pub struct Listener(Box<Heard>);
+struct Listener(Box<Heard>);
 
 type Heard = dyn FnMut(&Stamped<Input>, &Effects, &Engine);
 

@@ -65,49 +65,47 @@ fn main() {
         return codecs(Path::new(recorded), &mut say);
     }
     let ours = dir.join("ours");
-    {
-        let (written, names) = live(&ours, hours);
-        let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
-        let size = |name: &str| total(&ours, name);
-        let kept = size("journal-");
-        say(format!("a day: {} inputs in {hours} hours, {} books", written.inputs, written.books));
-        say(format!("ours: {:.0} inputs/s into the store", written.inputs as f64 / written.spent.as_secs_f64()));
-        say(format!(
-            "ours: CPU and waiting of the store {:.1} s, {:.3} % of a core",
-            written.spent.as_secs_f64(),
-            100.0 * written.spent.as_secs_f64() / f64::from(hours) / 3_600.0
-        ));
-        say(format!("ours: journal {:.0} MB a day", day(kept)));
-        say(format!("ours: state file {:.1} MB", size("state") as f64 / 1e6));
-        say(format!(
-            "ours: {:.0} MB a day written to the device, of which blocks are {:.0}; {:.0} commits a day",
-            day(written.device),
-            day(written.size),
-            day(written.commits) * 1e6
-        ));
-        let size = kept + size("state");
-        let own = sqlite(&ours, &dir.join("own.db"), &names, Some(OWN_ROWS));
-        say(format!(
-            "SQLite committing every row, as TickerML does: {:.0} inputs/s, ours {:.0} times as many",
-            own.inputs as f64 / own.spent.as_secs_f64(),
-            (written.inputs as f64 / written.spent.as_secs_f64()) / (own.inputs as f64 / own.spent.as_secs_f64())
-        ));
-        let theirs = sqlite(&ours, &dir.join("theirs.db"), &names, None);
-        let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
-        say(format!(
-            "SQLite: {:.0} inputs/s, {:.0} MB a day kept, {:.0} MB a day written",
-            theirs.inputs as f64 / theirs.spent.as_secs_f64(),
-            day(theirs.size),
-            day(theirs.device)
-        ));
-        let ratio =
-            (written.inputs as f64 / written.spent.as_secs_f64()) / (theirs.inputs as f64 / theirs.spent.as_secs_f64());
-        say(format!(
-            "ratio: {ratio:.1} times the inputs/s, 1/{:.1} of the size, 1/{:.1} of the bytes written",
-            theirs.size as f64 / size as f64,
-            theirs.device as f64 / written.device as f64
-        ));
-    }
+    let (written, names) = live(&ours, hours);
+    let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
+    let size = |name: &str| total(&ours, name);
+    let kept = size("journal-");
+    say(format!("a day: {} inputs in {hours} hours, {} books", written.inputs, written.books));
+    say(format!("ours: {:.0} inputs/s into the store", written.inputs as f64 / written.spent.as_secs_f64()));
+    say(format!(
+        "ours: CPU and waiting of the store {:.1} s, {:.3} % of a core",
+        written.spent.as_secs_f64(),
+        100.0 * written.spent.as_secs_f64() / f64::from(hours) / 3_600.0
+    ));
+    say(format!("ours: journal {:.0} MB a day", day(kept)));
+    say(format!("ours: state file {:.1} MB", size("state") as f64 / 1e6));
+    say(format!(
+        "ours: {:.0} MB a day written to the device, of which blocks are {:.0}; {:.0} commits a day",
+        day(written.device),
+        day(written.size),
+        day(written.commits) * 1e6
+    ));
+    let size = kept + size("state");
+    let own = sqlite(&ours, &dir.join("own.db"), &names, Some(OWN_ROWS));
+    say(format!(
+        "SQLite committing every row, as TickerML does: {:.0} inputs/s, ours {:.0} times as many",
+        own.inputs as f64 / own.spent.as_secs_f64(),
+        (written.inputs as f64 / written.spent.as_secs_f64()) / (own.inputs as f64 / own.spent.as_secs_f64())
+    ));
+    let theirs = sqlite(&ours, &dir.join("theirs.db"), &names, None);
+    let day = |bytes: u64| bytes as f64 / f64::from(hours) * 24.0 / 1e6;
+    say(format!(
+        "SQLite: {:.0} inputs/s, {:.0} MB a day kept, {:.0} MB a day written",
+        theirs.inputs as f64 / theirs.spent.as_secs_f64(),
+        day(theirs.size),
+        day(theirs.device)
+    ));
+    let ratio =
+        (written.inputs as f64 / written.spent.as_secs_f64()) / (theirs.inputs as f64 / theirs.spent.as_secs_f64());
+    say(format!(
+        "ratio: {ratio:.1} times the inputs/s, 1/{:.1} of the size, 1/{:.1} of the bytes written",
+        theirs.size as f64 / size as f64,
+        theirs.device as f64 / written.device as f64
+    ));
     month(&dir, &mut say);
 }
 

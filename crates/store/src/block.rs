@@ -244,7 +244,7 @@ pub(crate) fn unseal<'a>(
 
 const CODEC_NONE: u8 = 0;
 /// While the box runs: costs next to nothing.
-pub(crate) const CODEC_LZ4: u8 = 1;
+const CODEC_LZ4: u8 = 1;
 /// What is kept for long.
 pub(crate) const CODEC_ZSTD: u8 = 2;
 /// More costs much and gains little (see `docs/benchmarks.md`).

@@ -2,7 +2,7 @@
 
 use types::Timestamp;
 
-use crate::block::{CODEC_LZ4, CODEC_ZSTD, compress_with, decompress, field, seal, unseal};
+use crate::block::{CODEC_ZSTD, compress_with, decompress, field, seal, unseal};
 use crate::error::Fault;
 
 /// Checkpoint format written by this program, and the highest it reads.
@@ -27,16 +27,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        self.encode_with(CODEC_LZ4)
-    }
-
-    /// For what is kept for long.
-    pub(crate) fn encode_small(&self) -> Vec<u8> {
-        self.encode_with(CODEC_ZSTD)
-    }
-
-    fn encode_with(&self, codec: u8) -> Vec<u8> {
-        let (codec, payload) = compress_with(codec, &self.state);
+        let (codec, payload) = compress_with(CODEC_ZSTD, &self.state);
         let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
         bytes.extend_from_slice(&CHECKPOINT_FORMAT.to_le_bytes());
         bytes.extend_from_slice(&[codec, 0]);

@@ -65,8 +65,6 @@ struct Current {
     chain: Option<ChainDigest>,
     packer: Packer,
     tail: Tail,
-    /// Generation of the tail.
-    generation: u64,
 }
 
 impl Current {
@@ -89,7 +87,7 @@ impl Current {
             Ok(())
         })?;
         let chain = chain(&database, path)?;
-        Ok(Self { day, path: path.to_owned(), database, chain, packer, tail, generation })
+        Ok(Self { day, path: path.to_owned(), database, chain, packer, tail })
     }
 
     /// Packs what is full, or all of it, together with checkpoints.
@@ -105,7 +103,7 @@ impl Current {
         while let Some(pack) = if all { self.packer.take() } else { self.packer.full() } {
             packs.push(pack);
         }
-        let generation = self.generation + 1;
+        let generation = self.tail.generation() + 1;
         let tail = Tail::begin(disk, dir, generation, self.packer.rest())?;
         let plain = packs.iter().flat_map(|pack| &pack.blocks);
         let chain = self.chain.map(|chain| plain.fold(chain, |chain, plain| chain.with(plain)));
@@ -128,7 +126,7 @@ impl Current {
             }
             Ok(())
         })?;
-        (self.tail, self.generation, self.chain) = (tail, generation, chain);
+        (self.tail, self.chain) = (tail, chain);
         Ok(())
     }
 }
@@ -380,28 +378,38 @@ impl Journal {
         let mut before = 0;
         if let (Some(mut over), Some((last_seq, _))) = (self.current.take(), self.last) {
             over.pack(&*self.disk, &self.dir, true, &[], Some(last_seq))?;
-            before = over.generation;
+            before = over.tail.generation();
         }
         let generation = next_generation(&*self.disk, &self.dir, before)?;
         let tail = Tail::begin(&*self.disk, &self.dir, generation, std::iter::empty())?;
-        let chain = ChainDigest::default();
-        let database = file::create(&*self.disk, &path, KIND, |txn| {
-            let mut meta = txn.open_table(META)?;
-            meta.insert(DAY, i64::from(day).cast_unsigned())?;
-            meta.insert(TAIL, generation)?;
-            txn.open_table(FENCES)?;
-            txn.open_table(PACKS)?;
-            txn.open_table(CHAIN)?.insert(CHAIN_KEY, chain.as_bytes())?;
-            let mut rows = txn.open_table(CHECKPOINTS)?;
-            for checkpoint in checkpoints {
-                rows.insert(checkpoint.seq, checkpoint.encode().as_slice())?;
-            }
-            Ok(())
-        })?;
-        let (chain, packer) = (Some(chain), Packer::new());
-        self.current = Some(Current { day, path, database, chain, packer, tail, generation });
+        let database = create_day(&*self.disk, &path, day, generation, checkpoints)?;
+        let (chain, packer) = (Some(ChainDigest::default()), Packer::new());
+        self.current = Some(Current { day, path, database, chain, packer, tail });
         Ok(())
     }
+}
+
+/// Creates the file of a day, without blocks.
+pub(crate) fn create_day(
+    disk: &dyn Disk,
+    path: &Path,
+    day: i32,
+    generation: u64,
+    checkpoints: &[Checkpoint],
+) -> Result<Database> {
+    file::create(disk, path, KIND, |txn| {
+        let mut meta = txn.open_table(META)?;
+        meta.insert(DAY, i64::from(day).cast_unsigned())?;
+        meta.insert(TAIL, generation)?;
+        txn.open_table(FENCES)?;
+        txn.open_table(PACKS)?;
+        txn.open_table(CHAIN)?.insert(CHAIN_KEY, ChainDigest::default().as_bytes())?;
+        let mut rows = txn.open_table(CHECKPOINTS)?;
+        for checkpoint in checkpoints {
+            rows.insert(checkpoint.seq, checkpoint.encode().as_slice())?;
+        }
+        Ok(())
+    })
 }
 
 /// What goes into one file in one commit.
@@ -478,7 +486,7 @@ pub(crate) fn unpacked(disk: &dyn Disk, database: &Database, path: &Path) -> Res
     let fenced = fences(database, path)?.last().map_or(0, |fence| *fence.end());
     let seq = packed.map_or_else(|| first.map_or(0, |first| first.seq), |(seq, _)| seq).max(fenced);
     let found = tail::read(disk, &folder(path), generation, seq)?;
-    match found.behind.len() {
+    match found.behind {
         0 => Ok(found.blocks),
         behind => {
             let next = found.blocks.len();

@@ -16,6 +16,7 @@ use crate::block::Sealed;
 use crate::disk::{Disk, SystemDisk, folder};
 use crate::error::Fault;
 use crate::file::{self, set_aside_on, sync_dir};
+use crate::reader::days_on;
 use crate::rewrite::{DayWriter, beside};
 use crate::{Checkpoint, Result, StoreError, pack, tail};
 
@@ -91,7 +92,10 @@ pub fn repair_day_on(disk: &dyn Disk, path: &Path, last_seq: Option<u64>) -> Res
         let block = block.unwrap_or_else(|| Err(Fault::corrupt("it changed while it was read")));
         writer.block(&block.map_err(|fault| fault.within(path, "block", place.key))?)?;
     }
-    writer.finish(&fences)?;
+    // A day with another behind it is over: what a tail holds is not its own.
+    let is_over = days_on(disk, &folder(path))?.iter().any(|other| other.day > day);
+    let last = blocks.iter().chain(&checkpoints).map(|place| place.last_seq).max();
+    writer.finish(&fences, last.max(last_seq).filter(|_| is_over))?;
     drop(damaged);
     let aside = set_aside_on(disk, path)?;
     disk.rename(&repaired, path).map_err(|e| StoreError::io(&repaired, "cannot name", e))?;

@@ -9,7 +9,7 @@ use crate::block::Sealed;
 use crate::digest::ChainDigest;
 use crate::disk::Disk;
 use crate::file::{self, META};
-use crate::journal::{CHAIN, CHAIN_KEY, CHECKPOINTS, DAY, FENCES, KIND, PACKS, TAIL};
+use crate::journal::{CHAIN, CHAIN_KEY, CHECKPOINTS, FENCES, PACKS, SEALED, create_day};
 use crate::pack::{Pack, Packer};
 use crate::{Checkpoint, Result};
 
@@ -27,15 +27,7 @@ pub(crate) struct DayWriter {
 
 impl DayWriter {
     pub(crate) fn create(disk: &dyn Disk, path: &Path, day: i32, generation: u64) -> Result<Self> {
-        let database = file::create(disk, path, KIND, |txn| {
-            let mut meta = txn.open_table(META)?;
-            meta.insert(DAY, i64::from(day).cast_unsigned())?;
-            meta.insert(TAIL, generation)?;
-            txn.open_table(PACKS)?;
-            txn.open_table(CHECKPOINTS)?;
-            txn.open_table(FENCES)?;
-            Ok(())
-        })?;
+        let database = create_day(disk, path, day, generation, &[])?;
         let chain = ChainDigest::default();
         Ok(Self { path: path.to_owned(), database, packer: Packer::new(), chain, packs: Vec::new() })
     }
@@ -55,13 +47,13 @@ impl DayWriter {
     /// Adds a checkpoint.
     pub(crate) fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         file::commit(&self.database, &self.path, |txn| {
-            txn.open_table(CHECKPOINTS)?.insert(checkpoint.seq, checkpoint.encode_small().as_slice())?;
+            txn.open_table(CHECKPOINTS)?.insert(checkpoint.seq, checkpoint.encode().as_slice())?;
             Ok(())
         })
     }
 
-    /// Writes the rest, and what is missing in it.
-    pub(crate) fn finish(mut self, fences: &[RangeInclusive<u64>]) -> Result<()> {
+    /// Writes the rest, what is missing in it, and of a day that is over its last input.
+    pub(crate) fn finish(mut self, fences: &[RangeInclusive<u64>], sealed: Option<u64>) -> Result<()> {
         while let Some(pack) = self.packer.take() {
             self.packs.push(pack);
         }
@@ -70,6 +62,9 @@ impl DayWriter {
             let mut rows = txn.open_table(FENCES)?;
             for fence in fences {
                 rows.insert(fence.start(), fence.end())?;
+            }
+            if let Some(last_seq) = sealed {
+                txn.open_table(META)?.insert(SEALED, last_seq)?;
             }
             Ok(())
         })

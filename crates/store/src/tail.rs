@@ -12,6 +12,7 @@ use redb::StorageBackend;
 
 use crate::block::{RAW_BYTES_MAX, Sealed};
 use crate::disk::Disk;
+use crate::file::sync_dir;
 use crate::{Result, StoreError};
 
 const MAGIC: [u8; 4] = *b"TBKT";
@@ -33,8 +34,8 @@ pub(crate) struct Tail {
 pub(crate) struct Found {
     /// Blocks as they were written, each following the one before.
     pub(crate) blocks: Vec<Vec<u8>>,
-    /// Blocks behind damage, which do not follow.
-    pub(crate) behind: Vec<Vec<u8>>,
+    /// How many whole ones stand behind damage and do not follow.
+    pub(crate) behind: usize,
 }
 
 fn path_of(dir: &Path, generation: u64) -> PathBuf {
@@ -53,10 +54,15 @@ impl Tail {
         let path = path_of(dir, generation);
         let open = if disk.exists(&path) { disk.open(&path, true) } else { disk.create(&path) };
         let file = open.map_err(|e| StoreError::io(&path, "cannot open", e))?;
-        disk.sync_names(dir).map_err(|e| StoreError::io(dir, "cannot sync the directory", e))?;
+        // Also of one that is there: the sync after its creation may have failed.
+        sync_dir(disk, &path)?;
         let mut tail = Self { path, file, generation, offset: 0 };
         tail.append(blocks)?;
         Ok(tail)
+    }
+
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Adds blocks, durably.
@@ -144,11 +150,11 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path, generation: u64, seq: u64) -> Re
         let header = Sealed::open(kept.block).map_err(|fault| fault.within(&path, "block", next))?.header;
         offset = kept.after;
         // What was written together with a torn block was under way with it.
-        if is_torn && kept.place > 0 && found.behind.is_empty() {
+        if is_torn && kept.place > 0 && found.behind == 0 {
             continue;
         }
         if is_torn || header.first_seq > next {
-            found.behind.push(kept.block.to_vec());
+            found.behind += 1;
         } else if header.first_seq == next {
             found.blocks.push(kept.block.to_vec());
             next = header.last_seq + 1;

@@ -68,6 +68,27 @@ fn damage_is_fenced_and_the_rest_can_be_read_and_replayed() {
 }
 
 #[test]
+fn a_repaired_day_that_is_over_has_nothing_to_do_with_the_tail() {
+    let dir = tempdir().expect("temporary directory");
+    let mut world = write_day(dir.path(), 14);
+    end_day(dir.path(), &mut world);
+    let path = days(dir.path()).expect("lists").remove(0).path;
+    damage(&path, &pack(201));
+    let repaired = repair_day(&path, None).expect("most of it is whole");
+    assert!(repaired.inputs >= 500 && !repaired.fences.is_empty(), "{repaired:?}");
+    assert!(Reader::open_day(&path).and_then(|reader| reader.verify()).expect("whole").is_sealed);
+    // Whatever generation the tail of the newest day has.
+    for _ in 0..6 {
+        let (mut journal, _) = Journal::open(dir.path()).expect("opens");
+        let checkpoint = world.checkpoint();
+        journal.write(&[world.block(5, 1_000)], Some(checkpoint)).expect("goes on");
+        journal.write(&[world.block(5, 1_000)], None).expect("goes on");
+        drop(journal);
+        assert_eq!(replay_all(dir.path()).expect("replays").differs, 0);
+    }
+}
+
+#[test]
 fn damage_to_what_is_not_packed_yet_is_found_and_fenced() {
     let dir = tempdir().expect("temporary directory");
     let mut world = write_day(dir.path(), 3);
