@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use ::export::sheet::parquet_as_csv;
 use anyhow::Context;
 use store::History;
 use store::history::Series;
@@ -13,7 +14,10 @@ use super::{input, print_json};
 use crate::clock::wall_now;
 use crate::import::{self, Report, sqlite};
 
-/// Takes candles of CSV files, and of SQLite databases with a table ohlcv, over into history.redb of the data directory.
+/// A Parquet file begins so.
+const PARQUET: &[u8] = b"PAR1";
+
+/// Takes candles of CSV and Parquet files, and of SQLite databases with a table ohlcv, over into history.redb of the data directory.
 ///
 /// The columns time, open, high, low, close and volume are found by their names, in any order; times are seconds, milliseconds,
 /// microseconds or nanoseconds since 1970, or UTC text. Rows that are told twice, unfinished, implausible or other than what
@@ -21,7 +25,7 @@ use crate::import::{self, Report, sqlite};
 /// when rows were set aside.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Candle files, gzipped or plain, and SQLite databases.
+    /// Candle files (CSV, gzipped or plain, or Parquet), and SQLite databases.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Where it is kept.
@@ -55,7 +59,12 @@ impl Args {
                 is_clean &= self.database(file, &history).with_context(name)?;
                 continue;
             };
-            let text = String::from_utf8(input::read(file)?).with_context(|| format!("{}: not text", name()))?;
+            let bytes = input::read(file)?;
+            let text = if bytes.starts_with(PARQUET) {
+                parquet_as_csv(bytes).with_context(name)?
+            } else {
+                String::from_utf8(bytes).with_context(|| format!("{}: not text", name()))?
+            };
             let report = import::import(&text, series, &history, wall_now()).with_context(name)?;
             is_clean &= report.quarantined == 0;
             if self.json {

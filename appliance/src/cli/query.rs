@@ -1,9 +1,10 @@
 //! `tickerbox query`: what a box has kept, as a table or as data.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::export::sheet::{Column, SheetWriter};
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -72,11 +73,18 @@ enum Format {
     Csv,
     /// One JSON array.
     Json,
+    /// A Parquet file: numbers as 64-bit floats, times in microseconds.
+    Parquet,
 }
 
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let out = BufWriter::new(std::io::stdout().lock());
+        let stdout = std::io::stdout();
+        anyhow::ensure!(
+            self.format != Format::Parquet || !stdout.is_terminal(),
+            "a Parquet file is nothing for a terminal: write it to a file, as in > trades.parquet"
+        );
+        let out = BufWriter::new(stdout);
         let from = self.from.unwrap_or(Timestamp::EPOCH);
         let span = Span::between(from, self.to.unwrap_or(Timestamp::MAX), usize::MAX);
         if self.kind == Kind::History {
@@ -240,7 +248,7 @@ fn journal<'a, T: 'static>(
 fn write_rows<T: Serialize>(
     format: Format,
     rows: impl Iterator<Item = anyhow::Result<T>>,
-    mut out: impl Write,
+    mut out: impl Write + Send,
 ) -> anyhow::Result<()> {
     match format {
         Format::Csv => {
@@ -259,6 +267,7 @@ fn write_rows<T: Serialize>(
             out.write_all(b"\n]\n")?;
             out.flush()?;
         }
+        Format::Parquet => parquet(rows, out)?.flush()?,
         Format::Table => {
             let mut writer = csv::Writer::from_writer(Vec::new());
             for row in rows {
@@ -270,6 +279,43 @@ fn write_rows<T: Serialize>(
         }
     }
     Ok(())
+}
+
+/// Rows that become text together.
+const CHUNK_ROWS: usize = 10_000;
+
+fn parquet<T: Serialize, W: Write + Send>(rows: impl Iterator<Item = anyhow::Result<T>>, out: W) -> anyhow::Result<W> {
+    let mut rows = rows.peekable();
+    anyhow::ensure!(rows.peek().is_some(), "nothing is kept of that");
+    let (mut sheet, mut out) = (None, Some(out));
+    while rows.peek().is_some() {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        for row in rows.by_ref().take(CHUNK_ROWS) {
+            writer.serialize(row?)?;
+        }
+        let text = writer.into_inner().context("cannot make the rows")?;
+        let mut reader = csv::Reader::from_reader(text.as_slice());
+        if let Some(out) = out.take() {
+            let columns = reader.headers()?.iter().map(|name| (name.to_owned(), column(name)));
+            sheet = Some(SheetWriter::new(out, columns.collect())?);
+        }
+        let sheet = sheet.as_mut().context("begun with the first rows")?;
+        for record in reader.records() {
+            sheet.push(&record?)?;
+        }
+    }
+    Ok(sheet.context("there were rows")?.finish()?)
+}
+
+/// What a column of a row holds.
+fn column(name: &str) -> Column {
+    match name {
+        "open_time" | "received" | "venue_time" | "at" | "ended" => Column::Time,
+        "open" | "high" | "low" | "close" | "volume" | "price" | "qty" | "bid" | "bid_qty" | "ask" | "ask_qty"
+        | "fee" | "log_return" | "p_up" | "outcome" | "cash" | "equity" | "hold" | "fees" => Column::Number,
+        "trades" | "revision" | "fills" | "levels" | "horizon_min" | "positions" => Column::Whole,
+        _ => Column::Text,
+    }
 }
 
 /// Comma-separated text with aligned columns.

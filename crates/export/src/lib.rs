@@ -13,6 +13,7 @@
 
 mod file;
 mod rows;
+pub mod sheet;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -212,7 +213,7 @@ pub fn predictions(state: &State, out: &Path, wanted: std::ops::Range<i32>) -> R
     let span = Span::between(at(wanted.start), at(wanted.end), usize::MAX);
     let mut rows = Vec::new();
     for listing in state.catalogue()? {
-        let forecasts = rows::forecasts(state.forecasts(listing.id, span)?, &state.scores(listing.id, span)?);
+        let forecasts = rows::forecasts(state.forecasts(listing.id, span)?);
         rows.extend(forecasts.into_iter().map(|forecast| rows::PredictionRow::of(&listing, forecast)));
     }
     rows.sort_by(|a, b| a.open_time.cmp(&b.open_time));
@@ -253,7 +254,7 @@ fn tables(
         }
         Kind::Forecasts => {
             for (listing, instrument) in known {
-                let rows = rows::forecasts(state.forecasts(listing.id, span)?, &state.scores(listing.id, span)?);
+                let rows = rows::forecasts(state.forecasts(listing.id, span)?);
                 found.push((part(Some((listing, instrument))), Table::Forecasts(rows)));
             }
         }

@@ -1,11 +1,10 @@
 //! The columns of each kind. Their names are a contract; docs/formats.md tells them.
 
-use std::collections::HashMap;
-
 use parquet_derive::ParquetRecordWriter;
 use serde::Serialize;
+use store::ScoredForecast;
 use store::state::Listing;
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord, ScoreRecord};
+use types::effect::{CandleRecord, EquityRecord};
 use types::market::CandleSource;
 use types::{Aggressor, Cash, Scale, Timestamp, Trade};
 
@@ -114,20 +113,16 @@ impl EquityRow {
 }
 
 /// Forecasts with what came, where that is known.
-pub(crate) fn forecasts(forecasts: Vec<ForecastRecord>, scores: &[ScoreRecord]) -> Vec<ForecastRow> {
-    let outcomes: HashMap<(Timestamp, u16, &str), f32> = scores
-        .iter()
-        .map(|score| ((score.open_time, score.horizon_min, score.model.as_str()), score.outcome))
-        .collect();
-    let row = |forecast: ForecastRecord| ForecastRow {
+pub(crate) fn forecasts(scored: Vec<ScoredForecast>) -> Vec<ForecastRow> {
+    let row = |ScoredForecast { forecast, outcome }| ForecastRow {
         open_time_ms: forecast.open_time.as_millis(),
         horizon_min: i32::from(forecast.horizon_min),
         log_return: forecast.log_return,
         p_up: forecast.p_up,
-        outcome: outcomes.get(&(forecast.open_time, forecast.horizon_min, forecast.model.as_str())).copied(),
+        outcome,
         model: forecast.model,
     };
-    forecasts.into_iter().map(row).collect()
+    scored.into_iter().map(row).collect()
 }
 
 /// A forecast as people read it, in `predictions.csv`.
