@@ -16,7 +16,7 @@ use store::{BlockBuilder, Checkpoint, Entry};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use types::input::{Input, Stamped};
 use types::market::StaleReason;
-use types::{Effect, Effects, InstrumentId, Record, Timestamp};
+use types::{Effect, Effects, InstrumentId, Timestamp};
 
 use crate::backup::Moment;
 use crate::card::{Card, Thrift, spare};
@@ -196,7 +196,7 @@ impl Running {
                 }
                 Effect::Record(record) => {
                     self.parts.projection.note(&record);
-                    if is_ledger(&record) {
+                    if record.is_ledger() {
                         self.ledger_seq = stamped.seq;
                     }
                     self.records.push(Entry { seq: stamped.seq, rank, record });
@@ -266,9 +266,4 @@ impl Running {
     fn send(&self, batch: Batch) -> Result<(), StoreGone> {
         self.parts.store.send(batch).map_err(|_| StoreGone)
     }
-}
-
-/// Whether money hangs on it.
-const fn is_ledger(record: &Record) -> bool {
-    matches!(record, Record::Order(_) | Record::Fill(_) | Record::OrderEnd { .. })
 }

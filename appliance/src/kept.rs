@@ -1,11 +1,9 @@
 //! What a box has kept, as rows for people and programs: numbers as decimal text, times as RFC 3339.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use store::state::Listing;
-use store::{Span, State};
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord};
+use store::{ScoredForecast, Span, State};
+use types::effect::{CandleRecord, EquityRecord};
 use types::market::CandleSource;
 use types::order::OrderKind;
 use types::{Candle, Cash, Fill, InstrumentId, Scale, Side, Timeframe, Timestamp};
@@ -177,12 +175,7 @@ const fn source_name(source: CandleSource) -> &'static str {
 
 /// Forecasts of an instrument by the open time of the last candle that the model saw.
 pub(crate) fn forecasts(state: &State, known: &Known, span: Span) -> Rows<ForecastRow> {
-    let scores = state.scores(known.id, Span { limit: usize::MAX, ..span })?;
-    let outcomes: HashMap<(Timestamp, u16, &str), f32> = scores
-        .iter()
-        .map(|score| ((score.open_time, score.horizon_min, score.model.as_str()), score.outcome))
-        .collect();
-    let row = |forecast: ForecastRecord| {
+    let row = |ScoredForecast { forecast, outcome }| {
         let row = ForecastRow {
             venue: known.venue,
             symbol: known.symbol.clone(),
@@ -190,7 +183,7 @@ pub(crate) fn forecasts(state: &State, known: &Known, span: Span) -> Rows<Foreca
             horizon_min: forecast.horizon_min,
             log_return: forecast.log_return,
             p_up: forecast.p_up,
-            outcome: outcomes.get(&(forecast.open_time, forecast.horizon_min, forecast.model.as_str())).copied(),
+            outcome,
             model: forecast.model,
         };
         (forecast.open_time, row)

@@ -37,6 +37,9 @@ pub(crate) fn recover(dir: &Path) -> anyhow::Result<Recovered> {
         let (dir, last) = (dir.display(), found.last_seq);
         repaired.push(format!("{dir}: the journal ends at input {last}, what followed up to {applied} is lost"));
     }
+    if found.is_tail_missing {
+        repaired.push(format!("{}: journal.tail is missing, and what was in it is lost", dir.display()));
+    }
     for what in &repaired {
         tracing::error!("{what}");
     }

@@ -1,8 +1,8 @@
 //! The one thread that writes to the card.
 //!
-//! For each batch the journal comes first and the records that its inputs caused second; a checkpoint is written after all
-//! records before it. So a start that loads the newest checkpoint and applies what follows it writes again every record
-//! that a pulled plug may have swallowed.
+//! For each batch the journal comes first. The records that its inputs caused are shown to readers then, and synced some
+//! minutes later with others; a checkpoint is written after all records before it. So a start that loads the newest checkpoint and applies what follows
+//! it writes again every record that a pulled plug may have swallowed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use store::{Block, Checkpoint, Entry, Journal, State, StoreError};
+use store::{Block, Checkpoint, Entry, Journal, Pending, State, StoreError};
 
 use tokio::sync::oneshot;
 
@@ -75,22 +75,12 @@ pub(crate) fn start(
 ) -> std::io::Result<(SyncSender<Batch>, StoreThread)> {
     let (sender, inbox) = mpsc::sync_channel(QUEUE_MAX);
     let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
-        let mut writer = Writer { dir, journal: Some(journal), state, counters, card };
-        for batch in inbox {
-            let batch = match batch {
-                Batch::Moment(reply) => {
-                    writer.tell(reply);
-                    continue;
-                }
-                batch => batch,
-            };
-            if let Err(error) = writer.write_surely(&batch) {
-                tracing::error!("cannot write: {error}");
-                *writer.counters.error.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
-                return Err(error);
-            }
-        }
-        Ok(())
+        let mut writer = Writer { dir, journal: Some(journal), state, pending: Pending::default(), counters, card };
+        let ended = inbox.into_iter().try_for_each(|batch| writer.take(batch));
+        ended.and_then(|()| writer.surely(Writer::sync)).inspect_err(|error| {
+            tracing::error!("cannot write: {error}");
+            *writer.counters.error.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+        })
     })?;
     Ok((sender, thread))
 }
@@ -100,13 +90,33 @@ struct Writer {
     /// Empty after a failure until it could be opened again.
     journal: Option<Journal>,
     state: Arc<State>,
+    pending: Pending,
     counters: Arc<Counters>,
     card: Arc<Card>,
 }
 
 impl Writer {
-    fn write_surely(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let Err(mut error) = self.write(batch) else { return Ok(()) };
+    fn take(&mut self, batch: Batch) -> Result<(), StoreError> {
+        match batch {
+            Batch::Block { block, records } => {
+                self.pending.hold(block.header(), records);
+                self.surely(|writer| writer.write_block(&block))
+            }
+            Batch::Checkpoint(checkpoint) => self.surely(|writer| {
+                writer.sync()?;
+                writer.journal()?.write(&[], Some(checkpoint.clone()))
+            }),
+            Batch::Moment(reply) => {
+                self.surely(Self::sync)?;
+                self.tell(reply);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tries until it works.
+    fn surely(&mut self, write: impl Fn(&mut Self) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let Err(mut error) = write(self) else { return Ok(()) };
         tracing::error!("cannot write, trying again: {error}");
         loop {
             // Damage does not go away by trying again; a start repairs it.
@@ -115,7 +125,7 @@ impl Writer {
             }
             self.card.failed(&error);
             thread::sleep(AGAIN_AFTER);
-            match self.reopen().and_then(|()| self.write(batch)) {
+            match self.reopen().and_then(|()| write(self)) {
                 Ok(()) => {
                     tracing::warn!("writing works again");
                     self.card.works();
@@ -144,29 +154,32 @@ impl Writer {
     /// Only the files know what is in them after a failure.
     fn reopen(&mut self) -> Result<(), StoreError> {
         self.journal = None;
+        self.pending.again();
         self.state.reopen()?;
         self.journal = Some(Journal::open(&self.dir)?.0);
         Ok(())
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let Some(journal) = &mut self.journal else {
-            return Err(StoreError::Missing { path: self.dir.clone(), what: "the journal is not open" });
-        };
-        match batch {
-            Batch::Block { block, records } => {
-                let (seq, bytes) = (block.header().last_seq, block.as_bytes().len());
-                // A failure may have come after the block was written.
-                if journal.last_seq() < seq {
-                    journal.write(std::slice::from_ref(block), None)?;
-                }
-                self.counters.committed_seq.store(seq, Ordering::Release);
-                self.counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-                self.counters.commits.fetch_add(1, Ordering::Relaxed);
-                if records.is_empty() { Ok(()) } else { self.state.write(records, seq) }
-            }
-            Batch::Checkpoint(checkpoint) => journal.write(&[], Some(checkpoint.clone())),
-            Batch::Moment(_) => Ok(()),
+    fn journal(&mut self) -> Result<&mut Journal, StoreError> {
+        self.journal
+            .as_mut()
+            .ok_or_else(|| StoreError::Missing { path: self.dir.clone(), what: "the journal is not open" })
+    }
+
+    fn write_block(&mut self, block: &Block) -> Result<(), StoreError> {
+        let header = block.header();
+        let journal = self.journal()?;
+        // A failure may have come after the block was written.
+        if journal.last_seq() < header.last_seq {
+            journal.write(std::slice::from_ref(block), None)?;
+            self.counters.bytes.fetch_add(block.as_bytes().len() as u64, Ordering::Relaxed);
+            self.counters.commits.fetch_add(1, Ordering::Relaxed);
         }
+        self.counters.committed_seq.store(header.last_seq, Ordering::Release);
+        self.pending.write(&self.state, header.last_at)
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        self.pending.sync(&self.state)
     }
 }

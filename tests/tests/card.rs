@@ -71,7 +71,6 @@ fn a_damaged_day_is_repaired_at_the_start() {
 fn a_tail_that_went_away_is_told() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = Demo::start(dir.path(), &FAST);
-    // Records of what is not packed yet are in the state file.
     demo.wait_until("a record", |health| {
         let seq = committed(health);
         seq > 5_000 && health["store"]["commits"].as_u64() > Some(5)
@@ -82,7 +81,7 @@ fn a_tail_that_went_away_is_told() {
     }
     let demo = Demo::start(dir.path(), &FAST);
     let health = demo.wait_until("it goes on", |health| committed(health) > 1_000);
-    assert!(health["card"]["repaired"].to_string().contains("is lost"), "{health}");
+    assert!(health["card"]["repaired"].to_string().contains("journal.tail is missing"), "{health}");
     demo.kill();
 }
 

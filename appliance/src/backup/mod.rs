@@ -114,11 +114,8 @@ pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> 
 
 /// A journal that holds nothing but a state to begin with. Gives the name of its only file.
 fn write_journal(dir: &Path, checkpoint: &Checkpoint) -> anyhow::Result<String> {
-    let (mut journal, _) = Journal::open(dir)?;
-    journal.write(&[], Some(checkpoint.clone()))?;
-    drop(journal);
-    let day = store::days(dir)?.pop().context("the journal has a file")?;
-    Ok(day.path.file_name().and_then(|name| name.to_str()).context("a plain name")?.to_owned())
+    let path = Journal::create(dir, checkpoint)?;
+    Ok(path.file_name().and_then(|name| name.to_str()).context("a plain name")?.to_owned())
 }
 
 /// Brings a backup into an empty data directory, and proves it before anything there has its name: sizes, digests, rows, and

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, params};
 use sim::SimSettings;
 use soak::{Settings, World};
-use store::{BlockBuilder, Checkpoint, Entry, Journal, Reader, Span, State, days};
+use store::{BlockBuilder, Checkpoint, Entry, Journal, Pending, Reader, Span, State, days};
 use types::effect::{CandleRecord, ForecastRecord, ScoreRecord};
 use types::market::CandleSource;
 use types::{Candle, Effect, Input, InstrumentId, Price, Qty, Record, Scale, Stamped, Timeframe, Timestamp, Venue};
@@ -192,6 +192,7 @@ struct Store {
     state: State,
     block: BlockBuilder,
     records: Vec<Entry>,
+    pending: Pending,
     block_at: Timestamp,
     checkpoint_at: Timestamp,
     last: (u64, Timestamp),
@@ -221,6 +222,7 @@ impl Store {
         }
         if is_first || stamped.at.since(self.checkpoint_at) >= CHECKPOINT {
             self.flush();
+            self.pending.sync(&self.state).expect("writes");
             let (seq, at) = self.last;
             let checkpoint = Checkpoint { seq, at, state_version: engine::STATE_VERSION, state: state() };
             self.journal.write(&[], Some(checkpoint)).expect("writes");
@@ -233,15 +235,12 @@ impl Store {
 
     fn flush(&mut self) {
         let Some(block) = self.block.finish() else { return };
-        let seq = block.header().last_seq;
         self.written.commits += 1;
         self.written.size += block.as_bytes().len() as u64;
+        self.pending.hold(block.header(), std::mem::take(&mut self.records));
+        let now = block.header().last_at;
         self.journal.write(&[block], None).expect("writes");
-        if !self.records.is_empty() {
-            self.state.write(&self.records, seq).expect("writes");
-            self.written.commits += 1;
-            self.records.clear();
-        }
+        self.pending.write(&self.state, now).expect("writes");
     }
 }
 
@@ -273,6 +272,7 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
         state,
         block: BlockBuilder::new(),
         records: Vec::new(),
+        pending: Pending::default(),
         block_at: now,
         checkpoint_at: now,
         last: (0, now),
@@ -293,6 +293,7 @@ fn live(dir: &Path, hours: u32) -> (Written, HashMap<InstrumentId, (String, Scal
     let mut store = Rc::into_inner(store).expect("nobody else has it").into_inner();
     let began = Instant::now();
     store.flush();
+    store.pending.sync(&store.state).expect("writes");
     store.written.spent += began.elapsed();
     store.written.device = device_bytes() - device;
     (store.written, names)

@@ -243,25 +243,16 @@ pub(crate) fn unseal<'a>(
 }
 
 const CODEC_NONE: u8 = 0;
-/// While the box runs: costs next to nothing.
+/// Only read: what was written before Zstandard.
 const CODEC_LZ4: u8 = 1;
-/// What is kept for long.
-pub(crate) const CODEC_ZSTD: u8 = 2;
+const CODEC_ZSTD: u8 = 2;
 /// More costs much and gains little (see `docs/benchmarks.md`).
 const ZSTD_LEVEL: i32 = 3;
 
+/// The codec and the bytes: as they are where compression gains nothing.
 pub(crate) fn compress(raw: &[u8]) -> (u8, Vec<u8>) {
-    compress_with(CODEC_LZ4, raw)
-}
-
-/// As it is where compression gains nothing.
-pub(crate) fn compress_with(codec: u8, raw: &[u8]) -> (u8, Vec<u8>) {
-    let packed = match codec {
-        CODEC_ZSTD => zstd::bulk::compress(raw, ZSTD_LEVEL).ok(),
-        _ => Some(lz4_flex::block::compress(raw)),
-    };
-    match packed {
-        Some(packed) if packed.len() < raw.len() => (codec, packed),
+    match zstd::bulk::compress(raw, ZSTD_LEVEL) {
+        Ok(packed) if packed.len() < raw.len() => (CODEC_ZSTD, packed),
         _ => (CODEC_NONE, raw.to_vec()),
     }
 }
@@ -327,15 +318,28 @@ impl<'a> Sealed<'a> {
 
     /// The same block with its payload not compressed. All forms of a block have the same plain one.
     pub(crate) fn plain(&self) -> Result<Vec<u8>, Fault> {
-        let raw = decompress(self.codec, self.payload, self.raw_len, RAW_BYTES_MAX)?;
+        Ok(self.with(CODEC_NONE, &self.raw()?))
+    }
+
+    /// The same block with its payload compressed.
+    pub(crate) fn compressed(&self) -> Result<Vec<u8>, Fault> {
+        let (codec, payload) = compress(&self.raw()?);
+        Ok(self.with(codec, &payload))
+    }
+
+    fn raw(&self) -> Result<Vec<u8>, Fault> {
+        decompress(self.codec, self.payload, self.raw_len, RAW_BYTES_MAX)
+    }
+
+    fn with(&self, codec: u8, payload: &[u8]) -> Vec<u8> {
         let mut head = self.head.to_vec();
-        head[2] = CODEC_NONE;
-        Ok(seal(head, &raw))
+        head[2] = codec;
+        seal(head, payload)
     }
 
     /// Decodes the inputs; their number, times and the end of the payload must be what the header says.
     pub(crate) fn inputs(&self) -> Result<Vec<Stamped<Input>>, Fault> {
-        let raw = decompress(self.codec, self.payload, self.raw_len, RAW_BYTES_MAX)?;
+        let raw = self.raw()?;
         // An input takes two bytes at least: a wrong count must not reserve memory it cannot fill.
         let mut inputs = Vec::with_capacity((self.header.inputs as usize).min(raw.len() / 2));
         let mut rest = raw.as_slice();

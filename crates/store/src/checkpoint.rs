@@ -2,7 +2,7 @@
 
 use types::Timestamp;
 
-use crate::block::{CODEC_ZSTD, compress_with, decompress, field, seal, unseal};
+use crate::block::{compress, decompress, field, seal, unseal};
 use crate::error::Fault;
 
 /// Checkpoint format written by this program, and the highest it reads.
@@ -27,7 +27,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let (codec, payload) = compress_with(CODEC_ZSTD, &self.state);
+        let (codec, payload) = compress(&self.state);
         let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
         bytes.extend_from_slice(&CHECKPOINT_FORMAT.to_le_bytes());
         bytes.extend_from_slice(&[codec, 0]);

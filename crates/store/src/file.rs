@@ -4,7 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use redb::{
-    Database, ReadableDatabase, ReadableTableMetadata, StorageBackend, TableDefinition, TableHandle, WriteTransaction,
+    Database, Durability, ReadableDatabase, ReadableTableMetadata, StorageBackend, TableDefinition, TableHandle,
+    WriteTransaction,
 };
 use types::Timestamp;
 use types::time::NS_PER_DAY;
@@ -135,8 +136,19 @@ pub(crate) fn commit(
     path: &Path,
     write: impl FnOnce(&WriteTransaction) -> std::result::Result<(), redb::Error>,
 ) -> Result<()> {
+    commit_with(database, path, Durability::Immediate, write)
+}
+
+/// One commit of that durability.
+pub(crate) fn commit_with(
+    database: &Database,
+    path: &Path,
+    durability: Durability,
+    write: impl FnOnce(&WriteTransaction) -> std::result::Result<(), redb::Error>,
+) -> Result<()> {
     let commit = || -> std::result::Result<(), redb::Error> {
-        let txn = database.begin_write()?;
+        let mut txn = database.begin_write()?;
+        txn.set_durability(durability).expect("no savepoint was made in it");
         write(&txn)?;
         txn.commit()?;
         Ok(())

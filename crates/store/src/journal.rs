@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use types::Timestamp;
@@ -12,7 +13,7 @@ use crate::digest::{ChainDigest, Digest};
 use crate::disk::{Disk, SharedDisk, SystemDisk, folder};
 use crate::file::{self, Kind, META};
 use crate::pack::Packer;
-use crate::reader::{Blocks, Checkpoints, Inputs, check_day, days_on};
+use crate::reader::{Blocks, Checkpoints, Inputs, Reader, check_day, days_on};
 use crate::tail::{self, Tail};
 use crate::{Block, Checkpoint, Result, StoreError, pack, repair};
 
@@ -60,7 +61,8 @@ pub struct Journal {
 struct Current {
     day: i32,
     path: PathBuf,
-    database: Database,
+    /// Shared with readers of the day that is written to.
+    database: Arc<Database>,
     /// Over all that is packed; `None` in a file of format 1.
     chain: Option<ChainDigest>,
     packer: Packer,
@@ -68,16 +70,20 @@ struct Current {
 }
 
 impl Current {
-    /// Opens a day with its tail. What is in the tail is durable there, so it goes on under a generation of its own.
-    fn open(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<Self> {
+    /// Opens a day with its tail, and tells whether that is missing. What is in the tail is durable there, so it goes on under
+    /// a generation of its own.
+    fn open(disk: &dyn Disk, dir: &Path, path: &Path) -> Result<(Self, bool)> {
         let database = file::open(disk, path, KIND)?;
         let day = check_day(&database, path)?;
         let found = unpacked(disk, &database, path)?;
+        let before = generation(&database, path)?;
+        let has_tail = before > 0 && sealed(&database, path)?.is_none();
+        let is_tail_missing = has_tail && !tail::exists(disk, dir, before);
         let mut packer = Packer::new();
         for block in &found {
             push(&mut packer, path, block)?;
         }
-        let generation = next_generation(disk, dir, generation(&database, path)?)?;
+        let generation = next_generation(disk, dir, before)?;
         let tail = Tail::begin(disk, dir, generation, packer.rest())?;
         file::commit(&database, path, |txn| {
             let mut meta = txn.open_table(META)?;
@@ -87,7 +93,8 @@ impl Current {
             Ok(())
         })?;
         let chain = chain(&database, path)?;
-        Ok(Self { day, path: path.to_owned(), database, chain, packer, tail })
+        let database = Arc::new(database);
+        Ok((Self { day, path: path.to_owned(), database, chain, packer, tail }, is_tail_missing))
     }
 
     /// Packs what is full, or all of it, together with checkpoints.
@@ -153,6 +160,8 @@ pub struct Recovery {
     pub last_at: Option<Timestamp>,
     /// Number of day files.
     pub days: usize,
+    /// The file with the newest blocks is not there. A pulled plug takes none away: somebody did.
+    pub is_tail_missing: bool,
 }
 
 /// What the journal looks like from outside.
@@ -188,8 +197,10 @@ impl Journal {
         let days = days_on(&*disk, dir)?;
         let mut journal =
             Self { disk, dir: dir.to_owned(), current: None, last: None, checkpoint_seq: None, _lock: lock };
+        let mut is_tail_missing = false;
         if let Some(newest) = days.last() {
-            let current = Current::open(&*journal.disk, dir, &newest.path)?;
+            let current;
+            (current, is_tail_missing) = Current::open(&*journal.disk, dir, &newest.path)?;
             let checkpoint = Checkpoints::new(&current.database, &newest.path)?
                 .newest()?
                 .ok_or_else(|| StoreError::corrupt(&newest.path, "no checkpoint"))?;
@@ -202,9 +213,28 @@ impl Journal {
             journal.checkpoint_seq = Some(checkpoint.seq);
             journal.current = Some(current);
         }
-        let recovery =
-            Recovery { last_seq: journal.last_seq(), last_at: journal.last.map(|(_, at)| at), days: days.len() };
-        Ok((journal, recovery))
+        let (last_seq, last_at) = (journal.last_seq(), journal.last.map(|(_, at)| at));
+        Ok((journal, Recovery { last_seq, last_at, days: days.len(), is_tail_missing }))
+    }
+
+    /// Makes a journal that holds nothing but a state to begin with: one file, of which this gives the path.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn create(dir: &Path, first: &Checkpoint) -> Result<PathBuf> {
+        let day = first.at.day();
+        let path = dir.join(file::day_name(day));
+        create_day(&SystemDisk, &path, day, 0, std::slice::from_ref(first))?;
+        Ok(path)
+    }
+
+    /// The day that is written to, as it is now; `None` before the first write ever. While the reader lives the file keeps
+    /// the pages that it sees.
+    #[must_use]
+    pub fn reader(&self) -> Option<Reader> {
+        let current = self.current.as_ref()?;
+        let unpacked = current.packer.rest().map(<[u8]>::to_vec).collect();
+        Some(Reader::shared(&current.path, current.database.clone(), current.day, unpacked))
     }
 
     /// Sequence number of the last durable input; 0 when there never was one.
@@ -384,7 +414,7 @@ impl Journal {
         let tail = Tail::begin(&*self.disk, &self.dir, generation, std::iter::empty())?;
         let database = create_day(&*self.disk, &path, day, generation, checkpoints)?;
         let (chain, packer) = (Some(ChainDigest::default()), Packer::new());
-        self.current = Some(Current { day, path, database, chain, packer, tail });
+        self.current = Some(Current { day, path, database: Arc::new(database), chain, packer, tail });
         Ok(())
     }
 }

@@ -47,7 +47,7 @@ pub use journal::{Journal, Recovery};
 pub use reader::{Day, Reader, days};
 pub use repair::{Repaired, repair_day, repair_day_on};
 pub use replay::{Replay, Replayer};
-pub use state::{Entry, Span, State};
+pub use state::{Entry, Pending, ScoredForecast, Span, State};
 
 /// Result of everything that touches a file.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,6 +1,6 @@
-//! Blocks of a day that is over, compressed many together: a third of the room that they take one by one.
+//! Many blocks compressed together: about half the room that they take one by one.
 
-use crate::block::{CODEC_ZSTD, Sealed, compress_with, decompress, field, seal, unseal};
+use crate::block::{Sealed, compress, decompress, field, seal, unseal};
 use crate::error::Fault;
 
 /// Pack format written by this program, and the highest it reads.
@@ -12,7 +12,7 @@ const KIND: u8 = 1;
 /// Most bytes of all blocks of a pack.
 const RAW_BYTES_MAX: usize = 64 << 20;
 /// Size that a pack is to have. The database gives a value a power of two of pages, of which its own few bytes are one part.
-const WANTED_BYTES: usize = (128 << 10) - 256;
+const WANTED_BYTES: usize = (256 << 10) - 256;
 /// First guess of how much smaller blocks become.
 const RATIO_FIRST: f64 = 4.0;
 
@@ -85,7 +85,7 @@ impl Packer {
             raw.extend_from_slice(&(plain.len() as u32).to_le_bytes());
             raw.extend_from_slice(plain);
         }
-        let (codec, payload) = compress_with(CODEC_ZSTD, &raw);
+        let (codec, payload) = compress(&raw);
         let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
         bytes.extend_from_slice(&PACK_FORMAT.to_le_bytes());
         bytes.extend_from_slice(&[codec, KIND]);

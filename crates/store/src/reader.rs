@@ -1,8 +1,9 @@
 //! Reading day files, with every check, without ever writing to them.
 
 use std::collections::VecDeque;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 use types::{Input, Stamped, Timestamp};
@@ -14,6 +15,8 @@ use crate::file::{self, META};
 use crate::journal::{self, BLOCKS, CHECKPOINTS, DAY, KIND, PACKS};
 use crate::{Checkpoint, Result, StoreError, TableSize, pack};
 
+const SECONDS_PER_DAY: i64 = 86_400;
+
 /// A day file, by its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day {
@@ -21,6 +24,15 @@ pub struct Day {
     pub day: i32,
     /// The file.
     pub path: PathBuf,
+}
+
+impl Day {
+    /// Whether something of it may lie in the span.
+    #[must_use]
+    pub fn is_in(&self, span: &Range<Timestamp>) -> bool {
+        let start = |day: i32| Timestamp::from_secs(i64::from(day) * SECONDS_PER_DAY);
+        start(self.day) < span.end && start(self.day.saturating_add(1)) > span.start
+    }
 }
 
 /// The day files of a data directory, oldest first. Empty when there are none.
@@ -46,7 +58,7 @@ pub(crate) fn days_on(disk: &dyn Disk, dir: &Path) -> Result<Vec<Day>> {
 /// One day file, open for reading.
 pub struct Reader {
     path: PathBuf,
-    database: Database,
+    database: Arc<Database>,
     day: i32,
     /// Blocks in the day's tail.
     unpacked: Vec<Vec<u8>>,
@@ -69,7 +81,12 @@ impl Reader {
         let database = file::open_read(disk, path, KIND)?;
         let day = check_day(&database, path)?;
         let unpacked = journal::unpacked(disk, &database, path)?;
-        Ok(Self { path: path.to_owned(), database, day, unpacked })
+        Ok(Self { path: path.to_owned(), database: Arc::new(database), day, unpacked })
+    }
+
+    /// The day that a journal writes to. Blocks that it packs later are seen once.
+    pub(crate) fn shared(path: &Path, database: Arc<Database>, day: i32, unpacked: Vec<Vec<u8>>) -> Self {
+        Self { path: path.to_owned(), database, day, unpacked }
     }
 
     /// The file.
@@ -215,6 +232,28 @@ impl Reader {
     /// When the file cannot be read.
     pub fn inputs(&self) -> Result<Inputs<'_>> {
         Ok(Inputs::new(self.blocks()?, 0))
+    }
+
+    /// The inputs that were received at `at` or later, in order. They are found in as many steps as the number of inputs has
+    /// bits.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn inputs_from(&self, at: Timestamp) -> Result<impl Iterator<Item = Result<Stamped<Input>>> + '_> {
+        let blocks = |seq| Blocks::new(&self.database, &self.path, self.day, seq, self.unpacked.clone());
+        let (mut low, mut high) = (0, u64::MAX);
+        let mut step = 1u64;
+        // The last block that ends before `at` lies before `high`, and none that does not before `low`.
+        while low < high {
+            let middle = if high == u64::MAX { low.saturating_add(step) } else { low + (high - low) / 2 };
+            step = step.saturating_mul(4);
+            match blocks(middle)?.next_bytes()? {
+                Some((header, _)) if header.last_at < at => low = header.last_seq + 1,
+                _ => high = middle,
+            }
+        }
+        let inputs = Inputs::new(blocks(low)?, low);
+        Ok(inputs.skip_while(move |input| input.as_ref().is_ok_and(|input| input.at < at)))
     }
 }
 

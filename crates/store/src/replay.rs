@@ -9,7 +9,6 @@ use crate::digest::{Digest, EffectDigest};
 use crate::reader::{Day, Reader};
 use crate::{Checkpoint, Result, StoreError};
 
-const SECONDS_PER_DAY: i64 = 86_400;
 const ALWAYS: Range<Timestamp> = Timestamp::from_nanos(i64::MIN)..Timestamp::MAX;
 
 /// What is replayed: the engine, seen from here.
@@ -70,10 +69,23 @@ pub fn replay_span(
     replayer: &mut impl Replayer,
     mut progress: impl FnMut(&Replay),
 ) -> Result<Replay> {
-    let mut run = Run { span: span.clone(), ..Run::default() };
-    let start = |day: i32| Timestamp::from_secs(i64::from(day) * SECONDS_PER_DAY);
-    for day in days.iter().filter(|day| start(day.day) < span.end && start(day.day.saturating_add(1)) > span.start) {
-        run.day(&Reader::open_day(&day.path)?, replayer, &mut progress)?;
+    let wanted = days.iter().filter(|day| day.is_in(&span));
+    replay_readers(wanted.map(|day| Reader::open_day(&day.path)), span.clone(), replayer, &mut progress)
+}
+
+/// The same for days that are opened already, in order: one of them may be written to.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_readers(
+    days: impl Iterator<Item = Result<Reader>>,
+    span: Range<Timestamp>,
+    replayer: &mut impl Replayer,
+    mut progress: impl FnMut(&Replay),
+) -> Result<Replay> {
+    let mut run = Run { span, ..Run::default() };
+    for reader in days {
+        run.day(&reader?, replayer, &mut progress)?;
     }
     run.found.digest = Digest(run.digest.finalize().into());
     Ok(run.found)

@@ -3,6 +3,7 @@
 mod arbitrage;
 mod catalogue;
 mod ledger;
+mod pending;
 mod prune;
 mod quality;
 mod series;
@@ -11,7 +12,9 @@ mod upgrade;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use redb::{AccessGuard, Database, Key, ReadOnlyTable, ReadableDatabase, TableDefinition, Value, WriteTransaction};
+use redb::{
+    AccessGuard, Database, Durability, Key, ReadOnlyTable, ReadableDatabase, TableDefinition, Value, WriteTransaction,
+};
 use serde::de::DeserializeOwned;
 use types::{Record, Timestamp};
 
@@ -22,10 +25,12 @@ use crate::file::{self, Kind, META};
 use crate::{Result, StoreError, TableSize};
 
 pub use catalogue::Listing;
+pub use pending::Pending;
 pub use quality::QUARANTINE_MAX;
+pub use series::ScoredForecast;
 
 /// State file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 2;
+pub const FORMAT: u64 = 3;
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);
@@ -140,32 +145,16 @@ impl State {
     /// # Errors
     /// What the file system says; nothing of it was written then.
     pub fn write(&self, entries: &[Entry], applied: u64) -> Result<()> {
-        self.commit(|txn| {
-            let mut series = series::Writer::open(txn)?;
-            let mut ledger = ledger::Writer::open(txn)?;
-            let mut arbitrage = arbitrage::Writer::open(txn)?;
-            let mut quality = quality::Writer::open(txn)?;
-            let mut scratch = Vec::new();
-            for entry in entries {
-                match &entry.record {
-                    Record::Candle(candle) => series.candle(candle, &mut scratch)?,
-                    Record::Forecast(forecast) => series.forecast(forecast, &mut scratch)?,
-                    Record::Score(score) => series.score(score, &mut scratch)?,
-                    Record::Equity(equity) => series.equity(equity, &mut scratch)?,
-                    Record::Order(order) => ledger.order(order, &mut scratch)?,
-                    Record::Refused { order, refusal } => ledger.refused(order, *refusal, &mut scratch)?,
-                    Record::Fill(fill) => ledger.fill(entry.seq, entry.rank, fill, &mut scratch)?,
-                    Record::OrderEnd { order, end, at } => ledger.order_end(*order, *end, *at, &mut scratch)?,
-                    Record::Quality(row) => quality.minute(row, &mut scratch)?,
-                    Record::Gap(gap) => quality.gap(gap, &mut scratch)?,
-                    Record::Quarantine(record) => quality.quarantine(entry.seq, entry.rank, record, &mut scratch)?,
-                    Record::Rules(rules) => catalogue::put(txn, rules, &mut scratch)?,
-                    Record::Status(status) => quality.status(status, &mut scratch)?,
-                    Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
-                }
-            }
-            txn.open_table(META)?.insert(APPLIED, applied)?;
-            Ok(())
+        self.commit(|txn| put(txn, entries, applied))
+    }
+
+    /// The same in a commit that readers see at once and that is durable only with the next durable one.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_unsynced(&self, entries: &[Entry], applied: u64) -> Result<()> {
+        self.with(|database| {
+            file::commit_with(database, &self.path, Durability::None, |txn| put(txn, entries, applied))
         })
     }
 
@@ -255,13 +244,40 @@ impl State {
     }
 }
 
+fn put(txn: &WriteTransaction, entries: &[Entry], applied: u64) -> std::result::Result<(), redb::Error> {
+    let mut series = series::Writer::open(txn)?;
+    let mut ledger = ledger::Writer::open(txn)?;
+    let mut arbitrage = arbitrage::Writer::open(txn)?;
+    let mut quality = quality::Writer::open(txn)?;
+    let mut scratch = Vec::new();
+    for entry in entries {
+        match &entry.record {
+            Record::Candle(candle) => series.candle(candle, &mut scratch)?,
+            Record::Forecast(forecast) => series.forecast(forecast, &mut scratch)?,
+            Record::Score(score) => series.score(score, &mut scratch)?,
+            Record::Equity(equity) => series.equity(equity, &mut scratch)?,
+            Record::Order(order) => ledger.order(order, &mut scratch)?,
+            Record::Refused { order, refusal } => ledger.refused(order, *refusal, &mut scratch)?,
+            Record::Fill(fill) => ledger.fill(entry.seq, entry.rank, fill, &mut scratch)?,
+            Record::OrderEnd { order, end, at } => ledger.order_end(*order, *end, *at, &mut scratch)?,
+            Record::Quality(row) => quality.minute(row, &mut scratch)?,
+            Record::Gap(gap) => quality.gap(gap, &mut scratch)?,
+            Record::Quarantine(record) => quality.quarantine(entry.seq, entry.rank, record, &mut scratch)?,
+            Record::Rules(rules) => catalogue::put(txn, rules, &mut scratch)?,
+            Record::Status(status) => quality.status(status, &mut scratch)?,
+            Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
+        }
+    }
+    txn.open_table(META)?.insert(APPLIED, applied)?;
+    Ok(())
+}
+
 /// Every table of the file.
 fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
     pass.table(META)?;
     pass.table(series::CANDLES)?;
     pass.table(series::REVISIONS)?;
     pass.table(series::FORECASTS)?;
-    pass.table(series::SCORES)?;
     pass.table(series::EQUITY)?;
     pass.table(ledger::ORDERS)?;
     pass.table(ledger::REFUSALS)?;

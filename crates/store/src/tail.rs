@@ -18,8 +18,10 @@ use crate::{Result, StoreError};
 const MAGIC: [u8; 4] = *b"TBKT";
 /// Magic number, length of the block, generation, place among the blocks that were written together, CRC-32 of the three.
 const HEADER_BYTES: usize = 24;
-const ALIGN: usize = 8;
+/// A record begins a page: what was written before is not written again.
 const PAGE_BYTES: usize = 4096;
+/// Records of the first tails began at multiples of it.
+const ALIGN: usize = 8;
 
 /// The tail that is written to.
 pub(crate) struct Tail {
@@ -42,8 +44,13 @@ fn path_of(dir: &Path, generation: u64) -> PathBuf {
     dir.join(format!("journal.tail-{}", generation % 2))
 }
 
+/// Whether the file of a generation is there.
+pub(crate) fn exists(disk: &dyn Disk, dir: &Path, generation: u64) -> bool {
+    disk.exists(&path_of(dir, generation))
+}
+
 impl Tail {
-    /// Begins the tail of a generation with blocks that are not packed yet. They are durable when this returns, and count
+    /// Begins the tail of a generation with blocks that are not packed yet, given in plain form. They are durable when this returns, and count
     /// once the day's file says so.
     pub(crate) fn begin<'b>(
         disk: &dyn Disk,
@@ -57,7 +64,10 @@ impl Tail {
         // Also of one that is there: the sync after its creation may have failed.
         sync_dir(disk, &path)?;
         let mut tail = Self { path, file, generation, offset: 0 };
-        tail.append(blocks)?;
+        let compressed = |plain: &[u8]| Sealed::open(plain).and_then(|sealed| sealed.compressed());
+        let blocks: std::result::Result<Vec<Vec<u8>>, _> = blocks.map(compressed).collect();
+        let blocks = blocks.map_err(|fault| fault.within(&tail.path, "block", 0))?;
+        tail.append(blocks.iter().map(Vec::as_slice))?;
         Ok(tail)
     }
 
@@ -72,7 +82,7 @@ impl Tail {
             let head = header(block.len(), self.generation, place);
             bytes.extend_from_slice(&head);
             bytes.extend_from_slice(block);
-            bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
+            bytes.resize(bytes.len().next_multiple_of(PAGE_BYTES), 0);
         }
         if bytes.is_empty() {
             return Ok(());
@@ -142,7 +152,10 @@ pub(crate) fn read(disk: &dyn Disk, dir: &Path, generation: u64, seq: u64) -> Re
     let (mut offset, mut next) = (0, seq + 1);
     let mut is_torn = false;
     while offset < bytes.len() {
-        let Some(kept) = at(&bytes, offset).filter(|kept| kept.generation == generation) else {
+        // The next one begins where this one ends, in the first tails, or with the next page.
+        let after = if is_torn { offset } else { offset.next_multiple_of(PAGE_BYTES) };
+        let mut kept = [offset, after].into_iter().filter_map(|place| at(&bytes, place));
+        let Some(kept) = kept.find(|kept| kept.generation == generation) else {
             is_torn = true;
             offset += ALIGN;
             continue;

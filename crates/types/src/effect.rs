@@ -79,6 +79,14 @@ pub enum Record {
     Rules(Box<RulesRecord>),
 }
 
+impl Record {
+    /// Whether money hangs on it.
+    #[must_use]
+    pub const fn is_ledger(&self) -> bool {
+        matches!(self, Self::Order(_) | Self::Fill(_) | Self::OrderEnd { .. })
+    }
+}
+
 /// Rules of an instrument, and since when they are known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RulesRecord {

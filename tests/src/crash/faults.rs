@@ -83,10 +83,10 @@ struct Model {
     maybe_blocks: Vec<Block>,
     /// Blocks that were under way and that nothing was found of.
     taken_back: Vec<Block>,
-    equity: BTreeMap<i64, EquityRecord>,
-    applied: u64,
-    maybe_equity: BTreeMap<i64, EquityRecord>,
-    maybe_applied: Option<u64>,
+    /// What was written to the state file, in order, with the input that caused it.
+    records: Vec<(u64, EquityRecord)>,
+    /// How many of them were promised to be durable.
+    synced: usize,
 }
 
 struct Life {
@@ -99,6 +99,7 @@ struct Life {
     at: Timestamp,
     /// Nothing was written since it was opened: it begins with a checkpoint, as a box does.
     is_fresh: bool,
+    is_tail_missing: bool,
     tally: Tally,
 }
 
@@ -113,6 +114,7 @@ impl Life {
             state: None,
             at: START,
             is_fresh: true,
+            is_tail_missing: false,
             tally: Tally { runs: 1, ..Tally::default() },
         }
     }
@@ -318,13 +320,16 @@ impl Life {
         let at = self.at;
         let cash = Cash(seq as i64);
         let equity = EquityRecord { at, cash, equity: cash, hold: cash, fees: cash, positions: Vec::new() };
-        self.model.maybe_equity.insert(at.as_nanos(), equity.clone());
-        self.model.maybe_applied = Some(seq);
+        self.model.records.push((seq, equity.clone()));
         let entry = Entry { seq, rank: 0, record: Record::Equity(equity) };
-        self.state.as_ref().expect("open").write(&[entry], seq)?;
-        self.model.applied = seq;
-        self.model.equity.append(&mut self.model.maybe_equity);
-        self.model.maybe_applied = None;
+        let is_synced = self.draw(3) == 0;
+        let state = self.state.as_ref().expect("open");
+        if is_synced {
+            state.write(&[entry], seq)?;
+            self.model.synced = self.model.records.len();
+        } else {
+            state.write_unsynced(&[entry], seq)?;
+        }
         Ok(())
     }
 
@@ -357,6 +362,7 @@ impl Life {
         let (journal, found) = Journal::open_on(self.disk.shared(), &self.dir)?;
         self.at = self.at.max(found.last_at.unwrap_or(START));
         self.is_fresh = true;
+        self.is_tail_missing = found.is_tail_missing;
         self.journal = Some(journal);
         self.state = Some(State::open_on(&self.disk, &self.dir)?);
         Ok(())
@@ -366,20 +372,21 @@ impl Life {
     fn open(&mut self) -> Result<(), String> {
         self.compare(false)?;
         self.open_files().map_err(|e| format!("cannot be opened: {e}"))?;
+        if self.is_tail_missing {
+            return Err("the tail is missing, and nobody took it away".to_owned());
+        }
         let state = self.state.as_ref().expect("open");
         let applied = state.applied().map_err(|e| e.to_string())?;
         let rows = state.equity(Span::last(usize::MAX, Timestamp::MAX)).map_err(|e| e.to_string())?;
-        let rows: BTreeMap<i64, EquityRecord> = rows.into_iter().map(|row| (row.at.as_nanos(), row)).collect();
-        let (is_before, mut after) = (applied == self.model.applied && rows == self.model.equity, rows.clone());
-        after.retain(|at, _| !self.model.maybe_equity.contains_key(at));
-        let is_after = Some(applied) == self.model.maybe_applied && after == self.model.equity;
-        if !is_before && !is_after {
-            return Err(format!("{} rows up to input {applied} in the state file", rows.len()));
+        // What was not synced may have gone away, the last first.
+        let (count, model) = (rows.len(), &mut self.model);
+        let is_promised = (model.synced..=model.records.len()).contains(&count);
+        model.records.truncate(count);
+        model.synced = count;
+        let is_right = rows.iter().eq(model.records.iter().map(|(_, record)| record));
+        if !is_promised || !is_right || applied != model.records.last().map_or(0, |(seq, _)| *seq) {
+            return Err(format!("{count} rows up to input {applied} in the state file"));
         }
-        self.model.applied = applied;
-        self.model.equity = rows;
-        self.model.maybe_equity.clear();
-        self.model.maybe_applied = None;
         let seq = self.journal.as_ref().map_or(0, Journal::last_seq);
         let last = self.model.blocks.last_key_value().map_or(0, |(_, block)| block.header().last_seq);
         if seq == last { Ok(()) } else { Err(format!("the journal ends at input {seq}, not {last}")) }

@@ -69,7 +69,7 @@ pub fn run(dir: &Path, kills: u64, seed: u64, mut progress: impl FnMut(&Report))
         } else {
             let demo = Demo::start(dir, &arguments);
             std::thread::sleep(life);
-            known.told(&demo)?;
+            known.told(&demo, &mut report)?;
             let asked = Instant::now();
             last = demo.health()["engine"]["at_ms"].as_i64().map(|at_ms| (asked, at_ms));
             std::thread::sleep(Duration::from_micros(draw(&mut random, 30_000)));
@@ -89,6 +89,10 @@ pub fn run(dir: &Path, kills: u64, seed: u64, mut progress: impl FnMut(&Report))
     if kills == 0 {
         return Ok(report);
     }
+    // What the last life had told.
+    let demo = Demo::start(dir, &arguments);
+    known.told(&demo, &mut report)?;
+    demo.kill();
     let replay = crate::tickerbox(&["replay".as_ref(), dir.as_os_str(), "--json".as_ref()]);
     let found: Value = serde_json::from_str(&replay.out).map_err(|e| format!("replay: {e}: {}", replay.err))?;
     report.differs = found["differs"].as_u64().unwrap_or(u64::MAX);
@@ -124,8 +128,9 @@ struct Known {
 }
 
 impl Known {
-    /// Remembers the orders and fills that the running program tells.
-    fn told(&mut self, demo: &Demo) -> Result<(), String> {
+    /// Remembers the orders and fills that the running program tells; those that it told before must be among them.
+    fn told(&mut self, demo: &Demo, report: &mut Report) -> Result<(), String> {
+        let mut now = BTreeMap::new();
         for kind in ["orders", "fills"] {
             let (status, body) = get(demo.address(), &format!("/api/v1/{kind}?limit=10000"));
             let answer: Value = serde_json::from_str(&body).map_err(|e| format!("{kind}: {status}: {e}"))?;
@@ -137,9 +142,13 @@ impl Known {
                     row.remove("end");
                     row.remove("ended");
                 }
-                self.told.insert(format!("{kind} {id}"), row);
+                now.insert(format!("{kind} {id}"), row);
             }
         }
+        report.ledger_lost += self.told.iter().filter(|(place, row)| now.get(*place) != Some(row)).count() as u64;
+        let count = |kind: &str| now.keys().filter(|place| place.starts_with(kind)).count() as u64;
+        (report.orders, report.fills) = (count("orders "), count("fills "));
+        self.told = now;
         Ok(())
     }
 
@@ -186,11 +195,6 @@ impl Known {
         for (place, row) in &self.ledger {
             report.ledger_lost += u64::from(now.get(place) != Some(row));
         }
-        report.orders = now.keys().filter(|place| place.starts_with("order ")).count() as u64;
-        report.fills = now.keys().filter(|place| place.starts_with("fill ")).count() as u64;
-        let told = |kind: &str| self.told.keys().filter(|place| place.starts_with(kind)).count() as u64;
-        report.ledger_lost += told("orders ").saturating_sub(report.orders);
-        report.ledger_lost += told("fills ").saturating_sub(report.fills);
         self.ledger = now;
         Ok(self.end)
     }

@@ -9,14 +9,14 @@ use types::{Timeframe, Timestamp};
 use super::State;
 use super::arbitrage::OPPORTUNITIES;
 use super::quality::{GAPS, QUALITY};
-use super::series::{CANDLES, FORECASTS, REVISIONS, SCORES};
+use super::series::{CANDLES, FORECASTS, REVISIONS};
 use crate::Result;
 
 /// Most rows that are removed in one commit: nobody is to wait for long.
 const ROWS_MAX: usize = 20_000;
 
 impl State {
-    /// Removes what is older than `before` and not kept for good: candles shorter than an hour, forecasts, scores, how well
+    /// Removes what is older than `before` and not kept for good: candles shorter than an hour, forecasts, how well
     /// minutes were heard, opportunities between exchanges. Longer candles, the account and its orders and fills stay. Gives
     /// the number of rows removed; call again until it is 0.
     ///
@@ -35,8 +35,7 @@ impl State {
                     remove(txn, CANDLES, (*id, *code, i64::MIN)..(*id, *code, before), &mut left)?;
                     remove(txn, REVISIONS, (*id, *code, i64::MIN, 0)..(*id, *code, before, 0), &mut left)?;
                 }
-                remove(txn, FORECASTS, (*id, i64::MIN, 0, "")..(*id, before, 0, ""), &mut left)?;
-                remove(txn, SCORES, (*id, i64::MIN, 0, "")..(*id, before, 0, ""), &mut left)?;
+                remove(txn, FORECASTS, (*id, i64::MIN, "")..(*id, before, ""), &mut left)?;
                 remove(txn, QUALITY, (*id, i64::MIN)..(*id, before), &mut left)?;
                 remove(txn, GAPS, (*id, i64::MIN)..(*id, before), &mut left)?;
             }

@@ -1,8 +1,9 @@
 //! Candles, forecasts, scores and equity: values in time.
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
+use serde::{Deserialize, Serialize};
 use types::effect::{CandleRecord, EquityRecord, ForecastRecord, ScoreRecord};
-use types::{InstrumentId, Timeframe, Timestamp};
+use types::{InstrumentId, Price, Timeframe, Timestamp};
 
 use super::{Span, State, encoded};
 use crate::Result;
@@ -12,16 +13,35 @@ type Bytes = &'static [u8];
 pub(super) type CandleKey = (u16, u8, i64);
 /// The same and the revision.
 pub(super) type RevisionKey = (u16, u8, i64, u16);
-/// Instrument, open time of the last candle seen, horizon in minutes, model.
-pub(super) type ForecastKey = (u16, i64, u16, &'static str);
+/// Instrument, open time of the last candle seen, model.
+pub(super) type ForecastKey = (u16, i64, &'static str);
 
 /// The highest revision of each candle.
 pub(super) const CANDLES: TableDefinition<'static, CandleKey, Bytes> = TableDefinition::new("candles");
 /// The revisions before it.
 pub(super) const REVISIONS: TableDefinition<'static, RevisionKey, Bytes> = TableDefinition::new("revisions");
-pub(super) const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("forecasts");
-pub(super) const SCORES: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("scores");
+/// What a model said at a time for all horizons, and what came.
+pub(super) const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("forecasts_by_time");
 pub(super) const EQUITY: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
+
+/// A forecast for one horizon, without what its row's key says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Horizon {
+    minutes: u16,
+    price: Price,
+    log_return: f32,
+    p_up: f32,
+    outcome: Option<f32>,
+}
+
+/// A forecast and, once it is known, what came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredForecast {
+    /// As made.
+    pub forecast: ForecastRecord,
+    /// Natural log-return that came; `None` until then.
+    pub outcome: Option<f32>,
+}
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)
@@ -31,7 +51,6 @@ pub(super) struct Writer<'t> {
     candles: Table<'t, CandleKey, Bytes>,
     revisions: Table<'t, RevisionKey, Bytes>,
     forecasts: Table<'t, ForecastKey, Bytes>,
-    scores: Table<'t, ForecastKey, Bytes>,
     equity: Table<'t, i64, Bytes>,
 }
 
@@ -41,7 +60,6 @@ impl<'t> Writer<'t> {
             candles: txn.open_table(CANDLES)?,
             revisions: txn.open_table(REVISIONS)?,
             forecasts: txn.open_table(FORECASTS)?,
-            scores: txn.open_table(SCORES)?,
             equity: txn.open_table(EQUITY)?,
         })
     }
@@ -66,15 +84,36 @@ impl<'t> Writer<'t> {
     }
 
     pub(super) fn forecast(&mut self, made: &ForecastRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
-        let key = (made.instrument.0, made.open_time.as_nanos(), made.horizon_min, made.model.as_str());
-        self.forecasts.insert(key, encoded(made, scratch))?;
+        let key = (made.instrument.0, made.open_time.as_nanos(), made.model.as_str());
+        let mut horizons = self.horizons(key)?;
+        let ForecastRecord { price, log_return, p_up, horizon_min: minutes, .. } = *made;
+        match horizons.binary_search_by_key(&minutes, |horizon| horizon.minutes) {
+            Ok(at) => horizons[at] = Horizon { minutes, price, log_return, p_up, outcome: horizons[at].outcome },
+            Err(at) => horizons.insert(at, Horizon { minutes, price, log_return, p_up, outcome: None }),
+        }
+        self.forecasts.insert(key, encoded(&horizons, scratch))?;
         Ok(())
     }
 
+    /// What came of a forecast. One whose forecast is not here (it was made before the oldest day from which the file was made
+    /// again) is passed over.
     pub(super) fn score(&mut self, score: &ScoreRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
-        let key = (score.instrument.0, score.open_time.as_nanos(), score.horizon_min, score.model.as_str());
-        self.scores.insert(key, encoded(score, scratch))?;
+        let key = (score.instrument.0, score.open_time.as_nanos(), score.model.as_str());
+        let mut horizons = self.horizons(key)?;
+        if let Ok(at) = horizons.binary_search_by_key(&score.horizon_min, |horizon| horizon.minutes) {
+            horizons[at].outcome = Some(score.outcome);
+            self.forecasts.insert(key, encoded(&horizons, scratch))?;
+        }
         Ok(())
+    }
+
+    fn horizons(&self, key: (u16, i64, &str)) -> std::result::Result<Vec<Horizon>, Error> {
+        match self.forecasts.get(key)? {
+            Some(row) => {
+                postcard::from_bytes(row.value()).map_err(|e| Error::Corrupted(format!("a row of forecasts: {e}")))
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(super) fn equity(&mut self, equity: &EquityRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
@@ -111,22 +150,47 @@ impl State {
         Ok(found)
     }
 
-    /// Forecasts of an instrument by the open time of the last candle the model saw, all models and horizons.
+    /// Forecasts of an instrument with what came of them, by the open time of the last candle the model saw, then by model
+    /// and horizon.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn forecasts(&self, instrument: InstrumentId, span: Span) -> Result<Vec<ForecastRecord>> {
-        let key = |at: Timestamp| (instrument.0, at.as_nanos(), 0, "");
-        self.scan(FORECASTS, span, |rows| rows.range(key(span.from)..key(span.to)))
-    }
-
-    /// Scores of an instrument by the open time of the last candle the model saw, all models and horizons.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn scores(&self, instrument: InstrumentId, span: Span) -> Result<Vec<ScoreRecord>> {
-        let key = |at: Timestamp| (instrument.0, at.as_nanos(), 0, "");
-        self.scan(SCORES, span, |rows| rows.range(key(span.from)..key(span.to)))
+    pub fn forecasts(&self, instrument: InstrumentId, span: Span) -> Result<Vec<ScoredForecast>> {
+        if span.from >= span.to {
+            return Ok(Vec::new());
+        }
+        let key = |at: Timestamp| (instrument.0, at.as_nanos(), "");
+        let unreadable = |e| Error::Corrupted(format!("a row of forecasts: {e}"));
+        self.read(FORECASTS, |rows| {
+            let mut rows = rows.range(key(span.from)..key(span.to))?;
+            let mut found = Vec::new();
+            while found.len() < span.limit {
+                let Some(row) = (if span.newest { rows.next_back() } else { rows.next() }) else { break };
+                let (key, value) = row?;
+                let (_, open_time, model) = key.value();
+                let mut horizons: Vec<Horizon> = postcard::from_bytes(value.value()).map_err(unreadable)?;
+                if span.newest {
+                    horizons.reverse();
+                }
+                found.extend(horizons.into_iter().map(|horizon| ScoredForecast {
+                    forecast: ForecastRecord {
+                        instrument,
+                        open_time: Timestamp::from_nanos(open_time),
+                        model: model.to_owned(),
+                        horizon_min: horizon.minutes,
+                        price: horizon.price,
+                        log_return: horizon.log_return,
+                        p_up: horizon.p_up,
+                    },
+                    outcome: horizon.outcome,
+                }));
+            }
+            found.truncate(span.limit);
+            if span.newest {
+                found.reverse();
+            }
+            Ok(found)
+        })
     }
 
     /// The paper account by time.

@@ -1,12 +1,13 @@
 //! State files of past formats: brought to the present one when they are opened, in one commit.
 
-use redb::{Error, ReadableTable, Table, WriteTransaction};
+use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Deserialize;
-use types::effect::CandleRecord;
+use serde::de::DeserializeOwned;
+use types::effect::{CandleRecord, ForecastRecord, ScoreRecord};
 use types::market::CandleSource;
 use types::{Candle, InstrumentId, Timeframe};
 
-use super::series::{CANDLES, CandleKey};
+use super::series::{self, CANDLES, CandleKey};
 use super::{FORMAT, encoded};
 use crate::file::META;
 
@@ -20,12 +21,21 @@ struct CandleV1 {
     agrees: Option<bool>,
 }
 
+/// Instrument, open time of the last candle seen, horizon in minutes, model.
+type HorizonKey = (u16, i64, u16, &'static str);
+/// Forecasts and scores up to format 2: a row for each horizon.
+const FORECASTS_V2: TableDefinition<'static, HorizonKey, &'static [u8]> = TableDefinition::new("forecasts");
+const SCORES_V2: TableDefinition<'static, HorizonKey, &'static [u8]> = TableDefinition::new("scores");
+
 /// Brings a file to the present format.
 pub(super) fn upgrade(txn: &WriteTransaction) -> Result<(), Error> {
     let mut meta = txn.open_table(META)?;
     let format = meta.get("format")?.map_or(FORMAT, |format| format.value());
     if format < 2 {
         add_revisions(&mut txn.open_table(CANDLES)?)?;
+    }
+    if format < 3 {
+        join_horizons(txn)?;
     }
     if format < FORMAT {
         meta.insert("format", FORMAT)?;
@@ -44,6 +54,29 @@ fn add_revisions(candles: &mut Table<'_, CandleKey, &'static [u8]>) -> Result<()
         let record = CandleRecord { instrument, timeframe, candle, source, agrees, revision, is_clock_set };
         candles.insert(key, encoded(&record, &mut scratch))?;
         after = Some(key);
+    }
+    Ok(())
+}
+
+fn join_horizons(txn: &WriteTransaction) -> Result<(), Error> {
+    let mut series = series::Writer::open(txn)?;
+    let mut scratch = Vec::new();
+    each::<ForecastRecord>(txn, FORECASTS_V2, |made| series.forecast(&made, &mut scratch))?;
+    each::<ScoreRecord>(txn, SCORES_V2, |score| series.score(&score, &mut scratch))?;
+    txn.delete_table(FORECASTS_V2)?;
+    txn.delete_table(SCORES_V2)?;
+    Ok(())
+}
+
+fn each<T: DeserializeOwned>(
+    txn: &WriteTransaction,
+    table: TableDefinition<'static, HorizonKey, &'static [u8]>,
+    mut run: impl FnMut(T) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for row in txn.open_table(table)?.iter()? {
+        let (_, value) = row?;
+        let value = postcard::from_bytes(value.value());
+        run(value.map_err(|e| Error::Corrupted(format!("a value of {table}: {e}")))?)?;
     }
     Ok(())
 }

@@ -148,6 +148,14 @@ fn state_format_2_is_read() {
     crate::state::check_format_2(&State::open(dir.path()).expect("opens"));
 }
 
+/// The same records when format 3 was made: what was forecast for several horizons, and what came, in one row.
+#[test]
+fn state_format_3_is_read() {
+    let dir = tempdir().expect("temporary directory");
+    unpack(&fixture("state", 3), &dir.path().join("state.redb"));
+    crate::state::check_format_2(&State::open(dir.path()).expect("opens"));
+}
+
 /// Makes the fixtures of the present formats. Run by hand when a format number was raised, never to make a test pass.
 #[test]
 #[ignore = "writes into the source tree"]

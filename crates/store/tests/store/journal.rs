@@ -167,3 +167,53 @@ fn only_one_writer_and_no_reader_beside_it() {
     let writer = Journal::open(dir.path()).err().expect("readers keep a writer away");
     assert!(writer.is_in_use(), "{writer}");
 }
+
+#[test]
+fn the_day_that_is_written_to_can_be_read_beside() {
+    let dir = tempdir().expect("temporary directory");
+    let (mut journal, _) = Journal::open(dir.path()).expect("opens");
+    assert!(journal.reader().is_none());
+    let mut world = World::new();
+    let first = world.checkpoint();
+    journal.write(&[world.block(30, 1_000), world.block(30, 1_000)], Some(first)).expect("writes");
+    let reader = journal.reader().expect("there is a day");
+    // It is packed while it is read.
+    let checkpoint = world.checkpoint();
+    journal.write(&[], Some(checkpoint)).expect("packs");
+    journal.write(&[world.block(30, 1_000)], None).expect("writes");
+    let seqs =
+        |reader: &Reader| reader.inputs().expect("reads").map(|input| input.expect("whole").seq).collect::<Vec<_>>();
+    assert_eq!(seqs(&reader), (1..=60).collect::<Vec<_>>());
+    let reader = journal.reader().expect("there is a day");
+    assert_eq!(seqs(&reader), (1..=90).collect::<Vec<_>>());
+    let all: Vec<Stamped<Input>> = reader.inputs().expect("reads").map(|input| input.expect("whole")).collect();
+    for from in [0, 1, 29, 30, 31, 59, 60, 75, 89] {
+        let at = all[from].at;
+        let found: Vec<u64> = reader.inputs_from(at).expect("reads").map(|input| input.expect("whole").seq).collect();
+        let expected: Vec<u64> = all.iter().filter(|input| input.at >= at).map(|input| input.seq).collect();
+        assert_eq!(found, expected, "from {from}");
+    }
+    assert_eq!(reader.inputs_from(Timestamp::MAX).expect("reads").count(), 0);
+    assert_eq!(reader.inputs_from(Timestamp::EPOCH).expect("reads").count(), 90);
+}
+
+#[test]
+fn a_missing_tail_is_told() {
+    let dir = tempdir().expect("temporary directory");
+    let mut world = write_day(dir.path(), 3);
+    let found = Journal::open(dir.path()).expect("opens").1;
+    assert_eq!((found.last_seq, found.is_tail_missing), (150, false));
+    for tail in ["journal.tail-0", "journal.tail-1"] {
+        std::fs::remove_file(dir.path().join(tail)).expect("is there");
+    }
+    let (mut journal, found) = Journal::open(dir.path()).expect("opens");
+    assert!(found.is_tail_missing && found.last_seq < 150, "{found:?}");
+    world.seq = found.last_seq;
+    journal.write(&[world.block(5, 1_000)], None).expect("goes on");
+    drop(journal);
+    assert!(!Journal::open(dir.path()).expect("opens").1.is_tail_missing);
+    // One that was made to begin with has none to miss.
+    let fresh = tempdir().expect("temporary directory");
+    Journal::create(fresh.path(), &world.checkpoint()).expect("creates");
+    assert!(!Journal::open(fresh.path()).expect("opens").1.is_tail_missing);
+}

@@ -1,6 +1,7 @@
 //! Series, ledger and catalogue: upserts, ranges, numbers.
 
-use store::{Entry, Span, State};
+use store::disk::faulty::{Faults, FaultyDisk};
+use store::{BlockBuilder, Entry, Pending, ScoredForecast, Span, State};
 use tempfile::tempdir;
 use types::arbitrage::{ArbitrageEnd, ArbitrageLeg};
 use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord};
@@ -8,8 +9,9 @@ use types::market::CandleSource;
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
-    ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId,
-    Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, StatusRecord, Timeframe, Timestamp, TradingStatus, Venue,
+    ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill, Input, Instrument, InstrumentId, Order,
+    OrderId, Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, Stamped, StatusRecord, Timeframe, Timestamp,
+    TradingStatus, Venue,
 };
 
 use crate::world::START;
@@ -114,6 +116,57 @@ fn score() -> ScoreRecord {
     ScoreRecord { instrument: BTC, open_time: minute(1), model, horizon_min: 5, log_return: 0.5, outcome: -0.25 }
 }
 
+#[test]
+fn forecasts_are_found_by_time_and_keep_what_came_of_them() {
+    let dir = tempdir().expect("temporary directory");
+    let state = open(dir.path());
+    let made = |n, model: &str, horizon_min| ForecastRecord {
+        open_time: minute(n),
+        model: model.to_owned(),
+        ..forecast(horizon_min)
+    };
+    let mut all = Vec::new();
+    for n in 0..5 {
+        for (model, horizon_min) in [("b", 30), ("b", 5), ("a", 5)] {
+            all.push(entry(1, 0, Record::Forecast(made(n, model, horizon_min))));
+        }
+    }
+    let score = ScoreRecord { model: "b".to_owned(), horizon_min: 30, ..score() };
+    let unknown = ScoreRecord { open_time: minute(77), ..score.clone() };
+    all.extend([entry(2, 0, Record::Score(score)), entry(2, 1, Record::Score(unknown))]);
+    state.write(&all, 2).expect("writes");
+    // Written again after a start, as the journal tells it: what came stays.
+    state.write(&[entry(1, 0, Record::Forecast(made(1, "b", 30)))], 2).expect("writes");
+    let find = |span| {
+        let found = state.forecasts(BTC, span).expect("reads");
+        let short = |found: ScoredForecast| {
+            let ScoredForecast { forecast, outcome } = found;
+            (
+                forecast.open_time.as_secs() / 60 - minute(0).as_secs() / 60,
+                forecast.model,
+                forecast.horizon_min,
+                outcome,
+            )
+        };
+        found.into_iter().map(short).collect::<Vec<_>>()
+    };
+    let row = |n, model: &str, horizon_min, outcome| (n, model.to_owned(), horizon_min, outcome);
+    assert_eq!(
+        find(Span::between(minute(1), minute(3), 5)),
+        [
+            row(1, "a", 5, None),
+            row(1, "b", 5, None),
+            row(1, "b", 30, Some(-0.25)),
+            row(2, "a", 5, None),
+            row(2, "b", 5, None)
+        ]
+    );
+    assert_eq!(find(Span::last(2, minute(2))), [row(1, "b", 5, None), row(1, "b", 30, Some(-0.25))]);
+    assert_eq!(find(Span::last(99, Timestamp::MAX)).len(), 15);
+    assert_eq!(find(Span::between(minute(3), minute(3), 5)), []);
+    assert_eq!(state.forecasts(InstrumentId(9), Span::last(9, Timestamp::MAX)).expect("reads"), []);
+}
+
 fn equity() -> EquityRecord {
     EquityRecord { at: minute(2), cash: Cash(1), equity: Cash(2), hold: Cash(3), fees: Cash(4), positions: vec![] }
 }
@@ -152,11 +205,56 @@ pub(crate) fn kinds_of_format_2() -> Vec<Entry> {
 #[track_caller]
 pub(crate) fn check_format_2(state: &State) {
     let all = Span::last(100, Timestamp::MAX);
+    check_forecasts(state);
     let revisions = state.revisions(BTC, Timeframe::M1, minute(2)).expect("reads");
     assert_eq!(revisions, [candle(2, 7), CandleRecord { revision: 1, ..candle(2, 8) }]);
     assert_eq!(state.quality(BTC, all).expect("reads").len(), 1);
     assert_eq!(state.gaps(BTC, all).expect("reads"), [gap(BTC, 3, GapReason::NotHeard)]);
     assert_eq!(state.quarantine(all).expect("reads"), [set_aside(0)]);
+}
+
+#[track_caller]
+fn check_forecasts(state: &State) {
+    let scored = |horizon_min, outcome| ScoredForecast { forecast: forecast(horizon_min), outcome };
+    let found = state.forecasts(BTC, Span::last(100, Timestamp::MAX)).expect("reads");
+    assert_eq!(found, [scored(5, Some(-0.25)), scored(10, None)]);
+}
+
+#[test]
+fn what_waits_is_seen_at_once_and_outlives_a_disk_that_loses_it() {
+    let disk = FaultyDisk::new(3);
+    let dir = std::path::Path::new("/box");
+    let mut state = Some(State::open_on(&disk, dir).expect("creates"));
+    let mut pending = Pending::default();
+    let block = |seq: u64, n: i64| {
+        let mut builder = BlockBuilder::new();
+        builder.push(&Stamped { seq, at: minute(n), input: Input::Tick }, &[]).expect("the first");
+        builder.finish().expect("not empty").header().clone()
+    };
+    let applied = |state: &Option<State>| state.as_ref().expect("open").applied().expect("reads");
+    pending.hold(&block(1, 1), vec![entry(1, 0, Record::Candle(candle(1, 7)))]);
+    pending.write(state.as_ref().expect("open"), minute(1)).expect("writes");
+    assert_eq!(applied(&state), 1, "readers see it");
+    // A power cut before it was synced.
+    disk.set_faults(Faults { power_cut_in: Some(1), ..Faults::default() });
+    pending.hold(&block(2, 2), vec![entry(2, 0, Record::Candle(candle(2, 7)))]);
+    assert!(pending.sync(state.as_ref().expect("open")).is_err());
+    drop(state.take());
+    disk.restart();
+    state = Some(State::open_on(&disk, dir).expect("opens"));
+    assert_eq!(applied(&state), 0);
+    // A card that failed and is there again: nothing of what the journal has may be missing.
+    pending.again();
+    pending.write(state.as_ref().expect("open"), minute(2)).expect("writes");
+    assert_eq!(applied(&state), 2);
+    // After some minutes it is synced by itself.
+    pending.write(state.as_ref().expect("open"), minute(6)).expect("writes");
+    disk.set_faults(Faults { power_cut_in: Some(1), ..Faults::default() });
+    drop(state.take());
+    disk.restart();
+    state = Some(State::open_on(&disk, dir).expect("opens"));
+    let found = state.as_ref().expect("open").candles(BTC, Timeframe::M1, Span::last(9, Timestamp::MAX));
+    assert_eq!(found.expect("reads").len(), 2);
 }
 
 #[test]
@@ -197,8 +295,7 @@ pub(crate) fn check_all(state: &State) {
     let all = Span::last(100, Timestamp::MAX);
     assert_eq!(state.applied().expect("reads"), 6);
     assert_eq!(state.candles(BTC, Timeframe::M1, all).expect("reads"), [candle(2, 7)]);
-    assert_eq!(state.forecasts(BTC, all).expect("reads"), [forecast(5), forecast(10)]);
-    assert_eq!(state.scores(BTC, all).expect("reads"), [score()]);
+    check_forecasts(state);
     assert_eq!(state.orders(all).expect("reads"), [order(768, 2)]);
     assert_eq!(state.refusals(all).expect("reads"), [(order(769, 2), Refusal::Cash)]);
     assert_eq!(state.fills(all).expect("reads"), [fill(768, 2), fill(768, 2)]);
