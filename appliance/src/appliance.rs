@@ -21,6 +21,7 @@ use crate::inference_thread::{self, Inference};
 use crate::model::{self, Ready};
 use crate::monitor::Monitor;
 use crate::projection::{Curve, POINTS_MAX, Projection};
+use crate::recordings::Recordings;
 use crate::recovery::{self, Recovered};
 use crate::store_thread::{self, StoreThread};
 use crate::venue::{Bans, Network, VenueStatus, VenueTask};
@@ -164,6 +165,7 @@ impl Appliance {
             to_engine.clone(),
             published,
             state,
+            Recordings::new(config.store.data_dir.clone(), to_engine.clone()),
             backups,
             clock,
             health_seen,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use engine::Engine;
-use store::{BlockBuilder, Checkpoint, Entry};
+use store::{BlockBuilder, Checkpoint, Entry, Reader};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use types::input::{Input, Stamped};
 use types::market::StaleReason;
@@ -39,6 +39,8 @@ pub(crate) enum Message {
     Watch(Watch),
     /// The box as it is now, for a backup; left unanswered when it cannot be read.
     Backup(oneshot::Sender<Moment>),
+    /// The day that is written to, up to now, for reading; `None` before the first write ever.
+    Read(oneshot::Sender<Option<Reader>>),
     /// Write everything down and end.
     Stop,
 }
@@ -147,6 +149,7 @@ impl Running {
                 Some(Message::Backup(reply)) => {
                     self.flush().and_then(|()| self.checkpoint()).and_then(|()| self.send(Batch::Moment(reply)))
                 }
+                Some(Message::Read(reply)) => self.flush().and_then(|()| self.send(Batch::Read(reply))),
                 Some(Message::Stop) | None => break,
             };
         }

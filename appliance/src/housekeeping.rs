@@ -7,13 +7,14 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ::export::{ExportError, Format, Kind, Wanted};
+use ::export::{ExportError, Folder, Format, Kind, Target, Wanted};
 use anyhow::Context;
 use store::{Day, State, StoreError, days};
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
 use crate::backup::Keeper;
+use crate::bucket::{Bucket, Place};
 use crate::card::{Budget, Card, Measured, Thrift};
 use crate::clock::Clock;
 use crate::config::{Config, ExportSection};
@@ -46,6 +47,8 @@ pub(crate) struct Housekeeper {
     /// Real time of the next try of a backup.
     backup_at: Instant,
     export: ExportSection,
+    /// The way out for the bucket.
+    proxy: Option<String>,
     /// The day on which files were written last.
     exported: Option<i32>,
     /// Real time of the next try of that.
@@ -93,6 +96,7 @@ impl Housekeeper {
             engine,
             backup_at: Instant::now() + BACKUP_AFTER,
             export: config.export.clone(),
+            proxy: config.network.proxy.clone(),
             exported: None,
             export_at: Instant::now(),
         }
@@ -162,11 +166,31 @@ impl Housekeeper {
     fn export(&mut self) -> anyhow::Result<()> {
         let today = self.clock.now().day();
         let is_due = self.exported != Some(today) && Instant::now() >= self.export_at;
-        let Some(out) = self.export.dir.clone().filter(|_| is_due) else { return Ok(()) };
+        if !is_due {
+            return Ok(());
+        }
         self.export_at = Instant::now() + AGAIN_AFTER;
+        // One place that cannot be reached keeps nothing from the other.
+        let folder = self.export.dir.clone().map(Folder);
+        let written = folder.map(|folder| self.export_to(&folder, today)).transpose();
+        if let Some(url) = self.export.bucket.clone() {
+            let bucket = Bucket::new(&self.bucket(url)).context("export.bucket")?;
+            self.export_to(&bucket, today)?;
+        }
+        written?;
+        self.exported = Some(today);
+        Ok(())
+    }
+
+    fn bucket(&self, url: String) -> Place {
+        let ExportSection { endpoint, region, credentials_file: credentials, .. } = self.export.clone();
+        Place { url, endpoint, region, credentials, proxy: self.proxy.clone() }
+    }
+
+    fn export_to(&self, out: &dyn Target, today: i32) -> anyhow::Result<()> {
         let formats = [(self.export.csv, Format::Csv), (self.export.parquet, Format::Parquet)];
         let formats: Vec<Format> = formats.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, f)| f).collect();
-        let there = ::export::days_exported(&out)?;
+        let there = ::export::days_exported(out)?;
         let name = |day: i32| Timestamp::from_nanos(i64::from(day) * NS_PER_DAY).to_string()[..10].to_owned();
         for day in today - WEEK..today {
             if day < today - 2 && there.contains(&name(day)) {
@@ -174,9 +198,10 @@ impl Housekeeper {
             }
             let (days, kinds) = (day..day + 1, Kind::ALL.to_vec());
             let wanted = Wanted { kinds, days, formats: formats.clone() };
-            match ::export::export(&self.state, &self.dir, &out, &wanted, |_| {}) {
+            match ::export::export(&self.state, &self.dir, out, &wanted, self.clock.now(), |_| {}) {
                 Ok(found) if found.written > 0 => {
-                    tracing::info!("exported {}: {} files of {} rows", name(day), found.written, found.rows);
+                    let (day, place) = (name(day), out.name());
+                    tracing::info!("exported {day} to {place}: {} files of {} rows", found.written, found.rows);
                 }
                 Ok(_) => {}
                 // A damaged day is told about once a day and keeps none of the others from being written.
@@ -186,8 +211,7 @@ impl Housekeeper {
                 Err(error) => return Err(error.into()),
             }
         }
-        ::export::predictions(&self.state, &out, today - WEEK..today + 1)?;
-        self.exported = Some(today);
+        ::export::predictions(&self.state, out, today - WEEK..today + 1)?;
         Ok(())
     }
 
@@ -309,7 +333,7 @@ mod tests {
         let (clock, card) = (Clock::scaled(NOW, 1.0), Arc::new(Card::default()));
         let mut keeper = Housekeeper::new(&config, Arc::new(state(dir.path())), clock, card, keeper, engine);
         keeper.export().unwrap();
-        let days: Vec<String> = ::export::days_exported(out.path()).unwrap().into_iter().collect();
+        let days: Vec<String> = ::export::days_exported(&Folder(out.path().to_owned())).unwrap().into_iter().collect();
         assert_eq!(days, ["2027-01-13", "2027-01-15"], "{NOW}");
         let text = std::fs::read_to_string(out.path().join("predictions.csv")).unwrap();
         let lines: Vec<&str> = text.lines().collect();

@@ -6,7 +6,7 @@ use store::{ScoredForecast, Span, State};
 use types::effect::{CandleRecord, EquityRecord};
 use types::market::CandleSource;
 use types::order::OrderKind;
-use types::{Candle, Cash, Fill, InstrumentId, Scale, Side, Timeframe, Timestamp};
+use types::{Aggressor, Candle, Cash, Fill, Input, InstrumentId, Level, Scale, Side, Stamped, Timeframe, Timestamp};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct CandleRow {
@@ -189,6 +189,46 @@ pub(crate) fn forecasts(state: &State, known: &Known, span: Span) -> Rows<Foreca
         (forecast.open_time, row)
     };
     Ok(state.forecasts(known.id, span)?.into_iter().map(row).collect())
+}
+
+/// A trade of one of these instruments, as it was received.
+pub(crate) fn trade(known: &[Known], input: &Stamped<Input>) -> Option<TradeRow> {
+    let Input::Trade(trade) = &input.input else { return None };
+    let known = known.iter().find(|known| known.id == trade.instrument)?;
+    Some(TradeRow {
+        venue: known.venue,
+        symbol: known.symbol.clone(),
+        received: input.at.to_string(),
+        venue_time: trade.venue_at.to_string(),
+        id: trade.id.to_string(),
+        price: known.scale.price(trade.price).to_string(),
+        qty: known.scale.qty(trade.qty).to_string(),
+        taker: match trade.aggressor {
+            Aggressor::Buy => "buy",
+            Aggressor::Sell => "sell",
+            Aggressor::Unknown => "unknown",
+        },
+        fills: trade.fills,
+    })
+}
+
+/// The best levels of a book of one of these instruments, as it was shown to the engine.
+pub(crate) fn book(known: &[Known], input: &Stamped<Input>) -> Option<BookRow> {
+    let Input::Book(book) = &input.input else { return None };
+    let known = known.iter().find(|known| known.id == book.instrument)?;
+    let price = |level: Option<&Level>| level.map(|level| known.scale.price(level.price).to_string());
+    let qty = |level: Option<&Level>| level.map(|level| known.scale.qty(level.qty).to_string());
+    Some(BookRow {
+        venue: known.venue,
+        symbol: known.symbol.clone(),
+        received: input.at.to_string(),
+        venue_time: book.venue_at.map(|at| at.to_string()),
+        bid: price(book.bids.first()),
+        bid_qty: qty(book.bids.first()),
+        ask: price(book.asks.first()),
+        ask_qty: qty(book.asks.first()),
+        levels: book.bids.len() + book.asks.len(),
+    })
 }
 
 /// Paper orders of these instruments.

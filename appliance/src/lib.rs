@@ -11,6 +11,7 @@
 mod appliance;
 mod backfill;
 mod backup;
+mod bucket;
 mod card;
 pub mod cli;
 mod clock;
@@ -25,7 +26,9 @@ mod market_server;
 mod model;
 mod monitor;
 mod projection;
+mod recordings;
 mod recovery;
+mod replay;
 mod store_thread;
 mod venue;
 mod web;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use store::{Block, Checkpoint, Entry, Journal, Pending, State, StoreError};
+use store::{Block, Checkpoint, Entry, Journal, Pending, Reader, State, StoreError};
 
 use tokio::sync::oneshot;
 
@@ -29,6 +29,8 @@ pub(crate) enum Batch {
     Checkpoint(Checkpoint),
     /// What is there after everything sent before is wanted for a backup.
     Moment(oneshot::Sender<Moment>),
+    /// Somebody wants to read the day that is written to, as it is after everything sent before.
+    Read(oneshot::Sender<Option<Reader>>),
 }
 
 /// How long to wait before a failed write is tried again.
@@ -109,6 +111,11 @@ impl Writer {
             Batch::Moment(reply) => {
                 self.surely(Self::sync)?;
                 self.tell(reply);
+                Ok(())
+            }
+            Batch::Read(reply) => {
+                // One who does not wait any more needs none.
+                drop(reply.send(self.journal.as_ref().and_then(Journal::reader)));
                 Ok(())
             }
         }

@@ -4,11 +4,13 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ::export::{Exported, Format, Kind, Wanted};
+use ::export::{Exported, Folder, Format, Kind, Target, Wanted};
 use store::State;
 use types::{Timeframe, Timestamp};
 
 use super::{print_json, time};
+use crate::bucket::{Bucket, Place};
+use crate::clock::wall_now;
 
 /// Writes candles, trades, forecasts and the account as CSV and Parquet files, by kind, day, pair and venue.
 ///
@@ -19,9 +21,18 @@ pub(super) struct Args {
     /// The box's data directory.
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
-    /// Where the files go.
+    /// Where the files go: a folder, or s3://BUCKET/FOLDER or gs://BUCKET/FOLDER.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: String,
+    /// Address of a server that speaks S3, where it is not Amazon's.
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// Region of the bucket, where the server asks for it.
+    #[arg(long, value_name = "NAME")]
+    region: Option<String>,
+    /// File with the keys: a credentials file as Amazon's tools have it, or Google's key of a service account.
+    #[arg(long, value_name = "FILE")]
+    credentials: Option<PathBuf>,
     /// What: candles (all lengths), candles-1m and so on, trades, forecasts, equity; separated by commas. Everything without it.
     #[arg(long, value_name = "LIST", value_parser = kinds)]
     kinds: Option<Kinds>,
@@ -79,7 +90,14 @@ impl Args {
         let wanted =
             Wanted { kinds: self.kinds.unwrap_or_else(|| Kind::ALL.to_vec()), days: from..to, formats: self.format };
         let is_watched = std::io::stderr().is_terminal();
-        let exported = ::export::export(&state, &self.data_dir, &self.out, &wanted, |path| {
+        let out: Box<dyn Target> = if self.out.contains("://") {
+            let (url, endpoint) = (self.out.clone(), self.endpoint);
+            let place = Place { url, endpoint, region: self.region, credentials: self.credentials, ..Place::default() };
+            Box::new(Bucket::new(&place)?)
+        } else {
+            Box::new(Folder(PathBuf::from(&self.out)))
+        };
+        let exported = ::export::export(&state, &self.data_dir, &*out, &wanted, wall_now(), |path| {
             if is_watched {
                 // Progress is for whoever is there to see it: a closed terminal is no reason to stop.
                 let _ = writeln!(std::io::stderr(), "{path}");
@@ -92,7 +110,7 @@ impl Args {
             writeln!(
                 std::io::stdout().lock(),
                 "{written} files written, {unchanged} unchanged: {rows} rows, {bytes} bytes under {}",
-                self.out.display()
+                self.out
             )?;
         }
         Ok(ExitCode::SUCCESS)

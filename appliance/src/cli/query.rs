@@ -11,10 +11,10 @@ use serde::Serialize;
 use store::history::Series;
 use store::state::Listing;
 use store::{History, Reader, Span, State, days};
-use types::{Input, Level, Timeframe, Timestamp};
+use types::{Input, Stamped, Timeframe, Timestamp};
 
 use super::time;
-use crate::kept::{self, BookRow, CandleRow, Known, TradeRow, candle_row, full_name, is_meant};
+use crate::kept::{self, CandleRow, Known, candle_row, full_name, is_meant};
 
 /// Shows candles, trades, books, forecasts, orders and more that a box has kept.
 ///
@@ -98,8 +98,12 @@ impl Args {
                 let rows = known.iter().flat_map(|known| told(kept::candles(&state, known, self.timeframe, span)));
                 write_rows(self.format, rows, out)
             }
-            Kind::Trades => write_rows(self.format, self.trades(&known, span)?, out),
-            Kind::Books => write_rows(self.format, self.books(&known, span)?, out),
+            Kind::Trades => {
+                write_rows(self.format, journal(&self.data_dir, span, |input| kept::trade(&known, input))?, out)
+            }
+            Kind::Books => {
+                write_rows(self.format, journal(&self.data_dir, span, |input| kept::book(&known, input))?, out)
+            }
             Kind::Forecasts => {
                 let rows = known.iter().flat_map(|known| told(kept::forecasts(&state, known, span)));
                 write_rows(self.format, rows, out)
@@ -146,56 +150,6 @@ impl Args {
         };
         Ok(series.into_iter().filter(is_wanted).flat_map(move |series| flattened(of(series))))
     }
-
-    fn trades<'a>(
-        &self,
-        known: &'a [Known],
-        span: Span,
-    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<TradeRow>> + 'a> {
-        journal(&self.data_dir, span, move |at, input| {
-            let Input::Trade(trade) = input else { return None };
-            let known = known.iter().find(|known| known.id == trade.instrument)?;
-            Some(TradeRow {
-                venue: known.venue,
-                symbol: known.symbol.clone(),
-                received: at.to_string(),
-                venue_time: trade.venue_at.to_string(),
-                id: trade.id.to_string(),
-                price: known.scale.price(trade.price).to_string(),
-                qty: known.scale.qty(trade.qty).to_string(),
-                taker: match trade.aggressor {
-                    types::Aggressor::Buy => "buy",
-                    types::Aggressor::Sell => "sell",
-                    types::Aggressor::Unknown => "unknown",
-                },
-                fills: trade.fills,
-            })
-        })
-    }
-
-    fn books<'a>(
-        &self,
-        known: &'a [Known],
-        span: Span,
-    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<BookRow>> + 'a> {
-        journal(&self.data_dir, span, move |at, input| {
-            let Input::Book(book) = input else { return None };
-            let known = known.iter().find(|known| known.id == book.instrument)?;
-            let price = |level: Option<&Level>| level.map(|level| known.scale.price(level.price).to_string());
-            let qty = |level: Option<&Level>| level.map(|level| known.scale.qty(level.qty).to_string());
-            Some(BookRow {
-                venue: known.venue,
-                symbol: known.symbol.clone(),
-                received: at.to_string(),
-                venue_time: book.venue_at.map(|at| at.to_string()),
-                bid: price(book.bids.first()),
-                bid_qty: qty(book.bids.first()),
-                ask: price(book.asks.first()),
-                ask_qty: qty(book.asks.first()),
-                levels: book.bids.len() + book.asks.len(),
-            })
-        })
-    }
 }
 
 /// Rows without their times.
@@ -217,27 +171,20 @@ where
 fn journal<'a, T: 'static>(
     dir: &Path,
     span: Span,
-    pick: impl Fn(Timestamp, &Input) -> Option<T> + Copy + 'a,
+    pick: impl Fn(&Stamped<Input>) -> Option<T> + Copy + 'a,
 ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<T>> + 'a> {
-    let days: Vec<_> = days(dir)?
-        .into_iter()
-        .filter(|day| {
-            let start = Timestamp::from_secs(i64::from(day.day) * 86_400);
-            start < span.to && Timestamp::from_secs((i64::from(day.day) + 1) * 86_400) > span.from
-        })
-        .collect();
+    let mut days = days(dir)?;
+    days.retain(|day| day.is_in(&(span.from..span.to)));
     Ok(days.into_iter().flat_map(move |day| {
         let read = || -> anyhow::Result<Vec<T>> {
             let reader = Reader::open_day(&day.path)?;
             let mut found = Vec::new();
-            for input in reader.inputs()? {
+            for input in reader.inputs_from(span.from)? {
                 let input = input?;
                 if input.at >= span.to {
                     break;
                 }
-                if input.at >= span.from {
-                    found.extend(pick(input.at, &input.input));
-                }
+                found.extend(pick(&input));
             }
             Ok(found)
         };

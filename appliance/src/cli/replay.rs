@@ -4,15 +4,13 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use engine::Engine;
-use serde::Serialize;
-use store::replay::{Replay, Replayer, replay_span};
+use store::replay::replay_span;
 use store::{Day, Reader, days};
-use types::settings::EngineSettings;
-use types::{Cash, Effect, Effects, Input, Record, Stamped, Timestamp};
+use types::Timestamp;
 
 use super::{print_json, time};
 use crate::config::Config;
+use crate::replay::{EngineReplayer, Report};
 
 /// Replays journal days and compares every effect and every saved state with the recording.
 ///
@@ -37,24 +35,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Report {
-    inputs: u64,
-    effects: u64,
-    digest: String,
-    differs: u64,
-    days: u64,
-    blocks: u64,
-    checkpoints: u64,
-    skipped: u64,
-    orders: u64,
-    fills: u64,
-    equity: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_difference: Option<String>,
-}
-
 /// Inputs between two signs of life on a terminal.
 const PROGRESS_INPUTS: u64 = 100_000;
 
@@ -65,7 +45,7 @@ impl Args {
         let is_watched = std::io::stderr().is_terminal();
         let span = self.from.unwrap_or(Timestamp::from_nanos(i64::MIN))..self.to.unwrap_or(Timestamp::MAX);
         let settings = self.config.as_deref().map(Config::load).transpose()?.map(|config| config.engine);
-        let mut replayer = EngineReplayer { settings, ..EngineReplayer::default() };
+        let mut replayer = EngineReplayer::with(settings);
         let found = replay_span(&days, span, &mut replayer, |so_far| {
             if is_watched && so_far.inputs >= shown + PROGRESS_INPUTS {
                 shown = so_far.inputs;
@@ -79,7 +59,7 @@ impl Args {
         anyhow::ensure!(found.blocks > 0, "{}: nothing was recorded in that time", self.dir.display());
         let is_good = found.differs == 0 || self.config.is_some();
         let code = if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-        self.print(found, &replayer)?;
+        self.print(&Report::of(found, &replayer))?;
         Ok(code)
     }
 
@@ -94,90 +74,24 @@ impl Args {
         Ok(days)
     }
 
-    fn print(&self, found: Replay, replayer: &EngineReplayer) -> anyhow::Result<()> {
-        let Replay { days, blocks, inputs, effects, checkpoints, skipped, differs, digest, first_difference } = found;
-        let (orders, fills) = (replayer.orders, replayer.fills);
-        let equity = replayer.equity.map(|equity| equity.fixed().to_string());
+    fn print(&self, report: &Report) -> anyhow::Result<()> {
         if self.json {
-            let digest = digest.to_string();
-            return print_json(&Report {
-                inputs,
-                effects,
-                digest,
-                differs,
-                days,
-                blocks,
-                checkpoints,
-                skipped,
-                orders,
-                fills,
-                equity,
-                first_difference,
-            });
+            return print_json(report);
         }
+        let Report { days, blocks, inputs, effects, checkpoints, skipped, differs, digest, orders, fills, .. } = report;
         let mut out = std::io::stdout().lock();
         writeln!(out, "{inputs} inputs of {days} days in {blocks} blocks, {checkpoints} saved states compared")?;
         writeln!(out, "{differs} of {effects} effects differ, digest {digest}")?;
-        if let Some(equity) = equity {
+        if let Some(equity) = &report.equity {
             writeln!(out, "{orders} orders, {fills} fills, {equity} in the paper account at the end")?;
         }
-        if skipped > 0 {
+        if *skipped > 0 {
             writeln!(out, "{skipped} inputs behind damage were passed over")?;
         }
-        if let Some(first) = first_difference {
+        if let Some(first) = &report.first_difference {
             writeln!(out, "first difference: {first}")?;
         }
         Ok(())
-    }
-}
-
-/// The engine as the store sees it.
-#[derive(Default)]
-struct EngineReplayer {
-    engine: Engine,
-    /// Instead of the recorded ones.
-    settings: Option<EngineSettings>,
-    orders: u64,
-    fills: u64,
-    equity: Option<Cash>,
-}
-
-impl Replayer for EngineReplayer {
-    fn restore(&mut self, state_version: u32, state: &[u8]) -> Result<(), String> {
-        if state_version != engine::STATE_VERSION {
-            return Err(format!(
-                "the state has version {state_version}, this program knows {}: replay it with the program of its day",
-                engine::STATE_VERSION
-            ));
-        }
-        self.engine = postcard::from_bytes(state).map_err(|e| format!("the state cannot be read: {e}"))?;
-        if let Some(settings) = &self.settings {
-            self.engine.set_settings(settings);
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, input: &Stamped<Input>, effects: &mut Effects) {
-        match (&self.settings, &input.input) {
-            (Some(settings), Input::Boot { version, .. }) => {
-                let boot = Input::Boot { version: version.clone(), settings: Box::new(settings.clone()) };
-                self.engine.handle(&Stamped { input: boot, ..*input }, effects);
-            }
-            _ => self.engine.handle(input, effects),
-        }
-        for effect in effects.as_slice() {
-            match effect {
-                Effect::Record(Record::Order(_)) => self.orders += 1,
-                Effect::Record(Record::Fill(_)) => self.fills += 1,
-                Effect::Record(Record::Equity(equity)) => self.equity = Some(equity.equity),
-                _ => {}
-            }
-        }
-    }
-
-    fn state(&self) -> (u32, Vec<u8>) {
-        let state = postcard::to_allocvec(&self.engine).expect("the engine's state has no sequences of unknown length");
-        (engine::STATE_VERSION, state)
     }
 }
 
@@ -186,7 +100,8 @@ mod tests {
     use std::path::Path;
 
     use store::replay::replay;
-    use store::{BlockBuilder, Checkpoint, Journal};
+    use store::{BlockBuilder, Checkpoint, Journal, Replayer};
+    use types::{Effects, Input, Stamped};
 
     use super::*;
 

@@ -311,6 +311,10 @@ mod tests {
         check("[feeds.kraken]\nenabled = false\nsymbols = []", &[]);
         check("[feeds.krakn]\nenabled = true", &["line 1: feeds.krakn: unknown key; did you mean kraken?"]);
         check("network.proxy = 'ftp://x'", &["line 1: network.proxy: ftp is not spoken; spoken are http and socks5"]);
+        check(
+            "export.bucket = 'lake'",
+            &["line 1: export.bucket: \"lake\" is not an address such as s3://bucket/folder or gs://bucket/folder"],
+        );
         check("feeds.kucoin.limits.pause_s = 0", &["line 1: feeds.kucoin.limits.pause_s: 0 is not in 1 to 3600"]);
         check("[store]\nlisten = 'x'", &["line 2: store.listen: unknown key here; there is server.listen"]);
         check("zzz = 1", &["line 1: zzz: unknown key"]);
@@ -391,7 +395,14 @@ mod tests {
         whole.network.proxy = Some("http://proxy.lan:3128".to_owned());
         whole.network.ca_file = Some(PathBuf::from("ca.pem"));
         whole.store.backup_dir = Some(PathBuf::from("/mnt/disk"));
-        whole.export.dir = Some(PathBuf::from("/mnt/lake"));
+        whole.export = crate::config::ExportSection {
+            dir: Some(PathBuf::from("/mnt/lake")),
+            bucket: Some("s3://lake/box".to_owned()),
+            endpoint: Some("https://minio.lan:9000".to_owned()),
+            region: Some("eu-central-1".to_owned()),
+            credentials_file: Some(PathBuf::from("keys")),
+            ..whole.export
+        };
         let text = toml::to_string(&whole).unwrap();
         let mut keys = BTreeSet::new();
         leaves(&text.parse().unwrap(), "", &mut keys);

@@ -147,6 +147,14 @@ pub struct ExportSection {
     /// Folder into which every day is written when it is over, with `predictions.csv` of the last week; nothing is where
     /// this is left out.
     pub dir: Option<PathBuf>,
+    /// The same into a bucket: `s3://BUCKET/FOLDER` or `gs://BUCKET/FOLDER`.
+    pub bucket: Option<String>,
+    /// Address of a server that speaks S3, where it is not Amazon's.
+    pub endpoint: Option<String>,
+    /// Region of the bucket, where the server asks for it.
+    pub region: Option<String>,
+    /// File with the keys: a credentials file as Amazon's tools have it, or Google's key of a service account.
+    pub credentials_file: Option<PathBuf>,
     /// Whether CSV files are written.
     pub csv: bool,
     /// Whether Parquet files are written.
@@ -155,7 +163,7 @@ pub struct ExportSection {
 
 impl Default for ExportSection {
     fn default() -> Self {
-        Self { dir: None, csv: true, parquet: true }
+        Self { dir: None, bucket: None, endpoint: None, region: None, credentials_file: None, csv: true, parquet: true }
     }
 }
 

@@ -10,6 +10,7 @@ use types::fee::ROWS_MAX;
 use types::{Date, Venue};
 
 use super::suggest::nearest;
+use crate::bucket;
 use crate::venue::Network;
 
 /// What a value must be.
@@ -29,6 +30,8 @@ pub(super) enum Rule {
     Base(&'static [&'static str]),
     /// An address of a proxy.
     Proxy,
+    /// An address of a bucket.
+    Bucket,
     /// A path of a file or folder.
     Path,
     /// Paths of files.
@@ -106,6 +109,10 @@ const PLAIN: &[(&str, Rule)] = &[
     ("engine.fees.coinbase", Rule::Fees),
     ("engine.fees.kucoin", Rule::Fees),
     ("export.dir", Rule::Path),
+    ("export.bucket", Rule::Bucket),
+    ("export.endpoint", HTTP),
+    ("export.region", Rule::Text),
+    ("export.credentials_file", Rule::Path),
     ("export.csv", Rule::Switch),
     ("export.parquet", Rule::Switch),
     ("log.level", Rule::LogLevel),
@@ -165,6 +172,7 @@ impl Rule {
             },
             Self::Base(schemes) => check_base(self.text(value)?, schemes),
             Self::Proxy => Network::check_proxy(self.text(value)?).map_err(|error| format!("{error:#}")),
+            Self::Bucket => bucket::check(self.text(value)?).map_err(|error| format!("{error:#}")),
             Self::Path => match self.text(value)? {
                 "" => Err("is empty".to_owned()),
                 _ => Ok(()),
@@ -265,6 +273,7 @@ impl fmt::Display for Rule {
             Self::Address => f.write_str("a text such as \"127.0.0.1:8080\""),
             Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
             Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
+            Self::Bucket => f.write_str("a text such as \"s3://bucket/folder\""),
             Self::Path | Self::LogLevel | Self::Text => f.write_str("a text"),
             Self::Date => f.write_str("a text such as \"2025-11-01\""),
             Self::Fees => f.write_str("a list of rows, each from a later date than the one before"),

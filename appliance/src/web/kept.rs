@@ -5,6 +5,7 @@
 //! | `instruments` | |
 //! | `candles` | `symbol`; `timeframe` (`1m`) |
 //! | `forecasts` | `symbol` |
+//! | `trades`, `books` | `symbol`; by the time they were received |
 //! | `orders`, `fills` | |
 //! | `equity` | |
 //!
@@ -12,7 +13,6 @@
 //! oldest first, and `next`: the `from` of the page that follows, or null.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -26,6 +26,7 @@ use types::{Timeframe, Timestamp};
 
 use super::Site;
 use crate::kept::{self, Known, full_name, is_meant};
+use crate::recordings::Open;
 
 /// Rows of a page where none are asked for, and at most.
 const LIMIT: usize = 1_000;
@@ -33,10 +34,11 @@ const LIMIT_MAX: usize = 10_000;
 
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+pub(super) enum Refusal {
     Bad(String),
     Unknown(String),
     Failed(String),
+    Busy(String),
 }
 
 impl IntoResponse for Refusal {
@@ -45,6 +47,7 @@ impl IntoResponse for Refusal {
             Self::Bad(error) => (StatusCode::BAD_REQUEST, error),
             Self::Unknown(error) => (StatusCode::NOT_FOUND, error),
             Self::Failed(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
+            Self::Busy(error) => (StatusCode::SERVICE_UNAVAILABLE, error),
         };
         (status, Json(json!({ "error": error }))).into_response()
     }
@@ -63,41 +66,100 @@ pub(super) async fn kept(
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
     let state = site.inner.state.clone();
+    let asked = match Asked::of(&parameters) {
+        Ok(asked) => asked,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let recorded = match kind.as_str() {
+        "trades" | "books" => match site.inner.recordings.open(asked.span.from..asked.span.to).await {
+            Ok(open) => Some(open),
+            Err(error) => return Refusal::Busy(error).into_response(),
+        },
+        _ => None,
+    };
     // Reading waits for the card.
-    let answer = tokio::task::spawn_blocking(move || answer(&state, &kind, &parameters)).await;
-    match answer {
+    let answer = tokio::task::spawn_blocking(move || match recorded {
+        Some(open) => recorded_rows(&state, open, &kind, asked, &parameters),
+        None => answer(&state, &kind, asked, &parameters),
+    });
+    match answer.await {
         Ok(Ok(value)) => Json(value).into_response(),
         Ok(Err(refusal)) => refusal.into_response(),
         Err(error) => Refusal::Failed(format!("the request ended early: {error}")).into_response(),
     }
 }
 
-fn answer(state: &Arc<store::State>, kind: &str, parameters: &HashMap<String, String>) -> Result<Value, Refusal> {
-    let text = |name: &str| parameters.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    let time = |name: &str, usual: Timestamp| match text(name) {
-        None => Ok(usual),
-        Some(text) => parse_time(text).ok_or_else(|| {
-            Refusal::Bad(format!(
-                "{name}: {text:?} is neither a UTC time such as 2026-07-19T17:00:00Z nor milliseconds"
-            ))
-        }),
-    };
-    let limit = match text("limit") {
-        None => LIMIT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| Refusal::Bad(format!("limit: {text:?} is not a number from 1 to {LIMIT_MAX}")))?,
-    };
-    let (from, to) = (time("from", Timestamp::EPOCH)?, time("to", Timestamp::MAX)?);
-    // One more than a page shows whether another one follows.
-    let span = Span::between(from, to, limit + 1);
-    let symbol = || text("symbol").ok_or_else(|| Refusal::Bad("symbol: missing, as in kraken:BTC/USD".to_owned()));
+/// Which part is wanted.
+#[derive(Clone, Copy)]
+struct Asked {
+    span: Span,
+    limit: usize,
+}
+
+impl Asked {
+    fn of(parameters: &HashMap<String, String>) -> Result<Self, Refusal> {
+        let (from, to) = (time(parameters, "from", Timestamp::EPOCH)?, time(parameters, "to", Timestamp::MAX)?);
+        let limit = match text(parameters, "limit") {
+            None => LIMIT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+                .ok_or_else(|| Refusal::Bad(format!("limit: {text:?} is not a number from 1 to {LIMIT_MAX}")))?,
+        };
+        // One more than a page shows whether another one follows.
+        Ok(Self { span: Span::between(from, to, limit + 1), limit })
+    }
+}
+
+/// A parameter that is not empty.
+fn text<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
+    parameters.get(name).map(String::as_str).filter(|text| !text.is_empty())
+}
+
+/// A time among the parameters.
+pub(super) fn time(parameters: &HashMap<String, String>, name: &str, usual: Timestamp) -> Result<Timestamp, Refusal> {
+    let Some(text) = text(parameters, name) else { return Ok(usual) };
+    parse_time(text).ok_or_else(|| {
+        Refusal::Bad(format!("{name}: {text:?} is neither a UTC time such as 2026-07-19T17:00:00Z nor milliseconds"))
+    })
+}
+
+fn symbol(parameters: &HashMap<String, String>) -> Result<&str, Refusal> {
+    text(parameters, "symbol").ok_or_else(|| Refusal::Bad("symbol: missing, as in kraken:BTC/USD".to_owned()))
+}
+
+/// Rows out of the journal.
+fn recorded_rows(
+    state: &store::State,
+    open: Open,
+    kind: &str,
+    asked: Asked,
+    parameters: &HashMap<String, String>,
+) -> Result<Value, Refusal> {
+    let known = [one(state, symbol(parameters)?)?];
+    let (span, limit) = (asked.span.from..asked.span.to, asked.span.limit);
+    if kind == "trades" {
+        let found = open.find(span, limit, |input| kept::trade(&known, input))?;
+        page_until(found.rows, asked.limit, found.next)
+    } else {
+        let found = open.find(span, limit, |input| kept::book(&known, input))?;
+        page_until(found.rows, asked.limit, found.next)
+    }
+}
+
+fn answer(
+    state: &store::State,
+    kind: &str,
+    asked: Asked,
+    parameters: &HashMap<String, String>,
+) -> Result<Value, Refusal> {
+    let Asked { span, limit } = asked;
+    let symbol = || symbol(parameters);
     match kind {
         "instruments" => Ok(json!({ "rows": instruments(state)?, "next": null })),
         "candles" => {
-            let timeframe: Timeframe = match text("timeframe") {
+            let timeframe: Timeframe = match text(parameters, "timeframe") {
                 None => Timeframe::M1,
                 Some(text) => text.parse().map_err(|error| Refusal::Bad(format!("timeframe: {error}")))?,
             };
@@ -109,7 +171,7 @@ fn answer(state: &Arc<store::State>, kind: &str, parameters: &HashMap<String, St
         "fills" => page(kept::fills(state, &Known::all(state, |_| true)?, span)?, limit),
         "equity" => page(kept::equity(state, span)?, limit),
         other => Err(Refusal::Unknown(format!(
-            "{other:?} is not kept; there are instruments, candles, forecasts, orders, fills, equity"
+            "{other:?} is not kept; there are instruments, candles, trades, books, forecasts, orders, fills, equity"
         ))),
     }
 }
@@ -145,8 +207,16 @@ fn instruments(state: &store::State) -> Result<Vec<Value>, Refusal> {
 }
 
 /// At most `limit` rows. Rows of one time stay together, unless they alone are more.
-fn page<T: Serialize>(mut rows: Vec<(Timestamp, T)>, limit: usize) -> Result<Value, Refusal> {
-    let mut next = None;
+fn page<T: Serialize>(rows: Vec<(Timestamp, T)>, limit: usize) -> Result<Value, Refusal> {
+    page_until(rows, limit, None)
+}
+
+/// The same of rows that were looked for up to `next` only.
+fn page_until<T: Serialize>(
+    mut rows: Vec<(Timestamp, T)>,
+    limit: usize,
+    mut next: Option<Timestamp>,
+) -> Result<Value, Refusal> {
     if rows.len() > limit {
         let cut = rows[limit].0;
         let whole = rows.partition_point(|(time, _)| *time < cut);
@@ -160,7 +230,7 @@ fn page<T: Serialize>(mut rows: Vec<(Timestamp, T)>, limit: usize) -> Result<Val
     }
     let rows: Vec<T> = rows.into_iter().map(|(_, row)| row).collect();
     serde_json::to_value(rows)
-        .map(|rows| json!({ "rows": rows, "next": next.map(|next| next.to_string()) }))
+        .map(|rows| json!({ "rows": rows, "next": next.map(|next| format!("{next:.9}")) }))
         .map_err(|error| Refusal::Failed(error.to_string()))
 }
 
@@ -185,7 +255,7 @@ mod tests {
         Timestamp::from_secs(1_800_000_000 + 60 * n)
     }
 
-    fn state(dir: &std::path::Path) -> Arc<store::State> {
+    fn state(dir: &std::path::Path) -> store::State {
         let state = store::State::open(dir).unwrap();
         let mut records = Vec::new();
         for (venue, symbol) in [(Venue::Kraken, "BTC/USD"), (Venue::Coinbase, "BTC-USD")] {
@@ -225,12 +295,13 @@ mod tests {
         }));
         let entries: Vec<Entry> = (1..).zip(records).map(|(seq, record)| Entry { seq, rank: 0, record }).collect();
         state.write(&entries, 99).unwrap();
-        Arc::new(state)
+        state
     }
 
-    fn asked(state: &Arc<store::State>, kind: &str, parameters: &[(&str, &str)]) -> Result<Value, Refusal> {
-        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        answer(state, kind, &parameters)
+    fn asked(state: &store::State, kind: &str, parameters: &[(&str, &str)]) -> Result<Value, Refusal> {
+        let parameters =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<HashMap<_, _>>();
+        answer(state, kind, Asked::of(&parameters)?, &parameters)
     }
 
     #[test]
@@ -263,8 +334,8 @@ mod tests {
             let page = page(rows(times), limit).unwrap();
             (page["rows"].clone(), page["next"].as_str().map(str::to_owned))
         };
-        assert_eq!(told(&[1, 2, 2], 2), (json!([1]), Some(minute(2).to_string())));
-        assert_eq!(told(&[1, 2, 3], 2), (json!([1, 2]), Some(minute(3).to_string())));
+        assert_eq!(told(&[1, 2, 2], 2), (json!([1]), Some(format!("{:.9}", minute(2)))));
+        assert_eq!(told(&[1, 2, 3], 2), (json!([1, 2]), Some(format!("{:.9}", minute(3)))));
         assert_eq!(told(&[1, 2], 2), (json!([1, 2]), None));
         assert_eq!(told(&[2, 2, 2], 2).0, json!([2, 2]));
     }

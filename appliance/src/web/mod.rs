@@ -6,6 +6,7 @@ mod guard;
 mod health;
 mod kept;
 mod live;
+mod replays;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 use crate::backup::Keeper;
 use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
+use crate::recordings::Recordings;
 
 pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
 
@@ -35,6 +37,8 @@ struct Inner {
     engine: mpsc::Sender<Message>,
     published: Published,
     state: Arc<State>,
+    recordings: Recordings,
+    replays: replays::Replays,
     backups: Arc<Keeper>,
     clock: Clock,
     health: watch::Receiver<Health>,
@@ -49,6 +53,7 @@ impl Site {
         engine: mpsc::Sender<Message>,
         published: Published,
         state: Arc<State>,
+        recordings: Recordings,
         backups: Arc<Keeper>,
         clock: Clock,
         health: watch::Receiver<Health>,
@@ -56,9 +61,21 @@ impl Site {
         allowed_hosts: Vec<String>,
     ) -> Self {
         let browsers = Arc::new(tokio::sync::Semaphore::new(BROWSERS_MAX));
-        Self {
-            inner: Arc::new(Inner { engine, published, state, backups, clock, health, demo, allowed_hosts, browsers }),
-        }
+        let replays = replays::Replays::default();
+        let inner = Inner {
+            engine,
+            published,
+            state,
+            recordings,
+            replays,
+            backups,
+            clock,
+            health,
+            demo,
+            allowed_hosts,
+            browsers,
+        };
+        Self { inner: Arc::new(inner) }
     }
 }
 
@@ -72,6 +89,7 @@ pub(crate) async fn serve(
         .route("/healthz", get(health::healthz))
         .route("/api/v1/backups", get(backups::list).post(backups::make))
         .route("/api/v1/backups/{name}", get(backups::download))
+        .route("/api/v1/replays", get(replays::show).post(replays::begin))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))

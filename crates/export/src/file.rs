@@ -1,8 +1,5 @@
 //! One table, one file.
 
-use std::fs;
-use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, ZstdLevel};
@@ -11,9 +8,10 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::record::RecordWriter;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use types::Timestamp;
 
 use crate::rows::{CandleRow, EquityRow, ForecastRow, TradeRow};
-use crate::{ExportError, FileEntry};
+use crate::{ExportError, FileEntry, Target};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,19 +124,19 @@ where
     writer.into_inner()
 }
 
-/// Writes a table below `out` unless the file is there with the same content. True when it was written.
+/// Writes a table unless the file is there with the same content. True when it was written.
 pub(crate) fn write(
-    out: &Path,
+    out: &dyn Target,
     path: &str,
     part: &Part,
     table: &Table,
-    format: Format,
+    (format, now): (Format, Timestamp),
+    known: Option<&FileEntry>,
 ) -> Result<(FileEntry, bool), ExportError> {
-    let full = out.join(path);
-    let bytes = table.bytes(format).map_err(|detail| ExportError::Format { path: full.clone(), detail })?;
+    let bytes = table.bytes(format).map_err(|detail| ExportError::Format { path: place(out, path), detail })?;
     let (from_ms, to_ms) = table.ends();
     let digest = Sha256::digest(&bytes);
-    let entry = FileEntry {
+    let mut entry = FileEntry {
         kind: part.kind.clone(),
         day: part.day.clone(),
         symbol: part.symbol.clone(),
@@ -148,27 +146,21 @@ pub(crate) fn write(
         to_ms,
         bytes: bytes.len() as u64,
         sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        updated_ms: now.as_millis(),
     };
-    if fs::read(&full).is_ok_and(|known| known == bytes) {
+    if out.holds(path, &bytes, &entry, known) {
+        entry.updated_ms = known.map_or(entry.updated_ms, |known| known.updated_ms);
         return Ok((entry, false));
     }
-    put(&full, &bytes)?;
+    put(out, path, &bytes)?;
     Ok((entry, true))
 }
 
-/// Puts a file in its place in one step.
-pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
-    let failed = |error| ExportError::File { path: path.to_owned(), error };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(failed)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = folder.join(name);
-    let written = || -> std::io::Result<()> {
-        let mut file = fs::File::create(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    written().map_err(failed)
+pub(crate) fn put(out: &dyn Target, path: &str, bytes: &[u8]) -> Result<(), ExportError> {
+    out.put(path, bytes).map_err(|error| ExportError::File { path: place(out, path), error })
+}
+
+/// A file's whole name, for people.
+pub(crate) fn place(out: &dyn Target, path: &str) -> String {
+    format!("{}/{path}", out.name())
 }

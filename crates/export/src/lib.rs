@@ -14,9 +14,10 @@
 mod file;
 mod rows;
 pub mod sheet;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use store::state::Listing;
@@ -24,7 +25,8 @@ use store::{Reader, Span, State, StoreError, days};
 use types::{Input, Scale, Timeframe, Timestamp};
 
 pub use file::Format;
-use file::{Part, Table};
+use file::{Part, Table, place};
+pub use target::{Folder, Target};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const METADATA: &str = "metadata.json";
@@ -115,6 +117,9 @@ pub struct FileEntry {
     pub bytes: u64,
     /// SHA-256 of the file, hexadecimal.
     pub sha256: String,
+    /// When the file was written last, milliseconds since the epoch; 0 in older metadata.
+    #[serde(default)]
+    pub updated_ms: i64,
 }
 
 /// Why an export failed.
@@ -124,18 +129,18 @@ pub enum ExportError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A file cannot be written.
-    #[error("{}: {error}", path.display())]
+    #[error("{path}: {error}")]
     File {
         /// Which.
-        path: PathBuf,
+        path: String,
         /// Why.
         error: std::io::Error,
     },
     /// Rows cannot be put into the format.
-    #[error("{}: {detail}", path.display())]
+    #[error("{path}: {detail}")]
     Format {
         /// Of which file.
-        path: PathBuf,
+        path: String,
         /// Why.
         detail: String,
     },
@@ -161,18 +166,20 @@ pub fn days_kept(state: &State, data_dir: &Path) -> Result<std::ops::Range<i32>,
     })
 }
 
-/// Writes what is wanted under `out`; `progress` hears each file's path below it.
+/// Writes what is wanted under `out` at the time `now`; `progress` hears each file's path below it.
 ///
 /// # Errors
 /// [`ExportError`]; what was written before stays, and is not written again the next time.
 pub fn export(
     state: &State,
     data_dir: &Path,
-    out: &Path,
+    out: &dyn Target,
     wanted: &Wanted,
+    now: Timestamp,
     mut progress: impl FnMut(&str),
 ) -> Result<Exported, ExportError> {
-    let mut metadata = read_metadata(out)?;
+    let before = read_metadata(out)?;
+    let mut metadata = before.clone();
     let mut exported = Exported::default();
     let listings = state.catalogue()?;
     for day in wanted.days.clone() {
@@ -181,7 +188,7 @@ pub fn export(
                 for format in &wanted.formats {
                     let path = format!("{}/part.{}", part.folder(), format.extension());
                     progress(&path);
-                    let (entry, is_new) = file::write(out, &path, &part, &table, *format)?;
+                    let (entry, is_new) = file::write(out, &path, &part, &table, (*format, now), metadata.get(&path))?;
                     exported.written += u64::from(is_new);
                     exported.unchanged += u64::from(!is_new);
                     exported.rows += entry.rows;
@@ -191,7 +198,7 @@ pub fn export(
             }
         }
     }
-    write_metadata(out, &metadata)?;
+    write_metadata(out, &before, &metadata)?;
     Ok(exported)
 }
 
@@ -199,7 +206,7 @@ pub fn export(
 ///
 /// # Errors
 /// When its `metadata.json` cannot be read.
-pub fn days_exported(out: &Path) -> Result<BTreeSet<String>, ExportError> {
+pub fn days_exported(out: &dyn Target) -> Result<BTreeSet<String>, ExportError> {
     Ok(read_metadata(out)?.into_values().map(|entry| entry.day).collect())
 }
 
@@ -207,8 +214,7 @@ pub fn days_exported(out: &Path) -> Result<BTreeSet<String>, ExportError> {
 ///
 /// # Errors
 /// [`ExportError`]; the file is as it was then.
-pub fn predictions(state: &State, out: &Path, wanted: std::ops::Range<i32>) -> Result<u64, ExportError> {
-    let path = out.join(PREDICTIONS);
+pub fn predictions(state: &State, out: &dyn Target, wanted: std::ops::Range<i32>) -> Result<u64, ExportError> {
     let at = |day: i32| Timestamp::from_secs(i64::from(day) * SECONDS_PER_DAY);
     let span = Span::between(at(wanted.start), at(wanted.end), usize::MAX);
     let mut rows = Vec::new();
@@ -217,11 +223,11 @@ pub fn predictions(state: &State, out: &Path, wanted: std::ops::Range<i32>) -> R
         rows.extend(forecasts.into_iter().map(|forecast| rows::PredictionRow::of(&listing, forecast)));
     }
     rows.sort_by(|a, b| a.open_time.cmp(&b.open_time));
-    let format = |detail: String| ExportError::Format { path: path.clone(), detail };
+    let format = |detail: String| ExportError::Format { path: place(out, PREDICTIONS), detail };
     let mut writer = csv::Writer::from_writer(Vec::new());
     rows.iter().try_for_each(|row| writer.serialize(row)).map_err(|error| format(error.to_string()))?;
     let bytes = writer.into_inner().map_err(|error| format(error.to_string()))?;
-    file::put(&path, &bytes)?;
+    file::put(out, PREDICTIONS, &bytes)?;
     Ok(rows.len() as u64)
 }
 
@@ -288,21 +294,22 @@ fn tables(
 /// By path below the folder.
 type Metadata = BTreeMap<String, FileEntry>;
 
-fn read_metadata(out: &Path) -> Result<Metadata, ExportError> {
-    let path = out.join(METADATA);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Metadata::new()),
-        Err(error) => return Err(ExportError::File { path, error }),
+fn read_metadata(out: &dyn Target) -> Result<Metadata, ExportError> {
+    let path = || place(out, METADATA);
+    let Some(bytes) = out.get(METADATA).map_err(|error| ExportError::File { path: path(), error })? else {
+        return Ok(Metadata::new());
     };
-    serde_json::from_slice(&bytes).map_err(|error| ExportError::Format { path, detail: error.to_string() })
+    serde_json::from_slice(&bytes).map_err(|error| ExportError::Format { path: path(), detail: error.to_string() })
 }
 
-fn write_metadata(out: &Path, metadata: &Metadata) -> Result<(), ExportError> {
-    let path = out.join(METADATA);
+/// Written only when something in it has changed.
+fn write_metadata(out: &dyn Target, before: &Metadata, metadata: &Metadata) -> Result<(), ExportError> {
+    if before == metadata {
+        return Ok(());
+    }
     let bytes = serde_json::to_vec_pretty(metadata)
-        .map_err(|error| ExportError::Format { path: path.clone(), detail: error.to_string() })?;
-    file::put(&path, &bytes)
+        .map_err(|error| ExportError::Format { path: place(out, METADATA), detail: error.to_string() })?;
+    file::put(out, METADATA, &bytes)
 }
 
 #[cfg(test)]

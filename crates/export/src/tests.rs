@@ -71,6 +71,10 @@ fn box_with_candles(dir: &Path) -> State {
     state
 }
 
+fn to(out: &tempfile::TempDir) -> Folder {
+    Folder(out.path().to_owned())
+}
+
 fn all() -> Wanted {
     Wanted { kinds: Kind::ALL.to_vec(), days: DAY..DAY + 2, formats: vec![Format::Csv, Format::Parquet] }
 }
@@ -80,7 +84,7 @@ fn candles_lie_by_day_and_are_what_was_kept_in_both_formats() {
     let (dir, out) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let state = box_with_candles(dir.path());
     assert_eq!(days_kept(&state, dir.path()).expect("read"), DAY..DAY + 2);
-    let exported = export(&state, dir.path(), out.path(), &all(), |_| {}).expect("exported");
+    let exported = export(&state, dir.path(), &to(&out), &all(), minute(9), |_| {}).expect("exported");
     // Two days of candles and one of forecasts, each as CSV and Parquet.
     assert_eq!((exported.written, exported.unchanged, exported.rows), (6, 0, 2 * (3 + 2)));
     let folder = out.path().join("kind=candles_1m/day=2026-01-31/symbol=BTC-USD/venue=kraken");
@@ -107,9 +111,9 @@ fn candles_lie_by_day_and_are_what_was_kept_in_both_formats() {
 fn a_second_export_changes_nothing_and_a_damaged_file_is_mended() {
     let (dir, out) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let state = box_with_candles(dir.path());
-    export(&state, dir.path(), out.path(), &all(), |_| {}).expect("exported");
+    export(&state, dir.path(), &to(&out), &all(), minute(9), |_| {}).expect("exported");
     let metadata = std::fs::read(out.path().join(METADATA)).expect("written");
-    let again = export(&state, dir.path(), out.path(), &all(), |_| {}).expect("exported");
+    let again = export(&state, dir.path(), &to(&out), &all(), minute(9), |_| {}).expect("exported");
     assert_eq!((again.written, again.unchanged), (0, 6));
     assert_eq!(std::fs::read(out.path().join(METADATA)).expect("written"), metadata);
     let entries: Metadata = serde_json::from_slice(&metadata).expect("JSON");
@@ -117,11 +121,11 @@ fn a_second_export_changes_nothing_and_a_damaged_file_is_mended() {
     assert_eq!((entry.kind.as_str(), entry.rows, entry.symbol.as_deref()), ("candles_1m", 2, Some("BTC-USD")));
     assert_eq!((entry.from_ms, entry.to_ms), (minute(1_438).as_millis(), minute(1_439).as_millis()));
     std::fs::write(out.path().join(path), "damaged").expect("written");
-    let mended = export(&state, dir.path(), out.path(), &all(), |_| {}).expect("exported");
+    let mended = export(&state, dir.path(), &to(&out), &all(), minute(9), |_| {}).expect("exported");
     assert_eq!((mended.written, mended.unchanged), (1, 5));
     // One day only: what was said of the others stays.
     let one = Wanted { days: DAY..DAY + 1, ..all() };
-    export(&state, dir.path(), out.path(), &one, |_| {}).expect("exported");
+    export(&state, dir.path(), &to(&out), &one, minute(9), |_| {}).expect("exported");
     assert_eq!(std::fs::read(out.path().join(METADATA)).expect("written"), metadata);
 }
 
@@ -131,10 +135,10 @@ fn a_folder_that_cannot_be_written_is_told() {
     let state = box_with_candles(dir.path());
     let out = dir.path().join("file");
     std::fs::write(&out, "no folder").expect("written");
-    let error = export(&state, dir.path(), &out, &all(), |_| {}).expect_err("refused").to_string();
+    let error = export(&state, dir.path(), &Folder(out), &all(), minute(9), |_| {}).expect_err("refused").to_string();
     assert!(error.contains("file"), "{error}");
     let out = tempfile::tempdir().expect("a folder");
     std::fs::write(out.path().join(METADATA), "{").expect("written");
-    let error = export(&state, dir.path(), out.path(), &all(), |_| {}).expect_err("refused").to_string();
+    let error = export(&state, dir.path(), &to(&out), &all(), minute(9), |_| {}).expect_err("refused").to_string();
     assert!(error.contains(METADATA), "{error}");
 }

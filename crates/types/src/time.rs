@@ -172,13 +172,17 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds, `2026-07-19T17:54:39.614Z`.
+/// RFC 3339 in UTC with milliseconds, `2026-07-19T17:54:39.614Z`, or with nanoseconds as `{:.9}`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.date();
-        let ms = self.as_millis().rem_euclid(86_400_000);
-        let (h, m, s) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{:03}Z", ms % 1_000)
+        let ns = self.as_nanos().rem_euclid(NS_PER_DAY);
+        let (s, ns) = (ns / NS_PER_S, ns % NS_PER_S);
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.", s / 3_600, s / 60 % 60, s % 60)?;
+        match f.precision() {
+            Some(9) => write!(f, "{ns:09}Z"),
+            _ => write!(f, "{:03}Z", ns / NS_PER_MS),
+        }
     }
 }
 
@@ -211,6 +215,10 @@ mod tests {
             assert_eq!(Timestamp::from_date(y, m, d), start);
         }
         assert_eq!(Timestamp::from_millis(1_748_798_400_123).to_string(), "2025-06-01T17:20:00.123Z");
+        assert_eq!(
+            format!("{:.9}", Timestamp::from_nanos(1_748_798_400_000_000_042)),
+            "2025-06-01T17:20:00.000000042Z"
+        );
     }
 
     #[test]

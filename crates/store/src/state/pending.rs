@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use types::Timestamp;
+use types::{Record, Timestamp};
 
 use super::{Entry, State};
 use crate::{BlockHeader, Result};
@@ -22,6 +22,8 @@ pub struct Pending {
     seq: u64,
     /// When the first of them was caused.
     since: Option<Timestamp>,
+    /// Without what there is to trade, the rest means nothing.
+    has_rules: bool,
 }
 
 impl Pending {
@@ -29,6 +31,7 @@ impl Pending {
     pub fn hold(&mut self, header: &BlockHeader, records: Vec<Entry>) {
         if !records.is_empty() {
             self.since = self.since.or(Some(header.first_at));
+            self.has_rules |= records.iter().any(|entry| matches!(entry.record, Record::Rules(_)));
             self.seq = header.last_seq;
             self.entries.extend(records);
         }
@@ -40,7 +43,7 @@ impl Pending {
     /// # Errors
     /// As [`State::write`]; they are kept then, and after [`State::reopen`] and [`again`](Self::again) this may be tried again.
     pub fn write(&mut self, state: &State, now: Timestamp) -> Result<()> {
-        if self.since.is_some_and(|since| now.since(since) >= WAIT) {
+        if self.has_rules || self.since.is_some_and(|since| now.since(since) >= WAIT) {
             return self.sync(state);
         }
         if self.seen < self.entries.len() {
