@@ -23,10 +23,11 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// Heavy crates that stay behind one wall.
-const WALLS: [(&str, &[&str]); 9] = [
+const WALLS: [(&str, &[&str]); 10] = [
     ("redb", &["crates/store"]),
     ("parquet", &["crates/export"]),
     ("rusqlite", &["appliance"]),
+    ("object_store", &["appliance"]),
     ("tract-onnx", &["crates/infer"]),
     ("tract-core", &["crates/infer"]),
     ("tokio", &["appliance", "tests"]),
