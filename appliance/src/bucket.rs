@@ -127,7 +127,7 @@ impl Bucket {
     }
 
     fn place(&self, path: &str) -> Path {
-        path.split('/').fold(self.prefix.clone(), |place, part| place.join(part))
+        path.split('/').fold(self.prefix.clone(), Path::join)
     }
 }
 
