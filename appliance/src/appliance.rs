@@ -21,6 +21,7 @@ use crate::inference_thread::{self, Inference};
 use crate::model::{self, Ready};
 use crate::monitor::Monitor;
 use crate::projection::{Curve, POINTS_MAX, Projection};
+use crate::publisher::{self, Publisher};
 use crate::recordings::Recordings;
 use crate::recovery::{self, Recovered};
 use crate::store_thread::{self, StoreThread};
@@ -147,6 +148,14 @@ impl Appliance {
         tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone()));
         tasks.spawn(project(to_engine.clone()));
         let (health, health_seen) = watch::channel(web::Health::starting(demo));
+        let recordings = Recordings::new(config.store.data_dir.clone(), to_engine.clone());
+        let kafka = (!config.kafka.brokers.is_empty()).then(Arc::<publisher::Shown>::default);
+        if let Some(shown) = &kafka {
+            let (section, dir) = (config.kafka.clone(), config.store.data_dir.clone());
+            let publisher =
+                Publisher::new(section, dir, recordings.clone(), state.clone(), clock.clone(), shown.clone());
+            tasks.spawn(publisher.run());
+        }
         let monitor = Monitor {
             clock: clock.clone(),
             demo,
@@ -157,6 +166,7 @@ impl Appliance {
             backups: backups.clone(),
             model: model_health,
             inference: counters,
+            kafka,
             health,
         };
         tasks.spawn(monitor.run());
@@ -165,7 +175,7 @@ impl Appliance {
             to_engine.clone(),
             published,
             state,
-            Recordings::new(config.store.data_dir.clone(), to_engine.clone()),
+            recordings,
             backups,
             clock,
             health_seen,

@@ -39,8 +39,8 @@ pub(crate) enum Message {
     Watch(Watch),
     /// The box as it is now, for a backup; left unanswered when it cannot be read.
     Backup(oneshot::Sender<Moment>),
-    /// The day that is written to, up to now, for reading; `None` before the first write ever.
-    Read(oneshot::Sender<Option<Reader>>),
+    /// The day that is written to, for reading; `None` before the first write ever.
+    Read { reply: oneshot::Sender<Option<Reader>>, with_open_block: bool },
     /// Write everything down and end.
     Stop,
 }
@@ -149,7 +149,10 @@ impl Running {
                 Some(Message::Backup(reply)) => {
                     self.flush().and_then(|()| self.checkpoint()).and_then(|()| self.send(Batch::Moment(reply)))
                 }
-                Some(Message::Read(reply)) => self.flush().and_then(|()| self.send(Batch::Read(reply))),
+                Some(Message::Read { reply, with_open_block }) => {
+                    let flushed = if with_open_block { self.flush() } else { Ok(()) };
+                    flushed.and_then(|()| self.send(Batch::Read(reply)))
+                }
                 Some(Message::Stop) | None => break,
             };
         }

@@ -26,6 +26,7 @@ mod market_server;
 mod model;
 mod monitor;
 mod projection;
+mod publisher;
 mod recordings;
 mod recovery;
 mod replay;

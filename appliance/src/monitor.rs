@@ -14,7 +14,7 @@ use crate::card::{Card, CardState};
 use crate::clock::Clock;
 use crate::venue::VenueStatus;
 use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
-use crate::{inference_thread, store_thread};
+use crate::{inference_thread, publisher, store_thread};
 
 /// How often it is put together.
 const EVERY: Duration = Duration::from_millis(200);
@@ -34,6 +34,7 @@ pub(crate) struct Monitor {
     pub(crate) backups: Arc<Keeper>,
     pub(crate) model: ModelHealth,
     pub(crate) inference: Arc<inference_thread::Counters>,
+    pub(crate) kafka: Option<Arc<publisher::Shown>>,
     pub(crate) health: watch::Sender<Health>,
 }
 
@@ -61,6 +62,7 @@ impl Monitor {
                 || !health.model.error.is_empty()
                 || health.card.state != CardState::Ok
                 || !health.backup.error.is_empty()
+                || health.kafka.as_ref().is_some_and(|kafka| !kafka.error.is_empty())
             {
                 "degraded"
             } else {
@@ -92,6 +94,7 @@ impl Monitor {
                 dropped: count(&self.inference.dropped),
                 ..self.model.clone()
             },
+            kafka: self.kafka.as_ref().map(|shown| shown.health()),
         }
     }
 

@@ -32,19 +32,27 @@ pub(crate) struct Found<T> {
     pub(crate) next: Option<Timestamp>,
 }
 
+/// What was found behind an input.
+pub(crate) struct After<T> {
+    pub(crate) rows: Vec<T>,
+    /// The last input that was looked at, and when it was received.
+    pub(crate) last: Option<(u64, Timestamp)>,
+    pub(crate) has_more: bool,
+}
+
 impl Recordings {
     pub(crate) const fn new(dir: PathBuf, engine: mpsc::Sender<Message>) -> Self {
         Self { dir, engine }
     }
 
-    /// The days that have something of `span`, with all that was heard until now.
+    /// The days that have something of `span`, with all that was heard until now, or all but the open block.
     ///
     /// # Errors
     /// One sentence when the box cannot tell just now.
-    pub(crate) async fn open(&self, span: Range<Timestamp>) -> Result<Open, String> {
+    pub(crate) async fn open(&self, span: Range<Timestamp>, with_open_block: bool) -> Result<Open, String> {
         let (reply, today) = oneshot::channel();
         let busy = |_| "the box is too busy: ask again later".to_owned();
-        self.engine.try_send(Message::Read(reply)).map_err(busy)?;
+        self.engine.try_send(Message::Read { reply, with_open_block }).map_err(busy)?;
         let today = today.await.map_err(|_| "the box does not write just now: see its log".to_owned())?;
         let mut days = days(&self.dir).map_err(|error| error.to_string())?;
         days.retain(|day| day.is_in(&span));
@@ -60,6 +68,39 @@ impl Open {
             Some(today) => Ok(today),
             None => Reader::open_day(&day.path),
         })
+    }
+
+    /// What `pick` makes of the inputs after input `seq`, or without one (0) of those received from `from` on: at most `limit`, or
+    /// of as many inputs as may be looked at. Waits for the card.
+    ///
+    /// # Errors
+    /// When a day cannot be read.
+    pub(crate) fn after<T>(
+        self,
+        from: Timestamp,
+        seq: u64,
+        limit: usize,
+        pick: impl Fn(&Stamped<Input>) -> Option<T>,
+    ) -> store::Result<After<T>> {
+        let mut found = After { rows: Vec::new(), last: None, has_more: false };
+        let mut seen = 0;
+        for reader in self.readers() {
+            let reader = reader?;
+            // By its number a place is found at once.
+            let inputs: Box<dyn Iterator<Item = _>> =
+                if seq > 0 { Box::new(reader.inputs_after(seq)?) } else { Box::new(reader.inputs_from(from)?) };
+            for input in inputs {
+                let input = input?;
+                if found.rows.len() >= limit || seen >= INPUTS_MAX {
+                    found.has_more = true;
+                    return Ok(found);
+                }
+                seen += 1;
+                found.last = Some((input.seq, input.at));
+                found.rows.extend(pick(&input));
+            }
+        }
+        Ok(found)
     }
 
     /// What `pick` makes of the inputs that were received in the span, at most `limit`. Waits for the card.

@@ -23,11 +23,13 @@ const ALLOWED: [(&str, &[&str]); 15] = [
 ];
 
 /// Heavy crates that stay behind one wall.
-const WALLS: [(&str, &[&str]); 10] = [
+const WALLS: [(&str, &[&str]); 12] = [
     ("redb", &["crates/store"]),
     ("parquet", &["crates/export"]),
     ("rusqlite", &["appliance"]),
     ("object_store", &["appliance"]),
+    ("rskafka", &["appliance"]),
+    ("rdkafka", &["tests"]),
     ("tract-onnx", &["crates/infer"]),
     ("tract-core", &["crates/infer"]),
     ("tokio", &["appliance", "tests"]),

@@ -27,11 +27,13 @@ pub(crate) fn all(args: &Args) -> Result<()> {
         tools::rust_target(check::PI)?;
         run(cargo().args(["build", "--package", "tickerbox", "--target", check::PI]))?;
     }
+    // The broker of the tests of Kafka is built with make.
+    let more: &[&str] = if tools::debian("make", &["make"]) { &["--features", "tickerbox-tests/kafka"] } else { &[] };
     // The end-to-end tests run the program itself. It is built in one selection with the tests: another selection would
     // unify the features of shared dependencies in another way, and build the large ones twice.
-    run(cargo().args(["build", "--workspace", "--lib", "--bins", "--tests"]))?;
+    run(cargo().args(["build", "--workspace", "--lib", "--bins", "--tests"]).args(more))?;
     let mut count = Count::default();
-    count.workspace(Path::new("Cargo.toml"), &target_dir(), &[])?;
+    count.workspace(Path::new("Cargo.toml"), &target_dir(), more)?;
     if !args.no_trainer {
         // Training with unoptimised tensors is hopeless.
         count.workspace(Path::new("trainer/Cargo.toml"), &target_dir().join("trainer"), &["--release"])?;

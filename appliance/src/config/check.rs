@@ -315,6 +315,10 @@ mod tests {
             "export.bucket = 'lake'",
             &["line 1: export.bucket: \"lake\" is not an address such as s3://bucket/folder or gs://bucket/folder"],
         );
+        check(
+            "kafka.brokers = ['lan']",
+            &["line 1: kafka.brokers: \"lan\" is not a host and port such as kafka.lan:9092"],
+        );
         check("feeds.kucoin.limits.pause_s = 0", &["line 1: feeds.kucoin.limits.pause_s: 0 is not in 1 to 3600"]);
         check("[store]\nlisten = 'x'", &["line 2: store.listen: unknown key here; there is server.listen"]);
         check("zzz = 1", &["line 1: zzz: unknown key"]);

@@ -42,6 +42,8 @@ pub struct Config {
     pub engine: EngineSettings,
     /// Files for other programs.
     pub export: ExportSection,
+    /// Kafka.
+    pub kafka: KafkaSection,
     /// Logs.
     pub log: LogSection,
 }
@@ -164,6 +166,24 @@ pub struct ExportSection {
 impl Default for ExportSection {
     fn default() -> Self {
         Self { dir: None, bucket: None, endpoint: None, region: None, credentials_file: None, csv: true, parquet: true }
+    }
+}
+
+/// Trades and candles for a Kafka broker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KafkaSection {
+    /// Brokers to begin with, `HOST:PORT`; nothing is published while there are none.
+    pub brokers: Vec<String>,
+    /// What the topics' names begin with: `PREFIX.trades` and `PREFIX.candles`.
+    pub topic_prefix: String,
+    /// How much is caught up after the broker was away; what is older is passed over.
+    pub spool_hours: u32,
+}
+
+impl Default for KafkaSection {
+    fn default() -> Self {
+        Self { brokers: Vec::new(), topic_prefix: "tickerbox".to_owned(), spool_hours: 24 }
     }
 }
 

@@ -40,6 +40,10 @@ pub(super) enum Rule {
     Symbols,
     /// Host names without scheme and port.
     Hosts,
+    /// Hosts with their ports.
+    Brokers,
+    /// What a name of Kafka may have.
+    Topic,
     /// What the log filter takes.
     LogLevel,
     /// A calendar date.
@@ -115,6 +119,9 @@ const PLAIN: &[(&str, Rule)] = &[
     ("export.credentials_file", Rule::Path),
     ("export.csv", Rule::Switch),
     ("export.parquet", Rule::Switch),
+    ("kafka.brokers", Rule::Brokers),
+    ("kafka.topic_prefix", Rule::Topic),
+    ("kafka.spool_hours", Rule::Range(1, 10_000)),
     ("log.level", Rule::LogLevel),
 ];
 
@@ -183,6 +190,8 @@ impl Rule {
                 check_doubled(value)
             }
             Self::Hosts => self.each(value, check_host),
+            Self::Brokers => self.each(value, check_broker),
+            Self::Topic => check_topic(self.text(value)?),
             Self::LogLevel => match self.text(value)? {
                 "" => Err("is empty".to_owned()),
                 text => EnvFilter::try_new(text).map(drop).map_err(|_| {
@@ -274,10 +283,10 @@ impl fmt::Display for Rule {
             Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
             Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
             Self::Bucket => f.write_str("a text such as \"s3://bucket/folder\""),
-            Self::Path | Self::LogLevel | Self::Text => f.write_str("a text"),
+            Self::Path | Self::LogLevel | Self::Text | Self::Topic => f.write_str("a text"),
             Self::Date => f.write_str("a text such as \"2025-11-01\""),
             Self::Fees => f.write_str("a list of rows, each from a later date than the one before"),
-            Self::Paths | Self::Symbols | Self::Hosts => f.write_str("a list of texts"),
+            Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers => f.write_str("a list of texts"),
         }
     }
 }
@@ -292,6 +301,21 @@ fn check_base(text: &str, schemes: &[&str]) -> Result<(), String> {
     match host {
         Some(host) if !host.is_empty() && host.chars().all(is_host) => Ok(()),
         _ => Err(format!("{text:?} is not an address such as {}://host, without a path", schemes[0])),
+    }
+}
+
+fn check_broker(text: &str) -> Result<(), String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(()),
+        _ => Err(format!("{text:?} is not a host and port such as kafka.lan:9092")),
+    }
+}
+
+fn check_topic(text: &str) -> Result<(), String> {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    match text {
+        text if !text.is_empty() && text.len() <= 200 && text.chars().all(is_legal) => Ok(()),
+        _ => Err(format!("{text:?} is not a name that Kafka takes")),
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Site;
 use crate::backup::BackupHealth;
 use crate::card::CardHealth;
+use crate::publisher::KafkaHealth;
 
 /// The state of the box.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -35,6 +36,8 @@ pub(crate) struct Health {
     pub backup: BackupHealth,
     /// The model.
     pub model: ModelHealth,
+    /// Kafka; nothing where no broker is configured.
+    pub kafka: Option<KafkaHealth>,
 }
 
 impl Health {

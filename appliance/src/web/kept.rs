@@ -71,7 +71,7 @@ pub(super) async fn kept(
         Err(refusal) => return refusal.into_response(),
     };
     let recorded = match kind.as_str() {
-        "trades" | "books" => match site.inner.recordings.open(asked.span.from..asked.span.to).await {
+        "trades" | "books" => match site.inner.recordings.open(asked.span.from..asked.span.to, true).await {
             Ok(open) => Some(open),
             Err(error) => return Refusal::Busy(error).into_response(),
         },

@@ -114,7 +114,7 @@ pub(super) async fn begin(
         Ok(_) => return Refusal::Bad("from is not before to".to_owned()).into_response(),
         Err(refusal) => return refusal.into_response(),
     };
-    let open = match site.inner.recordings.open(span.clone()).await {
+    let open = match site.inner.recordings.open(span.clone(), true).await {
         Ok(open) => open,
         Err(error) => return Refusal::Busy(error).into_response(),
     };

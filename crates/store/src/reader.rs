@@ -234,6 +234,14 @@ impl Reader {
         Ok(Inputs::new(self.blocks()?, 0))
     }
 
+    /// The inputs after input `seq`, in order.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn inputs_after(&self, seq: u64) -> Result<Inputs<'_>> {
+        Ok(Inputs::new(self.blocks_after(seq)?, seq.saturating_add(1)))
+    }
+
     /// The inputs that were received at `at` or later, in order. They are found in as many steps as the number of inputs has
     /// bits.
     ///
