@@ -16,6 +16,7 @@ use crate::card::Card;
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::engine_thread::{self, Cadence, EngineThread, Message};
+use crate::exporter::{Exporter, Exporting};
 use crate::housekeeping::{Housekeeper, Housekeeping};
 use crate::inference_thread::{self, Inference};
 use crate::model::{self, Ready};
@@ -96,6 +97,7 @@ impl Appliance {
         let housekeeping =
             Housekeeper::new(config, state.clone(), clock.clone(), card.clone(), backups.clone(), to_engine.clone())
                 .start()?;
+        let exporting = Exporter::new(config, state.clone(), clock.clone()).start()?;
         let counters = Arc::new(inference_thread::Counters::default());
         let Ready { model, spec, health: model_health } = model;
         let inference = model
@@ -190,7 +192,17 @@ impl Appliance {
                 tracing::error!("web server: {error}");
             }
         });
-        Ok(Running { address, to_engine, engine, store, store_counters, housekeeping, tasks, _stop_web: stop_web })
+        Ok(Running {
+            address,
+            to_engine,
+            engine,
+            store,
+            store_counters,
+            housekeeping,
+            exporting,
+            tasks,
+            _stop_web: stop_web,
+        })
     }
 }
 
@@ -244,6 +256,7 @@ pub struct Running {
     store: StoreThread,
     store_counters: Arc<store_thread::Counters>,
     housekeeping: Housekeeping,
+    exporting: Option<Exporting>,
     tasks: JoinSet<()>,
     _stop_web: oneshot::Sender<()>,
 }
@@ -273,12 +286,13 @@ impl Running {
         self.store_counters.stop_waiting();
         // A full queue empties because nobody fills it any more; a closed one means that the engine ended by itself.
         let _ = self.to_engine.send(Message::Stop).await;
-        let Self { engine, store, housekeeping, .. } = self;
+        let Self { engine, store, housekeeping, exporting, .. } = self;
         tokio::task::spawn_blocking(move || {
             drop(housekeeping);
             engine.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
-            store.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))??;
-            Ok(())
+            let stored = store.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))?;
+            drop(exporting);
+            Ok(stored?)
         })
         .await?
     }

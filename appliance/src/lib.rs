@@ -17,6 +17,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod engine_thread;
+mod exporter;
 mod housekeeping;
 mod import;
 mod inference_thread;

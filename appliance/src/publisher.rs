@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ::export::{Folder, Target};
 use anyhow::Context;
 use rskafka::BackoffConfig;
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
@@ -77,12 +78,14 @@ struct Place {
     seq: u64,
     /// When it was received, nanoseconds.
     at_ns: i64,
+    /// Until when candles are published, nanoseconds.
+    candles_ns: i64,
 }
 
 /// Publishes while the box runs.
 pub(crate) struct Publisher {
     section: KafkaSection,
-    file: PathBuf,
+    dir: Folder,
     recordings: Recordings,
     state: Arc<State>,
     clock: Clock,
@@ -127,10 +130,13 @@ impl Publisher {
         clock: Clock,
         shown: Arc<Shown>,
     ) -> Self {
-        let file = data_dir.join(FILE);
-        let place = std::fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let dir = Folder(data_dir);
+        let place = read(&dir).unwrap_or_else(|error| {
+            tracing::warn!("kafka: {FILE}: {error:#}; it begins with what comes now");
+            None
+        });
         let remembered = (place, tokio::time::Instant::now());
-        Self { section, file, recordings, state, clock, shown, place, remembered, candles: HashMap::new() }
+        Self { section, dir, recordings, state, clock, shown, place, remembered, candles: HashMap::new() }
     }
 
     /// Runs until the box stops.
@@ -200,13 +206,13 @@ impl Publisher {
 
     /// Everything that is new.
     async fn round(&mut self, broker: &Broker) -> anyhow::Result<()> {
-        let known = Arc::new(Known::all(&self.state, |_| true)?);
+        let state = self.state.clone();
+        let known = Arc::new(tokio::task::spawn_blocking(move || Known::all(&state, |_| true)).await??);
         let oldest = Timestamp::from_nanos(
             self.clock.now().as_nanos() - i64::from(self.section.spool_hours) * 3_600 * types::time::NS_PER_S,
         );
-        let candles_from = self.place.map_or(self.clock.now(), |place| Timestamp::from_nanos(place.at_ns));
         while self.trades(broker, &known, oldest).await? {}
-        self.send_candles(broker, &known, candles_from.max(oldest)).await?;
+        self.send_candles(broker, known, oldest).await?;
         self.remember()
     }
 
@@ -233,35 +239,20 @@ impl Publisher {
         let mut shown = self.shown.lock();
         shown.trades += sent;
         shown.passed_over += u64::from(is_too_old);
-        if let Some((seq, at)) = found.last {
-            self.place = Some(Place { seq, at_ns: at.as_nanos() });
-        } else if is_too_old || self.place.is_none() {
-            self.place = Some(Place { seq: after, at_ns: from.as_nanos() });
-        }
-        let at = self.place.map_or(0, |place| place.at_ns);
-        shown.behind_s = if found.has_more { self.clock.now().since(Timestamp::from_nanos(at)).as_secs() } else { 0 };
+        let (seq, at) = found.last.unwrap_or((after, from));
+        let candles_ns = place.map_or(from.as_nanos(), |place| place.candles_ns);
+        self.place = Some(Place { seq, at_ns: at.as_nanos(), candles_ns });
+        shown.behind_s = if found.has_more { self.clock.now().since(at).as_secs() } else { 0 };
         Ok(found.has_more)
     }
 
     /// Publishes candles that closed since, and those of the last hours that have other values now.
-    async fn send_candles(&mut self, broker: &Broker, known: &[Known], since: Timestamp) -> anyhow::Result<()> {
+    async fn send_candles(&mut self, broker: &Broker, known: Arc<Vec<Known>>, oldest: Timestamp) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let mut fresh = Vec::new();
-        for known in known {
-            for timeframe in Timeframe::ALL {
-                let back = i64::try_from(REVISED_FOR.as_nanos()).unwrap_or(i64::MAX).max(2 * timeframe.nanos());
-                let from = Timestamp::from_nanos(since.as_nanos() - back);
-                for (at, candle) in kept::candles(&self.state, known, timeframe, Span::between(from, now, usize::MAX))?
-                {
-                    let of = format!("{}:{}", candle.source, candle.symbol);
-                    let key = format!("{of}:{}:{}", timeframe.name(), candle.open_time);
-                    let value = serde_json::to_vec(&CandleMessage { timeframe, candle })?;
-                    if self.candles.get(&key).is_none_or(|(_, known)| *known != value) {
-                        fresh.push(Message { of, key, at, value });
-                    }
-                }
-            }
-        }
+        let since = self.place.map_or(now, |place| Timestamp::from_nanos(place.candles_ns)).max(oldest);
+        let state = self.state.clone();
+        let mut fresh = tokio::task::spawn_blocking(move || candles(&state, &known, since, now)).await??;
+        fresh.retain(|message| self.candles.get(&message.key).is_none_or(|(_, known)| *known != message.value));
         while !fresh.is_empty() {
             let batch: Vec<Message> = fresh.drain(..fresh.len().min(BATCH_MAX)).collect();
             let sent: Vec<_> = batch.iter().map(|m| (m.key.clone(), (m.at, m.value.clone()))).collect();
@@ -269,9 +260,12 @@ impl Publisher {
             self.shown.lock().candles += sent.len() as u64;
             self.candles.extend(sent);
         }
+        if let Some(place) = &mut self.place {
+            place.candles_ns = now.as_nanos();
+        }
         // What is not looked at any more need not be known.
-        let oldest = Timestamp::from_nanos(since.as_nanos() - 3 * Timeframe::D1.nanos());
-        self.candles.retain(|_, (at, _)| *at >= oldest);
+        let forgotten = Timestamp::from_nanos(since.as_nanos() - 3 * Timeframe::D1.nanos());
+        self.candles.retain(|_, (at, _)| *at >= forgotten);
         Ok(())
     }
 
@@ -280,12 +274,34 @@ impl Publisher {
         if *known == self.place || known.is_some() && when.elapsed() < REMEMBER_EVERY {
             return Ok(());
         }
-        let new = self.file.with_extension("json.new");
-        std::fs::write(&new, serde_json::to_vec(&self.place)?).with_context(|| new.display().to_string())?;
-        std::fs::rename(&new, &self.file).with_context(|| self.file.display().to_string())?;
+        self.dir.put(FILE, &serde_json::to_vec(&self.place)?).context(FILE)?;
         self.remembered = (self.place, tokio::time::Instant::now());
         Ok(())
     }
+}
+
+/// The remembered place; `None` where there is none yet.
+fn read(dir: &Folder) -> anyhow::Result<Option<Place>> {
+    let bytes = dir.get(FILE)?;
+    Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?.flatten())
+}
+
+/// Closed candles since a time, and those before it that may have got other values.
+fn candles(state: &State, known: &[Known], since: Timestamp, now: Timestamp) -> anyhow::Result<Vec<Message>> {
+    let mut found = Vec::new();
+    for known in known {
+        for timeframe in Timeframe::ALL {
+            let back = i64::try_from(REVISED_FOR.as_nanos()).unwrap_or(i64::MAX).max(2 * timeframe.nanos());
+            let from = Timestamp::from_nanos(since.as_nanos() - back);
+            for (at, candle) in kept::candles(state, known, timeframe, Span::between(from, now, usize::MAX))? {
+                let of = format!("{}:{}", candle.source, candle.symbol);
+                let key = format!("{of}:{}:{}", timeframe.name(), candle.open_time);
+                let value = serde_json::to_vec(&CandleMessage { timeframe, candle })?;
+                found.push(Message { of, key, at, value });
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Sends messages to their partitions and waits until all are taken.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use export::sheet::{Column, SheetWriter};
 use rusqlite::{Connection, params};
 use sim::SimSettings;
 use soak::{Settings, World};
@@ -26,6 +27,8 @@ const ORDERS_PER_S_MILLI: u32 = 12_000;
 /// As configured by default, with the quarter that is left for writing.
 const BLOCK: Duration = Duration::from_millis(1_500);
 const CHECKPOINT: Duration = Duration::from_secs(3_600);
+/// Levels of a side.
+const DEPTH: usize = 20;
 /// Inputs that SQLite takes one by one: more would take hours.
 const OWN_ROWS: u64 = 20_000;
 /// What the reading of a month is measured on.
@@ -106,7 +109,63 @@ fn main() {
         theirs.size as f64 / size as f64,
         theirs.device as f64 / written.device as f64
     ));
+    let files = parquet(&ours, &dir);
+    say(format!(
+        "Parquet (Zstandard) of its books and trades: {:.0} MB a day, {:.2} times our journal",
+        day(files),
+        files as f64 / kept as f64
+    ));
     month(&dir, &mut say);
+}
+
+/// The books and trades of the journal as Parquet with a column for each level's price and quantity, all of them whole numbers.
+/// Gives the size.
+fn parquet(ours: &Path, dir: &Path) -> u64 {
+    let whole = |name: String| (name, Column::Whole);
+    let mut columns = vec![("at".to_owned(), Column::Time), whole("instrument".to_owned())];
+    for side in ["bid", "ask"] {
+        for n in 0..DEPTH {
+            columns.extend([whole(format!("{side}_{n}")), whole(format!("{side}_qty_{n}"))]);
+        }
+    }
+    let create = |name: &str| std::fs::File::create(dir.join(name)).expect("creates");
+    let mut books = SheetWriter::new(create("books.parquet"), columns).expect("begins");
+    let columns = ["instrument", "price", "qty", "buys"].map(|name| whole(name.to_owned()));
+    let columns = [("at".to_owned(), Column::Time), ("id".to_owned(), Column::Text)].into_iter().chain(columns);
+    let mut trades = SheetWriter::new(create("trades.parquet"), columns.collect()).expect("begins");
+    for day in days(ours).expect("lists") {
+        let reader = Reader::open_day(&day.path).expect("opens");
+        for stamped in reader.inputs().expect("reads") {
+            let stamped = stamped.expect("whole");
+            let at = stamped.at.to_string();
+            match &stamped.input {
+                Input::Book(book) => {
+                    let mut row = vec![at, book.instrument.0.to_string()];
+                    for side in [&book.bids, &book.asks] {
+                        for n in 0..DEPTH {
+                            let level = side.get(n);
+                            row.push(level.map(|level| level.price.mantissa().to_string()).unwrap_or_default());
+                            row.push(level.map(|level| level.qty.0.to_string()).unwrap_or_default());
+                        }
+                    }
+                    books.push(row.iter().map(String::as_str)).expect("writes");
+                }
+                Input::Trade(trade) => {
+                    let buys = u8::from(trade.aggressor == types::Aggressor::Buy);
+                    let numbers =
+                        [i64::from(trade.instrument.0), trade.price.mantissa(), trade.qty.0 as i64, buys.into()];
+                    let numbers = numbers.map(|number| number.to_string());
+                    let row = [at.as_str(), &trade.id.to_string()].map(str::to_owned).into_iter().chain(numbers);
+                    let row: Vec<String> = row.collect();
+                    trades.push(row.iter().map(String::as_str)).expect("writes");
+                }
+                _ => {}
+            }
+        }
+    }
+    books.finish().expect("ends");
+    trades.finish().expect("ends");
+    total(dir, "books.parquet") + total(dir, "trades.parquet")
 }
 
 /// Codecs on blocks by themselves and on as many together as make a pack.
