@@ -97,7 +97,9 @@ impl Appliance {
         let housekeeping =
             Housekeeper::new(config, state.clone(), clock.clone(), card.clone(), backups.clone(), to_engine.clone())
                 .start()?;
-        let exporting = Exporter::new(config, state.clone(), clock.clone()).start()?;
+        let exporter = Exporter::new(config, state.clone(), clock.clone());
+        let exports = exporter.shown();
+        let exporting = exporter.start()?;
         let counters = Arc::new(inference_thread::Counters::default());
         let Ready { model, spec, health: model_health } = model;
         let inference = model
@@ -169,6 +171,7 @@ impl Appliance {
             model: model_health,
             inference: counters,
             kafka,
+            exports: exporting.is_some().then_some(exports),
             health,
         };
         tasks.spawn(monitor.run());

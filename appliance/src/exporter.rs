@@ -3,13 +3,14 @@
 //! On a thread of its own: a slow or silent server keeps nothing else from being done.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ::export::{ExportError, Folder, Format, Kind, Target, Wanted};
 use anyhow::Context;
+use serde::Serialize;
 use store::{State, StoreError};
 use types::Timestamp;
 use types::time::NS_PER_DAY;
@@ -27,6 +28,29 @@ const WEEK: i32 = 7;
 /// How long a stop waits for what is under way: a broken export goes on where it was the next time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What `/healthz` says about it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct ExportHealth {
+    /// When all days that are over were written last, milliseconds; nothing before the first time since start.
+    pub(crate) written_at_ms: Option<i64>,
+    /// What is wrong; empty while it works.
+    pub(crate) error: String,
+}
+
+/// Shared with `/healthz`.
+#[derive(Debug, Default)]
+pub(crate) struct Shown(Mutex<ExportHealth>);
+
+impl Shown {
+    pub(crate) fn health(&self) -> ExportHealth {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ExportHealth> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What is written, and where.
 pub(crate) struct Exporter {
     dir: PathBuf,
@@ -39,6 +63,7 @@ pub(crate) struct Exporter {
     exported: Option<i32>,
     /// Real time of the next try.
     export_at: Instant,
+    shown: Arc<Shown>,
 }
 
 /// The thread. It ends when this is dropped.
@@ -68,7 +93,12 @@ impl Exporter {
             proxy: config.network.proxy.clone(),
             exported: None,
             export_at: Instant::now(),
+            shown: Arc::default(),
         }
+    }
+
+    pub(crate) fn shown(&self) -> Arc<Shown> {
+        self.shown.clone()
     }
 
     /// Starts the thread, which begins at once; `None` where nothing is to be written.
@@ -81,6 +111,7 @@ impl Exporter {
             loop {
                 if let Err(error) = self.export() {
                     tracing::warn!("export: {error:#}");
+                    self.shown.lock().error = format!("{error:#}");
                 }
                 match stopped.recv_timeout(EVERY) {
                     Err(RecvTimeoutError::Timeout) => {}
@@ -108,6 +139,7 @@ impl Exporter {
         }
         written?;
         self.exported = Some(today);
+        *self.shown.lock() = ExportHealth { written_at_ms: Some(self.clock.now().as_millis()), error: String::new() };
         Ok(())
     }
 
@@ -220,6 +252,7 @@ mod tests {
         config.export.parquet = false;
         let mut exporter = Exporter::new(&config, Arc::new(state(dir.path())), Clock::scaled(NOW, 1.0));
         exporter.export().unwrap();
+        assert_eq!(exporter.shown().health().written_at_ms.map(|ms| ms / 60_000), Some(NOW.as_millis() / 60_000));
         let days: Vec<String> = ::export::days_exported(&Folder(out.path().to_owned())).unwrap().into_iter().collect();
         assert_eq!(days, ["2027-01-13", "2027-01-15"], "{NOW}");
         let text = std::fs::read_to_string(out.path().join("predictions.csv")).unwrap();

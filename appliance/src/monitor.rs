@@ -14,7 +14,7 @@ use crate::card::{Card, CardState};
 use crate::clock::Clock;
 use crate::venue::VenueStatus;
 use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
-use crate::{inference_thread, publisher, store_thread};
+use crate::{exporter, inference_thread, publisher, store_thread};
 
 /// How often it is put together.
 const EVERY: Duration = Duration::from_millis(200);
@@ -35,6 +35,7 @@ pub(crate) struct Monitor {
     pub(crate) model: ModelHealth,
     pub(crate) inference: Arc<inference_thread::Counters>,
     pub(crate) kafka: Option<Arc<publisher::Shown>>,
+    pub(crate) exports: Option<Arc<exporter::Shown>>,
     pub(crate) health: watch::Sender<Health>,
 }
 
@@ -62,6 +63,7 @@ impl Monitor {
                 || !health.model.error.is_empty()
                 || health.card.state != CardState::Ok
                 || !health.backup.error.is_empty()
+                || health.export.as_ref().is_some_and(|export| !export.error.is_empty())
                 || health.kafka.as_ref().is_some_and(|kafka| !kafka.error.is_empty())
             {
                 "degraded"
@@ -95,6 +97,7 @@ impl Monitor {
                 ..self.model.clone()
             },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
+            export: self.exports.as_ref().map(|shown| shown.health()),
         }
     }
 

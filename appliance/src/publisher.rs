@@ -206,26 +206,26 @@ impl Publisher {
 
     /// Everything that is new.
     async fn round(&mut self, broker: &Broker) -> anyhow::Result<()> {
-        let state = self.state.clone();
-        let known = Arc::new(tokio::task::spawn_blocking(move || Known::all(&state, |_| true)).await??);
         let oldest = Timestamp::from_nanos(
             self.clock.now().as_nanos() - i64::from(self.section.spool_hours) * 3_600 * types::time::NS_PER_S,
         );
-        while self.trades(broker, &known, oldest).await? {}
-        self.send_candles(broker, known, oldest).await?;
+        while self.trades(broker, oldest).await? {}
+        self.send_candles(broker, oldest).await?;
         self.remember()
     }
 
     /// Publishes trades of the next inputs; true when there are more.
-    async fn trades(&mut self, broker: &Broker, known: &Arc<Vec<Known>>, oldest: Timestamp) -> anyhow::Result<bool> {
+    async fn trades(&mut self, broker: &Broker, oldest: Timestamp) -> anyhow::Result<bool> {
         let place = self.place;
         let from = place.map_or(self.clock.now(), |place| Timestamp::from_nanos(place.at_ns));
         let is_too_old = from < oldest;
         let from = from.max(oldest);
         let open = self.recordings.open(from..Timestamp::MAX, false).await.map_err(anyhow::Error::msg)?;
-        let known = known.clone();
+        let state = self.state.clone();
         let after = place.filter(|_| !is_too_old).map_or(0, |place| place.seq);
         let found = tokio::task::spawn_blocking(move || {
+            // After the journal was opened: the state file has the instruments of all that is in it.
+            let known = Known::all(&state, |_| true)?;
             open.after(from, after, BATCH_MAX, |input| {
                 let row = kept::trade(&known, input)?;
                 let of = format!("{}:{}", row.venue, row.symbol);
@@ -247,11 +247,11 @@ impl Publisher {
     }
 
     /// Publishes candles that closed since, and those of the last hours that have other values now.
-    async fn send_candles(&mut self, broker: &Broker, known: Arc<Vec<Known>>, oldest: Timestamp) -> anyhow::Result<()> {
+    async fn send_candles(&mut self, broker: &Broker, oldest: Timestamp) -> anyhow::Result<()> {
         let now = self.clock.now();
         let since = self.place.map_or(now, |place| Timestamp::from_nanos(place.candles_ns)).max(oldest);
         let state = self.state.clone();
-        let mut fresh = tokio::task::spawn_blocking(move || candles(&state, &known, since, now)).await??;
+        let mut fresh = tokio::task::spawn_blocking(move || candles(&state, since, now)).await??;
         fresh.retain(|message| self.candles.get(&message.key).is_none_or(|(_, known)| *known != message.value));
         while !fresh.is_empty() {
             let batch: Vec<Message> = fresh.drain(..fresh.len().min(BATCH_MAX)).collect();
@@ -287,9 +287,9 @@ fn read(dir: &Folder) -> anyhow::Result<Option<Place>> {
 }
 
 /// Closed candles since a time, and those before it that may have got other values.
-fn candles(state: &State, known: &[Known], since: Timestamp, now: Timestamp) -> anyhow::Result<Vec<Message>> {
+fn candles(state: &State, since: Timestamp, now: Timestamp) -> anyhow::Result<Vec<Message>> {
     let mut found = Vec::new();
-    for known in known {
+    for known in &Known::all(state, |_| true)? {
         for timeframe in Timeframe::ALL {
             let back = i64::try_from(REVISED_FOR.as_nanos()).unwrap_or(i64::MAX).max(2 * timeframe.nanos());
             let from = Timestamp::from_nanos(since.as_nanos() - back);

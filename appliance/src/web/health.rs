@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Site;
 use crate::backup::BackupHealth;
 use crate::card::CardHealth;
+use crate::exporter::ExportHealth;
 use crate::publisher::KafkaHealth;
 
 /// The state of the box.
@@ -36,6 +37,8 @@ pub(crate) struct Health {
     pub backup: BackupHealth,
     /// The model.
     pub model: ModelHealth,
+    /// Files for other programs; nothing where none are configured.
+    pub export: Option<ExportHealth>,
     /// Kafka; nothing where no broker is configured.
     pub kafka: Option<KafkaHealth>,
 }
