@@ -1,4 +1,4 @@
-//! What is exported, read by the programs it is for: DuckDB, and pyarrow, which pandas reads Parquet with.
+//! What is exported, read by the programs it is for (DuckDB, and pyarrow, which pandas reads Parquet with) and by the box.
 
 use std::path::Path;
 use std::process::Command;
@@ -88,4 +88,35 @@ fn other_programs_read_the_same_counts_and_sums() {
             }
         }
     }
+}
+
+#[test]
+fn candles_go_out_as_parquet_and_come_back() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+    let mut rows = "time,open,high,low,close,volume\n".to_owned();
+    // One minute is missing, one is told twice.
+    for minute in [0, 1, 2, 4, 5, 5] {
+        rows.push_str(&format!("{},100.5,101.25,99.125,100.0{minute},1.5\n", 1_700_000_040 + 60 * minute));
+    }
+    let csv = dir.path().join("kraken_BTC-USD_1m_a.csv");
+    std::fs::write(&csv, rows).expect("writes");
+    let import = |file: &Path, into: &Path| {
+        let report = tickerbox(&["import", text(file), "--data-dir", text(into), "--json"]).json();
+        ["rows", "imported", "duplicates", "gaps", "missing", "quarantined"].map(|key| report[key].as_u64())
+    };
+    assert_eq!(import(&csv, &first), [6, 5, 1, 1, 1, 0].map(Some));
+    let history = |of: &Path| tickerbox(&["query", "history", "--data-dir", text(of), "--format", "json"]).json();
+    let parquet = dir.path().join("kraken_BTC-USD_1m_b.parquet");
+    let query = Command::new(tickerbox_tests::binary())
+        .args(["query", "history", "--data-dir", text(&first), "--format", "parquet"])
+        .stdout(std::fs::File::create(&parquet).expect("creates"))
+        .status();
+    assert!(query.expect("starts").success());
+    assert_eq!(import(&parquet, &second), [5, 5, 0, 1, 1, 0].map(Some));
+    assert_eq!(history(&first), history(&second));
+    assert_eq!(import(&parquet, &first), [5, 0, 5, 1, 1, 0].map(Some), "nothing new");
+    let bytes = std::fs::read(&parquet).expect("reads");
+    std::fs::write(&parquet, &bytes[..bytes.len() / 2]).expect("writes");
+    tickerbox(&["import", text(&parquet), "--data-dir", text(&first)]).assert_refused(&["_b.parquet", "footer"]);
 }
