@@ -131,13 +131,16 @@ impl Exporter {
         }
         self.export_at = Instant::now() + AGAIN_AFTER;
         // One place that cannot be reached keeps nothing from the other.
-        let folder = self.export.dir.clone().map(Folder);
-        let written = folder.map(|folder| self.export_to(&folder, today)).transpose();
-        if let Some(url) = self.export.bucket.clone() {
+        let to_folder = self.export.dir.clone().map_or(Ok(()), |dir| self.export_to(&Folder(dir), today));
+        let to_bucket = self.export.bucket.clone().map_or(Ok(()), |url| {
             let bucket = Bucket::new(&self.bucket(url)).context("export.bucket")?;
-            self.export_to(&bucket, today)?;
+            self.export_to(&bucket, today)
+        });
+        match (to_folder, to_bucket) {
+            (Ok(()), Ok(())) => {}
+            (Err(error), Ok(())) | (Ok(()), Err(error)) => return Err(error),
+            (Err(folder), Err(bucket)) => anyhow::bail!("{folder:#}; {bucket:#}"),
         }
-        written?;
         self.exported = Some(today);
         *self.shown.lock() = ExportHealth { written_at_ms: Some(self.clock.now().as_millis()), error: String::new() };
         Ok(())

@@ -1,8 +1,8 @@
 //! The one thread that writes to the card.
 //!
 //! For each batch the journal comes first. The records that its inputs caused are shown to readers then, and synced some
-//! minutes later with others; a checkpoint is written after all records before it. So a start that loads the newest checkpoint and applies what follows
-//! it writes again every record that a pulled plug may have swallowed.
+//! minutes later with others; a checkpoint is written after all records before it. So a start that loads the newest
+//! checkpoint and applies what follows it writes again every record that a pulled plug may have swallowed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
