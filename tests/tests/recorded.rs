@@ -29,6 +29,9 @@ fn trades_and_books_are_told_and_today_is_replayed_while_the_box_runs() {
     let demo = Demo::start(dir.path(), &["--speed", "30", "--log", "error"]);
     let health = demo.wait_until("some inputs", |health| health["store"]["committed_seq"].as_u64() > Some(6_000));
     let to = health["engine"]["at_ms"].as_i64().expect("a time");
+    // What was heard until then is in the journal, and so is told.
+    let seq = health["engine"]["seq"].as_u64();
+    demo.wait_until("all of it", |health| health["store"]["committed_seq"].as_u64() >= seq);
     let instruments = json(&demo, "/api/v1/instruments");
     let symbol = instruments["rows"][0]["symbol"].as_str().expect("a name").to_owned();
     let told = ["trades", "books"].map(|kind| (kind, paged(&demo, kind, &symbol, to)));

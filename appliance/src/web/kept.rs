@@ -5,7 +5,7 @@
 //! | `instruments` | |
 //! | `candles` | `symbol`; `timeframe` (`1m`) |
 //! | `forecasts` | `symbol` |
-//! | `trades`, `books` | `symbol`; by the time they were received |
+//! | `trades`, `books` | `symbol`; by the time they were received, up to the last block in the journal |
 //! | `orders`, `fills` | |
 //! | `equity` | |
 //!
@@ -71,7 +71,8 @@ pub(super) async fn kept(
         Err(refusal) => return refusal.into_response(),
     };
     let recorded = match kind.as_str() {
-        "trades" | "books" => match site.inner.recordings.open(asked.span.from..asked.span.to, true).await {
+        // Without the open block: to ask is not to write to the card.
+        "trades" | "books" => match site.inner.recordings.open(asked.span.from..asked.span.to, false).await {
             Ok(open) => Some(open),
             Err(error) => return Refusal::Busy(error).into_response(),
         },
