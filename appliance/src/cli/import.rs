@@ -1,5 +1,6 @@
-//! `tickerbox import`: candles that people have in files.
+//! `tickerbox import`: what people have in files.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,12 +13,13 @@ use types::Timeframe;
 
 use super::{input, print_json};
 use crate::clock::wall_now;
-use crate::import::{self, Report, sqlite};
+use crate::import::{self, Quarantined, sqlite};
 
 /// A Parquet file begins so.
 const PARQUET: &[u8] = b"PAR1";
 
-/// Takes candles of CSV and Parquet files, and of SQLite databases with a table ohlcv, over into history.redb of the data directory.
+/// Takes candles of CSV and Parquet files, and candles, books and forecasts of TickerML's SQLite databases (tables ohlcv, order_books,
+/// predictions), over into history.redb of the data directory.
 ///
 /// The columns time, open, high, low, close and volume are found by their names, in any order; times are seconds, milliseconds,
 /// microseconds or nanoseconds since 1970, or UTC text. Rows that are told twice, unfinished, implausible or other than what
@@ -70,7 +72,7 @@ impl Args {
             if self.json {
                 print_json(&report)?;
             } else {
-                print(&name(), &report)?;
+                print(&name(), &report, &report.quarantine)?;
             }
         }
         Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -80,9 +82,20 @@ impl Args {
     fn database(&self, file: &std::path::Path, history: &History) -> anyhow::Result<bool> {
         let found = sqlite::read(file)?;
         let source = self.source.as_deref().unwrap_or("tickerml");
-        let reports = import::import_database(&found, source, history, wall_now())?;
+        let (reports, others) = import::import_database(&found, source, history, wall_now())?;
         for report in &reports {
-            if self.json { print_json(report)? } else { print(&file.display().to_string(), report)? }
+            if self.json {
+                print_json(report)?
+            } else {
+                print(&file.display().to_string(), report, &report.quarantine)?
+            }
+        }
+        for report in &others {
+            if self.json {
+                print_json(report)?
+            } else {
+                print(&file.display().to_string(), report, &report.quarantine)?
+            }
         }
         if self.json {
             print_json(&serde_json::json!({
@@ -97,7 +110,9 @@ impl Args {
                 writeln!(out, "{}: {rows} candles of {length:?} left out", file.display())?;
             }
         }
-        Ok(reports.iter().all(|report| report.quarantined == 0) && found.other_lengths.is_empty())
+        let set_aside =
+            reports.iter().map(|report| report.quarantined).chain(others.iter().map(|report| report.quarantined));
+        Ok(set_aside.sum::<u64>() == 0 && found.other_lengths.is_empty())
     }
 
     fn series(&self, file: &std::path::Path) -> anyhow::Result<Series> {
@@ -111,10 +126,10 @@ impl Args {
     }
 }
 
-fn print(name: &str, report: &Report) -> std::io::Result<()> {
+fn print(name: &str, report: &impl Display, set_aside: &[Quarantined]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{name}: {report}")?;
-    for row in &report.quarantine {
+    for row in set_aside {
         writeln!(out, "  line {}: {}", row.line, row.reason)?;
     }
     Ok(())

@@ -8,9 +8,10 @@ use ::export::sheet::{Column, SheetWriter};
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
-use store::history::Series;
+use store::history::{Foreign, ForeignBook, ForeignForecast, Series};
 use store::state::Listing;
 use store::{History, Reader, Span, State, days};
+use types::market::Level;
 use types::{Input, Stamped, Timeframe, Timestamp};
 
 use super::time;
@@ -18,8 +19,8 @@ use crate::kept::{self, CandleRow, Known, candle_row, full_name, is_meant};
 
 /// Shows candles, trades, books, forecasts, orders and more that a box has kept.
 ///
-/// Not while a box is writing to the folder. Trades and books come from the journal, the rest from the state file; `history`
-/// is what was fetched or imported.
+/// Not while a box is writing to the folder. Trades and books come from the journal, the rest from the state file; `history`,
+/// `history-books` and `history-forecasts` are what was fetched or imported.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to show.
@@ -51,6 +52,10 @@ enum Kind {
     Candles,
     /// Candles that were fetched or imported.
     History,
+    /// Books that were imported: what another program took for a book.
+    HistoryBooks,
+    /// Forecasts that were imported.
+    HistoryForecasts,
     /// Trades as they were received.
     Trades,
     /// Best levels of each book that was shown to the engine.
@@ -87,33 +92,46 @@ impl Args {
         let out = BufWriter::new(stdout);
         let from = self.from.unwrap_or(Timestamp::EPOCH);
         let span = Span::between(from, self.to.unwrap_or(Timestamp::MAX), usize::MAX);
-        if self.kind == Kind::History {
-            write_rows(self.format, self.history(span)?, out)?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let state = State::open_read(&self.data_dir)?;
-        let known = self.known(&state)?;
         match self.kind {
+            Kind::History => write_rows(self.format, self.history(span)?, out),
+            Kind::HistoryBooks => write_rows(self.format, self.foreign(span, foreign_book)?, out),
+            Kind::HistoryForecasts => write_rows(self.format, self.foreign(span, foreign_forecasts)?, out),
             Kind::Candles => {
+                let (state, known) = self.opened()?;
                 let rows = known.iter().flat_map(|known| told(kept::candles(&state, known, self.timeframe, span)));
                 write_rows(self.format, rows, out)
             }
             Kind::Trades => {
+                let (_, known) = self.opened()?;
                 write_rows(self.format, journal(&self.data_dir, span, |input| kept::trade(&known, input))?, out)
             }
             Kind::Books => {
+                let (_, known) = self.opened()?;
                 write_rows(self.format, journal(&self.data_dir, span, |input| kept::book(&known, input))?, out)
             }
             Kind::Forecasts => {
+                let (state, known) = self.opened()?;
                 let rows = known.iter().flat_map(|known| told(kept::forecasts(&state, known, span)));
                 write_rows(self.format, rows, out)
             }
-            Kind::Orders => write_rows(self.format, told(kept::orders(&state, &known, span)), out),
-            Kind::Fills => write_rows(self.format, told(kept::fills(&state, &known, span)), out),
-            Kind::Equity => write_rows(self.format, told(kept::equity(&state, span)), out),
-            Kind::History => unreachable!("done above"),
+            Kind::Orders => {
+                let (state, known) = self.opened()?;
+                write_rows(self.format, told(kept::orders(&state, &known, span)), out)
+            }
+            Kind::Fills => {
+                let (state, known) = self.opened()?;
+                write_rows(self.format, told(kept::fills(&state, &known, span)), out)
+            }
+            Kind::Equity => write_rows(self.format, told(kept::equity(&self.opened()?.0, span)), out),
         }?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The state file and the chosen instruments.
+    fn opened(&self) -> anyhow::Result<(State, Vec<Known>)> {
+        let state = State::open_read(&self.data_dir)?;
+        let known = self.known(&state)?;
+        Ok((state, known))
     }
 
     /// The chosen instruments.
@@ -131,25 +149,98 @@ impl Args {
 
     fn history(&self, span: Span) -> anyhow::Result<impl Iterator<Item = anyhow::Result<CandleRow>>> {
         let history = History::open_read(&self.data_dir)?;
-        let series = history.series()?;
-        let name = |series: &Series| format!("{}:{}", series.source, series.symbol);
-        for wanted in &self.symbol {
-            let known = || series.iter().map(name).collect::<Vec<_>>().join(", ");
-            let is_known = series.iter().any(|series| name(series) == *wanted || series.symbol == *wanted);
-            anyhow::ensure!(is_known, "{}: no candles of {wanted:?}; there are {}", self.data_dir.display(), known());
-        }
+        let mut series = history.series()?;
+        self.choose(&mut series, |series| (&series.source, &series.symbol))?;
         let timeframe = self.timeframe;
-        let symbols = self.symbol.clone();
-        let is_wanted = move |series: &Series| {
-            let is_meant = |wanted: &String| name(series) == *wanted || series.symbol == *wanted;
-            series.timeframe == timeframe && (symbols.is_empty() || symbols.iter().any(is_meant))
-        };
+        series.retain(|series| series.timeframe == timeframe);
         let of = move |series: Series| -> anyhow::Result<Vec<CandleRow>> {
             let rows = history.candles(&series, span.from..span.to)?;
             Ok(rows.iter().map(|(scale, candle)| candle_row(&series.source, &series.symbol, *scale, candle)).collect())
         };
-        Ok(series.into_iter().filter(is_wanted).flat_map(move |series| flattened(of(series))))
+        Ok(series.into_iter().flat_map(move |series| flattened(of(series))))
     }
+
+    /// What another program kept.
+    fn foreign<T: Foreign, R: 'static>(
+        &self,
+        span: Span,
+        rows: impl Fn(&str, &str, Timestamp, &T) -> Vec<R>,
+    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<R>>> {
+        let history = History::open_read(&self.data_dir)?;
+        let mut names = history.foreign_names::<T>()?;
+        self.choose(&mut names, |(source, symbol)| (source, symbol))?;
+        Ok(names.into_iter().flat_map(move |(source, symbol)| {
+            let read = || -> anyhow::Result<Vec<R>> {
+                let kept = history.foreign::<T>(&source, &symbol, span.from..span.to)?;
+                Ok(kept.iter().flat_map(|(at, row)| rows(&source, &symbol, *at, row)).collect())
+            };
+            flattened(read())
+        }))
+    }
+
+    /// Leaves what `--symbol` asks for: by `source:symbol`, or by the symbol alone.
+    fn choose<T>(&self, there: &mut Vec<T>, name: impl Fn(&T) -> (&String, &String)) -> anyhow::Result<()> {
+        let full = |one: &T| format!("{}:{}", name(one).0, name(one).1);
+        let is_meant = |one: &T, wanted: &String| full(one) == *wanted || name(one).1 == wanted;
+        for wanted in &self.symbol {
+            let known = || there.iter().map(full).collect::<Vec<_>>().join(", ");
+            let is_known = there.iter().any(|one| is_meant(one, wanted));
+            anyhow::ensure!(is_known, "{}: nothing of {wanted:?}; there are {}", self.data_dir.display(), known());
+        }
+        there.retain(|one| self.symbol.is_empty() || self.symbol.iter().any(|wanted| is_meant(one, wanted)));
+        Ok(())
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ForeignBookRow {
+    source: String,
+    symbol: String,
+    at: String,
+    bid: Option<String>,
+    bid_qty: Option<String>,
+    ask: Option<String>,
+    ask_qty: Option<String>,
+    levels: usize,
+}
+
+fn foreign_book(source: &str, symbol: &str, at: Timestamp, book: &ForeignBook) -> Vec<ForeignBookRow> {
+    let price = |side: &[Level]| side.first().map(|level| book.scale.price(level.price).to_string());
+    let qty = |side: &[Level]| side.first().map(|level| book.scale.qty(level.qty).to_string());
+    vec![ForeignBookRow {
+        source: source.to_owned(),
+        symbol: symbol.to_owned(),
+        at: at.to_string(),
+        bid: price(&book.bids),
+        bid_qty: qty(&book.bids),
+        ask: price(&book.asks),
+        ask_qty: qty(&book.asks),
+        levels: book.bids.len() + book.asks.len(),
+    }]
+}
+
+#[derive(Debug, Serialize)]
+struct ForeignForecastRow {
+    source: String,
+    symbol: String,
+    at: String,
+    model: String,
+    horizon_min: u16,
+    value: f64,
+    p_up: f64,
+}
+
+fn foreign_forecasts(source: &str, symbol: &str, at: Timestamp, made: &ForeignForecast) -> Vec<ForeignForecastRow> {
+    let row = |(horizon_min, value): &(u16, f64)| ForeignForecastRow {
+        source: source.to_owned(),
+        symbol: symbol.to_owned(),
+        at: at.to_string(),
+        model: made.model.clone(),
+        horizon_min: *horizon_min,
+        value: *value,
+        p_up: made.p_up,
+    };
+    made.values.iter().map(row).collect()
 }
 
 /// Rows without their times.
@@ -259,7 +350,7 @@ fn column(name: &str) -> Column {
     match name {
         "open_time" | "received" | "venue_time" | "at" | "ended" => Column::Time,
         "open" | "high" | "low" | "close" | "volume" | "price" | "qty" | "bid" | "bid_qty" | "ask" | "ask_qty"
-        | "fee" | "log_return" | "p_up" | "outcome" | "cash" | "equity" | "hold" | "fees" => Column::Number,
+        | "fee" | "value" | "log_return" | "p_up" | "outcome" | "cash" | "equity" | "hold" | "fees" => Column::Number,
         "trades" | "revision" | "fills" | "levels" | "horizon_min" | "positions" => Column::Whole,
         _ => Column::Text,
     }

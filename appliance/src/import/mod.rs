@@ -1,4 +1,4 @@
-//! Takes candles of files over into `history.redb`: people move in with what they have.
+//! Takes candles of files, and books and forecasts of databases, over into `history.redb`: people move in with what they have.
 //!
 //! ```text
 //! file ──► table, sqlite: rows ──► rows: each interval once, nothing implausible ──► History: what is not there yet
@@ -6,6 +6,7 @@
 //!
 //! What is there is never changed by an import: a row that says something else is set aside.
 
+mod others;
 mod rows;
 pub(crate) mod sqlite;
 mod table;
@@ -18,6 +19,7 @@ use store::History;
 use store::history::Series;
 use types::{Candle, Timeframe, Timestamp};
 
+pub(crate) use others::OtherReport;
 use rows::Prepared;
 pub(crate) use rows::Quarantined;
 use table::Table;
@@ -74,21 +76,22 @@ pub(crate) fn import(text: &str, series: Series, history: &History, now: Timesta
     import_table(table::read(text)?, series, history, now)
 }
 
-/// Imports all candles of an SQLite database, each symbol and length as a series of `source`.
+/// Imports all candles of an SQLite database, each symbol and length as a series of `source`, and its books and forecasts.
 ///
 /// # Errors
-/// When the store cannot be read or written.
+/// When a table has not the columns it should have, or the store cannot be read or written.
 pub(crate) fn import_database(
     database: &sqlite::Database,
     source: &str,
     history: &History,
     now: Timestamp,
-) -> anyhow::Result<Vec<Report>> {
+) -> anyhow::Result<(Vec<Report>, Vec<OtherReport>)> {
     let one = |((symbol, timeframe), values): (&(String, Timeframe), &Vec<sqlite::Values>)| {
         let series = Series { source: source.to_owned(), symbol: symbol.clone(), timeframe: *timeframe };
         import_table(sqlite::table(values), series, history, now)
     };
-    database.series.iter().map(one).collect()
+    let candles = database.series.iter().map(one).collect::<anyhow::Result<_>>()?;
+    Ok((candles, others::import(&database.connection, source, history, now)?))
 }
 
 fn import_table(table: Table<'_>, series: Series, history: &History, now: Timestamp) -> anyhow::Result<Report> {

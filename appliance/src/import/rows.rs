@@ -6,13 +6,13 @@ use types::decimal::{self, Exponent};
 use types::{Candle, Price, Qty, Scale, Timeframe, Timestamp};
 
 /// Most digits behind the point that are kept.
-const DECIMALS_MAX: u8 = 12;
+pub(super) const DECIMALS_MAX: u8 = 12;
 /// A close so many times above or below the middle one of its neighbours is no price.
 const FACTOR_MAX: i128 = 20;
 /// Neighbours on each side.
 const NEIGHBOURS: usize = 5;
 /// Before this there was nothing to trade.
-const EARLIEST: Timestamp = Timestamp::from_date(2009, 1, 3);
+pub(super) const EARLIEST: Timestamp = Timestamp::from_date(2009, 1, 3);
 
 /// A row as it stands in a file.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ fn scale_of(rows: &[Row<'_>]) -> Scale {
 }
 
 /// Digits behind the point, without zeros at the end; `None` for more than are kept, and for what is no number.
-fn digits_of(text: &str) -> Option<u8> {
+pub(super) fn digits_of(text: &str) -> Option<u8> {
     (0..=DECIMALS_MAX).find(|digits| decimal::parse(text.as_bytes(), *digits, Exponent::Accept).is_ok())
 }
 
@@ -148,7 +148,7 @@ fn implausible(closes: &[i64], index: usize) -> Option<String> {
     is_absurd.then(|| format!("the close is more than {FACTOR_MAX} times off those around it"))
 }
 
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(40).collect()
 }
 

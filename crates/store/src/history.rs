@@ -1,13 +1,15 @@
-//! `history.redb`: candles of the past as venues told them later or files hold them, beside what the box heard itself. No
-//! journal knows of them; they can be fetched or imported again.
+//! `history.redb`: candles of the past as venues told them later or files hold them, beside what the box heard itself; and
+//! books and forecasts that another program kept. No journal knows of them; they can be fetched or imported again.
 //!
 //! Three things are told apart: a candle; an interval for which the venue has answered and which has no candle (nothing
 //! traded); and one for which nobody has asked yet, or nothing could be had.
 
+mod foreign;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use types::{Candle, Scale, Timeframe, Timestamp};
 
@@ -16,8 +18,10 @@ use crate::disk::SystemDisk;
 use crate::file::{self, Kind, META};
 use crate::{Result, StoreError, TableSize};
 
+pub use foreign::{Foreign, ForeignBook, ForeignForecast, Taken};
+
 /// History file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 /// Source, symbol, code of the time frame ([`Timeframe::code`]), a time.
 type Key = (&'static str, &'static str, u8, i64);
@@ -62,13 +66,11 @@ impl History {
         std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
         let path = dir.join(NAME);
         let database = if path.exists() {
-            file::open(&SystemDisk, &path, KIND)?
+            let database = file::open(&SystemDisk, &path, KIND)?;
+            file::commit(&database, &path, upgrade)?;
+            database
         } else {
-            file::create(&SystemDisk, &path, KIND, |txn| {
-                txn.open_table(CANDLES)?;
-                txn.open_table(COVERED)?;
-                Ok(())
-            })?
+            file::create(&SystemDisk, &path, KIND, create)?
         };
         Ok(Self { path, database })
     }
@@ -81,6 +83,8 @@ impl History {
     pub fn open_read(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
         let database = file::open_read(&SystemDisk, &path, KIND)?;
+        // In memory only.
+        file::commit(&database, &path, upgrade)?;
         Ok(Self { path, database })
     }
 
@@ -106,7 +110,9 @@ impl History {
         Snapshot::new(&self.database, &self.path, KIND, |pass| {
             pass.table(META)?;
             pass.table(CANDLES)?;
-            pass.table(COVERED)
+            pass.table(COVERED)?;
+            pass.table(ForeignBook::TABLE)?;
+            pass.table(ForeignForecast::TABLE)
         })
     }
 
@@ -209,6 +215,18 @@ impl History {
         };
         read().map_err(|e| StoreError::database(&self.path, "cannot read", e))
     }
+}
+
+fn create(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    txn.open_table(CANDLES)?;
+    txn.open_table(COVERED)?;
+    foreign::create(txn)
+}
+
+/// Brings a file of an older program to what this one reads and writes: format 1 had candles alone.
+fn upgrade(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    txn.open_table(META)?.insert("format", FORMAT)?;
+    create(txn)
 }
 
 /// Joins `from..to` to what is covered.

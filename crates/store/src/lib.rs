@@ -5,7 +5,7 @@
 //! | [`block`] | consecutive inputs with the count and digest of what they caused |
 //! | [`checkpoint`] | the engine's whole state at one place in the journal |
 //! | [`disk`] | where the files lie: the operating system's disk, or one made up for tests |
-//! | [`history`] | candles of the past as venues told them later |
+//! | [`history`] | candles of the past as venues told them later, and what other programs kept |
 //! | [`journal`] | writing: durable per call, one file per UTC day and the tail of the newest |
 //! | [`reader`] | reading day files with every check, without ever writing to them |
 //! | [`repair`] | what is still whole in a damaged day file, in one that can be used again |
