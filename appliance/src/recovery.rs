@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use engine::Engine;
 use store::replay::replay;
-use store::{Entry, Journal, Replayer, State, StoreError, days, repair_day, set_aside};
+use store::{Checkpoint, Entry, Journal, Replayer, State, StoreError, days, repair_day, set_aside};
 use types::effect::RulesRecord;
 use types::{Effect, Effects, Input, Record, Stamped, Timestamp};
 
@@ -45,19 +45,48 @@ pub(crate) fn recover(dir: &Path) -> anyhow::Result<Recovered> {
     }
     let mut engine = Engine::new();
     if let Some(checkpoint) = journal.latest_checkpoint()? {
-        anyhow::ensure!(
-            checkpoint.state_version == engine::STATE_VERSION,
-            "{}: the engine's state was written by another version of this program ({}, this one knows {}); \
-             run that version, or move the journal away to start anew",
-            dir.display(),
-            checkpoint.state_version,
-            engine::STATE_VERSION
-        );
-        engine = postcard::from_bytes(&checkpoint.state)
-            .with_context(|| format!("{}: the checkpoint at input {} cannot be read", dir.display(), checkpoint.seq))?;
-        apply_tail(&journal, &state, checkpoint.seq + 1, &mut engine)?;
+        if checkpoint.state_version == engine::STATE_VERSION {
+            engine = postcard::from_bytes(&checkpoint.state).with_context(|| {
+                format!("{}: the checkpoint at input {} cannot be read", dir.display(), checkpoint.seq)
+            })?;
+            apply_tail(&journal, &state, checkpoint.seq + 1, &mut engine)?;
+        } else {
+            engine = take_over(dir, &state, &checkpoint, found.last_seq, &mut repaired)?;
+        }
     }
     Ok(Recovered { journal, state, engine, last_seq: found.last_seq, last_at: found.last_at, repaired })
+}
+
+/// The engine of a folder in which another version of the program kept its state: only the account goes on. What the journal
+/// holds after that state stays recorded, and is not applied.
+fn take_over(
+    dir: &Path,
+    state: &State,
+    checkpoint: &Checkpoint,
+    last_seq: u64,
+    repaired: &mut Vec<String>,
+) -> anyhow::Result<Engine> {
+    let (found, known) = (checkpoint.state_version, engine::STATE_VERSION);
+    let account = state.account()?.with_context(|| {
+        format!(
+            "{}: the engine's state was written by another version of this program ({found}, this one knows {known}), which did \
+             not write down the account; run that version, or move the journal away to start anew",
+            dir.display()
+        )
+    })?;
+    tracing::warn!(
+        "{}: the engine's state has version {found}, this program knows {known}: the account goes on as it was at {}, all else \
+         begins anew",
+        dir.display(),
+        account.at
+    );
+    let applied = state.applied()?;
+    if applied < last_seq {
+        let what = "what the account did in between is lost, for another version of the program ran then";
+        repaired.push(format!("{}: the account is that of input {applied} of {last_seq}; {what}", dir.display()));
+        tracing::error!("{}", repaired[repaired.len() - 1]);
+    }
+    Ok(Engine::resumed(&account))
 }
 
 /// Opens the state file, or makes it again from the journal where it is damaged.

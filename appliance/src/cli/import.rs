@@ -85,16 +85,16 @@ impl Args {
         let (reports, others) = import::import_database(&found, source, history, wall_now())?;
         for report in &reports {
             if self.json {
-                print_json(report)?
+                print_json(report)?;
             } else {
-                print(&file.display().to_string(), report, &report.quarantine)?
+                print(&file.display().to_string(), report, &report.quarantine)?;
             }
         }
         for report in &others {
             if self.json {
-                print_json(report)?
+                print_json(report)?;
             } else {
-                print(&file.display().to_string(), report, &report.quarantine)?
+                print(&file.display().to_string(), report, &report.quarantine)?;
             }
         }
         if self.json {

@@ -86,7 +86,7 @@ impl Args {
             writeln!(out, "{orders} orders, {fills} fills, {equity} in the paper account at the end")?;
         }
         if *skipped > 0 {
-            writeln!(out, "{skipped} inputs behind damage were passed over")?;
+            writeln!(out, "{skipped} inputs behind damage, or before an update of the program, were passed over")?;
         }
         if let Some(first) = &report.first_difference {
             writeln!(out, "first difference: {first}")?;

@@ -270,8 +270,8 @@ fn book(bids: &str, asks: &str) -> Result<ForeignBook, String> {
         side.iter().map(level).collect()
     };
     let (mut bids, mut asks) = (levels(bids)?, levels(asks)?);
-    bids.sort_by(|a, b| b.price.cmp(&a.price));
-    asks.sort_by(|a, b| a.price.cmp(&b.price));
+    bids.sort_by_key(|level| std::cmp::Reverse(level.price));
+    asks.sort_by_key(|level| level.price);
     if let (Some(bid), Some(ask)) = (bids.first(), asks.first())
         && bid.price > ask.price
     {

@@ -6,14 +6,17 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use types::effect::{EquityRecord, ForecastRecord, Record, Severity};
 use types::order::{OrderEnd, OrderKind, Reason, Refusal};
-use types::settings::{EngineSettings, Rule};
+use types::settings::EngineSettings;
 use types::time::NS_PER_MIN;
-use types::{Candle, Cash, Effects, Fill, InstrumentId, Order, OrderId, Ppm, Qty, Rounding, Side, Timestamp, Trade};
+use types::{
+    AccountPosition, AccountRecord, Candle, Cash, Effects, Fill, InstrumentId, Order, OrderId, Ppm, Qty, Rounding,
+    Side, Timestamp, Trade,
+};
 
 use crate::market::{Market, Markets};
 use crate::notice::{self, Notices};
 use crate::paper::{PaperEvent, PaperVenue, Terms, Working};
-use crate::portfolio::Portfolio;
+use crate::portfolio::{Holding, Portfolio};
 use crate::quality::ClockStanding;
 use crate::risk::{Risk, Scene};
 use crate::signal::{self, Band, Intent, Plan};
@@ -69,9 +72,14 @@ pub(crate) struct Desk {
     bands: BTreeMap<InstrumentId, Band>,
     /// The minute whose equity was recorded last.
     equity_minute: Timestamp,
+    /// Orders that another version of the program left at work. The next start ends them.
+    left: Vec<OrderId>,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
     events: Vec<PaperEvent>,
+    /// The ledger changed with this input; always false between them.
+    #[serde(skip)]
+    is_changed: bool,
 }
 
 impl Desk {
@@ -88,7 +96,9 @@ impl Desk {
             plans: BTreeMap::new(),
             bands: BTreeMap::new(),
             equity_minute: Timestamp::EPOCH,
+            left: Vec::new(),
             events: Vec::new(),
+            is_changed: false,
         }
     }
 
@@ -98,8 +108,60 @@ impl Desk {
         self.equity_minute = at.floor_to(NS_PER_MIN);
     }
 
+    /// The account as another version of the program left it.
+    pub(crate) fn resumed(account: &AccountRecord) -> Self {
+        let plan = |position: &AccountPosition| {
+            let AccountPosition { instrument, rule, exit_at, gain, .. } = *position;
+            (instrument, Plan { rule, exit_at, leaving: None, retry_at: account.at, gain })
+        };
+        Self {
+            portfolio: Portfolio::resumed(account),
+            is_stopped_by_user: account.is_stopped_by_user,
+            plans: account.positions.iter().map(plan).collect(),
+            equity_minute: account.at.floor_to(NS_PER_MIN),
+            left: account.working.clone(),
+            ..Self::new()
+        }
+    }
+
+    /// All that another version of the program must know of the account, where it changed or a minute is over.
+    pub(crate) fn tell_account(&mut self, at: Timestamp, boots: u64, markets: &Markets, effects: &mut Effects) {
+        if !core::mem::take(&mut self.is_changed) {
+            return;
+        }
+        let portfolio = &self.portfolio;
+        let position = |(id, holding): (&InstrumentId, &Holding)| {
+            let plan = self.plans.get(id).copied().unwrap_or_else(|| Plan::orphan(at));
+            let Holding { qty, cost, fees, opened_at } = *holding;
+            let Plan { rule, exit_at, gain, .. } = plan;
+            AccountPosition { instrument: *id, qty, cost, fees, opened_at, rule, exit_at, gain }
+        };
+        let (hold_cash, hold) = portfolio.hold_told(markets);
+        effects.record(Record::Account(Box::new(AccountRecord {
+            at,
+            boots,
+            start: portfolio.start(),
+            cash: portfolio.cash(),
+            fees: portfolio.fees(),
+            realised: portfolio.realised(),
+            equity: portfolio.equity(),
+            peak: portfolio.peak(),
+            day: *portfolio.day(),
+            is_breaker_open: portfolio.is_breaker_open(),
+            is_stopped_by_user: self.is_stopped_by_user,
+            positions: portfolio.holdings().iter().map(position).collect(),
+            working: self.venue.orders().iter().map(|working| working.order.id).collect(),
+            hold_cash,
+            hold,
+        })));
+    }
+
     /// Every start: nothing from before is at the venue any more.
     pub(crate) fn on_boot(&mut self, turn: &mut Turn<'_>) {
+        for order in self.left.drain(..) {
+            turn.effects.record(Record::OrderEnd { order, end: OrderEnd::Cancelled, at: turn.at });
+        }
+        self.is_changed = true;
         self.is_clock_set = false;
         self.is_trading = turn.settings.risk.trading && !self.is_stopped_by_user;
         self.venue.cancel(|_| true, &mut self.events);
@@ -109,6 +171,7 @@ impl Desk {
     /// The user allows or stops new positions. What is open may always be closed.
     pub(crate) fn on_trading(&mut self, on: bool, turn: &mut Turn<'_>) {
         (self.is_trading, self.is_stopped_by_user) = (on, !on);
+        self.is_changed = true;
         if !on {
             self.venue.cancel(|order| order.side == Side::Buy, &mut self.events);
             self.settle(turn);
@@ -129,6 +192,7 @@ impl Desk {
             self.equity_minute = minute;
             turn.effects.record(Record::Equity(self.equity_record(minute, turn.markets)));
             self.portfolio.roll_day(turn.at);
+            self.is_changed = true;
         }
         if !self.venue.orders().is_empty() {
             self.venue.on_time(turn.at, &mut self.events);
@@ -196,6 +260,7 @@ impl Desk {
     pub(crate) fn reset_breaker(&mut self, markets: &Markets) {
         self.portfolio.mark(markets);
         self.portfolio.reset_breaker();
+        self.is_changed = true;
     }
 
     /// The account as it is kept for ever.
@@ -271,8 +336,7 @@ impl Desk {
         let Some(market) = turn.markets.get(instrument) else { return };
         let (Some(qty), Some(price)) = (self.sellable(market), market.mark()) else { return };
         let Some(holding) = self.portfolio.holding(instrument).copied() else { return };
-        let orphan = Plan { rule: Rule::Off, exit_at: turn.at, leaving: None, retry_at: turn.at, gain: Cash::ZERO };
-        let plan = *self.plans.entry(instrument).or_insert(orphan);
+        let plan = *self.plans.entry(instrument).or_insert_with(|| Plan::orphan(turn.at));
         let value = holding.value(market.instrument.scale, price);
         let must = signal::must_leave(&plan, holding.cost, value, turn.settings.risk.stop_loss_ppm, turn.at);
         let reason = if self.portfolio.is_breaker_open() { Some(Reason::Breaker) } else { plan.leaving.or(must) };
@@ -319,6 +383,7 @@ impl Desk {
         };
         match self.risk.assess(order, &scene) {
             Ok(approved) => {
+                self.is_changed = true;
                 turn.effects.record(Record::Order(approved.get().clone()));
                 let latency = Duration::from_millis(u64::from(turn.settings.paper.latency_ms));
                 self.venue.accept(approved, latency);
@@ -337,6 +402,7 @@ impl Desk {
         if self.events.is_empty() {
             return;
         }
+        self.is_changed = true;
         let mut events = core::mem::take(&mut self.events);
         for event in events.drain(..) {
             match event {
@@ -381,6 +447,7 @@ impl Desk {
             return;
         }
         self.portfolio.open_breaker();
+        self.is_changed = true;
         let text = format!(
             "Equity fell {} % from its peak, the limit is {} %. Paper trading has stopped and positions are being closed \
              until you reset the breaker.",

@@ -7,8 +7,8 @@ use types::market::{StaleReason, VenueCandle};
 use types::quality::QuarantineRecord;
 use types::settings::EngineSettings;
 use types::{
-    BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, RulesRecord, Stamped,
-    StatusRecord, Ticker, Timestamp, Trade, TradingStatus,
+    AccountRecord, BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, RulesRecord,
+    Stamped, StatusRecord, Ticker, Timestamp, Trade, TradingStatus,
 };
 
 use crate::arbitrage::{Pen, Scanner, Scene};
@@ -22,7 +22,7 @@ use crate::rejection::{Rejection, Rejections};
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 6;
+pub const STATE_VERSION: u32 = 7;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -44,6 +44,8 @@ pub struct Engine {
     pub(crate) arbitrage: Scanner,
     pub(crate) notices: Notices,
     pub(crate) rejections: Rejections,
+    /// Another version of the program left only the account, and nothing was said of it yet.
+    is_resumed: bool,
     /// What was last said of the clock since the start.
     is_clock_told: Option<bool>,
     /// Reused between inputs; always empty between them.
@@ -74,9 +76,17 @@ impl Engine {
             arbitrage: Scanner::default(),
             notices: Notices::default(),
             rejections: Rejections::default(),
+            is_resumed: false,
             is_clock_told: None,
             fresh: Vec::new(),
         }
+    }
+
+    /// An engine that goes on with the account that another version of the program left, and with nothing else: markets,
+    /// indicators and scores begin anew.
+    #[must_use]
+    pub fn resumed(account: &AccountRecord) -> Self {
+        Self { boots: account.boots.max(1), is_resumed: true, desk: Desk::resumed(account), ..Self::new() }
     }
 
     /// Takes one input and adds what follows from it to `effects`. Never fails: what cannot be used is counted by reason.
@@ -94,6 +104,7 @@ impl Engine {
         if let Some(instrument) = instrument {
             self.set_aside(instrument, effects);
         }
+        self.desk.tell_account(self.at, self.boots, &self.markets, effects);
     }
 
     fn refuse(&mut self, reason: Rejection, instrument: Option<InstrumentId>) {
@@ -179,6 +190,11 @@ impl Engine {
         desk.on_boot(&mut turn);
         let (arbitrage, _, mut pen) = self.scan(effects);
         arbitrage.on_boot(&mut pen);
+        if core::mem::take(&mut self.is_resumed) {
+            let text = "This is another version of the program: the account goes on as it was, indicators and the live \
+                        scores begin anew.";
+            self.notices.tell(Severity::Info, self.at, None, text.to_owned(), effects);
+        }
     }
 
     fn clock(&mut self, synchronised: bool, effects: &mut Effects) {

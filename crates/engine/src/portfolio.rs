@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use types::money::divide;
-use types::{Cash, Fill, InstrumentId, Position, Price, Qty, Rounding, Scale, Side, Timestamp};
+use types::{
+    AccountDay, AccountPosition, AccountRecord, Cash, Fill, InstrumentId, Position, Price, Qty, Rounding, Scale, Side,
+    Timestamp,
+};
 
 use crate::market::Markets;
 
@@ -57,19 +60,6 @@ impl Holding {
     }
 }
 
-/// What happened since 00:00 UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Day {
-    /// Days since the epoch.
-    pub day: i32,
-    /// Equity when it began (or when the account did).
-    pub equity_start: Cash,
-    /// Orders with at least one fill.
-    pub trades: u32,
-    /// Fees paid.
-    pub fees: Cash,
-}
-
 /// The account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Portfolio {
@@ -80,7 +70,7 @@ pub struct Portfolio {
     holdings: BTreeMap<InstrumentId, Holding>,
     equity: Cash,
     peak: Cash,
-    day: Day,
+    day: AccountDay,
     breaker_open: bool,
     hold: Hold,
 }
@@ -97,10 +87,35 @@ impl Portfolio {
             holdings: BTreeMap::new(),
             equity: start,
             peak: start,
-            day: Day { day: at.day(), equity_start: start, trades: 0, fees: Cash::ZERO },
+            day: AccountDay { day: at.day(), equity_start: start, trades: 0, fees: Cash::ZERO },
             breaker_open: false,
             hold: Hold::new(start),
         }
+    }
+
+    /// The account as another version of the program left it.
+    pub(crate) fn resumed(account: &AccountRecord) -> Self {
+        let holding = |position: &AccountPosition| {
+            let AccountPosition { instrument, qty, cost, fees, opened_at, .. } = *position;
+            (instrument, Holding { qty, cost, fees, opened_at })
+        };
+        Self {
+            start: account.start,
+            cash: account.cash,
+            fees: account.fees,
+            realised: account.realised,
+            holdings: account.positions.iter().filter(|position| !position.qty.is_zero()).map(holding).collect(),
+            equity: account.equity,
+            peak: account.peak,
+            day: account.day,
+            breaker_open: account.is_breaker_open,
+            hold: Hold::resumed(account.hold_cash, &account.hold),
+        }
+    }
+
+    /// Cash of the buy-and-hold control, and what it holds with what that is worth.
+    pub(crate) fn hold_told(&self, markets: &Markets) -> (Cash, Vec<(InstrumentId, Qty, Cash)>) {
+        self.hold.told(markets)
     }
 
     /// Books a fill and tells the profit or loss it settled, after fees. A sale of more than is held books what is held:
@@ -151,10 +166,11 @@ impl Portfolio {
     /// Values everything at the last proven mid prices and moves the peak.
     pub(crate) fn mark(&mut self, markets: &Markets) {
         let worth = |(id, holding): (&InstrumentId, &Holding)| {
-            let market = markets.get(*id)?;
-            Some(market.mark().map_or(holding.cost, |price| holding.value(market.instrument.scale, price)))
+            let priced =
+                markets.get(*id).and_then(|market| Some(holding.value(market.instrument.scale, market.mark()?)));
+            priced.unwrap_or(holding.cost)
         };
-        let worth = self.holdings.iter().filter_map(worth).fold(Cash::ZERO, Cash::saturating_add);
+        let worth = self.holdings.iter().map(worth).fold(Cash::ZERO, Cash::saturating_add);
         self.equity = self.cash.saturating_add(worth);
         self.peak = self.peak.max(self.equity);
     }
@@ -162,7 +178,7 @@ impl Portfolio {
     /// Begins a new day where `at` is in one.
     pub(crate) fn roll_day(&mut self, at: Timestamp) {
         if at.day() != self.day.day {
-            self.day = Day { day: at.day(), equity_start: self.equity, trades: 0, fees: Cash::ZERO };
+            self.day = AccountDay { day: at.day(), equity_start: self.equity, trades: 0, fees: Cash::ZERO };
         }
     }
 
@@ -236,7 +252,7 @@ impl Portfolio {
 
     /// What happened since 00:00 UTC.
     #[must_use]
-    pub const fn day(&self) -> &Day {
+    pub const fn day(&self) -> &AccountDay {
         &self.day
     }
 

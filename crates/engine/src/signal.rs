@@ -52,6 +52,13 @@ pub struct Plan {
     pub gain: Cash,
 }
 
+impl Plan {
+    /// Of a position of which nobody knows why it was opened: it is closed.
+    pub(crate) fn orphan(at: Timestamp) -> Self {
+        Self { rule: Rule::Off, exit_at: at, leaving: None, retry_at: at, gain: Cash::ZERO }
+    }
+}
+
 /// Where a minute closed within its Bollinger band.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Band {

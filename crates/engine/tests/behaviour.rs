@@ -12,7 +12,7 @@ use types::input::{Command, Prediction};
 use types::market::{Aggressor, StaleReason, Timeframe};
 use types::order::{OrderEnd, Reason, Refusal};
 use types::settings::{EngineSettings, Rule};
-use types::{Cash, Effect, Effects, Input, InstrumentId, Qty, Record, Side, Stamped, Timestamp};
+use types::{AccountRecord, Cash, Effect, Effects, Input, InstrumentId, Qty, Record, Side, Stamped, Timestamp};
 
 const MID: i64 = 1_000_000;
 const ID: InstrumentId = InstrumentId(0);
@@ -353,6 +353,61 @@ fn a_start_cancels_orders_marks_books_stale_and_keeps_the_account() {
     driver.wait_ms(1_000);
     driver.book(MID);
     assert_eq!(driver.engine.view().positions().count(), 0, "what was to be closed is closed after the start");
+}
+
+/// What a program of another version finds of the account.
+fn account_left(driver: &Driver) -> AccountRecord {
+    let accounts = driver.records().filter_map(|r| if let Record::Account(account) = r { Some(account) } else { None });
+    (**accounts.last().expect("told at every change")).clone()
+}
+
+#[test]
+fn another_version_goes_on_with_the_account_and_nothing_else() {
+    let mut driver = bought(cheap());
+    assert!(asked(&driver.minute(MID, MID)).is_some());
+    let [working] = driver.engine.view().orders() else { panic!("the expiry's sale is on its way") };
+    let working = working.order.id;
+    let (before, hold) = (driver.engine.view().portfolio().clone(), driver.engine.view().hold_value());
+    driver.engine = Engine::resumed(&account_left(&driver));
+    let effects = driver.send(Input::Boot { version: "next".to_owned(), settings: Box::new(cheap()) });
+    let is_end = |effect: &Effect| matches!(effect, Effect::Record(Record::OrderEnd { order, end: OrderEnd::Cancelled, .. }) if *order == working);
+    assert_eq!(effects.iter().filter(|effect| is_end(effect)).count(), 1, "{effects:?}");
+    assert!(
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Notice(notice) if notice.text.contains("another version")))
+    );
+    let view = driver.engine.view();
+    let resumed = view.portfolio();
+    assert_eq!((resumed.cash(), resumed.holdings(), resumed.fees()), (before.cash(), before.holdings(), before.fees()));
+    assert_eq!((resumed.start(), resumed.peak(), resumed.day()), (before.start(), before.peak(), before.day()));
+    assert_eq!((view.boots(), view.orders().len(), view.hold_value()), (2, 0, hold));
+    // Without a price what is held counts with what it cost: nothing looks lost.
+    driver.send(Input::Clock { synchronised: true });
+    driver.wait_ms(61_000);
+    driver.send(Input::Tick);
+    assert!(!driver.engine.view().portfolio().is_breaker_open());
+    driver.send(Input::Instrument(instrument(0)));
+    driver.book(MID);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    assert_eq!(driver.engine.view().positions().count(), 0, "what was to be closed is closed");
+    let ends = account_left(&driver);
+    assert_eq!((ends.cash, ends.positions.len(), ends.working.len()), (driver.engine.view().portfolio().cash(), 0, 0));
+    // The next start is as any other.
+    let boot = driver.send(Input::Boot { version: "next".to_owned(), settings: Box::new(cheap()) });
+    assert!(!boot.iter().any(is_end));
+}
+
+#[test]
+fn the_users_stop_and_an_open_breaker_outlive_another_version() {
+    let mut driver = Driver::ready(cheap());
+    driver.command(Command::Trading { on: false });
+    driver.engine = Engine::resumed(&account_left(&driver));
+    driver.boot(cheap());
+    assert!(!driver.engine.view().is_trading());
 }
 
 #[test]

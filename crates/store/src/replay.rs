@@ -39,7 +39,7 @@ pub struct Replay {
     pub effects: u64,
     /// Checkpoints compared.
     pub checkpoints: u64,
-    /// Inputs passed over: behind a fence nothing is known until the next checkpoint.
+    /// Inputs passed over: behind a fence, and before an update of the program, nothing is known until the next checkpoint.
     pub skipped: u64,
     /// Effects in blocks that differ from the recording, and checkpoints that do.
     pub differs: u64,
@@ -128,8 +128,15 @@ impl Run {
         if self.seq == Some(first.seq) {
             self.compare(&first, replayer, path);
         }
-        self.restore(&first, replayer, path)?;
         while checkpoints.next_if(|c| c.as_ref().is_ok_and(|c| c.seq <= first.seq)).is_some() {}
+        let first = match self.restore(&first, replayer, path) {
+            Ok(()) => first,
+            Err(error) => {
+                let later = self.restore_later(&mut checkpoints, replayer, path)?.ok_or(error)?;
+                self.found.skipped += later.seq - first.seq;
+                later
+            }
+        };
         for block in reader.blocks_after(first.seq)? {
             let (header, inputs) = block?;
             if header.first_at >= self.span.end {
@@ -195,6 +202,22 @@ impl Run {
         }
         self.found.days += 1;
         Ok(())
+    }
+
+    /// The first of these states that can be taken over: the program was updated during the day.
+    fn restore_later(
+        &mut self,
+        checkpoints: &mut impl Iterator<Item = Result<Checkpoint>>,
+        replayer: &mut impl Replayer,
+        path: &std::path::Path,
+    ) -> Result<Option<Checkpoint>> {
+        for checkpoint in checkpoints {
+            let checkpoint = checkpoint?;
+            if self.restore(&checkpoint, replayer, path).is_ok() {
+                return Ok(Some(checkpoint));
+            }
+        }
+        Ok(None)
     }
 
     fn restore(&mut self, from: &Checkpoint, replayer: &mut impl Replayer, path: &std::path::Path) -> Result<()> {

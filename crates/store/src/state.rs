@@ -30,7 +30,7 @@ pub use quality::QUARANTINE_MAX;
 pub use series::ScoredForecast;
 
 /// State file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 4;
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);
@@ -266,6 +266,7 @@ fn put(txn: &WriteTransaction, entries: &[Entry], applied: u64) -> std::result::
             Record::Rules(rules) => catalogue::put(txn, rules, &mut scratch)?,
             Record::Status(status) => quality.status(status, &mut scratch)?,
             Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
+            Record::Account(account) => ledger.account(account, &mut scratch)?,
         }
     }
     txn.open_table(META)?.insert(APPLIED, applied)?;
@@ -283,6 +284,7 @@ fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
     pass.table(ledger::REFUSALS)?;
     pass.table(ledger::ORDER_ENDS)?;
     pass.table(ledger::FILLS)?;
+    pass.table(ledger::ACCOUNT)?;
     pass.table(arbitrage::OPPORTUNITIES)?;
     pass.table(quality::QUALITY)?;
     pass.table(quality::GAPS)?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::AccountRecord;
 use crate::arbitrage::ArbitrageRecord;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{Candle, CandleSource, Timeframe, TradingStatus};
@@ -77,6 +78,8 @@ pub enum Record {
     Status(StatusRecord),
     /// An instrument's rules were told for the first time, or have changed.
     Rules(Box<RulesRecord>),
+    /// The account, for a later version of the program. The newest counts.
+    Account(Box<AccountRecord>),
 }
 
 impl Record {

@@ -6,6 +6,7 @@
 //! Enum variants of anything that is journalled ([`input`], [`effect`] and what they hold) are only
 //! appended, never reordered or removed: their postcard encoding is an on-disk format.
 
+pub mod account;
 pub mod arbitrage;
 pub mod date;
 pub mod decimal;
@@ -22,6 +23,7 @@ pub mod rename;
 pub mod settings;
 pub mod time;
 
+pub use account::{AccountDay, AccountPosition, AccountRecord};
 pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize};
 pub use date::Date;
 pub use effect::{Effect, Effects, Record, RulesRecord, StatusRecord};

@@ -117,9 +117,9 @@ impl History {
         };
         let rows = read().map_err(|e| StoreError::database(&self.path, "cannot read", e))?;
         let decoded = rows.iter().map(|(at, row)| Ok((Timestamp::from_nanos(*at), postcard::from_bytes(row)?)));
-        decoded
-            .collect::<postcard::Result<_>>()
-            .map_err(|e| StoreError::corrupt(&self.path, format!("a row of {}: {e}", redb::TableHandle::name(&T::TABLE))))
+        decoded.collect::<postcard::Result<_>>().map_err(|e| {
+            StoreError::corrupt(&self.path, format!("a row of {}: {e}", redb::TableHandle::name(&T::TABLE)))
+        })
     }
 
     /// Sources and symbols of which there are rows.
@@ -133,7 +133,8 @@ impl History {
             let mut next = rows.first()?.map(|(key, _)| names(key.value()));
             while let Some((source, symbol)) = next.take() {
                 let after = (source.as_str(), symbol.as_str(), i64::MAX);
-                let mut rest = rows.range::<(&str, &str, i64)>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))?;
+                let mut rest =
+                    rows.range::<(&str, &str, i64)>((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded))?;
                 next = rest.next().transpose()?.map(|(key, _)| names(key.value()));
                 found.push((source, symbol));
             }

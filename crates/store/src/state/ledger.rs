@@ -2,7 +2,7 @@
 
 use redb::{Error, Table, TableDefinition, WriteTransaction};
 use types::order::{OrderEnd, Refusal};
-use types::{Fill, Order, OrderId, Timestamp};
+use types::{AccountRecord, Fill, Order, OrderId, Timestamp};
 
 use super::{Span, State, encoded};
 use crate::Result;
@@ -17,6 +17,10 @@ pub(super) const ORDERS: TableDefinition<'static, OrderKey, Bytes> = TableDefini
 pub(super) const REFUSALS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("refusals");
 pub(super) const ORDER_ENDS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("order_ends");
 pub(super) const FILLS: TableDefinition<'static, FillKey, Bytes> = TableDefinition::new("fills");
+/// The account as it is, for a program that cannot read the engine's state.
+pub(super) const ACCOUNT: TableDefinition<'static, &'static str, Bytes> = TableDefinition::new("account");
+/// The only account there is.
+const PAPER: &str = "paper";
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)
@@ -27,6 +31,7 @@ pub(super) struct Writer<'t> {
     refusals: Table<'t, OrderKey, Bytes>,
     order_ends: Table<'t, u64, Bytes>,
     fills: Table<'t, FillKey, Bytes>,
+    account: Table<'t, &'static str, Bytes>,
 }
 
 impl<'t> Writer<'t> {
@@ -36,6 +41,7 @@ impl<'t> Writer<'t> {
             refusals: txn.open_table(REFUSALS)?,
             order_ends: txn.open_table(ORDER_ENDS)?,
             fills: txn.open_table(FILLS)?,
+            account: txn.open_table(ACCOUNT)?,
         })
     }
 
@@ -62,6 +68,11 @@ impl<'t> Writer<'t> {
         scratch: &mut Vec<u8>,
     ) -> std::result::Result<(), Error> {
         self.fills.insert((fill.at.as_nanos(), seq, rank), encoded(fill, scratch))?;
+        Ok(())
+    }
+
+    pub(super) fn account(&mut self, account: &AccountRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
+        self.account.insert(PAPER, encoded(account, scratch))?;
         Ok(())
     }
 
@@ -100,6 +111,18 @@ impl State {
     /// When the file cannot be read.
     pub fn fills(&self, span: Span) -> Result<Vec<Fill>> {
         self.scan(FILLS, span, |rows| rows.range((span.from.as_nanos(), 0, 0)..(span.to.as_nanos(), 0, 0)))
+    }
+
+    /// The account as it was after the last input whose records are here; `None` where a program without this record wrote the
+    /// file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn account(&self) -> Result<Option<AccountRecord>> {
+        let found = self.read(ACCOUNT, |table| {
+            Ok(table.get(PAPER)?.map(|value| postcard::from_bytes::<AccountRecord>(value.value())))
+        })?;
+        found.transpose().map_err(|e| self.unreadable(ACCOUNT, e))
     }
 
     /// How and when an order ended; `None` while it works.

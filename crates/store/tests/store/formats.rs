@@ -156,6 +156,16 @@ fn state_format_3_is_read() {
     crate::state::check_format_2(&State::open(dir.path()).expect("opens"));
 }
 
+/// With `kinds_of_format_4()` as well, when the account was first written down.
+#[test]
+fn state_format_4_is_read() {
+    let dir = tempdir().expect("temporary directory");
+    unpack(&fixture("state", 4), &dir.path().join("state.redb"));
+    let state = State::open(dir.path()).expect("opens");
+    crate::state::check_format_2(&state);
+    crate::state::check_format_4(&state);
+}
+
 /// Makes the fixtures of the present formats. Run by hand when a format number was raised, never to make a test pass.
 #[test]
 #[ignore = "writes into the source tree"]
@@ -165,6 +175,7 @@ fn make_fixtures() {
     let state = State::open(dir.path()).expect("creates");
     state.write(&crate::state::one_of_each(), 6).expect("writes");
     state.write(&crate::state::kinds_of_format_2(), 6).expect("writes");
+    state.write(&crate::state::kinds_of_format_4(), 6).expect("writes");
     state.resolve(types::Venue::Kraken, "BTC/USD").expect("resolves");
     let made = [
         (days(dir.path()).expect("lists")[0].path.clone(), fixture("journal", store::journal::FORMAT)),

@@ -80,6 +80,28 @@ fn a_state_of_another_version_is_an_error_with_its_place() {
 }
 
 #[test]
+fn a_day_in_which_the_program_was_updated_is_replayed_from_there_on() {
+    let dir = tempdir().expect("temporary directory");
+    let (mut journal, _) = Journal::open(dir.path()).expect("opens");
+    let mut world = World::new();
+    let mut old = world.checkpoint();
+    old.state_version = 2;
+    let block = world.block(20, 1_000_000);
+    journal.write(&[block], Some(old)).expect("writes");
+    let mut stopped = world.checkpoint();
+    stopped.state_version = 2;
+    journal.write(&[], Some(stopped)).expect("writes");
+    // The new program begins with a state of its own.
+    world.machine = Machine::default();
+    journal.write(&[], Some(world.checkpoint())).expect("writes");
+    let block = world.block(30, 1_000_000);
+    journal.write(&[block], None).expect("writes");
+    drop(journal);
+    let replay = replay_all(dir.path()).expect("replays");
+    assert_eq!((replay.inputs, replay.skipped, replay.differs), (30, 20, 0), "{:?}", replay.first_difference);
+}
+
+#[test]
 fn progress_is_told_block_by_block() {
     let dir = tempdir().expect("temporary directory");
     write_day(dir.path(), 3);

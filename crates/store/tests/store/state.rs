@@ -9,9 +9,9 @@ use types::market::CandleSource;
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
-    ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill, Input, Instrument, InstrumentId, Order,
-    OrderId, Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, Stamped, StatusRecord, Timeframe, Timestamp,
-    TradingStatus, Venue,
+    AccountDay, AccountPosition, AccountRecord, ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill,
+    Input, Instrument, InstrumentId, Order, OrderId, Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, Stamped,
+    StatusRecord, Timeframe, Timestamp, TradingStatus, Venue,
 };
 
 use crate::world::START;
@@ -199,6 +199,58 @@ pub(crate) fn kinds_of_format_2() -> Vec<Entry> {
         entry(6, 3, Record::Gap(gap(BTC, 3, GapReason::NotHeard))),
         entry(6, 4, Record::Quarantine(Box::new(set_aside(0)))),
     ]
+}
+
+/// What came with format 4.
+pub(crate) fn kinds_of_format_4() -> Vec<Entry> {
+    vec![entry(6, 5, Record::Account(Box::new(account(6)))), entry(6, 6, Record::Account(Box::new(account(7))))]
+}
+
+/// The state holds [`kinds_of_format_4`].
+#[track_caller]
+pub(crate) fn check_format_4(state: &State) {
+    assert_eq!(state.account().expect("reads"), Some(account(7)), "the newest counts");
+}
+
+fn account(cash: i64) -> AccountRecord {
+    let position = AccountPosition {
+        instrument: BTC,
+        qty: types::Qty(3),
+        cost: Cash(40),
+        fees: Cash(1),
+        opened_at: minute(2),
+        rule: types::settings::Rule::Reversion,
+        exit_at: minute(9),
+        gain: Cash(-2),
+    };
+    AccountRecord {
+        at: minute(4),
+        boots: 2,
+        start: Cash(100),
+        cash: Cash(cash),
+        fees: Cash(1),
+        realised: Cash(-2),
+        equity: Cash(99),
+        peak: Cash(101),
+        day: AccountDay { day: minute(4).day(), equity_start: Cash(98), trades: 1, fees: Cash(1) },
+        is_breaker_open: false,
+        is_stopped_by_user: true,
+        positions: vec![position],
+        working: vec![OrderId(5)],
+        hold_cash: Cash(50),
+        hold: vec![(BTC, types::Qty(4), Cash(51))],
+    }
+}
+
+#[test]
+fn the_account_is_one_row_and_a_file_without_it_says_so() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let state = State::open(dir.path()).expect("creates");
+    assert_eq!(state.account().expect("reads"), None);
+    state.write(&kinds_of_format_4(), 6).expect("writes");
+    check_format_4(&state);
+    let tables = state.tables().expect("reads");
+    assert_eq!(tables.iter().find(|table| table.name == "account").expect("there").rows, 1);
 }
 
 /// The state holds [`kinds_of_format_2`] beside [`one_of_each`].
