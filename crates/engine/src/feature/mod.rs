@@ -12,12 +12,18 @@
 
 mod average;
 mod book_shape;
+mod flow;
 mod live;
+mod momentum;
+mod recent;
 mod row;
 mod state;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trend;
+mod variance;
+mod volume;
 mod window;
 
 pub use book_shape::{BookShape, Flow};

@@ -8,10 +8,18 @@ use types::time::{NS_PER_DAY, NS_PER_MIN};
 
 use super::average::{Ema, Macd, Rsi, Wilder};
 use super::book_shape::{BookShape, Flow};
+use super::flow::Pressure;
+use super::momentum::Momentum;
 use super::row::Row;
 use super::table::Column;
+use super::trend::Trend;
+use super::variance::Variance;
+use super::volume::Volume;
 use crate::candle::Bar;
 
+const NS_PER_WEEK: i64 = 7 * NS_PER_DAY;
+/// 5 January 1970.
+const FIRST_MONDAY: i64 = 4 * NS_PER_DAY;
 /// Bars that the longest fixed look-back needs.
 const BARS_MAX: usize = 61;
 /// Bars whose flow is kept.
@@ -43,6 +51,7 @@ impl FeatureState {
         self.memory.add(bar, flow);
         self.memory.averages(bar, &mut self.row);
         self.memory.looking_back(bar, &mut self.row);
+        self.memory.families(bar, flow, &mut self.row);
         of_one_bar(bar, &mut self.row);
         if let Some(book) = book {
             self.row.set(Column::SpreadBps, Some(book.spread_bps));
@@ -81,6 +90,11 @@ struct Memory {
     true_range: Wilder,
     ema: Ema,
     session: Session,
+    trend: Trend,
+    momentum: Momentum,
+    volume: Volume,
+    variance: Variance,
+    pressure: Pressure,
 }
 
 impl Memory {
@@ -94,6 +108,11 @@ impl Memory {
             true_range: Wilder::new(14),
             ema: Ema::new(20),
             session: Session::default(),
+            trend: Trend::new(),
+            momentum: Momentum::new(),
+            volume: Volume::new(),
+            variance: Variance::new(),
+            pressure: Pressure::new(),
         }
     }
 
@@ -148,6 +167,16 @@ impl Memory {
         let volume = self.mean(20, |bar| bar.volume);
         row.set(Column::VolumeRatio20, volume.map(|mean| volume_ratio(bar.volume, mean)));
         row.set(Column::Sma60Bps, self.mean(60, |bar| bar.close).map(|mean| distance_bps(bar.close, mean)));
+    }
+
+    fn families(&mut self, bar: &Bar, flow: Option<&Flow>, row: &mut Row) {
+        let before = self.bars.iter().rev().nth(1);
+        let change = before.and(self.returns.back()).copied();
+        self.trend.update(bar, before, row);
+        self.momentum.update(bar, row);
+        self.volume.update(bar, before, row);
+        self.variance.update(bar, change, row);
+        self.pressure.update(flow, change, row);
     }
 
     /// The newest `count` bars, oldest first.
@@ -214,22 +243,29 @@ impl Session {
 fn of_one_bar(bar: &Bar, row: &mut Row) {
     row.set(Column::RangeBps, Some((bar.high - bar.low) / bar.close * 1e4));
     row.set(Column::BodyBps, Some((bar.close - bar.open) / bar.open * 1e4));
-    let of_day = bar.open_time.as_nanos().rem_euclid(NS_PER_DAY) as f64 / NS_PER_DAY as f64;
-    let angle = of_day * core::f64::consts::TAU;
+    let angle = turn(bar.open_time.as_nanos(), NS_PER_DAY);
     row.set(Column::MinuteSin, Some(libm::sin(angle)));
     row.set(Column::MinuteCos, Some(libm::cos(angle)));
+    let angle = turn(bar.open_time.as_nanos() - FIRST_MONDAY, NS_PER_WEEK);
+    row.set(Column::WeekSin, Some(libm::sin(angle)));
+    row.set(Column::WeekCos, Some(libm::cos(angle)));
+}
+
+/// How far a cycle has turned, radians.
+fn turn(at: i64, cycle: i64) -> f64 {
+    at.rem_euclid(cycle) as f64 / cycle as f64 * core::f64::consts::TAU
 }
 
 /// The greatest of today's range and the distances of its ends from the close before.
-fn true_range(bar: &Bar, before: f64) -> f64 {
+pub(super) fn true_range(bar: &Bar, before: f64) -> f64 {
     (bar.high - bar.low).max((before - bar.high).abs()).max((before - bar.low).abs())
 }
 
-fn typical(bar: &Bar) -> f64 {
+pub(super) fn typical(bar: &Bar) -> f64 {
     (bar.high + bar.low + bar.close) / 3.0
 }
 
-fn distance_bps(value: f64, base: f64) -> f64 {
+pub(super) fn distance_bps(value: f64, base: f64) -> f64 {
     (value - base) / base * 1e4
 }
 

@@ -136,6 +136,104 @@ table! {
         "The same over five bars.";
     TradeCount1 "trade_count_1" version 1 bars 1 "bars=1" "fills" Trades false:
         "Number of fills.";
+    Sma10 "sma_10" version 1 bars 10 "period=10" "price" Candles false:
+        "Mean close of 10 bars, as TA-Lib's SMA.";
+    Sma20 "sma_20" version 1 bars 20 "period=20" "price" Candles false:
+        "Mean close of 20 bars, as TA-Lib's SMA.";
+    Sma50 "sma_50" version 1 bars 50 "period=50" "price" Candles false:
+        "Mean close of 50 bars, as TA-Lib's SMA.";
+    Sma100 "sma_100" version 1 bars 100 "period=100" "price" Candles false:
+        "Mean close of 100 bars, as TA-Lib's SMA.";
+    Sma200 "sma_200" version 1 bars 200 "period=200" "price" Candles false:
+        "Mean close of 200 bars, as TA-Lib's SMA.";
+    Sma10Bps "sma_10_bps" version 1 bars 10 "period=10" "bps" Candles true:
+        "Close minus `sma_10`, over it.";
+    Sma20Bps "sma_20_bps" version 1 bars 20 "period=20" "bps" Candles true:
+        "Close minus `sma_20`, over it.";
+    Sma50Bps "sma_50_bps" version 1 bars 50 "period=50" "bps" Candles true:
+        "Close minus `sma_50`, over it.";
+    Sma100Bps "sma_100_bps" version 1 bars 100 "period=100" "bps" Candles true:
+        "Close minus `sma_100`, over it.";
+    Sma200Bps "sma_200_bps" version 1 bars 200 "period=200" "bps" Candles true:
+        "Close minus `sma_200`, over it.";
+    Ema10 "ema_10" version 1 bars 10 "period=10 seed=mean" "price" Candles false:
+        "Exponential average of the close over 10 bars, seeded as TA-Lib's EMA.";
+    Ema20 "ema_20" version 1 bars 20 "period=20 seed=mean" "price" Candles false:
+        "Exponential average of the close over 20 bars, seeded as TA-Lib's EMA.";
+    Ema50 "ema_50" version 1 bars 50 "period=50 seed=mean" "price" Candles false:
+        "Exponential average of the close over 50 bars, seeded as TA-Lib's EMA.";
+    Ema100 "ema_100" version 1 bars 100 "period=100 seed=mean" "price" Candles false:
+        "Exponential average of the close over 100 bars, seeded as TA-Lib's EMA.";
+    Ema200 "ema_200" version 1 bars 200 "period=200 seed=mean" "price" Candles false:
+        "Exponential average of the close over 200 bars, seeded as TA-Lib's EMA.";
+    Ema10Bps "ema_10_bps" version 1 bars 10 "period=10 seed=mean" "bps" Candles true:
+        "Close minus `ema_10`, over it.";
+    Ema50Bps "ema_50_bps" version 1 bars 50 "period=50 seed=mean" "bps" Candles true:
+        "Close minus `ema_50`, over it.";
+    Ema100Bps "ema_100_bps" version 1 bars 100 "period=100 seed=mean" "bps" Candles true:
+        "Close minus `ema_100`, over it.";
+    Ema200Bps "ema_200_bps" version 1 bars 200 "period=200 seed=mean" "bps" Candles true:
+        "Close minus `ema_200`, over it.";
+    Rsi21 "rsi_21" version 1 bars 22 "period=21 smoothing=wilder" "0..100" Candles true:
+        "Relative strength index, Wilder's smoothing, as TA-Lib's RSI.";
+    StochK "stoch_k" version 1 bars 18 "range=14 slow=3 average=mean flat=0" "0..100" Candles true:
+        "Place of the close in the range of fourteen bars, mean of three, as TA-Lib's STOCH.";
+    StochD "stoch_d" version 1 bars 18 "range=14 slow=3 signal=3 average=mean flat=0" "0..100" Candles true:
+        "Mean of three `stoch_k`.";
+    Roc12 "roc_12" version 1 bars 13 "bars=12" "percent" Candles true:
+        "Change of the close over twelve bars, as TA-Lib's ROC.";
+    Mom10 "mom_10" version 1 bars 11 "bars=10" "price" Candles false:
+        "Close minus the close ten bars before, as TA-Lib's MOM.";
+    PriceChange "price_change" version 1 bars 2 "bars=1" "ratio" Candles true:
+        "Close over the close one bar before, minus one, as TA-Lib's ROCP.";
+    VolumeChange "volume_change" version 1 bars 2 "bars=1" "ratio" Candles false:
+        "Volume over that of the bar before, minus one; masked where nothing was traded then.";
+    Hl2 "hl2" version 1 bars 1 "" "price" Candles false:
+        "Middle of high and low, as TA-Lib's MEDPRICE.";
+    Hl2Bps "hl2_bps" version 1 bars 1 "" "bps" Candles true:
+        "Close minus `hl2`, over it.";
+    PlusDi14 "plus_di_14" version 1 bars 15 "period=14 smoothing=wilder" "0..100" Candles true:
+        "Directional indicator of rising highs (Wilder 1978), as TA-Lib's PLUS_DI.";
+    MinusDi14 "minus_di_14" version 1 bars 15 "period=14 smoothing=wilder" "0..100" Candles true:
+        "The same of falling lows, as TA-Lib's MINUS_DI.";
+    Adx14 "adx_14" version 1 bars 28 "period=14 smoothing=wilder" "0..100" Candles true:
+        "Average directional index: how much one direction prevails, as TA-Lib's ADX.";
+    KeltnerUpper "keltner_upper" version 1 bars 20 "average=ema:20 range=wilder:10 ranges=2" "price" Candles false:
+        "`ema_20` plus two average true ranges of ten bars (Keltner's channel as Raschke uses it).";
+    KeltnerMiddle "keltner_middle" version 1 bars 20 "average=ema:20" "price" Candles false:
+        "Its middle: `ema_20`.";
+    KeltnerLower "keltner_lower" version 1 bars 20 "average=ema:20 range=wilder:10 ranges=2" "price" Candles false:
+        "`ema_20` minus two average true ranges of ten bars.";
+    KeltnerPercent "keltner_percent" version 1 bars 20 "average=ema:20 range=wilder:10 ranges=2 flat=0.5" "ratio" Candles true:
+        "Place of the close between lower (0) and upper (1) line; 0.5 where they fall together.";
+    Obv "obv" version 1 bars 1 "begin=volume" "base" Candles false:
+        "Volume of bars that closed higher minus that of those that closed lower since the run began, as TA-Lib's OBV.";
+    ObvShare20 "obv_share_20" version 1 bars 21 "bars=20 empty=0" "-1..1" Candles true:
+        "The same over twenty bars, over their volume; 0 where nothing was traded.";
+    Cmf20 "cmf_20" version 1 bars 20 "bars=20 flat=0 empty=0" "-1..1" Candles true:
+        "Chaikin money flow: volume times the place of the close in its bar, over the volume, of twenty bars.";
+    Mfi14 "mfi_14" version 1 bars 15 "period=14 price=typical money_min=1" "0..100" Candles true:
+        "Money of bars whose typical price rose over that of all that moved, as TA-Lib's MFI; 0 below one unit of money.";
+    Vpt "vpt" version 1 bars 2 "begin=0" "base" Candles false:
+        "Volume times the relative change of the close, summed since the run began (volume-price trend).";
+    RealisedVol30 "realised_vol_30" version 1 bars 31 "returns=30" "log-return" Candles true:
+        "Root of the sum of the squares of thirty `ret_1` (realised volatility).";
+    Jump30 "jump_30" version 1 bars 31 "returns=30" "0..1" Candles true:
+        "Share of the realised variance that bipower variation does not explain (Barndorff-Nielsen and Shephard 2004), not below 0.";
+    Parkinson30 "parkinson_30" version 1 bars 30 "bars=30" "log-return" Candles true:
+        "Volatility of a bar from the ranges of thirty (Parkinson 1980).";
+    WeekSin "week_sin" version 1 bars 1 "cycle=utc-week" "-1..1" Candles true:
+        "Sine of the time of week at the bar's start, one turn a week from Monday 00:00 UTC.";
+    WeekCos "week_cos" version 1 bars 1 "cycle=utc-week" "-1..1" Candles true:
+        "Cosine of the same.";
+    TradeFlow15 "trade_flow_15" version 1 bars 15 "bars=15 empty=0" "-1..1" Trades true:
+        "`trade_flow_1` over fifteen bars.";
+    TradeFlow30 "trade_flow_30" version 1 bars 30 "bars=30 empty=0" "-1..1" Trades true:
+        "`trade_flow_1` over thirty bars.";
+    Vpin30 "vpin_30" version 1 bars 30 "bars=30 buckets=time empty=0" "0..1" Trades true:
+        "Sum of the sizes of bought minus sold over the volume, bar by bar over thirty: order-flow toxicity after Easley, Lopez de Prado and O'Hara 2012, with bars of time for their buckets of volume.";
+    Kyle30 "kyle_30" version 1 bars 31 "bars=30" "bps" Trades true:
+        "Slope of the bar's return on bought minus sold over both, over thirty bars: impact after Kyle 1985; masked while the flow does not vary.";
 }
 
 impl Column {
@@ -208,6 +306,6 @@ mod tests {
         assert_ne!(of(&["rsi_14", "ret_1"]), of(&["ret_1", "rsi_14"]));
         assert_ne!(of(&["rsi_14"]), of(&["rsi_14", "rsi_14"]));
         assert_eq!(fingerprint(&["rsi_15"]), Err(UnknownFeature("rsi_15".into())));
-        assert_eq!(scale_free().count(), 20);
+        assert_eq!(scale_free().count(), 47);
     }
 }
