@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use bundle::Digest;
 use engine::candle::{Bar, csv, step_of, tidy};
-use engine::feature::{Column, FeatureState, UnknownFeature, columns_of, fingerprint};
+use engine::feature::{Around, Column, FeatureState, UnknownFeature, columns_of, fingerprint};
 use flate2::read::MultiGzDecoder;
 use types::time::NS_PER_MIN;
 
@@ -83,7 +83,7 @@ pub fn series(source: String, sha256: Digest, bars: &[Bar], features: &[String])
     let mut state = FeatureState::new(1);
     let mut rows = Vec::with_capacity(bars.len() * columns.len());
     for bar in bars {
-        let row = state.update(bar, None, None);
+        let row = state.update(bar, &Around::default());
         let value = |column: &Column| row.get(*column).map_or(f32::NAN, |value| value as f32);
         rows.extend(columns.iter().map(value));
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bundle::{Digest, SecretKey, Verdict};
 use engine::candle::{Bar, csv};
-use engine::feature::{FeatureState, FeatureWindow};
+use engine::feature::{Around, FeatureState, FeatureWindow};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use trainer::dataset::Dataset;
 use trainer::fit::{Settings, Task};
@@ -222,7 +222,7 @@ fn the_trainers_windows_are_the_boxes_windows() {
         if index > 0 && bar.open_time.as_secs() - truth[index - 1].open_time.as_secs() != 60 {
             window.clear();
         }
-        window.push(state.update(bar, None, None));
+        window.push(state.update(bar, &Around::default()));
         expected.extend(window.values().map(|values| (index, values)));
     }
     let ends = windows::ends(series, dataset.features.len(), LEN);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use engine::candle::{Bar, csv, segments, step_of, tidy};
-use engine::feature::{DEFINITIONS, FeatureState};
+use engine::feature::{Around, DEFINITIONS, FeatureState};
 use serde::Serialize;
 use types::time::NS_PER_MIN;
 
@@ -93,7 +93,7 @@ fn write_rows(mut out: impl Write, bars: &[Bar], step_min: u16) -> io::Result<()
     let mut state = FeatureState::new(step_min);
     for bar in bars {
         write!(out, "{}", bar.open_time.as_millis())?;
-        for value in state.update(bar, None, None).values() {
+        for value in state.update(bar, &Around::default()).values() {
             if value.is_nan() { write!(out, ",")? } else { write!(out, ",{value}")? }
         }
         writeln!(out)?;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use bundle::{PublicKey, TrustedKeys, VerifiedBundle};
 use engine::candle::{Bar, csv, step_of, tidy};
-use engine::feature::{FeatureState, FeatureWindow, fingerprint};
+use engine::feature::{Around, FeatureState, FeatureWindow, fingerprint};
 use infer::{Answer, Model};
 use serde::Serialize;
 use types::time::NS_PER_MIN;
@@ -140,7 +140,7 @@ fn forecasts(model: &Model, bars: &[Bar], last: Option<usize>) -> anyhow::Result
             window.clear();
         }
         before = Some(at);
-        window.push(state.update(bar, None, None));
+        window.push(state.update(bar, &Around::default()));
         let Some(values) = window.values() else { continue };
         asked.push_back((bar, values));
         match last {

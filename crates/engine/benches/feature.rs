@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use engine::candle::Bar;
-use engine::feature::{DEFINITIONS, FeatureState};
+use engine::feature::{Around, DEFINITIONS, FeatureState};
 use types::Timestamp;
 
 const ROWS: i64 = 200_000;
@@ -38,7 +38,7 @@ fn main() {
             let mut state = FeatureState::new(1);
             let began = Instant::now();
             for bar in &bars {
-                black_box(state.update(bar, None, None));
+                black_box(state.update(bar, &Around::default()));
             }
             began.elapsed().as_secs_f64() * 1e6 / ROWS as f64
         })

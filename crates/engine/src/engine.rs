@@ -7,13 +7,14 @@ use types::market::{StaleReason, VenueCandle};
 use types::quality::QuarantineRecord;
 use types::settings::EngineSettings;
 use types::{
-    AccountRecord, BookTop, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, RulesRecord,
+    AccountRecord, BookTop, Cash, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, RulesRecord,
     Stamped, StatusRecord, Ticker, Timestamp, Trade, TradingStatus,
 };
 
 use crate::arbitrage::{Pen, Scanner, Scene};
 use crate::candle::{Change, Closed};
 use crate::desk::{Desk, Turn};
+use crate::feature::Stake;
 use crate::forecast::Forecasts;
 use crate::market::{Market, Markets, Moment};
 use crate::notice::{self, Notices};
@@ -22,7 +23,7 @@ use crate::rejection::{Rejection, Rejections};
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 7;
+pub const STATE_VERSION: u32 = 8;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -425,7 +426,11 @@ impl Engine {
     fn close(&mut self, instrument: InstrumentId, effects: &mut Effects) -> Result<(), Rejection> {
         let mut fresh = core::mem::take(&mut self.fresh);
         let moment = self.moment(instrument);
-        self.markets.get_mut(instrument)?.settle(moment, effects, &mut fresh);
+        if self.markets.get(instrument).is_some_and(Market::has_news) {
+            let elsewhere = self.markets.around(instrument, self.at);
+            let stake = self.stake(instrument);
+            self.markets.get_mut(instrument)?.settle(moment, elsewhere, stake, effects, &mut fresh);
+        }
         for closed in &fresh {
             self.forecasts.score(instrument, &closed.candle, effects);
         }
@@ -442,6 +447,21 @@ impl Engine {
         fresh.clear();
         self.fresh = fresh;
         Ok(())
+    }
+
+    /// What the paper account holds of an instrument; `None` while nobody knows what that is worth.
+    fn stake(&self, instrument: InstrumentId) -> Option<Stake> {
+        let portfolio = &self.desk.portfolio;
+        let Some(holding) = portfolio.holding(instrument) else { return Some(Stake::default()) };
+        let market = self.markets.get(instrument)?;
+        let price = market.mark()?;
+        let over = |part: Cash, whole: Cash| if whole.0 > 0 { part.0 as f64 / whole.0 as f64 } else { 0.0 };
+        let scale = market.instrument.scale;
+        Some(Stake {
+            share: over(holding.value(scale, price), portfolio.equity()),
+            pnl_bps: over(holding.pnl(scale, price), holding.cost) * 1e4,
+            age_min: self.at.since(holding.opened_at).as_secs_f64() / 60.0,
+        })
     }
 
     /// Records what an instrument set aside, and tells the user now and then.

@@ -1,5 +1,6 @@
 //! What is known of each instrument: its book, candles, features and newest trades.
 
+use core::time::Duration;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use types::{Candle, Instrument, Price, Ticker, Timestamp, Trade, TradingStatus};
 
 use crate::book::Book;
 use crate::candle::{Bucket, CandleBuilder, News, Series};
-use crate::feature::{Live, Row};
+use crate::feature::{Live, QuoteWatch, Row};
 use crate::quality::{Guard, Integrity, TradeIds};
 
 mod catalogue;
@@ -19,6 +20,8 @@ mod intake;
 
 pub use catalogue::Markets;
 
+/// A book older than this says nothing about the price at another venue.
+const FRESH: Duration = Duration::from_secs(30);
 /// Most instruments in the catalogue.
 pub const INSTRUMENTS_MAX: usize = 256;
 /// Newest trades kept per instrument, for the screen.
@@ -34,6 +37,7 @@ pub struct Market {
     /// Its newest book.
     pub(crate) book: Book,
     pub(crate) live: Live,
+    pub(crate) quotes: QuoteWatch,
     pub(crate) quality: Integrity,
     ticker: Option<Ticker>,
     /// Whether orders are matched; `None` before the venue has told.
@@ -60,6 +64,7 @@ impl Market {
             instrument,
             book,
             live: Live::new(),
+            quotes: QuoteWatch::default(),
             quality: Integrity::default(),
             ticker: None,
             status: None,
@@ -83,6 +88,11 @@ impl Market {
     #[must_use]
     pub const fn mark(&self) -> Option<Price> {
         self.book.mid()
+    }
+
+    /// Whether the book holds and was heard just now.
+    pub(crate) fn is_fresh(&self, at: Timestamp) -> bool {
+        self.book.is_proven() && self.book.at().is_some_and(|heard| at.since(heard) <= FRESH)
     }
 
     /// The closed minutes.

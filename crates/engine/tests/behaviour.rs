@@ -5,6 +5,7 @@ mod common;
 use common::{Driver, HORIZONS, asked, book, instrument, model, prediction, price, settings};
 use engine::Engine;
 use engine::book::Standing;
+use engine::feature::Column;
 use engine::forecast::Missing;
 use engine::market::INSTRUMENTS_MAX;
 use engine::rejection::Rejection;
@@ -355,6 +356,44 @@ fn a_start_cancels_orders_marks_books_stale_and_keeps_the_account() {
     assert_eq!(driver.engine.view().positions().count(), 0, "what was to be closed is closed after the start");
 }
 
+#[test]
+fn a_row_tells_what_books_here_and_elsewhere_did() {
+    let mut driver = Driver::ready(cheap());
+    driver.send(Input::Instrument(instrument(1)));
+    driver.warm(MID);
+    let value = |driver: &Driver, column: Column| {
+        let (_, row) = driver.engine.view().market(ID).expect("listed").row().expect("minutes closed");
+        row.get(column)
+    };
+    assert_eq!((value(&driver, Column::PremiumBps), value(&driver, Column::PositionShare)), (None, Some(0.0)));
+    assert_eq!(value(&driver, Column::OrderFlow1), Some(0.0), "nothing moved");
+    let minute = |driver: &mut Driver, elsewhere: i64| {
+        for _ in 0..5 {
+            driver.wait_ms(10_000);
+            driver.book(MID);
+            driver.send(Input::Book(book(1, elsewhere, 5)));
+        }
+        driver.wait_ms(10_000);
+        driver.send(Input::Tick);
+    };
+    minute(&mut driver, MID);
+    assert_eq!((value(&driver, Column::PremiumBps), value(&driver, Column::LeadBps)), (Some(0.0), None));
+    minute(&mut driver, MID * 101 / 100);
+    let lead = value(&driver, Column::LeadBps).expect("two minutes with both");
+    assert!((lead - libm::log(1.01) * 1e4).abs() < 1e-9, "{lead}");
+    let premium = value(&driver, Column::PremiumBps).expect("heard just now");
+    assert!((premium + 100.0 / 1.01).abs() < 1e-9, "{premium}");
+    // Bought here at the ask, sold there at the bid.
+    let edge = value(&driver, Column::CrossEdgeBps).expect("heard just now");
+    assert!((edge - 99.98).abs() < 1e-9, "{edge}");
+    assert_eq!(value(&driver, Column::SpreadMaxBps), Some(0.02));
+    driver.wait_ms(60_000);
+    driver.book(MID);
+    driver.wait_ms(1_000);
+    driver.send(Input::Tick);
+    assert_eq!(value(&driver, Column::PremiumBps), None, "what was heard a minute ago is old");
+}
+
 /// What a program of another version finds of the account.
 fn account_left(driver: &Driver) -> AccountRecord {
     let accounts = driver.records().filter_map(|r| if let Record::Account(account) = r { Some(account) } else { None });
@@ -491,7 +530,7 @@ fn a_minute_that_closes_late_does_not_see_the_book_of_now() {
         driver.send(Input::Tick);
     }
     let series = driver.engine.view().market(ID).expect("listed").series();
-    let has_book: Vec<bool> = series.entries().rev().take(3).map(|entry| entry.book.is_some()).collect();
+    let has_book: Vec<bool> = series.entries().rev().take(3).map(|entry| entry.backdrop.book.is_some()).collect();
     assert_eq!(has_book, [true, false, true], "the one before the last closed a minute late");
 }
 

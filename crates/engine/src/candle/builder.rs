@@ -26,6 +26,7 @@ use types::{Candle, Timestamp, Trade};
 use super::known::{CandleVerdict, Known, is_final, is_unfinished, same_values};
 use super::repair::Missing;
 use super::series::{Entry, SERIES_MAX, Series, TradeFlow, minute_of};
+use crate::feature::Backdrop;
 
 /// How long after a minute's end trades of it may still arrive: it closes then, unless the venue closed it before.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -321,7 +322,7 @@ impl CandleBuilder {
                 (Candle::flat(start_of(minute), close), CandleSource::Filled, Some(TradeFlow::default()))
             }
         };
-        Some(Entry { candle, source, agrees: None, flow, book: None, revision: 0 })
+        Some(Entry { candle, source, agrees: None, flow, backdrop: Backdrop::default(), revision: 0 })
     }
 
     /// Whether every trade of a minute was heard. For a minute that is over, as it was decided then.
@@ -409,7 +410,7 @@ impl Closed {
 }
 
 pub(super) fn of_venue(told: &VenueCandle, agrees: Option<bool>) -> Entry {
-    Entry { candle: told.candle, source: told.source, agrees, flow: None, book: None, revision: 0 }
+    Entry { candle: told.candle, source: told.source, agrees, flow: None, backdrop: Backdrop::default(), revision: 0 }
 }
 
 pub(super) const fn start_of(minute: i64) -> Timestamp {

@@ -7,7 +7,7 @@ use types::market::{CandleSource, Timeframe};
 use types::time::NS_PER_MIN;
 use types::{Candle, Qty, Timestamp};
 
-use crate::feature::BookShape;
+use crate::feature::Backdrop;
 
 /// Most minutes kept per instrument; older ones leave.
 pub const SERIES_MAX: usize = 1_500;
@@ -32,8 +32,8 @@ pub struct Entry {
     pub agrees: Option<bool>,
     /// Who crossed the spread; only where every trade of the minute was heard.
     pub flow: Option<TradeFlow>,
-    /// The book when the minute closed, if it held.
-    pub book: Option<BookShape>,
+    /// What the market showed when the minute closed.
+    pub backdrop: Backdrop,
     /// How often it got other values; 1 at first for a minute that had been a gap.
     pub revision: u16,
 }
@@ -115,10 +115,10 @@ impl Series {
         self.slots.iter().filter(|slot| slot.is_none()).count()
     }
 
-    /// Notes the book as it was when the minute at `open_time` closed. Ignored for a gap.
-    pub fn set_book(&mut self, open_time: Timestamp, book: Option<BookShape>) {
+    /// Notes what the market showed when the minute at `open_time` closed. Ignored for a gap.
+    pub fn set_backdrop(&mut self, open_time: Timestamp, backdrop: Backdrop) {
         if let Some(entry) = self.at_mut(minute_of(open_time)) {
-            entry.book = book;
+            entry.backdrop = backdrop;
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::time::NS_PER_MIN;
 use types::{Scale, Timestamp};
 
+use super::around::Around;
 use super::book_shape::Flow;
 use super::row::Row;
 use super::state::FeatureState;
@@ -95,7 +96,7 @@ impl Live {
             sold: scale.qty_f64(flow.sold),
             trades: f64::from(candle.trades),
         });
-        let row = self.state.update(&Bar::of(candle, scale), entry.book.as_ref(), flow.as_ref());
+        let row = self.state.update(&Bar::of(candle, scale), &Around { flow, backdrop: entry.backdrop });
         if let Some(window) = &mut self.window {
             window.push(row);
         }

@@ -1,8 +1,8 @@
 //! The features: one definition, one implementation, one row per closed candle.
 //!
 //! ```text
-//! Bar, BookShape, Flow ─► FeatureState::update ─► Row (all columns of the table, NaN = masked)
-//!                                                  └─► FeatureWindow (a model's columns, the last minutes) ─► f32 window
+//! Bar, Around ─► FeatureState::update ─► Row (all columns of the table, NaN = masked)
+//!                                           └─► FeatureWindow (a model's columns, the last minutes) ─► f32 window
 //! ```
 //!
 //! [`DEFINITIONS`] is the table. A missing bar starts everything afresh: no value ever reaches over a gap. Values that
@@ -10,11 +10,14 @@
 //! ones (RSI, MACD, ATR, EMA) remember their first bars for ever, as their definition says. [`Live`] puts it together for
 //! the running box.
 
+mod around;
 mod average;
 mod book_shape;
 mod flow;
 mod live;
+mod micro;
 mod momentum;
+mod quotes;
 mod recent;
 mod row;
 mod state;
@@ -26,8 +29,11 @@ mod variance;
 mod volume;
 mod window;
 
+pub use around::{Around, Backdrop, Elsewhere, Stake};
 pub use book_shape::{BookShape, Flow};
 pub use live::Live;
+pub(crate) use quotes::QuoteWatch;
+pub use quotes::Quotes;
 pub use row::Row;
 pub use state::FeatureState;
 pub use table::{Column, DEFINITIONS, Definition, Needs, UnknownFeature, columns_of, fingerprint, scale_free};

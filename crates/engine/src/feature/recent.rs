@@ -104,6 +104,6 @@ mod tests {
         assert_eq!(recent.last(3), Some(&[18.0, 19.0, 20.0][..]));
         assert_eq!((recent.last(4), recent.ago(2), recent.ago(3)), (None, Some(18.0), None));
         assert_eq!((recent.mean(2), recent.range(3)), (Some(19.5), Some((18.0, 20.0))));
-        assert_eq!(sum(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), 28.0);
+        assert_eq!(sum(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).to_bits(), 28f64.to_bits());
     }
 }

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 use types::time::{NS_PER_DAY, NS_PER_MIN};
 
+use super::around::Around;
 use super::average::{Ema, Macd, Rsi, Wilder};
-use super::book_shape::{BookShape, Flow};
+use super::book_shape::Flow;
 use super::flow::Pressure;
+use super::micro::Micro;
 use super::momentum::Momentum;
 use super::row::Row;
 use super::table::Column;
@@ -42,23 +44,19 @@ impl FeatureState {
 
     /// The row of the next bar. A bar that does not start exactly one step after the one before starts afresh: nothing
     /// reaches over a gap.
-    pub fn update(&mut self, bar: &Bar, book: Option<&BookShape>, flow: Option<&Flow>) -> &Row {
+    pub fn update(&mut self, bar: &Bar, around: &Around) -> &Row {
         let expected = self.open_time().map(|before| before.as_nanos().saturating_add(self.step_ns));
         if expected.is_some_and(|expected| expected != bar.open_time.as_nanos()) {
             self.memory = Memory::new();
         }
         self.row.mask();
+        let flow = around.flow.as_ref();
         self.memory.add(bar, flow);
         self.memory.averages(bar, &mut self.row);
         self.memory.looking_back(bar, &mut self.row);
         self.memory.families(bar, flow, &mut self.row);
         of_one_bar(bar, &mut self.row);
-        if let Some(book) = book {
-            self.row.set(Column::SpreadBps, Some(book.spread_bps));
-            self.row.set(Column::Imbalance1, Some(book.imbalance_1));
-            self.row.set(Column::Imbalance10, Some(book.imbalance_10));
-            self.row.set(Column::MicropriceBps, Some(book.microprice_bps));
-        }
+        self.memory.micro.update(&around.backdrop, &mut self.row);
         self.row.set(Column::TradeFlow1, self.memory.flow(1));
         self.row.set(Column::TradeFlow5, self.memory.flow(FLOWS_MAX));
         self.row.set(Column::TradeCount1, flow.map(|flow| flow.trades));
@@ -95,6 +93,7 @@ struct Memory {
     volume: Volume,
     variance: Variance,
     pressure: Pressure,
+    micro: Micro,
 }
 
 impl Memory {
@@ -113,6 +112,7 @@ impl Memory {
             volume: Volume::new(),
             variance: Variance::new(),
             pressure: Pressure::new(),
+            micro: Micro::new(),
         }
     }
 

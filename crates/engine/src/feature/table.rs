@@ -11,6 +11,14 @@ pub enum Needs {
     Book,
     /// The aggressors of all trades of the bar.
     Trades,
+    /// Every book of the bar.
+    Quotes,
+    /// The books of other exchanges at the bar's close.
+    Elsewhere,
+    /// The paper account at the bar's close.
+    Account,
+    /// News and the calendar of events. Nothing reads them yet: always masked.
+    News,
 }
 
 /// What a feature is.
@@ -234,6 +242,50 @@ table! {
         "Sum of the sizes of bought minus sold over the volume, bar by bar over thirty: order-flow toxicity after Easley, Lopez de Prado and O'Hara 2012, with bars of time for their buckets of volume.";
     Kyle30 "kyle_30" version 1 bars 31 "bars=30" "bps" Trades true:
         "Slope of the bar's return on bought minus sold over both, over thirty bars: impact after Kyle 1985; masked while the flow does not vary.";
+    Imbalance5 "imbalance_5" version 1 bars 1 "levels=5" "-1..1" Book true:
+        "`imbalance_1` over the five best levels a side.";
+    Imbalance20 "imbalance_20" version 1 bars 1 "levels=20" "-1..1" Book true:
+        "The same over the twenty best levels a side.";
+    BidDepthBps "bid_depth_bps" version 1 bars 1 "levels=10" "bps" Book true:
+        "Mean distance of the ten best bids from mid, weighted with quantity: how steeply the book falls away below.";
+    AskDepthBps "ask_depth_bps" version 1 bars 1 "levels=10" "bps" Book true:
+        "The same of the ten best asks: how steeply above.";
+    OrderFlow1 "order_flow_1" version 1 bars 1 "bars=1 levels=1" "depths" Quotes true:
+        "Order-flow imbalance at the best prices over the mean quantity there (Cont, Kukanov and Stoikov 2014), from the books as shown.";
+    OrderFlow5 "order_flow_5" version 1 bars 5 "bars=5 levels=1" "depths" Quotes true:
+        "The sum of five `order_flow_1`.";
+    SpreadMeanBps "spread_mean_bps" version 1 bars 1 "" "bps" Quotes true:
+        "Mean spread over mid during the bar.";
+    SpreadMaxBps "spread_max_bps" version 1 bars 1 "" "bps" Quotes true:
+        "Widest spread over mid during the bar.";
+    SpreadChange5 "spread_change_5" version 1 bars 6 "bars=5" "log-ratio" Quotes true:
+        "Logarithm of `spread_mean_bps` over its mean of the five bars before.";
+    MidVolatilityBps "mid_volatility_bps" version 1 bars 1 "" "bps" Quotes true:
+        "Root of the sum of the squared changes of the mid price during the bar, book by book.";
+    PremiumBps "premium_bps" version 1 bars 1 "" "bps" Elsewhere true:
+        "Mid minus the median mid of the same pair on other exchanges, over that median.";
+    CrossEdgeBps "cross_edge_bps" version 1 bars 1 "" "bps" Elsewhere true:
+        "What buying here and selling at the best bid elsewhere would bring, or the other way round, whichever is more; before costs, over mid.";
+    OthersRetBps "others_ret_bps" version 1 bars 2 "bars=1" "bps" Elsewhere true:
+        "Change of the median mid elsewhere since the bar before.";
+    LeadBps "lead_bps" version 1 bars 2 "bars=1" "bps" Elsewhere true:
+        "`others_ret_bps` minus the change of the own mid: how far others are ahead.";
+    PositionShare "position_share" version 1 bars 1 "" "0..1" Account true:
+        "Value of what the paper account holds of it, over its equity.";
+    PositionPnlBps "position_pnl_bps" version 1 bars 1 "" "bps" Account true:
+        "Profit or loss of that over its cost; 0 without a position.";
+    PositionAge "position_age" version 1 bars 1 "" "minutes" Account true:
+        "How long it has been held; 0 without a position.";
+    Sentiment1h "sentiment_1h" version 1 bars 1 "hours=1" "-1..1" News true:
+        "Mean sentiment of what was written in the last hour; masked until news are read.";
+    Sentiment24h "sentiment_24h" version 1 bars 1 "hours=24" "-1..1" News true:
+        "The same of the last day.";
+    NewsCount1h "news_count_1h" version 1 bars 1 "hours=1" "items" News false:
+        "How much was written in the last hour.";
+    EventAheadMin "event_ahead_min" version 1 bars 1 "" "minutes" News true:
+        "Minutes until the next scheduled event.";
+    EventSinceMin "event_since_min" version 1 bars 1 "" "minutes" News true:
+        "Minutes since the last one.";
 }
 
 impl Column {
@@ -307,5 +359,6 @@ mod tests {
         assert_ne!(of(&["rsi_14"]), of(&["rsi_14", "rsi_14"]));
         assert_eq!(fingerprint(&["rsi_15"]), Err(UnknownFeature("rsi_15".into())));
         assert_eq!(scale_free().count(), 47);
+        assert!(DEFINITIONS.iter().filter(|d| d.needs == Needs::News).count() >= 5, "seats for what is to come");
     }
 }

@@ -90,7 +90,7 @@ fn walk(minute: i64, count: usize, mut seed: u64) -> Vec<Bar> {
 
 fn rows(bars: &[Bar]) -> Vec<Row> {
     let mut state = FeatureState::new(1);
-    bars.iter().map(|bar| state.update(bar, None, None).clone()).collect()
+    bars.iter().map(|bar| state.update(bar, &Around::default()).clone()).collect()
 }
 
 #[track_caller]
@@ -201,22 +201,62 @@ fn a_gap_and_a_doubled_bar_start_afresh() {
 #[test]
 fn book_and_flow_show_only_where_they_are_known() {
     let mut state = FeatureState::new(1);
-    let book = BookShape { spread_bps: 1.0, imbalance_1: 0.5, imbalance_10: -0.25, microprice_bps: 0.25 };
-    let flow = |bought, sold| Flow { bought, sold, trades: 2.0 };
+    let book = BookShape {
+        spread_bps: 1.0,
+        mid: 1.0,
+        imbalance_1: 0.5,
+        imbalance_5: 0.25,
+        imbalance_10: -0.25,
+        imbalance_20: -0.5,
+        bid_depth_bps: 3.0,
+        ask_depth_bps: 4.0,
+        microprice_bps: 0.25,
+    };
+    let stake = Stake { share: 0.25, pnl_bps: -3.0, age_min: 7.0 };
+    let backdrop = Backdrop { book: Some(book), stake: Some(stake), ..Backdrop::default() };
+    let flow = |bought, sold| Some(Flow { bought, sold, trades: 2.0 });
     let mut row = Row::masked();
     for n in 0..5 {
-        row = state.update(&bar(n, 1.0), Some(&book), Some(&flow(if n == 0 { 6.0 } else { 1.0 }, 1.0))).clone();
+        let flow = flow(if n == 0 { 6.0 } else { 1.0 }, 1.0);
+        row = state.update(&bar(n, 1.0), &Around { flow, backdrop }).clone();
         assert_eq!(row.get(Column::TradeFlow5).is_some(), n == 4);
     }
     assert_eq!(row.get(Column::Imbalance10), Some(-0.25));
+    assert_eq!((row.get(Column::BidDepthBps), row.get(Column::AskDepthBps)), (Some(3.0), Some(4.0)));
+    assert_eq!((row.get(Column::PositionShare), row.get(Column::PositionAge)), (Some(0.25), Some(7.0)));
     assert_eq!(row.get(Column::TradeFlow1), Some(0.0));
     assert_eq!(row.get(Column::TradeFlow5), Some(5.0 / 15.0));
     assert_eq!(row.get(Column::TradeCount1), Some(2.0));
-    let row = state.update(&bar(5, 1.0), None, None);
-    for column in [Column::SpreadBps, Column::TradeFlow1, Column::TradeFlow5, Column::TradeCount1] {
-        assert_eq!(row.get(column), None);
+    let row = state.update(&bar(5, 1.0), &Around::default());
+    for definition in DEFINITIONS.iter().filter(|d| d.needs != Needs::Candles) {
+        assert_eq!(row.get(definition.column), None, "{}", definition.name);
     }
-    assert_eq!(state.update(&bar(6, 1.0), None, Some(&flow(0.0, 0.0))).get(Column::TradeFlow1), Some(0.0));
+    let quiet = Around { flow: flow(0.0, 0.0), ..Around::default() };
+    assert_eq!(state.update(&bar(6, 1.0), &quiet).get(Column::TradeFlow1), Some(0.0));
+}
+
+/// Columns whose values up to bar `known` are others when only later bars are: what nobody could have known then.
+fn leaks(known: usize, make: impl Fn(&[Bar]) -> Vec<Vec<f64>>) -> Vec<usize> {
+    let bars = walk(1_440, 400, 21);
+    let other = walk(1_440 + known as i64 + 1, 400 - known - 1, 22);
+    let changed = [&bars[..=known], &other].concat();
+    let (first, second) = (make(&bars), make(&changed));
+    let differs = |column: &usize| (0..=known).any(|at| first[at][*column].to_bits() != second[at][*column].to_bits());
+    (0..first[0].len()).filter(differs).collect()
+}
+
+#[test]
+fn no_feature_knows_what_comes_later_and_a_planted_leak_is_found() {
+    let values = |bars: &[Bar]| rows(bars).iter().map(|row| row.values().to_vec()).collect::<Vec<_>>();
+    for known in [0, 61, 250, 398] {
+        assert_eq!(leaks(known, values), [0usize; 0], "at bar {known}");
+    }
+    // The return up to the next bar, beside honest ones.
+    let planted = |bars: &[Bar]| {
+        let next = |at: usize| bars.get(at + 1).map_or(f64::NAN, |next| next.close / bars[at].close);
+        values(bars).into_iter().enumerate().map(|(at, row)| [row, vec![next(at)]].concat()).collect()
+    };
+    assert_eq!(leaks(250, planted), [DEFINITIONS.len()]);
 }
 
 #[test]
@@ -329,13 +369,13 @@ proptest! {
         }
         let mut state = FeatureState::new(1);
         for bar in &bars[..count / 2] {
-            state.update(bar, None, None);
+            state.update(bar, &Around::default());
         }
         let bytes = postcard::to_allocvec(&state).expect("encodes");
         let mut restored: FeatureState = postcard::from_bytes(&bytes).expect("decodes");
         prop_assert_eq!(&restored, &state);
         for (bar, row) in bars.iter().zip(&all).skip(count / 2) {
-            prop_assert_eq!(restored.update(bar, None, None), row);
+            prop_assert_eq!(restored.update(bar, &Around::default()), row);
         }
     }
 

@@ -4,14 +4,13 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use types::{Instrument, InstrumentId, Price, Qty, Timestamp, Venue};
+use types::{Instrument, InstrumentId, Level, Price, Qty, Timestamp, Venue};
 
 use super::{DECIMALS_MAX, INSTRUMENTS_MAX, Market, Moment};
+use crate::feature::Elsewhere;
 use crate::quality::{ClockStanding, ClockWatch, Explained, VenueTime};
 use crate::rejection::Rejection;
 
-/// A book older than this says nothing about the price at another venue.
-const FRESH: Duration = Duration::from_secs(30);
 /// Quote currencies that are worth the same, nearly enough to see whether a price is absurd.
 const DOLLARS: [&str; 3] = ["USD", "USDT", "USDC"];
 
@@ -126,16 +125,33 @@ impl Markets {
             let same_quote = other.quote == own.quote || (is_dollar(&other.quote) && is_dollar(&own.quote));
             other.venue != own.venue && other.base == own.base && same_quote
         };
-        let is_fresh = |market: &&Market| {
-            market.book.is_proven() && market.book.at().is_some_and(|heard| at.since(heard) <= FRESH)
-        };
-        let others = self.iter().filter(|market| is_same(&market.instrument)).filter(is_fresh);
+        let others = self.iter().filter(|market| is_same(&market.instrument) && market.is_fresh(at));
         others
             .filter_map(|market| {
                 let decimals = i32::from(own.scale.price_decimals) - i32::from(market.instrument.scale.price_decimals);
                 rescaled(market.book.mid()?, decimals)
             })
             .collect()
+    }
+
+    /// What other exchanges show of the very same pair; `None` where none does.
+    pub(crate) fn around(&self, instrument: InstrumentId, at: Timestamp) -> Option<Elsewhere> {
+        let own = &self.get(instrument)?.instrument;
+        let is_same =
+            |other: &Instrument| other.venue != own.venue && other.base == own.base && other.quote == own.quote;
+        let others = self.iter().filter(|market| is_same(&market.instrument) && market.is_fresh(at));
+        let best = others.filter_map(|market| {
+            let price = |side: &[Level]| side.first().map(|level| market.instrument.scale.price_f64(level.price));
+            price(market.book.bids()).zip(price(market.book.asks()))
+        });
+        let (mut mids, mut bid, mut ask) = (Vec::new(), f64::NEG_INFINITY, f64::INFINITY);
+        for (their_bid, their_ask) in best {
+            mids.push((their_bid + their_ask) / 2.0);
+            (bid, ask) = (bid.max(their_bid), ask.min(their_ask));
+        }
+        mids.sort_by(f64::total_cmp);
+        let (low, high) = (mids.get(mids.len().checked_sub(1)? / 2)?, mids.get(mids.len() / 2)?);
+        Some(Elsewhere { mid: (low + high) / 2.0, bid, ask, venues: u8::try_from(mids.len()).unwrap_or(u8::MAX) })
     }
 
     fn note(&mut self, venue: Venue, explained: Option<Explained>) {

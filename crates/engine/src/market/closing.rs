@@ -9,7 +9,7 @@ use types::{Candle, Effects};
 
 use super::{Market, Moment};
 use crate::candle::{Bucket, Change, Closed, Gap};
-use crate::feature::BookShape;
+use crate::feature::{Backdrop, BookShape, Elsewhere, Stake};
 use crate::notice;
 
 /// How often the user is told of something set aside, for one instrument.
@@ -19,8 +19,15 @@ const RANGES_MAX: usize = 30;
 
 impl Market {
     /// Works off what closed since the last call: records it and feeds the features. Minutes that had no values before are
-    /// added to `fresh` in the order they came.
-    pub(crate) fn settle(&mut self, moment: Moment, effects: &mut Effects, fresh: &mut Vec<Closed>) {
+    /// added to `fresh` in the order they came. `elsewhere` and `stake`: what else was known when they closed.
+    pub(crate) fn settle(
+        &mut self,
+        moment: Moment,
+        elsewhere: Option<Elsewhere>,
+        stake: Option<Stake>,
+        effects: &mut Effects,
+        fresh: &mut Vec<Closed>,
+    ) {
         if self.news.is_empty() {
             return;
         }
@@ -29,12 +36,20 @@ impl Market {
         for Gap { from, to, reason } in news.gaps.drain(..) {
             effects.record(Record::Gap(GapRecord { instrument, from, to, reason, is_clock_set }));
         }
+        let closed_now = news.closed.iter().filter(|closed| closed.change == Change::New).count();
+        let quotes = if closed_now > 0 { self.quotes.take() } else { None };
         for closed in &news.closed {
             self.record(closed, is_clock_set, effects);
             match closed.change {
                 Change::New => {
-                    let shape = if moment.is_current(&closed.candle) { self.shape() } else { None };
-                    self.candles.series_mut().set_book(closed.candle.open_time, shape);
+                    let backdrop = if moment.is_current(&closed.candle) {
+                        // Of minutes that closed together nobody can say which books were whose.
+                        let quotes = quotes.filter(|_| closed_now == 1);
+                        Backdrop { book: self.shape(), quotes, elsewhere, stake }
+                    } else {
+                        Backdrop::default()
+                    };
+                    self.candles.series_mut().set_backdrop(closed.candle.open_time, backdrop);
                 }
                 Change::Revised | Change::Filled => self.live.invalidate(),
                 Change::Confirmed => {}
@@ -50,6 +65,11 @@ impl Market {
         }
         fresh.extend(news.closed.drain(..).filter(|closed| matches!(closed.change, Change::New | Change::Filled)));
         self.news = news;
+    }
+
+    /// True when something closed since the last [`settle`](Self::settle).
+    pub(crate) fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
     /// What was set aside since the last call.
@@ -97,7 +117,7 @@ impl Market {
     }
 
     fn shape(&self) -> Option<BookShape> {
-        if self.book.is_proven() { BookShape::of(self.book.top()) } else { None }
+        if self.book.is_proven() { BookShape::of(self.book.top(), self.instrument.scale) } else { None }
     }
 
     /// How much the price moves in a minute, for the judgement of what comes.

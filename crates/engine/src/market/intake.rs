@@ -23,6 +23,7 @@ impl Market {
         let taken = taken.and_then(|()| self.book.replace(top, at));
         match taken {
             Ok(()) => {
+                self.quotes.on_book(self.book.top());
                 if let Some(now) = venue_now {
                     self.candles.feed_live(now);
                 }
@@ -59,6 +60,7 @@ impl Market {
             self.quality.on_break(reason, at);
         }
         self.book.mark_stale(reason, at);
+        self.quotes.on_break();
     }
 
     /// Takes a trade that was not taken before. `elsewhere`: as for a book, if [`Market::doubts`].
