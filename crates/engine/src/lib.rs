@@ -30,6 +30,7 @@ pub mod rejection;
 pub mod risk;
 pub mod signal;
 pub mod skill;
+pub mod stats;
 pub mod view;
 
 pub use engine::{Engine, STATE_VERSION, TIME_MAX};

@@ -1,0 +1,29 @@
+//! Statistics of forecasts: errors, scores, tests, intervals. Pure functions; the same bits on every processor.
+//!
+//! | module | what | source |
+//! |---|---|---|
+//! | [`error`] | MAE, RMSE, MAPE, MASE | Hyndman and Koehler 2006 |
+//! | [`probability`] | Wilson's interval, Brier score and its parts, log loss | Wilson 1927, Brier 1950, Murphy 1973 |
+//! | [`quantile`] | pinball loss, CRPS, interval score, coverage | Gneiting and Raftery 2007 |
+//! | [`compare`] | Diebold and Mariano's test with Harvey, Leybourne and Newbold's correction | 1995, 1997 |
+//! | [`direction`] | whether signs are foreseen | Pesaran and Timmermann 1992 |
+//! | [`bootstrap`] | moving-block interval of the skill | Künsch 1989 |
+//! | [`sequential`] | evidence that may be looked at every minute | Shafer and others 2011, Henzi and Ziegel 2022 |
+//! | [`conformal`] | intervals that keep their promise | Gibbs and Candès 2021 |
+//! | [`special`] | normal and Student's distribution | |
+
+pub mod bootstrap;
+pub mod compare;
+pub mod conformal;
+pub mod direction;
+pub mod error;
+pub mod probability;
+pub mod quantile;
+pub mod sequential;
+pub mod special;
+
+/// Mean of values; `None` without any.
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
+    let count = values.len();
+    (count > 0).then(|| values.sum::<f64>() / count as f64)
+}
