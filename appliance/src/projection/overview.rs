@@ -228,9 +228,8 @@ fn card(view: View<'_>, market: &Market, skills: &mut Skills, horizon_min: u16) 
 /// Bands of the model's own past errors; until there are enough, of a walk without drift at the last hour's volatility.
 fn bands(view: View<'_>, market: &Market, horizon_min: u16) -> ([Option<f32>; 2], wire::BandSource) {
     let instrument = market.instrument.id;
-    let errors = [0.5, 0.9].map(|share| view.error_quantile(instrument, horizon_min, share).map(|q| q as f32));
-    if errors.iter().all(Option::is_some) {
-        return (errors, wire::BandSource::Errors);
+    if let Some(widths) = view.scores().widths(instrument, horizon_min) {
+        return (widths.map(Some), wire::BandSource::Errors);
     }
     let minute = market.row().and_then(|(_, row)| row.get(Column::Volatility60));
     let by_volatility = NORMAL_QUANTILES.map(|z| minute.map(|sd| (z * sd * f64::from(horizon_min).sqrt()) as f32));

@@ -15,7 +15,7 @@ use types::{Candle, Effect, Effects, InstrumentId, Timestamp};
 use crate::feature::{self, Live};
 use crate::market::{Market, Moment};
 use crate::rejection::Rejection;
-use crate::skill::{Pending, ScoreBook, SkillReport};
+use crate::skill::{BANDS, Pending, ScoreBook, SkillReport, Widths};
 
 /// Most features of a model.
 pub const FEATURES_MAX: usize = 256;
@@ -55,7 +55,7 @@ pub(crate) struct Forecasts {
     scored: String,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
-    due: Vec<ScoreRecord>,
+    due: Vec<(ScoreRecord, Widths)>,
 }
 
 impl Forecasts {
@@ -100,9 +100,9 @@ impl Forecasts {
     /// A minute closed: scores what is due.
     pub(crate) fn score(&mut self, instrument: InstrumentId, candle: &Candle, effects: &mut Effects) {
         self.pending.resolve(instrument, candle.open_time, candle.close, &mut self.due);
-        for score in self.due.drain(..) {
+        for (score, shown) in self.due.drain(..) {
             if score.model == self.scored {
-                self.scores.push(&score);
+                self.scores.push(&score, shown);
             }
             effects.record(Record::Score(score));
         }
@@ -155,7 +155,8 @@ impl Forecasts {
         let made: Vec<ForecastRecord> = prediction.horizons.iter().map(record).collect();
         for forecast in &made {
             self.newest.insert((instrument, forecast.horizon_min), forecast.clone());
-            self.pending.push(forecast.clone());
+            let shown = self.scores.widths(instrument, forecast.horizon_min);
+            self.pending.push(forecast.clone(), shown.unwrap_or([f32::INFINITY; BANDS.len()]));
             effects.record(Record::Forecast(forecast.clone()));
         }
         Ok(made)

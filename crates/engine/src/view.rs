@@ -17,7 +17,7 @@ use crate::paper::Working;
 use crate::portfolio::Portfolio;
 use crate::quality::ClockStanding;
 use crate::rejection::{Rejection, Rejections};
-use crate::skill::SkillReport;
+use crate::skill::{ScoreBook, SkillReport};
 
 /// Read access to an [`Engine`].
 #[derive(Clone, Copy, Debug)]
@@ -204,10 +204,10 @@ impl<'a> View<'a> {
         self.0.forecasts.report(instrument, horizon_min)
     }
 
-    /// Half-width (log-return) that held `share` of the past errors; `None` while too few.
+    /// The record of the present model.
     #[must_use]
-    pub fn error_quantile(self, instrument: InstrumentId, horizon_min: u16, share: f64) -> Option<f64> {
-        self.0.forecasts.scores().error_quantile(instrument, horizon_min, share)
+    pub const fn scores(self) -> &'a ScoreBook {
+        self.0.forecasts.scores()
     }
 
     /// Open time of the oldest forecast in [`View::skill`].

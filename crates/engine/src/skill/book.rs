@@ -7,31 +7,62 @@ use types::effect::ScoreRecord;
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Timestamp};
 
-use super::report::{Score, SkillReport, evaluate};
+use super::report::{Score, SkillReport, Verdict, evaluate};
+use crate::stats::conformal::Conformal;
+use crate::stats::sequential::Evidence;
 
 /// Days of scores that are kept.
 pub const DAYS: u32 = 7;
 /// One score a minute at most.
 const SCORES_MAX: u32 = DAYS * 1_440;
-/// Fewest errors for a quantile of them.
+/// Fewest errors for a band.
 const ERRORS_MIN: usize = 100;
+/// Newest errors that bands are made of.
+const ERRORS_KEPT: usize = 1_440;
 
-/// The scores of the last seven days of one model, by instrument and horizon. At most 10 080 scores of 12 bytes each.
+/// Shares of outcomes that the bands should hold.
+pub const BANDS: [f64; 2] = [0.5, 0.9];
+/// How fast the bands follow: with this speed a thousand outcomes bind the share that is held to 19 points, a week to two.
+const BAND_SPEED: f64 = 0.005;
+/// Evidence from which on a verdict may be given, however often one looks: what 95 % mean (Ville's inequality).
+pub const EVIDENCE_MIN: f64 = 20.0;
+
+/// Half-widths (log-return) of the bands of [`BANDS`] around a forecast, as they were when it was made.
+pub type Widths = [f32; BANDS.len()];
+
+/// The scores of the last seven days of one model, by instrument and horizon. At most 10 080 scores of 12 bytes each; evidence and bands
+/// know all since the model began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScoreBook {
-    tracks: BTreeMap<(InstrumentId, u16), VecDeque<Score>>,
+    tracks: BTreeMap<(InstrumentId, u16), Track>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Track {
+    scores: VecDeque<Score>,
+    evidence: Evidence,
+    bands: [Conformal; BANDS.len()],
+}
+
+impl Track {
+    fn new(horizon_min: u16) -> Self {
+        let band = |share| Conformal::new(share, BAND_SPEED).expect("constants are sound");
+        Self { scores: VecDeque::new(), evidence: Evidence::new(horizon_min), bands: BANDS.map(band) }
+    }
 }
 
 impl ScoreBook {
-    /// Adds a score; scores of its instrument and horizon that are more than seven days older leave. A second score for a
+    /// Adds a score, and learns from what the bands `shown` with its forecast held; scores of its instrument and horizon that are more than seven days older leave. A second score for a
     /// minute replaces the first. Ignored when it is not finite or older than what is kept.
-    pub fn push(&mut self, record: &ScoreRecord) {
+    pub fn push(&mut self, record: &ScoreRecord, shown: Widths) {
         let Ok(minute) = u32::try_from(record.open_time.as_nanos().div_euclid(NS_PER_MIN)) else { return };
         let score = Score { minute, forecast: record.log_return, outcome: record.outcome };
         if !(score.forecast.is_finite() && score.outcome.is_finite()) {
             return;
         }
-        let track = self.tracks.entry((record.instrument, record.horizon_min)).or_default();
+        let key = (record.instrument, record.horizon_min);
+        let Track { scores: track, evidence, bands } =
+            self.tracks.entry(key).or_insert_with(|| Track::new(record.horizon_min));
         let newest = track.back().map_or(minute, |newest| newest.minute.max(minute));
         let oldest = (newest + 1).saturating_sub(SCORES_MAX);
         if minute < oldest {
@@ -39,8 +70,15 @@ impl ScoreBook {
         }
         let index = track.partition_point(|kept| kept.minute < minute);
         match track.get_mut(index) {
+            // Told again: what was learned from it is learned.
             Some(kept) if kept.minute == minute => *kept = score,
-            _ => track.insert(index, score),
+            _ => {
+                track.insert(index, score);
+                evidence.push(minute, f64::from(score.forecast), f64::from(score.outcome));
+                for (band, shown) in bands.iter_mut().zip(shown) {
+                    band.push(f64::from(score.forecast) - f64::from(score.outcome), f64::from(shown));
+                }
+            }
         }
         while track.front().is_some_and(|kept| kept.minute < oldest) {
             track.pop_front();
@@ -48,25 +86,45 @@ impl ScoreBook {
     }
 
     /// Skill on the kept scores. About a millisecond for seven days: ask once a minute, not once a frame.
+    ///
+    /// The verdict is looked at every minute until it says something: beside the interval it needs evidence that may be watched, at
+    /// least [`EVIDENCE_MIN`] since the model began.
     #[must_use]
     pub fn report(&self, instrument: InstrumentId, horizon_min: u16) -> SkillReport {
         let scores: Vec<Score> = self.track(instrument, horizon_min).copied().collect();
-        evaluate(&scores, horizon_min)
+        let report = evaluate(&scores, horizon_min);
+        let evidence = self.evidence(instrument, horizon_min);
+        let is_proven = evidence.is_some_and(|evidence| match report.verdict {
+            Verdict::Better => evidence.better() >= EVIDENCE_MIN,
+            Verdict::Worse => evidence.worse() >= EVIDENCE_MIN,
+            Verdict::NotProven => true,
+        });
+        SkillReport { verdict: if is_proven { report.verdict } else { Verdict::NotProven }, ..report }
     }
 
-    /// Half-width (log-return) around a forecast that would have held `share` (0 to 1) of the past outcomes; `None` while
-    /// there are fewer than a hundred, or too few for a share so large.
-    ///
-    /// It is the (n + 1) x `share`-th smallest error, which keeps the promise for the next outcome too.
+    /// Evidence for and against the model since it began; `None` before its first score.
     #[must_use]
-    pub fn error_quantile(&self, instrument: InstrumentId, horizon_min: u16, share: f64) -> Option<f64> {
-        let error = |score: &Score| f64::from(score.forecast - score.outcome).abs();
-        let mut errors: Vec<f64> = self.track(instrument, horizon_min).map(error).collect();
-        let rank = ((errors.len() + 1) as f64 * share).ceil() as usize;
-        if errors.len() < ERRORS_MIN || !(1..=errors.len()).contains(&rank) {
-            return None;
-        }
-        Some(*errors.select_nth_unstable_by(rank - 1, f64::total_cmp).1)
+    pub fn evidence(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&Evidence> {
+        self.tracks.get(&(instrument, horizon_min)).map(|track| &track.evidence)
+    }
+
+    /// Half-widths of the bands around the next forecast; `None` while there are fewer than a hundred errors, or while nothing finite
+    /// would do.
+    #[must_use]
+    pub fn widths(&self, instrument: InstrumentId, horizon_min: u16) -> Option<Widths> {
+        let track = self.tracks.get(&(instrument, horizon_min)).filter(|track| track.scores.len() >= ERRORS_MIN)?;
+        let newest = track.scores.iter().rev().take(ERRORS_KEPT);
+        let mut errors: Vec<f64> = newest.map(|s| (f64::from(s.forecast) - f64::from(s.outcome)).abs()).collect();
+        let widths = track.bands.each_ref().map(|band| band.half_width(&mut errors) as f32);
+        widths.iter().all(|width| width.is_finite()).then_some(widths)
+    }
+
+    /// For each band the share of outcomes that it held, and how many there were; `None` before the first score.
+    #[must_use]
+    pub fn coverage(&self, instrument: InstrumentId, horizon_min: u16) -> Option<[(f64, u64); BANDS.len()]> {
+        let track = self.tracks.get(&(instrument, horizon_min))?;
+        let [half, most] = track.bands.each_ref().map(Conformal::achieved);
+        Some([half?, most?])
     }
 
     /// When the oldest kept forecast was made: open time of the last candle its model saw.
@@ -82,6 +140,6 @@ impl ScoreBook {
     }
 
     fn track(&self, instrument: InstrumentId, horizon_min: u16) -> impl Iterator<Item = &Score> {
-        self.tracks.get(&(instrument, horizon_min)).into_iter().flatten()
+        self.tracks.get(&(instrument, horizon_min)).into_iter().flat_map(|track| &track.scores)
     }
 }

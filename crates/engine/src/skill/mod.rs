@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! ForecastRecord ─► Pending ──target minute closes──► ScoreRecord ─► ScoreBook (seven days) ─► SkillReport
+//!   bands as shown ────┘                                                 └─► bands around the next, evidence
 //! ```
 //!
 //! skill = 1 - mean |error| / mean |move|, where "no change" errs by the whole move. Forecasts are made every minute and
@@ -18,6 +19,6 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use book::{DAYS, ScoreBook};
+pub use book::{BANDS, DAYS, EVIDENCE_MIN, ScoreBook, Widths};
 pub use pending::Pending;
 pub use report::{Score, SkillReport, Verdict, evaluate};

@@ -7,8 +7,17 @@ use types::effect::{ForecastRecord, ScoreRecord};
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Price, Timestamp};
 
+use super::book::Widths;
+
 /// How long a forecast whose target minute is a gap waits for history to fill it.
 const PATIENCE_MIN: i64 = 60;
+
+/// A forecast with the bands that were shown around it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Waiting {
+    forecast: ForecastRecord,
+    shown: Widths,
+}
 
 /// Forecasts by instrument, target minute and horizon. A forecast made after the minute at `open_time` closed is about the
 /// close of the minute `horizon_min` later.
@@ -16,15 +25,16 @@ const PATIENCE_MIN: i64 = 60;
 /// Bounded by use: one forecast a minute for each instrument and horizon, none kept longer than its horizon and an hour.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
-    forecasts: BTreeMap<(InstrumentId, i64, u16), ForecastRecord>,
+    forecasts: BTreeMap<(InstrumentId, i64, u16), Waiting>,
     dropped: u64,
 }
 
 impl Pending {
-    /// Adds a forecast. One for the same instrument, minute and horizon is replaced.
-    pub fn push(&mut self, forecast: ForecastRecord) {
+    /// Adds a forecast with the bands around it, infinite where there were none. One for the same instrument, minute and horizon is
+    /// replaced.
+    pub fn push(&mut self, forecast: ForecastRecord, shown: Widths) {
         let target = minute_of(forecast.open_time) + i64::from(forecast.horizon_min);
-        self.forecasts.insert((forecast.instrument, target, forecast.horizon_min), forecast);
+        self.forecasts.insert((forecast.instrument, target, forecast.horizon_min), Waiting { forecast, shown });
     }
 
     /// The minute at `open_time` of `instrument` closed at `close`: adds the scores due to `out`, shortest horizon first.
@@ -34,12 +44,16 @@ impl Pending {
         instrument: InstrumentId,
         open_time: Timestamp,
         close: Price,
-        out: &mut Vec<ScoreRecord>,
+        out: &mut Vec<(ScoreRecord, Widths)>,
     ) {
         let minute = minute_of(open_time);
         let missed = self.take(instrument, i64::MIN, minute.saturating_sub(PATIENCE_MIN));
         self.dropped += missed.len() as u64;
-        out.extend(self.take(instrument, minute, minute + 1).into_iter().map(|forecast| score(forecast, close)));
+        out.extend(
+            self.take(instrument, minute, minute + 1)
+                .into_iter()
+                .map(|waiting| (score(waiting.forecast, close), waiting.shown)),
+        );
     }
 
     /// Forecasts that wait.
@@ -61,7 +75,7 @@ impl Pending {
     }
 
     /// Takes out the forecasts about minutes from `from` to before `to`.
-    fn take(&mut self, instrument: InstrumentId, from: i64, to: i64) -> Vec<ForecastRecord> {
+    fn take(&mut self, instrument: InstrumentId, from: i64, to: i64) -> Vec<Waiting> {
         let range = (instrument, from, 0)..(instrument, to, 0);
         let keys: Vec<_> = self.forecasts.range(range).map(|(key, _)| *key).collect();
         keys.iter().filter_map(|key| self.forecasts.remove(key)).collect()

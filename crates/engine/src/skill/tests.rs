@@ -147,6 +147,9 @@ proptest::proptest! {
     }
 }
 
+/// No band was shown.
+const NONE: Widths = [f32::INFINITY; 2];
+
 fn record(minute: i64, horizon_min: u16, log_return: f32, outcome: f32) -> ScoreRecord {
     let open_time = Timestamp::from_nanos(minute * NS_PER_MIN);
     ScoreRecord { instrument: InstrumentId(1), open_time, model: "m".into(), horizon_min, log_return, outcome }
@@ -157,16 +160,16 @@ fn the_book_keeps_seven_days_in_order() {
     let mut book = ScoreBook::default();
     let week = 7 * 1_440;
     for minute in 1_000..1_000 + week + 5 {
-        book.push(&record(minute, 5, 1e-4, 2e-4));
+        book.push(&record(minute, 5, 1e-4, 2e-4), NONE);
     }
     let id = InstrumentId(1);
     assert_eq!(book.report(id, 5).n, week as usize);
     assert_eq!(book.since(id, 5), Some(Timestamp::from_nanos(1_005 * NS_PER_MIN)));
-    book.push(&record(1_004, 5, 1.0, 1.0));
-    book.push(&record(1_005, 5, f32::NAN, 1.0));
-    book.push(&record(-1, 5, 1.0, 1.0));
+    book.push(&record(1_004, 5, 1.0, 1.0), NONE);
+    book.push(&record(1_005, 5, f32::NAN, 1.0), NONE);
+    book.push(&record(-1, 5, 1.0, 1.0), NONE);
     assert_eq!(book.report(id, 5).n, week as usize);
-    book.push(&record(2_000, 5, 3e-4, 2e-4));
+    book.push(&record(2_000, 5, 3e-4, 2e-4), NONE);
     assert_eq!(book.report(id, 5).n, week as usize, "a second score for a minute replaces the first");
     assert_eq!((book.report(id, 10).n, book.report(InstrumentId(2), 5).n, book.since(id, 10)), (0, 0, None));
     let bytes = postcard::to_allocvec(&book).expect("encodes");
@@ -176,24 +179,73 @@ fn the_book_keeps_seven_days_in_order() {
 
     let mut shuffled = ScoreBook::default();
     for minute in [30, 10, 20, 10] {
-        shuffled.push(&record(minute, 5, 0.0, 1e-4));
+        shuffled.push(&record(minute, 5, 0.0, 1e-4), NONE);
     }
     assert_eq!((shuffled.report(id, 5).n, shuffled.since(id, 5)), (3, Some(Timestamp::from_nanos(10 * NS_PER_MIN))));
 }
 
 #[test]
-fn error_quantiles_hold_their_share_of_the_next_outcomes() {
+fn bands_hold_their_share_of_the_next_outcomes_in_a_market_that_turns() {
     let (mut book, id) = (ScoreBook::default(), InstrumentId(1));
-    for n in 1..=99 {
-        book.push(&record(n, 5, 0.0, n as f32));
-        assert_eq!(book.error_quantile(id, 5, 0.5), None);
+    let mut random = Random(5);
+    for n in 0..99 {
+        assert_eq!(book.widths(id, 5), None);
+        book.push(&record(n, 5, 0.0, 1e-4 * random.normal() as f32), NONE);
     }
-    book.push(&record(100, 5, 0.0, -100.0));
-    assert_eq!(book.error_quantile(id, 5, 0.5), Some(51.0));
-    assert_eq!(book.error_quantile(id, 5, 0.9), Some(91.0));
-    for share in [0.0, 0.999, 1.0, -1.0, f64::NAN] {
-        assert_eq!(book.error_quantile(id, 5, share), None, "{share}");
+    let (mut held, mut count) = ([0.0; 2], 0.0);
+    for n in 99..8_000 {
+        let wild = if n > 4_000 { 3e-4 } else { 1e-4 };
+        let outcome = (wild * random.normal()) as f32;
+        let shown = book.widths(id, 5).unwrap_or(NONE);
+        assert!(shown[0] <= shown[1]);
+        if n > 5_500 {
+            count += 1.0;
+            for (held, width) in held.iter_mut().zip(shown) {
+                *held += f64::from(u8::from(outcome.abs() <= width));
+            }
+        }
+        book.push(&record(n, 5, 0.0, outcome), shown);
     }
+    for (held, share) in held.iter().zip(BANDS) {
+        assert!((held / count - share).abs() < 0.03, "{} for {share}", held / count);
+    }
+    let coverage = book.coverage(id, 5).expect("scores");
+    assert!((coverage[1].0 - 0.9).abs() < 0.02 && coverage[1].1 == 8_000, "{coverage:?}");
+    assert_eq!((book.coverage(id, 10), book.widths(InstrumentId(2), 5)), (None, None));
+}
+
+#[test]
+fn a_verdict_that_is_looked_at_every_minute_needs_evidence_that_may_be() {
+    let id = InstrumentId(1);
+    let told = |boldness: f64, edge: f64| {
+        let mut book = ScoreBook::default();
+        for score in market(&mut Random(1), 7 * 1_440, 5, edge, boldness) {
+            book.push(&record(i64::from(score.minute), 5, score.forecast, score.outcome), NONE);
+        }
+        let evidence = book.evidence(id, 5).expect("scores");
+        (book.report(id, 5).verdict, evidence.better(), evidence.worse())
+    };
+    let (verdict, better, worse) = told(1.0, 0.25);
+    assert!(verdict == Verdict::Better && better >= EVIDENCE_MIN && worse < 1.0, "{better} {worse}");
+    let (verdict, better, worse) = told(-1.0, 0.25);
+    assert!(verdict == Verdict::Worse && worse >= EVIDENCE_MIN && better < 1.0, "{better} {worse}");
+    // A forecaster without skill, looked at every hour for a day until the interval says something.
+    let (mut by_interval, mut by_both) = (0, 0);
+    for seed in 0..120 {
+        let (mut book, scores) = (ScoreBook::default(), market(&mut Random(seed), 1_440, 5, 0.05, 2.0));
+        let (mut is_fooled, mut is_called) = (false, false);
+        for (index, score) in scores.iter().enumerate() {
+            book.push(&record(i64::from(score.minute), 5, score.forecast, score.outcome), NONE);
+            if index % 60 == 59 {
+                is_fooled |= evaluate(&scores[..=index], 5).verdict != Verdict::NotProven;
+                is_called |= book.report(id, 5).verdict != Verdict::NotProven;
+            }
+        }
+        by_interval += u32::from(is_fooled);
+        by_both += u32::from(is_called);
+    }
+    eprintln!("of 120 without skill the interval alone called {by_interval}, with evidence {by_both}");
+    assert!(by_interval >= 12 && by_both <= 6, "{by_interval} {by_both}");
 }
 
 #[test]
@@ -211,14 +263,14 @@ fn forecasts_meet_their_outcome_or_are_dropped() {
     };
     let (mut pending, mut out) = (Pending::default(), Vec::new());
     for (instrument, minute, horizon) in [(1, 100, 10), (1, 105, 5), (1, 100, 5), (2, 100, 10), (1, 105, 5)] {
-        pending.push(forecast(instrument, minute, horizon));
+        pending.push(forecast(instrument, minute, horizon), NONE);
     }
     assert_eq!(pending.len(), 4);
     pending.resolve(InstrumentId(1), at(109), price(1), &mut out);
     assert_eq!(out, []);
     pending.resolve(InstrumentId(1), at(110), price(1_010), &mut out);
     let outcome = libm::log(1.01) as f32;
-    let expected = [(105, 5), (100, 10)].map(|(minute, horizon)| record(minute, horizon, 1e-3, outcome));
+    let expected = [(105, 5), (100, 10)].map(|(minute, horizon)| (record(minute, horizon, 1e-3, outcome), NONE));
     assert_eq!(out, expected);
 
     // Minute 105 was a gap: history may still fill it for an hour.
@@ -226,7 +278,7 @@ fn forecasts_meet_their_outcome_or_are_dropped() {
     pending.resolve(InstrumentId(1), at(166), price(1), &mut out);
     assert_eq!((pending.len(), pending.dropped()), (1, 1), "only the other instrument's");
     let mut patient = Pending::default();
-    patient.push(forecast(1, 100, 5));
+    patient.push(forecast(1, 100, 5), NONE);
     patient.resolve(InstrumentId(1), at(150), price(1), &mut out);
     patient.resolve(InstrumentId(1), at(105), price(1_010), &mut out);
     assert_eq!((out.len(), patient.is_empty(), patient.dropped()), (1, true, 0));
