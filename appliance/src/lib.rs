@@ -31,6 +31,7 @@ mod publisher;
 mod recordings;
 mod recovery;
 mod replay;
+mod scoreboard;
 mod store_thread;
 mod venue;
 mod web;

@@ -20,6 +20,7 @@ mod query;
 mod repair;
 mod replay;
 mod run;
+mod scoreboard;
 mod sim;
 mod soak;
 mod stats;
@@ -95,6 +96,8 @@ enum Command {
     Repair(repair::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
+    /// Show what the kept forecasts were worth.
+    Scoreboard(scoreboard::Args),
     /// List opportunities between exchanges that a box has kept.
     Arbitrage(arbitrage::Args),
     /// Ask a running box how it is.
@@ -126,6 +129,7 @@ impl Cli {
             Command::Restore(args) => args.run(),
             Command::Repair(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::Scoreboard(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),
         }

@@ -5,6 +5,7 @@
 //! | `instruments` | |
 //! | `candles` | `symbol`; `timeframe` (`1m`) |
 //! | `forecasts` | `symbol` |
+//! | `scoreboard` | `symbol`; without `from` the last seven days with forecasts; no pages |
 //! | `trades`, `books` | `symbol`; by the time they were received, up to the last block in the journal |
 //! | `orders`, `fills` | |
 //! | `equity` | |
@@ -27,6 +28,7 @@ use types::{Timeframe, Timestamp};
 use super::Site;
 use crate::kept::{self, Known, full_name, is_meant};
 use crate::recordings::Open;
+use crate::scoreboard;
 
 /// Rows of a page where none are asked for, and at most.
 const LIMIT: usize = 1_000;
@@ -168,11 +170,17 @@ fn answer(
             page(kept::candles(state, &known, timeframe, span)?, limit)
         }
         "forecasts" => page(kept::forecasts(state, &one(state, symbol()?)?, span)?, limit),
+        "scoreboard" => {
+            let from = text(parameters, "from").is_some().then_some(span.from);
+            let lines = scoreboard::lines(state, &one(state, symbol()?)?, from, span.to)?;
+            Ok(json!({ "rows": lines, "next": null }))
+        }
         "orders" => page(kept::orders(state, &Known::all(state, |_| true)?, span)?, limit),
         "fills" => page(kept::fills(state, &Known::all(state, |_| true)?, span)?, limit),
         "equity" => page(kept::equity(state, span)?, limit),
         other => Err(Refusal::Unknown(format!(
-            "{other:?} is not kept; there are instruments, candles, trades, books, forecasts, orders, fills, equity"
+            "{other:?} is not kept; there are instruments, candles, trades, books, forecasts, scoreboard, orders, fills, \
+             equity"
         ))),
     }
 }

@@ -14,11 +14,13 @@
 //! and Vogelsang, *A New Asymptotic Theory for Heteroskedasticity-Autocorrelation Robust Tests*, Econometric Theory 21, 2005).
 
 mod book;
+mod card;
 mod pending;
 mod report;
 #[cfg(test)]
 mod tests;
 
 pub use book::{BANDS, DAYS, EVIDENCE_MIN, ScoreBook, Widths};
+pub use card::{Scorecard, Sealed, scorecard};
 pub use pending::Pending;
 pub use report::{Score, SkillReport, Verdict, evaluate};

@@ -147,6 +147,59 @@ proptest::proptest! {
     }
 }
 
+fn sealed(scores: &[Score]) -> Vec<Sealed> {
+    let seal = |score: &Score| {
+        let p_up = if score.forecast > 0.0 { 0.7 } else { 0.3 };
+        Sealed { minute: score.minute, forecast: score.forecast, p_up, outcome: score.outcome }
+    };
+    scores.iter().map(seal).collect()
+}
+
+#[test]
+fn a_card_of_a_good_forecaster_is_good_in_every_line() {
+    let scores = market(&mut Random(1), 7 * 1_440, 5, 0.25, 1.0);
+    let card = scorecard(&sealed(&scores), 5);
+    let report = evaluate(&scores, 5);
+    assert_eq!(
+        (card.n, card.skill, card.skill_lo, card.verdict),
+        (7 * 1_440, report.skill, report.skill_lo, Verdict::Better)
+    );
+    let (skill, low, high) = (card.skill.unwrap(), card.boot_lo.unwrap(), card.boot_hi.unwrap());
+    assert!(0.0 < low && low < skill && skill < high, "{card:?}");
+    // The two intervals are two ways to the same.
+    let (hac, boot) = (report.skill_hi.unwrap() - report.skill_lo.unwrap(), high - low);
+    assert!((boot / hac - 1.0).abs() < 0.3, "{boot} {hac}");
+    assert!(card.dm < Some(-3.0) && card.dm_p < Some(0.01) && card.pt_p < Some(0.01), "{card:?}");
+    assert!(
+        card.hit_lo > Some(0.5) && card.brier < Some(0.25) && card.log_loss < Some(core::f64::consts::LN_2),
+        "{card:?}"
+    );
+    assert!(card.evidence_better >= EVIDENCE_MIN && card.evidence_worse < 1.0, "{card:?}");
+    let near = |found: Option<f64>, share: f64| (found.unwrap() - share).abs() < 0.02;
+    assert!(near(card.coverage_50, 0.5) && near(card.coverage_90, 0.9), "{card:?}");
+    assert!(card.crps_bps < card.mae_bps && card.width_90_bps > card.mae_bps, "{card:?}");
+    assert!(card.rmse_bps > card.mae_bps && card.mape_pct.unwrap() * 100.0 - card.mae_bps.unwrap() < 1.0);
+}
+
+#[test]
+fn a_card_of_shuffled_outcomes_proves_nothing_and_an_empty_one_says_nothing() {
+    let mut scores = market(&mut Random(1), 7 * 1_440, 5, 0.25, 2.0);
+    let outcomes: Vec<f32> = scores.iter().map(|score| score.outcome).collect();
+    let count = scores.len();
+    for (index, score) in scores.iter_mut().enumerate() {
+        // A thousand minutes apart nothing of the signal is left.
+        score.outcome = outcomes[(index + 1_000) % count];
+        score.forecast /= 50.0;
+    }
+    let card = scorecard(&sealed(&scores), 5);
+    assert_eq!(card.verdict, Verdict::NotProven, "{card:?}");
+    assert!(card.boot_lo < Some(0.0) && card.pt_p > Some(0.01), "{card:?}");
+    let nothing = scorecard(&[], 5);
+    assert_eq!((nothing.n, nothing.skill, nothing.crps_bps, nothing.verdict), (0, None, None, Verdict::NotProven));
+    let odd = [Sealed { minute: 1, forecast: f32::NAN, p_up: 0.5, outcome: 0.1 }];
+    assert_eq!(scorecard(&odd, 5), nothing);
+}
+
 /// No band was shown.
 const NONE: Widths = [f32::INFINITY; 2];
 

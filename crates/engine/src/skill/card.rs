@@ -1,0 +1,239 @@
+//! All there is to say about scored forecasts of one model, instrument and horizon.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use super::book::{BANDS, EVIDENCE_MIN};
+use super::report::{Score, Verdict, evaluate};
+use crate::stats::conformal::Conformal;
+use crate::stats::sequential::Evidence;
+use crate::stats::{bootstrap, compare, direction, error, probability, quantile};
+
+/// Blocks of the bootstrap reach over so many horizons, and at least so many minutes: as the interval's lag does.
+const BLOCK_HORIZONS: usize = 3;
+const BLOCK_MIN: usize = 30;
+/// Draws of the bootstrap.
+const DRAWS: usize = 1_000;
+/// Probabilities count as at least this far from certain.
+const FLOOR: f64 = 1e-6;
+/// The bands follow so fast, from so many errors, and begin with so many: as in the running box.
+const BAND_SPEED: f64 = 0.005;
+const ERRORS_KEPT: usize = 1_440;
+const ERRORS_MIN: usize = 100;
+
+/// A forecast that met its outcome, as it was sealed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sealed {
+    /// Minute (since the epoch) of the last candle the model saw.
+    pub minute: u32,
+    /// Forecast log-return.
+    pub forecast: f32,
+    /// Probability that was given to a rise.
+    pub p_up: f32,
+    /// Log-return that came.
+    pub outcome: f32,
+}
+
+/// What a model's forecasts at one horizon are worth. Everything is against "no change"; what is not defined is `None`. The keys are a
+/// contract.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scorecard {
+    /// How far ahead, minutes.
+    pub horizon_min: u16,
+    /// Scored forecasts.
+    pub n: usize,
+    /// Mean absolute error, basis points of log-return.
+    pub mae_bps: Option<f64>,
+    /// The same of "no change".
+    pub naive_mae_bps: Option<f64>,
+    /// Root mean squared error, basis points.
+    pub rmse_bps: Option<f64>,
+    /// Mean absolute percentage error of the price, percent.
+    pub mape_pct: Option<f64>,
+    /// 1 - mae / naive mae.
+    pub skill: Option<f64>,
+    /// Its 95 % interval by long-run variance.
+    pub skill_lo: Option<f64>,
+    /// Upper end.
+    pub skill_hi: Option<f64>,
+    /// Its 95 % interval by the moving-block bootstrap.
+    pub boot_lo: Option<f64>,
+    /// Upper end.
+    pub boot_hi: Option<f64>,
+    /// Share of right signs.
+    pub hit_rate: Option<f64>,
+    /// Its 95 % interval by Wilson over as many outcomes as do not overlap.
+    pub hit_lo: Option<f64>,
+    /// Upper end.
+    pub hit_hi: Option<f64>,
+    /// Brier score of the probabilities of a rise; 0.25 is what always saying one half gets.
+    pub brier: Option<f64>,
+    /// Log loss of the same; 0.693 is what always saying one half gets.
+    pub log_loss: Option<f64>,
+    /// Continuous ranked probability score of forecast and bands together, basis points.
+    pub crps_bps: Option<f64>,
+    /// Share of outcomes within the 50 % band.
+    pub coverage_50: Option<f64>,
+    /// Share of outcomes within the 90 % band.
+    pub coverage_90: Option<f64>,
+    /// Mean width of the 90 % band, basis points.
+    pub width_90_bps: Option<f64>,
+    /// Diebold and Mariano's statistic on squared errors; below zero for the model.
+    pub dm: Option<f64>,
+    /// Its two-sided probability.
+    pub dm_p: Option<f64>,
+    /// One-sided probability of so many right signs by chance (Pesaran and Timmermann), over outcomes that do not overlap.
+    pub pt_p: Option<f64>,
+    /// Evidence for "better" that may be looked at every minute; 20 is enough.
+    pub evidence_better: f64,
+    /// The same for "worse".
+    pub evidence_worse: f64,
+    /// One of three words.
+    pub verdict: Verdict,
+}
+
+/// The card of forecasts in order of time, at most one a minute. What is not finite is left out.
+///
+/// Cost: about ten milliseconds for a week.
+#[must_use]
+pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
+    let is_finite = |s: &&Sealed| s.forecast.is_finite() && s.outcome.is_finite() && s.p_up.is_finite();
+    let sealed: Vec<Sealed> = sealed.iter().filter(is_finite).copied().collect();
+    let scores: Vec<Score> =
+        sealed.iter().map(|s| Score { minute: s.minute, forecast: s.forecast, outcome: s.outcome }).collect();
+    let report = evaluate(&scores, horizon_min);
+    let horizon = usize::from(horizon_min.max(1));
+    let pairs: Vec<(f64, f64)> = sealed.iter().map(|s| (f64::from(s.forecast), f64::from(s.outcome))).collect();
+    let prices: Vec<(f64, f64)> = pairs.iter().map(|(f, o)| (libm::exp(*f), libm::exp(*o))).collect();
+    let errors: Vec<(f64, f64)> = pairs.iter().map(|(f, o)| ((f - o).abs(), o.abs())).collect();
+    let squares: Vec<(f64, f64)> = errors.iter().map(|(error, naive)| (error * error, naive * naive)).collect();
+    let block = (BLOCK_HORIZONS * horizon).max(BLOCK_MIN);
+    // A price that did not change has not risen, nor fallen.
+    let chances: Vec<(f64, bool)> =
+        sealed.iter().filter(|s| s.outcome != 0.0).map(|s| (f64::from(s.p_up), s.outcome > 0.0)).collect();
+    let apart = apart(&sealed, horizon_min);
+    let signs: Vec<(bool, bool)> = apart
+        .iter()
+        .filter(|s| s.forecast != 0.0 && s.outcome != 0.0)
+        .map(|s| (s.forecast > 0.0, s.outcome > 0.0))
+        .collect();
+    let hits = signs.iter().filter(|(said, came)| said == came).count() as f64;
+    let wilson = probability::wilson(hits, signs.len() as f64, 0.95);
+    let boot = bootstrap::skill_interval(&errors, block, DRAWS, 0.95, u64::from(horizon_min));
+    let dm = compare::diebold_mariano(&squares, horizon);
+    let mut evidence = Evidence::new(horizon_min);
+    for s in &sealed {
+        evidence.push(s.minute, f64::from(s.forecast), f64::from(s.outcome));
+    }
+    let bands = Banded::of(&sealed, horizon_min);
+    let bps = |value: Option<f64>| value.map(|value| value * 1e4);
+    let is_proven = match report.verdict {
+        Verdict::Better => evidence.better() >= EVIDENCE_MIN,
+        Verdict::Worse => evidence.worse() >= EVIDENCE_MIN,
+        Verdict::NotProven => true,
+    };
+    Scorecard {
+        horizon_min,
+        n: report.n,
+        mae_bps: report.mae_bps,
+        naive_mae_bps: report.naive_mae_bps,
+        rmse_bps: bps(error::rmse(&pairs)),
+        mape_pct: error::mape(&prices).map(|share| share * 100.0),
+        skill: report.skill,
+        skill_lo: report.skill_lo,
+        skill_hi: report.skill_hi,
+        boot_lo: boot.map(|(lo, _)| lo),
+        boot_hi: boot.map(|(_, hi)| hi),
+        hit_rate: report.hit_rate,
+        hit_lo: wilson.map(|(lo, _)| lo),
+        hit_hi: wilson.map(|(_, hi)| hi),
+        brier: probability::brier(&chances),
+        log_loss: probability::log_loss(&chances, FLOOR),
+        crps_bps: bps(bands.crps()),
+        coverage_50: quantile::coverage(&bands.intervals[0]).map(|(share, _)| share),
+        coverage_90: quantile::coverage(&bands.intervals[1]).map(|(share, _)| share),
+        width_90_bps: bps(quantile::coverage(&bands.intervals[1]).map(|(_, width)| width)),
+        dm: dm.map(|dm| dm.statistic),
+        dm_p: dm.map(|dm| dm.p_value),
+        pt_p: direction::pesaran_timmermann(&signs).map(|pt| pt.p_value),
+        evidence_better: evidence.better(),
+        evidence_worse: evidence.worse(),
+        verdict: if is_proven { report.verdict } else { Verdict::NotProven },
+    }
+}
+
+/// Forecasts whose outcomes do not overlap: each begins when the one before it has met its own.
+fn apart(sealed: &[Sealed], horizon_min: u16) -> Vec<Sealed> {
+    let mut free_from = 0;
+    let mut kept = Vec::new();
+    for one in sealed {
+        if one.minute >= free_from {
+            free_from = one.minute.saturating_add(u32::from(horizon_min));
+            kept.push(*one);
+        }
+    }
+    kept
+}
+
+/// Forecasts with the bands that the box would have shown around them.
+#[derive(Default)]
+struct Banded {
+    /// (low, high, outcome) of each band.
+    intervals: [Vec<(f64, f64, f64)>; BANDS.len()],
+    /// (forecast, half-widths, outcome).
+    made: Vec<(f64, [f64; BANDS.len()], f64)>,
+}
+
+impl Banded {
+    /// At each forecast only errors of those that had met their outcome are known.
+    fn of(sealed: &[Sealed], horizon_min: u16) -> Self {
+        let mut bands = BANDS.map(|share| Conformal::new(share, BAND_SPEED).expect("constants are sound"));
+        let (mut errors, mut waiting) = (VecDeque::new(), VecDeque::<(Sealed, [f64; BANDS.len()])>::new());
+        let mut found = Self::default();
+        for one in sealed {
+            let is_over = |(made, _): &(Sealed, _)| made.minute.saturating_add(u32::from(horizon_min)) <= one.minute;
+            while let Some((met, shown)) = waiting.pop_front_if(|made| is_over(made)) {
+                let error = (f64::from(met.forecast) - f64::from(met.outcome)).abs();
+                for (band, shown) in bands.iter_mut().zip(shown) {
+                    band.push(error, shown);
+                }
+                if errors.len() == ERRORS_KEPT {
+                    errors.pop_front();
+                }
+                errors.push_back(error);
+            }
+            let mut known: Vec<f64> = errors.iter().copied().collect();
+            let shown = if known.len() < ERRORS_MIN {
+                [f64::INFINITY; BANDS.len()]
+            } else {
+                bands.map(|band| band.half_width(&mut known))
+            };
+            waiting.push_back((*one, shown));
+            if shown.iter().all(|width| width.is_finite()) {
+                let (forecast, outcome) = (f64::from(one.forecast), f64::from(one.outcome));
+                for (intervals, width) in found.intervals.iter_mut().zip(shown) {
+                    intervals.push((forecast - width, forecast + width, outcome));
+                }
+                found.made.push((forecast, shown, outcome));
+            }
+        }
+        found
+    }
+
+    /// Mean score of the five quantiles that forecast and bands tell.
+    fn crps(&self) -> Option<f64> {
+        let score = |(forecast, [half, most], outcome): &(f64, [f64; BANDS.len()], f64)| {
+            let quantiles = [
+                (0.05, forecast - most),
+                (0.25, forecast - half),
+                (0.5, *forecast),
+                (0.75, forecast + half),
+                (0.95, forecast + most),
+            ];
+            quantile::crps_of_quantiles(&quantiles, *outcome).unwrap_or(0.0)
+        };
+        let count = self.made.len();
+        (count > 0).then(|| self.made.iter().map(score).sum::<f64>() / count as f64)
+    }
+}
