@@ -32,6 +32,7 @@ mod recordings;
 mod recovery;
 mod replay;
 mod scoreboard;
+mod seals;
 mod store_thread;
 mod venue;
 mod web;

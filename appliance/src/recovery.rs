@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use engine::Engine;
+use engine::seal::Chain;
 use store::replay::replay;
 use store::{Checkpoint, Entry, Journal, Replayer, State, StoreError, days, repair_day, set_aside};
 use types::effect::RulesRecord;
@@ -86,7 +87,8 @@ fn take_over(
         repaired.push(format!("{}: the account is that of input {applied} of {last_seq}; {what}", dir.display()));
         tracing::error!("{}", repaired[repaired.len() - 1]);
     }
-    Ok(Engine::resumed(&account))
+    let chain = state.last_seal()?.as_ref().map_or_else(Chain::default, Chain::after);
+    Ok(Engine::resumed(&account, chain))
 }
 
 /// Opens the state file, or makes it again from the journal where it is damaged.

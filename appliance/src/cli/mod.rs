@@ -25,6 +25,7 @@ mod sim;
 mod soak;
 mod stats;
 mod status;
+mod verify;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -96,6 +97,8 @@ enum Command {
     Repair(repair::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
+    /// Recompute the chain of forecasts and every outcome.
+    Verify(verify::Args),
     /// Show what the kept forecasts were worth.
     Scoreboard(scoreboard::Args),
     /// List opportunities between exchanges that a box has kept.
@@ -129,6 +132,7 @@ impl Cli {
             Command::Restore(args) => args.run(),
             Command::Repair(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::Verify(args) => args.run(),
             Command::Scoreboard(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),

@@ -7,12 +7,13 @@ mod health;
 mod kept;
 mod live;
 mod replays;
+mod verify;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -39,6 +40,7 @@ struct Inner {
     state: Arc<State>,
     recordings: Recordings,
     replays: replays::Replays,
+    verifying: Arc<tokio::sync::Semaphore>,
     backups: Arc<Keeper>,
     clock: Clock,
     health: watch::Receiver<Health>,
@@ -62,12 +64,14 @@ impl Site {
     ) -> Self {
         let browsers = Arc::new(tokio::sync::Semaphore::new(BROWSERS_MAX));
         let replays = replays::Replays::default();
+        let verifying = Arc::new(tokio::sync::Semaphore::new(1));
         let inner = Inner {
             engine,
             published,
             state,
             recordings,
             replays,
+            verifying,
             backups,
             clock,
             health,
@@ -90,6 +94,7 @@ pub(crate) async fn serve(
         .route("/api/v1/backups", get(backups::list).post(backups::make))
         .route("/api/v1/backups/{name}", get(backups::download))
         .route("/api/v1/replays", get(replays::show).post(replays::begin))
+        .route("/api/v1/verify", post(verify::verify))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))

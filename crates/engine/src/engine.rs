@@ -20,6 +20,7 @@ use crate::market::{Market, Markets, Moment};
 use crate::notice::{self, Notices};
 use crate::quality::ClockStanding;
 use crate::rejection::{Rejection, Rejections};
+use crate::seal::Chain;
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
@@ -83,11 +84,13 @@ impl Engine {
         }
     }
 
-    /// An engine that goes on with the account that another version of the program left, and with nothing else: markets,
-    /// indicators and scores begin anew.
+    /// An engine that goes on with the account and the chain of forecasts that another version of the program left, and with
+    /// nothing else: markets, indicators and scores begin anew.
     #[must_use]
-    pub fn resumed(account: &AccountRecord) -> Self {
-        Self { boots: account.boots.max(1), is_resumed: true, desk: Desk::resumed(account), ..Self::new() }
+    pub fn resumed(account: &AccountRecord, chain: Chain) -> Self {
+        let mut forecasts = Forecasts::default();
+        forecasts.resume(chain);
+        Self { boots: account.boots.max(1), is_resumed: true, desk: Desk::resumed(account), forecasts, ..Self::new() }
     }
 
     /// Takes one input and adds what follows from it to `effects`. Never fails: what cannot be used is counted by reason.
@@ -377,7 +380,7 @@ impl Engine {
 
     fn prediction(&mut self, prediction: &Prediction, effects: &mut Effects) -> Result<(), Rejection> {
         let market = self.markets.get(prediction.instrument).ok_or(Rejection::UnknownInstrument)?;
-        let made = self.forecasts.answer(market, prediction, effects)?;
+        let made = self.forecasts.answer(market, prediction, self.at, effects)?;
         let (desk, mut turn) = self.turn(effects);
         if let Some(market) = turn.markets.get(prediction.instrument) {
             for forecast in &made {

@@ -15,6 +15,7 @@ use types::{Candle, Effect, Effects, InstrumentId, Timestamp};
 use crate::feature::{self, Live};
 use crate::market::{Market, Moment};
 use crate::rejection::Rejection;
+use crate::seal::Chain;
 use crate::skill::{BANDS, Pending, ScoreBook, SkillReport, Widths};
 
 /// Most features of a model.
@@ -51,6 +52,7 @@ pub(crate) struct Forecasts {
     newest: BTreeMap<(InstrumentId, u16), ForecastRecord>,
     pending: Pending,
     scores: ScoreBook,
+    chain: Chain,
     /// The model that `scores` belong to; outlives a restart.
     scored: String,
     /// Reused between inputs; always empty between them.
@@ -129,6 +131,7 @@ impl Forecasts {
         &mut self,
         market: &Market,
         prediction: &Prediction,
+        at: Timestamp,
         effects: &mut Effects,
     ) -> Result<Vec<ForecastRecord>, Rejection> {
         let instrument = market.instrument.id;
@@ -159,7 +162,15 @@ impl Forecasts {
             self.pending.push(forecast.clone(), shown.unwrap_or([f32::INFINITY; BANDS.len()]));
             effects.record(Record::Forecast(forecast.clone()));
         }
+        if let Some(seal) = self.chain.seal(at, &market.instrument, &made) {
+            effects.record(Record::Seal(seal));
+        }
         Ok(made)
+    }
+
+    /// Goes on with the chain that another version of the program left.
+    pub(crate) const fn resume(&mut self, chain: Chain) {
+        self.chain = chain;
     }
 
     pub(crate) fn newest(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&ForecastRecord> {

@@ -28,6 +28,7 @@ pub mod portfolio;
 pub mod quality;
 pub mod rejection;
 pub mod risk;
+pub mod seal;
 pub mod signal;
 pub mod skill;
 pub mod stats;

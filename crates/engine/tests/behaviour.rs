@@ -9,6 +9,7 @@ use engine::feature::Column;
 use engine::forecast::Missing;
 use engine::market::INSTRUMENTS_MAX;
 use engine::rejection::Rejection;
+use engine::seal::Chain;
 use types::input::{Command, Prediction};
 use types::market::{Aggressor, StaleReason, Timeframe};
 use types::order::{OrderEnd, Reason, Refusal};
@@ -407,7 +408,7 @@ fn another_version_goes_on_with_the_account_and_nothing_else() {
     let [working] = driver.engine.view().orders() else { panic!("the expiry's sale is on its way") };
     let working = working.order.id;
     let (before, hold) = (driver.engine.view().portfolio().clone(), driver.engine.view().hold_value());
-    driver.engine = Engine::resumed(&account_left(&driver));
+    driver.engine = Engine::resumed(&account_left(&driver), Chain::default());
     let effects = driver.send(Input::Boot { version: "next".to_owned(), settings: Box::new(cheap()) });
     let is_end = |effect: &Effect| matches!(effect, Effect::Record(Record::OrderEnd { order, end: OrderEnd::Cancelled, .. }) if *order == working);
     assert_eq!(effects.iter().filter(|effect| is_end(effect)).count(), 1, "{effects:?}");
@@ -444,7 +445,7 @@ fn another_version_goes_on_with_the_account_and_nothing_else() {
 fn the_users_stop_and_an_open_breaker_outlive_another_version() {
     let mut driver = Driver::ready(cheap());
     driver.command(Command::Trading { on: false });
-    driver.engine = Engine::resumed(&account_left(&driver));
+    driver.engine = Engine::resumed(&account_left(&driver), Chain::default());
     driver.boot(cheap());
     assert!(!driver.engine.view().is_trading());
 }

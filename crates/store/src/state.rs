@@ -266,6 +266,7 @@ fn put(txn: &WriteTransaction, entries: &[Entry], applied: u64) -> std::result::
             Record::Rules(rules) => catalogue::put(txn, rules, &mut scratch)?,
             Record::Status(status) => quality.status(status, &mut scratch)?,
             Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
+            Record::Seal(seal) => series.seal(seal, &mut scratch)?,
             Record::Account(account) => ledger.account(account, &mut scratch)?,
         }
     }
@@ -279,6 +280,7 @@ fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
     pass.table(series::CANDLES)?;
     pass.table(series::REVISIONS)?;
     pass.table(series::FORECASTS)?;
+    pass.table(series::SEALS)?;
     pass.table(series::EQUITY)?;
     pass.table(ledger::ORDERS)?;
     pass.table(ledger::REFUSALS)?;

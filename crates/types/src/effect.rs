@@ -80,6 +80,8 @@ pub enum Record {
     Rules(Box<RulesRecord>),
     /// The account, for a later version of the program. The newest counts.
     Account(Box<AccountRecord>),
+    /// What a model said at a time was bound to all that was said before.
+    Seal(SealRecord),
 }
 
 impl Record {
@@ -129,6 +131,21 @@ pub struct CandleRecord {
     pub revision: u16,
     /// Whether the clock was believed then.
     pub is_clock_set: bool,
+}
+
+/// A link of the chain of forecasts: made when they were, over all their horizons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealRecord {
+    /// Its place in the chain, from 1.
+    pub number: u64,
+    /// When it was made.
+    pub at: Timestamp,
+    /// Whose forecasts.
+    pub instrument: InstrumentId,
+    /// Open time of the last candle the model saw.
+    pub open_time: Timestamp,
+    /// SHA-256 of the link before and the forecasts (`engine::seal` tells the bytes).
+    pub link: [u8; 32],
 }
 
 /// A forecast as made.

@@ -22,5 +22,5 @@ mod tests;
 
 pub use book::{BANDS, DAYS, EVIDENCE_MIN, ScoreBook, Widths};
 pub use card::{Scorecard, Sealed, scorecard};
-pub use pending::Pending;
+pub use pending::{Pending, log_return};
 pub use report::{Score, SkillReport, Verdict, evaluate};

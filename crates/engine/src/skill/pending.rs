@@ -83,15 +83,20 @@ impl Pending {
 }
 
 fn score(forecast: ForecastRecord, close: Price) -> ScoreRecord {
-    let outcome = libm::log(close.mantissa() as f64 / forecast.price.mantissa() as f64);
     ScoreRecord {
         instrument: forecast.instrument,
         open_time: forecast.open_time,
         model: forecast.model,
         horizon_min: forecast.horizon_min,
         log_return: forecast.log_return,
-        outcome: outcome as f32,
+        outcome: log_return(forecast.price, close),
     }
+}
+
+/// The outcome of a forecast made at `price`: natural logarithm of `close` over it.
+#[must_use]
+pub fn log_return(price: Price, close: Price) -> f32 {
+    libm::log(close.mantissa() as f64 / price.mantissa() as f64) as f32
 }
 
 fn minute_of(moment: Timestamp) -> i64 {

@@ -3,13 +3,14 @@
 use std::borrow::Borrow;
 use std::ops::Range;
 
-use redb::{Error, Key, TableDefinition, WriteTransaction};
+use redb::{Error, Key, ReadableTable, TableDefinition, WriteTransaction};
+use types::effect::SealRecord;
 use types::{Timeframe, Timestamp};
 
 use super::State;
 use super::arbitrage::OPPORTUNITIES;
 use super::quality::{GAPS, QUALITY};
-use super::series::{CANDLES, FORECASTS, REVISIONS};
+use super::series::{CANDLES, FORECASTS, REVISIONS, SEALS};
 use crate::Result;
 
 /// Most rows that are removed in one commit: nobody is to wait for long.
@@ -39,12 +40,34 @@ impl State {
                 remove(txn, QUALITY, (*id, i64::MIN)..(*id, before), &mut left)?;
                 remove(txn, GAPS, (*id, i64::MIN)..(*id, before), &mut left)?;
             }
+            prune_seals(txn, before, &mut left)?;
             remove(txn, OPPORTUNITIES, (i64::MIN, 0, 0, 0)..(before, 0, 0, 0), &mut left)?;
             removed = ROWS_MAX - left;
             Ok(())
         })?;
         Ok(removed as u64)
     }
+}
+
+/// Removes the first links of the chain of forecasts, whose forecasts are gone, but for the last of them: the next is checked with it.
+fn prune_seals(txn: &WriteTransaction, before: i64, left: &mut usize) -> std::result::Result<(), Error> {
+    let mut seals = txn.open_table(SEALS)?;
+    let mut gone = Vec::new();
+    for row in seals.iter()?.take(left.saturating_add(1)) {
+        let (number, seal) = row?;
+        let seal: SealRecord = postcard::from_bytes(seal.value())
+            .map_err(|e| Error::Corrupted(format!("a link of the chain of forecasts: {e}")))?;
+        if seal.open_time.as_nanos() >= before {
+            break;
+        }
+        gone.push(number.value());
+    }
+    gone.pop();
+    for number in gone {
+        seals.remove(number)?;
+        *left -= 1;
+    }
+    Ok(())
 }
 
 /// Removes the first rows of a range, at most as many as are left to remove.

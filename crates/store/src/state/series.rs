@@ -2,7 +2,7 @@
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord, ScoreRecord};
+use types::effect::{CandleRecord, EquityRecord, ForecastRecord, ScoreRecord, SealRecord};
 use types::{InstrumentId, Price, Timeframe, Timestamp};
 
 use super::{Span, State, encoded};
@@ -22,6 +22,8 @@ pub(super) const CANDLES: TableDefinition<'static, CandleKey, Bytes> = TableDefi
 pub(super) const REVISIONS: TableDefinition<'static, RevisionKey, Bytes> = TableDefinition::new("revisions");
 /// What a model said at a time for all horizons, and what came.
 pub(super) const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("forecasts_by_time");
+/// The chain of forecasts.
+pub(super) const SEALS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("seals");
 pub(super) const EQUITY: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
 
 /// A forecast for one horizon, without what its row's key says.
@@ -52,6 +54,7 @@ pub(super) struct Writer<'t> {
     revisions: Table<'t, RevisionKey, Bytes>,
     forecasts: Table<'t, ForecastKey, Bytes>,
     equity: Table<'t, i64, Bytes>,
+    seals: Table<'t, u64, Bytes>,
 }
 
 impl<'t> Writer<'t> {
@@ -61,6 +64,7 @@ impl<'t> Writer<'t> {
             revisions: txn.open_table(REVISIONS)?,
             forecasts: txn.open_table(FORECASTS)?,
             equity: txn.open_table(EQUITY)?,
+            seals: txn.open_table(SEALS)?,
         })
     }
 
@@ -114,6 +118,11 @@ impl<'t> Writer<'t> {
             }
             None => Ok(Vec::new()),
         }
+    }
+
+    pub(super) fn seal(&mut self, seal: &SealRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
+        self.seals.insert(seal.number, encoded(seal, scratch))?;
+        Ok(())
     }
 
     pub(super) fn equity(&mut self, equity: &EquityRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
@@ -191,6 +200,23 @@ impl State {
             }
             Ok(found)
         })
+    }
+
+    /// The chain of forecasts from its place `number` on, at most `limit` links. Links of forecasts that are not kept any more are gone
+    /// too, but for the last of them.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn seals(&self, number: u64, limit: usize) -> Result<Vec<SealRecord>> {
+        self.scan(SEALS, Span::between(Timestamp::EPOCH, Timestamp::MAX, limit), |rows| rows.range(number..))
+    }
+
+    /// The newest link of the chain of forecasts.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_seal(&self) -> Result<Option<SealRecord>> {
+        Ok(self.scan(SEALS, Span::last(1, Timestamp::MAX), |rows| rows.range(0..))?.pop())
     }
 
     /// The paper account by time.

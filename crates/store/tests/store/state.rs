@@ -4,7 +4,7 @@ use store::disk::faulty::{Faults, FaultyDisk};
 use store::{BlockBuilder, Entry, Pending, ScoredForecast, Span, State};
 use tempfile::tempdir;
 use types::arbitrage::{ArbitrageEnd, ArbitrageLeg};
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord};
+use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord, SealRecord};
 use types::market::CandleSource;
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
@@ -203,13 +203,36 @@ pub(crate) fn kinds_of_format_2() -> Vec<Entry> {
 
 /// What came with format 4.
 pub(crate) fn kinds_of_format_4() -> Vec<Entry> {
-    vec![entry(6, 5, Record::Account(Box::new(account(6)))), entry(6, 6, Record::Account(Box::new(account(7))))]
+    let accounts = [account(6), account(7)].map(|account| Record::Account(Box::new(account)));
+    let seals = (1..=3).map(|number| Record::Seal(seal(number)));
+    accounts.into_iter().chain(seals).zip(5..).map(|(record, rank)| entry(6, rank, record)).collect()
 }
 
 /// The state holds [`kinds_of_format_4`].
 #[track_caller]
 pub(crate) fn check_format_4(state: &State) {
     assert_eq!(state.account().expect("reads"), Some(account(7)), "the newest counts");
+    assert_eq!(state.seals(2, 9).expect("reads"), [seal(2), seal(3)]);
+    assert_eq!(state.last_seal().expect("reads"), Some(seal(3)));
+}
+
+fn seal(number: u64) -> SealRecord {
+    let open_time = minute(number as i64);
+    SealRecord { number, at: open_time, instrument: BTC, open_time, link: [number as u8; 32] }
+}
+
+#[test]
+fn links_of_forecasts_that_are_gone_go_too_but_for_the_last() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let state = State::open(dir.path()).expect("creates");
+    let seals: Vec<Entry> = (1..=9).map(|number| entry(6, number as u16, Record::Seal(seal(number)))).collect();
+    state.write(&seals, 6).expect("writes");
+    assert_eq!(state.prune(minute(5)).expect("prunes"), 3);
+    assert_eq!(state.prune(minute(5)).expect("prunes"), 0);
+    let numbers: Vec<u64> = state.seals(0, 99).expect("reads").iter().map(|seal| seal.number).collect();
+    assert_eq!(numbers, [4, 5, 6, 7, 8, 9]);
+    assert_eq!(state.prune(minute(99)).expect("prunes"), 5);
+    assert_eq!(state.last_seal().expect("reads"), Some(seal(9)), "the chain goes on from it");
 }
 
 fn account(cash: i64) -> AccountRecord {
