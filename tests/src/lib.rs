@@ -5,11 +5,17 @@ pub mod crash;
 pub mod demo;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// The root of the workspace.
+/// The root of the workspace: tests run in the folder of their crate.
+///
+/// # Panics
+/// When the folder is gone.
 #[must_use]
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+    static ROOT: LazyLock<PathBuf> =
+        LazyLock::new(|| std::env::current_dir().and_then(|here| here.join("..").canonicalize()).expect("a workspace"));
+    &ROOT
 }
 
 /// The program under test, as `cargo build --package tickerbox` made it beside the running test.

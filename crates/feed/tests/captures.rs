@@ -29,7 +29,7 @@ fn analyse(venue: Venue, file: &[u8]) -> Result<CaptureReport, CaptureError> {
 }
 
 fn fixture(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    let path = Path::new("fixtures").join(name);
     let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&text).expect("fixtures are JSON")
 }

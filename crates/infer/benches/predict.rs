@@ -14,7 +14,7 @@ const RUNS: usize = 3_000;
 
 #[allow(clippy::print_stdout, reason = "the result is what a bench is for")]
 fn main() {
-    let starter = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/starter"));
+    let starter = || PathBuf::from("../../models/starter");
     // Cargo adds `--bench`.
     let path = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).map_or_else(starter, PathBuf::from);
     let bundle = bundle::load(&path, &TrustedKeys::builtin()).expect("a bundle signed by a built-in key");

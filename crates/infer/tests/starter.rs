@@ -6,7 +6,7 @@ use bundle::{Bundle, MODEL_NAME, SecretKey, TrustedKeys, VerifiedBundle};
 use infer::{InferError, Model};
 
 fn starter() -> VerifiedBundle {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/starter"));
+    let path = Path::new("../../models/starter");
     bundle::load(path, &TrustedKeys::builtin()).expect("the starter bundle is signed by the built-in key")
 }
 

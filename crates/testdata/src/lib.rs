@@ -6,14 +6,19 @@
 #![allow(clippy::print_stderr, reason = "says what is missing")]
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use flate2::read::MultiGzDecoder;
 
 /// Where a file lies, or `None`.
 #[must_use]
 pub fn path(file: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    // A test runs in the folder of its crate; the data lies beside the workspace that holds it.
+    let beside = || {
+        let here = std::env::current_dir().unwrap_or_default();
+        let beside = here.ancestors().map(|folder| folder.join("shared/data")).find(|folder| folder.is_dir());
+        beside.unwrap_or_else(|| PathBuf::from("../shared/data"))
+    };
     let path = std::env::var_os("TICKERBOX_DATA").map_or_else(beside, PathBuf::from).join(file);
     if path.exists() {
         return Some(path);

@@ -83,7 +83,7 @@ fn damage_within_a_block_names_the_block() {
 
 /// Fixtures are LZ4 frames, because an empty database already takes a megabyte.
 fn fixture(name: &str, format: u64) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{name}-format-{format}.redb.lz4"))
+    PathBuf::from(format!("tests/fixtures/{name}-format-{format}.redb.lz4"))
 }
 
 fn unpack(fixture: &Path, to: &Path) {
