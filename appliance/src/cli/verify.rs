@@ -29,9 +29,9 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let found = verify(&State::open_read(&self.data_dir)?, Timestamp::MAX)?;
         if self.json {
-            print_json(&found)?
+            print_json(&found)?;
         } else {
-            print(&found)?
+            print(&found)?;
         }
         Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

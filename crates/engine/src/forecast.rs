@@ -16,7 +16,7 @@ use crate::feature::{self, Live};
 use crate::market::{Market, Moment};
 use crate::rejection::Rejection;
 use crate::seal::Chain;
-use crate::skill::{BANDS, Pending, ScoreBook, SkillReport, Widths};
+use crate::skill::{Pending, ScoreBook, SkillReport, Widths};
 
 /// Most features of a model.
 pub const FEATURES_MAX: usize = 256;
@@ -57,7 +57,7 @@ pub(crate) struct Forecasts {
     scored: String,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
-    due: Vec<(ScoreRecord, Widths)>,
+    due: Vec<(ScoreRecord, Option<Widths>)>,
 }
 
 impl Forecasts {
@@ -159,7 +159,7 @@ impl Forecasts {
         for forecast in &made {
             self.newest.insert((instrument, forecast.horizon_min), forecast.clone());
             let shown = self.scores.widths(instrument, forecast.horizon_min);
-            self.pending.push(forecast.clone(), shown.unwrap_or([f32::INFINITY; BANDS.len()]));
+            self.pending.push(forecast.clone(), shown);
             effects.record(Record::Forecast(forecast.clone()));
         }
         if let Some(seal) = self.chain.seal(at, &market.instrument, &made) {

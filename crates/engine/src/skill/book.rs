@@ -7,28 +7,17 @@ use types::effect::ScoreRecord;
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Timestamp};
 
+use super::bands::{BANDS, Bands, Widths};
 use super::report::{Score, SkillReport, Verdict, evaluate};
-use crate::stats::conformal::Conformal;
 use crate::stats::sequential::Evidence;
 
 /// Days of scores that are kept.
 pub const DAYS: u32 = 7;
 /// One score a minute at most.
 const SCORES_MAX: u32 = DAYS * 1_440;
-/// Fewest errors for a band.
-const ERRORS_MIN: usize = 100;
-/// Newest errors that bands are made of.
-const ERRORS_KEPT: usize = 1_440;
 
-/// Shares of outcomes that the bands should hold.
-pub const BANDS: [f64; 2] = [0.5, 0.9];
-/// How fast the bands follow: with this speed a thousand outcomes bind the share that is held to 19 points, a week to two.
-const BAND_SPEED: f64 = 0.005;
 /// Evidence from which on a verdict may be given, however often one looks: what 95 % mean (Ville's inequality).
 pub const EVIDENCE_MIN: f64 = 20.0;
-
-/// Half-widths (log-return) of the bands of [`BANDS`] around a forecast, as they were when it was made.
-pub type Widths = [f32; BANDS.len()];
 
 /// The scores of the last seven days of one model, by instrument and horizon. At most 10 080 scores of 12 bytes each; evidence and bands
 /// know all since the model began.
@@ -41,20 +30,19 @@ pub struct ScoreBook {
 struct Track {
     scores: VecDeque<Score>,
     evidence: Evidence,
-    bands: [Conformal; BANDS.len()],
+    bands: Bands,
 }
 
 impl Track {
     fn new(horizon_min: u16) -> Self {
-        let band = |share| Conformal::new(share, BAND_SPEED).expect("constants are sound");
-        Self { scores: VecDeque::new(), evidence: Evidence::new(horizon_min), bands: BANDS.map(band) }
+        Self { scores: VecDeque::new(), evidence: Evidence::new(horizon_min), bands: Bands::new() }
     }
 }
 
 impl ScoreBook {
     /// Adds a score, and learns from what the bands `shown` with its forecast held; scores of its instrument and horizon that are more than seven days older leave. A second score for a
     /// minute replaces the first. Ignored when it is not finite or older than what is kept.
-    pub fn push(&mut self, record: &ScoreRecord, shown: Widths) {
+    pub fn push(&mut self, record: &ScoreRecord, shown: Option<Widths>) {
         let Ok(minute) = u32::try_from(record.open_time.as_nanos().div_euclid(NS_PER_MIN)) else { return };
         let score = Score { minute, forecast: record.log_return, outcome: record.outcome };
         if !(score.forecast.is_finite() && score.outcome.is_finite()) {
@@ -75,9 +63,7 @@ impl ScoreBook {
             _ => {
                 track.insert(index, score);
                 evidence.push(minute, f64::from(score.forecast), f64::from(score.outcome));
-                for (band, shown) in bands.iter_mut().zip(shown) {
-                    band.push(f64::from(score.forecast) - f64::from(score.outcome), f64::from(shown));
-                }
+                bands.push(f64::from(score.forecast) - f64::from(score.outcome), shown);
             }
         }
         while track.front().is_some_and(|kept| kept.minute < oldest) {
@@ -108,23 +94,19 @@ impl ScoreBook {
         self.tracks.get(&(instrument, horizon_min)).map(|track| &track.evidence)
     }
 
-    /// Half-widths of the bands around the next forecast; `None` while there are fewer than a hundred errors, or while nothing finite
-    /// would do.
+    /// Half-widths of the bands around the next forecast; `None` while there are fewer than a hundred errors.
     #[must_use]
     pub fn widths(&self, instrument: InstrumentId, horizon_min: u16) -> Option<Widths> {
-        let track = self.tracks.get(&(instrument, horizon_min)).filter(|track| track.scores.len() >= ERRORS_MIN)?;
-        let newest = track.scores.iter().rev().take(ERRORS_KEPT);
-        let mut errors: Vec<f64> = newest.map(|s| (f64::from(s.forecast) - f64::from(s.outcome)).abs()).collect();
-        let widths = track.bands.each_ref().map(|band| band.half_width(&mut errors) as f32);
-        widths.iter().all(|width| width.is_finite()).then_some(widths)
+        let track = self.tracks.get(&(instrument, horizon_min))?;
+        let error = |score: &Score| (f64::from(score.forecast) - f64::from(score.outcome)).abs();
+        track.bands.widths(track.scores.iter().rev().map(error))
     }
 
-    /// For each band the share of outcomes that it held, and how many there were; `None` before the first score.
+    /// For each band the share of outcomes that it held, and how many there were; `None` before the first outcome of a
+    /// forecast with bands.
     #[must_use]
     pub fn coverage(&self, instrument: InstrumentId, horizon_min: u16) -> Option<[(f64, u64); BANDS.len()]> {
-        let track = self.tracks.get(&(instrument, horizon_min))?;
-        let [half, most] = track.bands.each_ref().map(Conformal::achieved);
-        Some([half?, most?])
+        self.tracks.get(&(instrument, horizon_min))?.bands.achieved()
     }
 
     /// When the oldest kept forecast was made: open time of the last candle its model saw.

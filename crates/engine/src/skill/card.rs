@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::book::{BANDS, EVIDENCE_MIN};
+use super::bands::{BANDS, Bands, Widths};
+use super::book::EVIDENCE_MIN;
 use super::report::{Score, Verdict, evaluate};
-use crate::stats::conformal::Conformal;
 use crate::stats::sequential::Evidence;
 use crate::stats::{bootstrap, compare, direction, error, probability, quantile};
 
@@ -17,11 +17,6 @@ const BLOCK_MIN: usize = 30;
 const DRAWS: usize = 1_000;
 /// Probabilities count as at least this far from certain.
 const FLOOR: f64 = 1e-6;
-/// The bands follow so fast, from so many errors, and begin with so many: as in the running box.
-const BAND_SPEED: f64 = 0.005;
-const ERRORS_KEPT: usize = 1_440;
-const ERRORS_MIN: usize = 100;
-
 /// A forecast that met its outcome, as it was sealed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sealed {
@@ -188,29 +183,19 @@ struct Banded {
 impl Banded {
     /// At each forecast only errors of those that had met their outcome are known.
     fn of(sealed: &[Sealed], horizon_min: u16) -> Self {
-        let mut bands = BANDS.map(|share| Conformal::new(share, BAND_SPEED).expect("constants are sound"));
-        let (mut errors, mut waiting) = (VecDeque::new(), VecDeque::<(Sealed, [f64; BANDS.len()])>::new());
+        let (mut bands, mut errors) = (Bands::new(), Vec::new());
+        let mut waiting = VecDeque::<(Sealed, Option<Widths>)>::new();
         let mut found = Self::default();
         for one in sealed {
             let is_over = |(made, _): &(Sealed, _)| made.minute.saturating_add(u32::from(horizon_min)) <= one.minute;
             while let Some((met, shown)) = waiting.pop_front_if(|made| is_over(made)) {
                 let error = (f64::from(met.forecast) - f64::from(met.outcome)).abs();
-                for (band, shown) in bands.iter_mut().zip(shown) {
-                    band.push(error, shown);
-                }
-                if errors.len() == ERRORS_KEPT {
-                    errors.pop_front();
-                }
-                errors.push_back(error);
+                bands.push(error, shown);
+                errors.push(error);
             }
-            let mut known: Vec<f64> = errors.iter().copied().collect();
-            let shown = if known.len() < ERRORS_MIN {
-                [f64::INFINITY; BANDS.len()]
-            } else {
-                bands.map(|band| band.half_width(&mut known))
-            };
+            let shown = bands.widths(errors.iter().rev().copied());
             waiting.push_back((*one, shown));
-            if shown.iter().all(|width| width.is_finite()) {
+            if let Some(shown) = shown.map(|shown| shown.map(f64::from)) {
                 let (forecast, outcome) = (f64::from(one.forecast), f64::from(one.outcome));
                 for (intervals, width) in found.intervals.iter_mut().zip(shown) {
                     intervals.push((forecast - width, forecast + width, outcome));

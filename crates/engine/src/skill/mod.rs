@@ -13,6 +13,7 @@
 //! Econometrica 55, 1987), the delta method for the ratio, and critical values that know the estimator's own error (Kiefer
 //! and Vogelsang, *A New Asymptotic Theory for Heteroskedasticity-Autocorrelation Robust Tests*, Econometric Theory 21, 2005).
 
+mod bands;
 mod book;
 mod card;
 mod pending;
@@ -20,7 +21,8 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use book::{BANDS, DAYS, EVIDENCE_MIN, ScoreBook, Widths};
+pub use bands::{BANDS, Widths};
+pub use book::{DAYS, EVIDENCE_MIN, ScoreBook};
 pub use card::{Scorecard, Sealed, scorecard};
 pub use pending::{Pending, log_return};
 pub use report::{Score, SkillReport, Verdict, evaluate};

@@ -7,7 +7,7 @@ use types::effect::{ForecastRecord, ScoreRecord};
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Price, Timestamp};
 
-use super::book::Widths;
+use super::bands::Widths;
 
 /// How long a forecast whose target minute is a gap waits for history to fill it.
 const PATIENCE_MIN: i64 = 60;
@@ -16,7 +16,7 @@ const PATIENCE_MIN: i64 = 60;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Waiting {
     forecast: ForecastRecord,
-    shown: Widths,
+    shown: Option<Widths>,
 }
 
 /// Forecasts by instrument, target minute and horizon. A forecast made after the minute at `open_time` closed is about the
@@ -30,9 +30,9 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Adds a forecast with the bands around it, infinite where there were none. One for the same instrument, minute and horizon is
+    /// Adds a forecast with the bands around it, where there were any. One for the same instrument, minute and horizon is
     /// replaced.
-    pub fn push(&mut self, forecast: ForecastRecord, shown: Widths) {
+    pub fn push(&mut self, forecast: ForecastRecord, shown: Option<Widths>) {
         let target = minute_of(forecast.open_time) + i64::from(forecast.horizon_min);
         self.forecasts.insert((forecast.instrument, target, forecast.horizon_min), Waiting { forecast, shown });
     }
@@ -44,7 +44,7 @@ impl Pending {
         instrument: InstrumentId,
         open_time: Timestamp,
         close: Price,
-        out: &mut Vec<(ScoreRecord, Widths)>,
+        out: &mut Vec<(ScoreRecord, Option<Widths>)>,
     ) {
         let minute = minute_of(open_time);
         let missed = self.take(instrument, i64::MIN, minute.saturating_sub(PATIENCE_MIN));
