@@ -105,15 +105,12 @@ impl Bucket {
                     .with_bucket_name(name)
                     .with_client_options(options)
                     .with_retry(retry);
-                let builder = match (&place.credentials, &place.endpoint) {
-                    (Some(path), _) => {
-                        let key = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-                        builder.with_service_account_key(key)
-                    }
-                    // A stand-in on the own network asks for none.
-                    (None, Some(_)) => builder.with_skip_signature(true),
-                    (None, None) => bail!("Google takes nothing without credentials: name their file"),
+                // A stand-in on the own network needs one too, with `disable_oauth`: the client signs what it writes.
+                let Some(path) = &place.credentials else {
+                    bail!("Google takes nothing without credentials: name their file");
                 };
+                let key = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+                let builder = builder.with_service_account_key(key);
                 let builder = match &place.endpoint {
                     Some(endpoint) => builder.with_base_url(endpoint),
                     None => builder,

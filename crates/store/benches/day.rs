@@ -16,7 +16,7 @@ use rusqlite::{Connection, params};
 use sim::SimSettings;
 use soak::{Settings, World};
 use store::{BlockBuilder, Checkpoint, Entry, Journal, Pending, Reader, Span, State, days};
-use types::effect::{CandleRecord, ForecastRecord, ScoreRecord};
+use types::effect::{CandleRecord, ForecastRecord, ScoreRecord, SealRecord};
 use types::market::CandleSource;
 use types::{Candle, Effect, Input, InstrumentId, Price, Qty, Record, Scale, Stamped, Timeframe, Timestamp, Venue};
 
@@ -31,6 +31,8 @@ const CHECKPOINT: Duration = Duration::from_secs(3_600);
 const DEPTH: usize = 20;
 /// Inputs that SQLite takes one by one: more would take hours.
 const OWN_ROWS: u64 = 20_000;
+/// As long as the digest of a bundle.
+const MODEL: &str = "123c10930a4b053142f40f89e1d7963dd8e0da9619aba4e17b3a0a277d6c29c3";
 /// What the reading of a month is measured on.
 const MONTH_MIN: i64 = 30 * 1_440;
 
@@ -492,7 +494,7 @@ fn insert_candle(txn: &rusqlite::Transaction<'_>, name: &str, scale: Scale, cand
         .expect("inserts");
 }
 
-/// A month of candles, forecasts and scores of eight instruments: its size, and how long reading takes.
+/// A month of candles, forecasts, scores and seals of eight instruments: its size, and how long reading takes.
 fn month(dir: &Path, say: &mut impl FnMut(String)) {
     const INSTRUMENTS: u16 = 8;
     let (ours, theirs) = (dir.join("month"), dir.join("month.db"));
@@ -508,6 +510,7 @@ fn month(dir: &Path, say: &mut impl FnMut(String)) {
     connection.execute_batch(CANDLES).expect("a schema");
     let mut connection = connection;
     let mut closes = vec![9_500_000i64; usize::from(INSTRUMENTS)];
+    let mut sealed = 0;
     for day in 0..30 {
         let mut entries = Vec::new();
         let txn = connection.transaction().expect("begins");
@@ -540,8 +543,16 @@ fn month(dir: &Path, say: &mut impl FnMut(String)) {
                     revision: 0,
                     is_clock_set: true,
                 }));
+                sealed += 1;
+                push(Record::Seal(SealRecord {
+                    number: sealed,
+                    at: Timestamp::from_secs(at.as_secs() + 61),
+                    instrument,
+                    open_time: at,
+                    link: core::array::from_fn(|_| draw(256) as u8),
+                }));
                 for horizon_min in [5, 10, 30] {
-                    let model = "starter-3c2f".to_owned();
+                    let model = MODEL.to_owned();
                     let log_return = draw(2_000) as f32 / 1e6 - 0.001;
                     let p_up = draw(1_000) as f32 / 1e3;
                     push(Record::Forecast(ForecastRecord {
@@ -571,7 +582,7 @@ fn month(dir: &Path, say: &mut impl FnMut(String)) {
         }
     }
     say(format!(
-        "30 days of candles, forecasts and scores of {INSTRUMENTS} instruments: {:.0} MB",
+        "30 days of candles, forecasts, scores and seals of {INSTRUMENTS} instruments: {:.0} MB",
         total(&ours, "state") as f64 / 1e6
     ));
     let end = Timestamp::from_secs(start.as_secs() + 60 * MONTH_MIN);
