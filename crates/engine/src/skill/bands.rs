@@ -6,7 +6,7 @@ use crate::stats::conformal::Conformal;
 
 /// Shares of outcomes that the bands should hold.
 pub const BANDS: [f64; 2] = [0.5, 0.9];
-/// How fast the bands follow: with this speed a thousand outcomes bind the share that is held to 20 points, a week to two.
+/// How fast the bands follow: with this speed a thousand outcomes bind the share that is held to 18 points of 90 %, a week to two.
 const SPEED: f64 = 0.005;
 /// Fewest errors for a band.
 const ERRORS_MIN: usize = 100;

@@ -90,7 +90,7 @@ pub struct Scorecard {
 
 /// The card of forecasts in order of time, at most one a minute. What is not finite is left out.
 ///
-/// Cost: 65 milliseconds for a week on one core of a PC, nearly all of it for the bands.
+/// The errors of a day are looked through for each forecast: ask for it when somebody wants to see it, not every minute.
 #[must_use]
 pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
     let is_finite = |s: &&Sealed| s.forecast.is_finite() && s.outcome.is_finite() && s.p_up.is_finite();

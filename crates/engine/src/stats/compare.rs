@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_factor_is_the_published_one() {
-        // Harvey, Leybourne and Newbold (1997), equation 8, at T = 100 and h = 5.
+        // Harvey, Leybourne and Newbold (1997), at T = 100 and h = 5.
         assert!((small_sample_factor(100, 5).unwrap() - 0.954_987).abs() < 5e-7);
         assert_eq!(
             (small_sample_factor(0, 1), small_sample_factor(100, 1).map(|f| (f * f * 100.0).round())),

@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_score_of_a_normal_forecast_is_the_published_one() {
-        // Gneiting and Raftery (2007), equation 21, at the mean of the standard normal.
+        // Gneiting and Raftery (2007), section 4.2, at the mean of the standard normal: 2 / sqrt(2 pi) - 1 / sqrt(pi).
         close(crps_normal(0.0, 1.0, 0.0), 0.233_695, 5e-7);
         close(crps_normal(3.0, 2.0, 3.0), 2.0 * 0.233_695, 1e-6);
         close(crps_normal(1.0, 0.0, -2.0), 3.0, 0.0);

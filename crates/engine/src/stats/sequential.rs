@@ -38,7 +38,7 @@ impl Gambler {
 
     /// Evidence that stays: of the highest capital H the adjuster sqrt(H) / 2 counts, whose expectation is at most one at any time and
     /// together with others (Shafer, Shen, Vereshchagin and Vovk, *Test martingales, Bayes factors and p-values*, Statistical Science 26,
-    /// 2011, equation 12 with kappa one half).
+    /// 2011).
     fn kept(&self) -> f64 {
         libm::exp(self.log_highest / 2.0) / 2.0
     }
