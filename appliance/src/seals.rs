@@ -24,6 +24,8 @@ pub(crate) struct Verified {
     pub(crate) first: Option<u64>,
     /// The end of the chain: place, and link in hexadecimal. Whoever notes it can prove later that nothing before it was changed.
     pub(crate) head: Option<(u64, String)>,
+    /// Links whose forecasts are older than any that is kept: gone with age, while the chain was read or before its links went.
+    pub(crate) pruned: u64,
     /// Links that are not what the kept forecasts give, and places without one.
     pub(crate) broken: u64,
     /// Forecasts that were sealed when their outcome could be known.
@@ -132,6 +134,7 @@ fn check(
                 found.tell(format!("link {}: sealed at {}, when its outcome could be known", seal.number, seal.at));
             }
         }
+        None if models.is_empty() && is_pruned(state, seal)? => found.pruned += 1,
         None => {
             found.broken += 1;
             found.tell(format!(
@@ -143,6 +146,12 @@ fn check(
         }
     }
     Ok(())
+}
+
+/// Whether all forecasts of its instrument as old as this one are gone.
+fn is_pruned(state: &State, seal: &SealRecord) -> store::Result<bool> {
+    let until = Timestamp::from_nanos(seal.open_time.as_nanos().saturating_add(1));
+    Ok(state.forecasts(seal.instrument, Span::between(Timestamp::EPOCH, until, 1))?.is_empty())
 }
 
 fn rescore(
@@ -273,7 +282,8 @@ mod tests {
         let (state, _) = kept(dir.path());
         let found = verify(&state, Timestamp::MAX).unwrap();
         assert!(found.is_sound(), "{found:?}");
-        assert_eq!((found.sealed, found.first, found.scored, found.without_candle), (20, Some(1), 19 + 18, 0));
+        assert_eq!((found.sealed, found.pruned), (20, 0));
+        assert_eq!((found.first, found.scored, found.without_candle), (Some(1), 19 + 18, 0));
         assert_eq!(found.head.as_ref().map(|(number, link)| (*number, link.len())), Some((20, 64)));
         state.prune(at(10)).unwrap();
         let pruned = verify(&state, Timestamp::MAX).unwrap();

@@ -39,12 +39,16 @@ impl Args {
 
 fn print(found: &Verified) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let Verified { sealed, broken, late, unsealed, scored, revised, differ, without_candle, .. } = found;
+    let Verified { sealed, pruned, broken, late, unsealed, scored, revised, differ, without_candle, .. } = found;
     match (&found.first, &found.head) {
         (Some(first), Some((number, link))) => writeln!(out, "links {first} to {number}, the last is {link}")?,
         _ => writeln!(out, "no forecast is sealed")?,
     }
-    writeln!(out, "{sealed} links hold, {broken} do not, {late} were made too late, {unsealed} forecasts have none")?;
+    writeln!(
+        out,
+        "{sealed} links hold, {broken} do not, {late} were made too late, {unsealed} forecasts have none; of {pruned} the \
+         forecasts are gone with age"
+    )?;
     writeln!(
         out,
         "{scored} outcomes are those of the candles, {differ} are not; {revised} candles were corrected since, \

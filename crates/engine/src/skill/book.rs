@@ -16,9 +16,6 @@ pub const DAYS: u32 = 7;
 /// One score a minute at most.
 const SCORES_MAX: u32 = DAYS * 1_440;
 
-/// Evidence from which on a verdict may be given, however often one looks: what 95 % mean (Ville's inequality).
-pub const EVIDENCE_MIN: f64 = 20.0;
-
 /// The scores of the last seven days of one model, by instrument and horizon. At most 10 080 scores of 12 bytes each; evidence and bands
 /// know all since the model began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,8 +37,9 @@ impl Track {
 }
 
 impl ScoreBook {
-    /// Adds a score, and learns from what the bands `shown` with its forecast held; scores of its instrument and horizon that are more than seven days older leave. A second score for a
-    /// minute replaces the first. Ignored when it is not finite or older than what is kept.
+    /// Adds a score, and learns from whether the bands `shown` around its forecast held; scores of its instrument and horizon that
+    /// are more than seven days older leave. A second score for a minute replaces the first. Ignored when it is not finite or
+    /// older than what is kept.
     pub fn push(&mut self, record: &ScoreRecord, shown: Option<Widths>) {
         let Ok(minute) = u32::try_from(record.open_time.as_nanos().div_euclid(NS_PER_MIN)) else { return };
         let score = Score { minute, forecast: record.log_return, outcome: record.outcome };
@@ -61,8 +59,11 @@ impl ScoreBook {
             // Told again: what was learned from it is learned.
             Some(kept) if kept.minute == minute => *kept = score,
             _ => {
+                // A bet must be made before its outcome is known, and before any later one is.
+                if index == track.len() {
+                    evidence.push(minute, f64::from(score.forecast), f64::from(score.outcome));
+                }
                 track.insert(index, score);
-                evidence.push(minute, f64::from(score.forecast), f64::from(score.outcome));
                 bands.push(f64::from(score.forecast) - f64::from(score.outcome), shown);
             }
         }
@@ -74,18 +75,14 @@ impl ScoreBook {
     /// Skill on the kept scores. About a millisecond for seven days: ask once a minute, not once a frame.
     ///
     /// The verdict is looked at every minute until it says something: beside the interval it needs evidence that may be watched, at
-    /// least [`EVIDENCE_MIN`] since the model began.
+    /// least [`EVIDENCE_MIN`](super::EVIDENCE_MIN) since the model began.
     #[must_use]
     pub fn report(&self, instrument: InstrumentId, horizon_min: u16) -> SkillReport {
         let scores: Vec<Score> = self.track(instrument, horizon_min).copied().collect();
         let report = evaluate(&scores, horizon_min);
         let evidence = self.evidence(instrument, horizon_min);
-        let is_proven = evidence.is_some_and(|evidence| match report.verdict {
-            Verdict::Better => evidence.better() >= EVIDENCE_MIN,
-            Verdict::Worse => evidence.worse() >= EVIDENCE_MIN,
-            Verdict::NotProven => true,
-        });
-        SkillReport { verdict: if is_proven { report.verdict } else { Verdict::NotProven }, ..report }
+        let verdict = evidence.map_or(Verdict::NotProven, |evidence| report.verdict.with(evidence));
+        SkillReport { verdict, ..report }
     }
 
     /// Evidence for and against the model since it began; `None` before its first score.

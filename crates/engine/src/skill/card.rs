@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use super::bands::{BANDS, Bands, Widths};
-use super::book::EVIDENCE_MIN;
 use super::report::{Score, Verdict, evaluate};
 use crate::stats::sequential::Evidence;
 use crate::stats::{bootstrap, compare, direction, error, probability, quantile};
@@ -66,8 +65,9 @@ pub struct Scorecard {
     pub brier: Option<f64>,
     /// Log loss of the same; 0.693 is what always saying one half gets.
     pub log_loss: Option<f64>,
-    /// Continuous ranked probability score of forecast and bands together, basis points.
-    pub crps_bps: Option<f64>,
+    /// Weighted interval score of forecast and bands together, basis points: what stands for the continuous ranked probability
+    /// score where only some quantiles are told.
+    pub wis_bps: Option<f64>,
     /// Share of outcomes within the 50 % band.
     pub coverage_50: Option<f64>,
     /// Share of outcomes within the 90 % band.
@@ -113,8 +113,9 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
         .filter(|s| s.forecast != 0.0 && s.outcome != 0.0)
         .map(|s| (s.forecast > 0.0, s.outcome > 0.0))
         .collect();
-    let hits = signs.iter().filter(|(said, came)| said == came).count() as f64;
-    let wilson = probability::wilson(hits, signs.len() as f64, 0.95);
+    // All forecasts tell the share; how sure it is, as many as do not overlap.
+    let alone = signs.len() as f64;
+    let wilson = report.hit_rate.and_then(|rate| probability::wilson(rate * alone, alone, 0.95));
     let boot = bootstrap::skill_interval(&errors, block, DRAWS, 0.95, u64::from(horizon_min));
     let dm = compare::diebold_mariano(&squares, horizon);
     let mut evidence = Evidence::new(horizon_min);
@@ -123,11 +124,6 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
     }
     let bands = Banded::of(&sealed, horizon_min);
     let bps = |value: Option<f64>| value.map(|value| value * 1e4);
-    let is_proven = match report.verdict {
-        Verdict::Better => evidence.better() >= EVIDENCE_MIN,
-        Verdict::Worse => evidence.worse() >= EVIDENCE_MIN,
-        Verdict::NotProven => true,
-    };
     Scorecard {
         horizon_min,
         n: report.n,
@@ -145,7 +141,7 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
         hit_hi: wilson.map(|(_, hi)| hi),
         brier: probability::brier(&chances),
         log_loss: probability::log_loss(&chances, FLOOR),
-        crps_bps: bps(bands.crps()),
+        wis_bps: bps(bands.weighted_interval_score()),
         coverage_50: quantile::coverage(&bands.intervals[0]).map(|(share, _)| share),
         coverage_90: quantile::coverage(&bands.intervals[1]).map(|(share, _)| share),
         width_90_bps: bps(quantile::coverage(&bands.intervals[1]).map(|(_, width)| width)),
@@ -154,7 +150,7 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
         pt_p: direction::pesaran_timmermann(&signs).map(|pt| pt.p_value),
         evidence_better: evidence.better(),
         evidence_worse: evidence.worse(),
-        verdict: if is_proven { report.verdict } else { Verdict::NotProven },
+        verdict: report.verdict.with(&evidence),
     }
 }
 
@@ -207,7 +203,7 @@ impl Banded {
     }
 
     /// Mean score of the five quantiles that forecast and bands tell.
-    fn crps(&self) -> Option<f64> {
+    fn weighted_interval_score(&self) -> Option<f64> {
         let score = |(forecast, [half, most], outcome): &(f64, [f64; BANDS.len()], f64)| {
             let quantiles = [
                 (0.05, forecast - most),
@@ -216,7 +212,7 @@ impl Banded {
                 (0.75, forecast + half),
                 (0.95, forecast + most),
             ];
-            quantile::crps_of_quantiles(&quantiles, *outcome).unwrap_or(0.0)
+            quantile::weighted_interval_score(&quantiles, *outcome).unwrap_or(0.0)
         };
         let count = self.made.len();
         (count > 0).then(|| self.made.iter().map(score).sum::<f64>() / count as f64)

@@ -22,7 +22,7 @@ mod report;
 mod tests;
 
 pub use bands::{BANDS, Widths};
-pub use book::{DAYS, EVIDENCE_MIN, ScoreBook};
+pub use book::{DAYS, ScoreBook};
 pub use card::{Scorecard, Sealed, scorecard};
 pub use pending::{Pending, log_return};
-pub use report::{Score, SkillReport, Verdict, evaluate};
+pub use report::{EVIDENCE_MIN, Score, SkillReport, Verdict, evaluate};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::sequential::Evidence;
+
 /// Three words for a skill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -14,6 +16,21 @@ pub enum Verdict {
     /// The whole interval lies above zero.
     #[serde(rename = "better")]
     Better,
+}
+
+/// Evidence from which on a verdict may be given, however often one looks: what 95 % mean (Ville's inequality).
+pub const EVIDENCE_MIN: f64 = 20.0;
+
+impl Verdict {
+    /// The same, where the evidence that may be watched bears it out.
+    pub(super) fn with(self, evidence: &Evidence) -> Self {
+        let weight = match self {
+            Self::Better => evidence.better(),
+            Self::Worse => evidence.worse(),
+            Self::NotProven => return self,
+        };
+        if weight >= EVIDENCE_MIN { self } else { Self::NotProven }
+    }
 }
 
 /// A scored forecast.

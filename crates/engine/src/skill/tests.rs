@@ -177,7 +177,7 @@ fn a_card_of_a_good_forecaster_is_good_in_every_line() {
     assert!(card.evidence_better >= EVIDENCE_MIN && card.evidence_worse < 1.0, "{card:?}");
     let near = |found: Option<f64>, share: f64| (found.unwrap() - share).abs() < 0.02;
     assert!(near(card.coverage_50, 0.5) && near(card.coverage_90, 0.9), "{card:?}");
-    assert!(card.crps_bps < card.mae_bps && card.width_90_bps > card.mae_bps, "{card:?}");
+    assert!(card.wis_bps < card.mae_bps && card.width_90_bps > card.mae_bps, "{card:?}");
     assert!(card.rmse_bps > card.mae_bps && card.mape_pct.unwrap() * 100.0 - card.mae_bps.unwrap() < 1.0);
 }
 
@@ -195,7 +195,7 @@ fn a_card_of_shuffled_outcomes_proves_nothing_and_an_empty_one_says_nothing() {
     assert_eq!(card.verdict, Verdict::NotProven, "{card:?}");
     assert!(card.boot_lo < Some(0.0) && card.pt_p > Some(0.01), "{card:?}");
     let nothing = scorecard(&[], 5);
-    assert_eq!((nothing.n, nothing.skill, nothing.crps_bps, nothing.verdict), (0, None, None, Verdict::NotProven));
+    assert_eq!((nothing.n, nothing.skill, nothing.wis_bps, nothing.verdict), (0, None, None, Verdict::NotProven));
     let odd = [Sealed { minute: 1, forecast: f32::NAN, p_up: 0.5, outcome: 0.1 }];
     assert_eq!(scorecard(&odd, 5), nothing);
 }

@@ -22,10 +22,12 @@ pub fn crps_normal(mean: f64, deviation: f64, outcome: f64) -> f64 {
     deviation * (z * (2.0 * normal_cdf(z) - 1.0) + 2.0 * normal_density(z) - one_over_root_pi)
 }
 
-/// The same of a forecast of quantiles (level, value): twice their mean pinball loss, which comes near the score as levels that are evenly
-/// spread grow many. `None` without quantiles.
+/// Score of a forecast of quantiles (level, value): twice their mean pinball loss. For a median and central intervals it is the weighted
+/// interval score (Bracher, Ray, Gneiting and Reich, *Evaluating epidemic forecasts in an interval format*, PLOS Computational Biology
+/// 17, 2021), which comes near the continuous ranked probability score as levels that are evenly spread grow many. `None` without
+/// quantiles.
 #[must_use]
-pub fn crps_of_quantiles(quantiles: &[(f64, f64)], outcome: f64) -> Option<f64> {
+pub fn weighted_interval_score(quantiles: &[(f64, f64)], outcome: f64) -> Option<f64> {
     super::mean(quantiles.iter().map(|(level, value)| 2.0 * pinball(*level, *value, outcome)))
 }
 
@@ -71,9 +73,9 @@ mod tests {
         };
         let quantiles: Vec<(f64, f64)> = (0..1_000).map(quantile).collect();
         for outcome in [-2.0, 0.0, 0.7] {
-            close(crps_of_quantiles(&quantiles, outcome).unwrap(), crps_normal(0.0, 1.0, outcome), 2e-4);
+            close(weighted_interval_score(&quantiles, outcome).unwrap(), crps_normal(0.0, 1.0, outcome), 2e-4);
         }
-        assert_eq!(crps_of_quantiles(&[], 1.0), None);
+        assert_eq!(weighted_interval_score(&[], 1.0), None);
     }
 
     #[test]
