@@ -183,7 +183,7 @@ impl Exporter {
 #[cfg(test)]
 mod tests {
     use store::Entry;
-    use types::effect::{CandleRecord, ForecastRecord, RulesRecord, ScoreRecord};
+    use types::effect::{Base, CandleRecord, ForecastRecord, RulesRecord, ScoreRecord};
     use types::market::CandleSource;
     use types::{Candle, Cash, Instrument, InstrumentId, Price, Qty, Record, Scale, Timeframe, Venue};
 
@@ -224,6 +224,7 @@ mod tests {
                 agrees: None,
                 revision: 0,
                 is_clock_set: true,
+                quote: None,
             }));
             let (instrument, horizon_min, log_return) = (INSTRUMENT, 5, 0.5);
             let forecast = ForecastRecord {
@@ -231,9 +232,10 @@ mod tests {
                 open_time,
                 model: model.clone(),
                 horizon_min,
-                price,
+                base: Base::Close(price),
                 log_return,
                 p_up: 0.6,
+                quantiles: Vec::new(),
             };
             records.push(Record::Forecast(forecast));
             if n < 0 {

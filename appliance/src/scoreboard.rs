@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use engine::skill::{Scorecard, Sealed, scorecard};
 use serde::Serialize;
-use store::{Span, State};
+use store::{ScoredForecast, Span, State};
 use types::Timestamp;
+use types::effect::Base;
 use types::time::{NS_PER_DAY, NS_PER_MIN};
 
 use crate::kept::Known;
@@ -29,7 +30,7 @@ pub(crate) struct Line {
 }
 
 /// The cards of an instrument, by model and horizon, over forecasts from `from` (where it is not told, of the last seven days in which
-/// there were any) to before `to`.
+/// there were any) to before `to`. Those that count from closes (see [`Base::Close`]) are left out.
 ///
 /// # Errors
 /// When the state file cannot be read.
@@ -44,11 +45,13 @@ pub(crate) fn lines(state: &State, known: &Known, from: Option<Timestamp>, to: T
         }
     };
     let mut tracks: BTreeMap<(String, u16), (Vec<Sealed>, usize)> = BTreeMap::new();
-    for scored in state.forecasts(known.id, Span::between(from, to, usize::MAX))? {
-        let forecast = scored.forecast;
+    for ScoredForecast { forecast, outcome } in state.forecasts(known.id, Span::between(from, to, usize::MAX))? {
+        if matches!(forecast.base, Base::Close(_)) {
+            continue;
+        }
         let (sealed, open) = tracks.entry((forecast.model, forecast.horizon_min)).or_default();
         let minute = u32::try_from(forecast.open_time.as_nanos().div_euclid(NS_PER_MIN));
-        match (scored.outcome, minute) {
+        match (outcome, minute) {
             (Some(outcome), Ok(minute)) => {
                 sealed.push(Sealed { minute, forecast: forecast.log_return, p_up: forecast.p_up, outcome });
             }
@@ -72,7 +75,8 @@ pub(crate) fn lines(state: &State, known: &Known, from: Option<Timestamp>, to: T
 mod tests {
     use engine::skill::Verdict;
     use store::Entry;
-    use types::effect::{ForecastRecord, ScoreRecord};
+    use types::effect::{Base, ForecastRecord, ScoreRecord};
+    use types::market::Quote;
     use types::{InstrumentId, Price, Record, Scale};
 
     use super::*;
@@ -86,15 +90,17 @@ mod tests {
         for minute in 0..2_000 {
             for (model, horizon_min, log_return) in [("a", 5, 2e-4), ("a", 10, 1e-4), ("b", 5, -2e-4)] {
                 let (instrument, open_time, model) = (InstrumentId(0), at(minute), model.to_owned());
-                let price = Price::new(100).unwrap();
+                let price = |mantissa| Price::new(mantissa).unwrap();
+                let base = Base::Quote(Quote { bid: price(99), ask: price(101) });
                 let forecast = ForecastRecord {
                     instrument,
                     open_time,
                     model: model.clone(),
                     horizon_min,
-                    price,
+                    base,
                     log_return,
                     p_up: 0.6,
+                    quantiles: Vec::new(),
                 };
                 records.push(Record::Forecast(forecast));
                 if minute < 1_990 {

@@ -6,7 +6,7 @@ use engine::seal::{Link, link};
 use engine::skill::log_return;
 use serde::Serialize;
 use store::{ScoredForecast, Span, State};
-use types::effect::{ForecastRecord, SealRecord};
+use types::effect::{Base, ForecastRecord, SealRecord};
 use types::time::NS_PER_MIN;
 use types::{Instrument, InstrumentId, Timeframe, Timestamp};
 
@@ -34,7 +34,7 @@ pub(crate) struct Verified {
     pub(crate) unsealed: u64,
     /// Outcomes that were computed again from the kept candles and are the same.
     pub(crate) scored: u64,
-    /// Outcomes that are other ones because the candle was corrected since.
+    /// Outcomes that are other ones because the candle was corrected since: of forecasts that count from closes (see [`Base::Close`]).
     pub(crate) revised: u64,
     /// Outcomes that are other ones without such a reason.
     pub(crate) differ: u64,
@@ -176,14 +176,19 @@ fn rescore(
             found.without_candle += 1;
             continue;
         };
-        let again = log_return(forecast.price, record.candle.close);
-        if again.to_bits() == outcome.to_bits() {
+        let then = match forecast.base {
+            Base::Close(_) => Some(Base::Close(record.candle.close)),
+            Base::Quote(_) => record.quote.map(Base::Quote),
+        };
+        let again = then.map(|then| log_return(forecast.base, then));
+        if again.map(f32::to_bits) == Some(outcome.to_bits()) {
             found.scored += 1;
-        } else if record.revision > 0 {
+        } else if record.revision > 0 && matches!(forecast.base, Base::Close(_)) {
             found.revised += 1;
         } else {
             found.differ += 1;
             let (minutes, time) = (forecast.horizon_min, forecast.open_time);
+            let again = again.map_or("nothing".to_owned(), |again| again.to_string());
             found.tell(format!(
                 "{}: what came {minutes} minutes after {time} is kept as {outcome}, the candles say {again}",
                 instrument.pair()
@@ -209,7 +214,7 @@ mod tests {
     use engine::seal::Chain;
     use store::Entry;
     use types::effect::{CandleRecord, RulesRecord, ScoreRecord};
-    use types::market::CandleSource;
+    use types::market::{CandleSource, Quote};
     use types::{Candle, Cash, Price, Qty, Record, Scale, Venue};
 
     use super::*;
@@ -224,9 +229,19 @@ mod tests {
     }
 
     fn forecast(id: InstrumentId, minute: i64, horizon_min: u16) -> ForecastRecord {
+        let (open_time, model, quantiles) = (at(minute), "m".to_owned(), Vec::new());
+        let base = base(minute, minute);
+        ForecastRecord { instrument: id, open_time, model, horizon_min, base, log_return: 1e-4, p_up: 0.5, quantiles }
+    }
+
+    /// What stood at `minute`, for a forecast made at `made`: the first ones were made by an older version.
+    fn base(made: i64, minute: i64) -> Base {
         let price = Price::new(1_000 + minute).unwrap();
-        let (open_time, model) = (at(minute), "m".to_owned());
-        ForecastRecord { instrument: id, open_time, model, horizon_min, price, log_return: 1e-4, p_up: 0.5 }
+        if made < 10 { Base::Close(price) } else { Base::Quote(quote(minute)) }
+    }
+
+    fn quote(minute: i64) -> Quote {
+        Quote { bid: Price::new(990 + minute).unwrap(), ask: Price::new(1_001 + 2 * minute).unwrap() }
     }
 
     /// Twenty minutes of forecasts with seals and outcomes.
@@ -257,6 +272,7 @@ mod tests {
                 agrees: None,
                 revision: 0,
                 is_clock_set: true,
+                quote: Some(quote(minute)),
             }));
             let made = vec![forecast(id, minute, 1), forecast(id, minute, 2)];
             let now = at(minute).plus(std::time::Duration::from_secs(61));
@@ -264,8 +280,7 @@ mod tests {
             records.extend(made.iter().cloned().map(Record::Forecast));
             records.push(Record::Seal(seal));
             for made in made.iter().filter(|made| minute + i64::from(made.horizon_min) < 20) {
-                let then = 1_000 + minute + i64::from(made.horizon_min);
-                let outcome = log_return(made.price, Price::new(then).unwrap());
+                let outcome = log_return(made.base, base(minute, minute + i64::from(made.horizon_min)));
                 let (open_time, model) = (made.open_time, made.model.clone());
                 let horizon_min = made.horizon_min;
                 let score = ScoreRecord { instrument: id, open_time, model, horizon_min, log_return: 1e-4, outcome };
@@ -338,10 +353,14 @@ mod tests {
         write(&state, vec![Record::Candle(CandleRecord { candle, revision: 1, ..corrected })]);
         let found = verify(&state, Timestamp::MAX).unwrap();
         assert_eq!((found.revised, found.differ, found.scored), (2, 0, 35), "{found:?}");
+        let forged = state.candles(id, Timeframe::M1, Span::between(at(15), at(16), 1)).unwrap().remove(0);
+        write(&state, vec![Record::Candle(CandleRecord { quote: Some(quote(40)), revision: 1, ..forged })]);
+        let found = verify(&state, Timestamp::MAX).unwrap();
+        assert_eq!((found.revised, found.differ, found.scored), (2, 2, 33), "{found:?}");
         let (open_time, model) = (at(3), "m".to_owned());
         let score = ScoreRecord { instrument: id, open_time, model, horizon_min: 1, log_return: 1e-4, outcome: 0.5 };
         write(&state, vec![Record::Score(score)]);
         let found = verify(&state, Timestamp::MAX).unwrap();
-        assert_eq!((found.differ, found.broken, found.is_sound()), (1, 0, false), "{found:?}");
+        assert_eq!((found.differ, found.broken, found.is_sound()), (3, 0, false), "{found:?}");
     }
 }

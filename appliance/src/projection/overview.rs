@@ -206,7 +206,7 @@ fn card(view: View<'_>, market: &Market, skills: &mut Skills, horizon_min: u16) 
         horizon_min,
         forecast: forecast.map(|forecast| wire::ForecastPoint {
             open_time_ms: forecast.open_time.as_millis(),
-            price: forecast.price.mantissa(),
+            price: (forecast.base.doubled() / 2) as i64,
             log_return: forecast.log_return,
             p_up: forecast.p_up,
             band_50,

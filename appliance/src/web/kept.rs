@@ -291,6 +291,7 @@ mod tests {
                 agrees: None,
                 revision: 0,
                 is_clock_set: true,
+                quote: None,
             }));
         }
         let zero = Cash(0);

@@ -6,7 +6,7 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
-use types::market::{Proof, StaleReason};
+use types::market::{Proof, Quote, StaleReason};
 use types::{BookTop, InstrumentId, Level, Price, Side, Timestamp};
 
 use crate::rejection::Rejection;
@@ -130,6 +130,13 @@ impl Book {
     #[must_use]
     pub fn best(&self) -> Option<(Level, Level)> {
         Some((*self.top.bids.first()?, *self.top.asks.first()?))
+    }
+
+    /// Best prices, while the book is proven and has both sides.
+    #[must_use]
+    pub fn quote(&self) -> Option<Quote> {
+        let (bid, ask) = self.best().filter(|_| self.is_proven())?;
+        Some(Quote { bid: bid.price, ask: ask.price })
     }
 
     /// Mid price of the last proven book that had both sides, rounded down to a price unit.

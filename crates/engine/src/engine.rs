@@ -24,7 +24,7 @@ use crate::seal::Chain;
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 10;
+pub const STATE_VERSION: u32 = 11;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -435,7 +435,9 @@ impl Engine {
             self.markets.get_mut(instrument)?.settle(moment, elsewhere, stake, effects, &mut fresh);
         }
         for closed in &fresh {
-            self.forecasts.score(instrument, &closed.candle, effects);
+            if let Some(market) = self.markets.get(instrument) {
+                self.forecasts.score(market, closed.candle.open_time, effects);
+            }
         }
         let newest = fresh.iter().rfind(|closed| closed.change == Change::New).map(|closed| &closed.candle);
         if let (Some(candle), Some(market)) = (newest, self.markets.get(instrument)) {

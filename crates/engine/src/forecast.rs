@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use types::effect::{ForecastRecord, InferRequest, Record, ScoreRecord};
+use types::effect::{Base, ForecastRecord, InferRequest, Record, ScoreRecord};
 use types::input::{HorizonForecast, ModelSpec, Prediction};
 use types::{Candle, Effect, Effects, InstrumentId, Timestamp};
 
@@ -100,8 +100,9 @@ impl Forecasts {
     }
 
     /// A minute closed: scores what is due.
-    pub(crate) fn score(&mut self, instrument: InstrumentId, candle: &Candle, effects: &mut Effects) {
-        self.pending.resolve(instrument, candle.open_time, candle.close, &mut self.due);
+    pub(crate) fn score(&mut self, market: &Market, open_time: Timestamp, effects: &mut Effects) {
+        let quote = market.series().get(open_time).and_then(|entry| entry.quote);
+        self.pending.resolve(market.instrument.id, open_time, quote, &mut self.due);
         for (score, shown) in self.due.drain(..) {
             if score.model == self.scored {
                 self.scores.push(&score, shown);
@@ -115,7 +116,7 @@ impl Forecasts {
         let instrument = market.instrument.id;
         self.asked.remove(&instrument);
         let Some(model) = self.usable().map(|spec| spec.id.clone()) else { return };
-        if !market.book().is_proven() || !moment.is_current(candle) {
+        if market.book().quote().is_none() || !moment.is_current(candle) {
             return;
         }
         let Some((open_time, window)) = market.live.window().filter(|(at, _)| *at == candle.open_time) else { return };
@@ -136,24 +137,25 @@ impl Forecasts {
     ) -> Result<Vec<ForecastRecord>, Rejection> {
         let instrument = market.instrument.id;
         let spec = self.usable().filter(|spec| spec.id == prediction.model).ok_or(Rejection::PredictionModel)?;
-        let newest = market.series().last().map(|entry| entry.candle);
-        let last = match newest {
-            Some(last) if self.asked.get(&instrument) == Some(&prediction.open_time) => last,
-            Some(last) if prediction.open_time < last.open_time => return Err(Rejection::PredictionLate),
+        let newest = market.series().last();
+        let quote = match newest.map(|last| (last.candle.open_time, last.quote)) {
+            Some((_, Some(quote))) if self.asked.get(&instrument) == Some(&prediction.open_time) => quote,
+            Some((newest, _)) if prediction.open_time < newest => return Err(Rejection::PredictionLate),
             _ => return Err(Rejection::PredictionUnasked),
         };
         let checked = check_answer(spec, prediction);
         self.asked.remove(&instrument);
         checked?;
-        let (open_time, model, price) = (prediction.open_time, &prediction.model, last.close);
+        let (open_time, model, base) = (prediction.open_time, &prediction.model, Base::Quote(quote));
         let record = |horizon: &HorizonForecast| ForecastRecord {
             instrument,
             open_time,
             model: model.clone(),
             horizon_min: horizon.horizon_min,
-            price,
+            base,
             log_return: horizon.log_return,
             p_up: horizon.p_up,
+            quantiles: Vec::new(),
         };
         let made: Vec<ForecastRecord> = prediction.horizons.iter().map(record).collect();
         for forecast in &made {
@@ -196,7 +198,7 @@ impl Forecasts {
         let newest = spec.horizons_min.first().and_then(|horizon| self.newest(instrument, *horizon));
         if last.is_some() && newest.map(|forecast| forecast.open_time) == last {
             None
-        } else if !market.book().is_proven() {
+        } else if market.book().quote().is_none() {
             Some(Missing::BookNotProven)
         } else if self.asked.contains_key(&instrument) {
             Some(Missing::Waiting)

@@ -166,14 +166,15 @@ pub fn must_leave(plan: &Plan, cost: Cash, value: Cash, stop_loss_ppm: u32, at: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use types::effect::Base;
     use types::{InstrumentId, Price};
 
     const OPEN: Timestamp = Timestamp::from_secs(600);
 
     fn forecast(log_return: f32) -> ForecastRecord {
-        let price = Price::new(1_000).unwrap();
-        let (instrument, model) = (InstrumentId(0), String::new());
-        ForecastRecord { instrument, open_time: OPEN, model, horizon_min: 30, price, log_return, p_up: 0.5 }
+        let base = Base::Close(Price::new(1_000).unwrap());
+        let (instrument, model, quantiles) = (InstrumentId(0), String::new(), Vec::new());
+        ForecastRecord { instrument, open_time: OPEN, model, horizon_min: 30, base, log_return, p_up: 0.5, quantiles }
     }
 
     fn plan(rule: Rule) -> Plan {

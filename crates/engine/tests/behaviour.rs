@@ -10,8 +10,9 @@ use engine::forecast::Missing;
 use engine::market::INSTRUMENTS_MAX;
 use engine::rejection::Rejection;
 use engine::seal::Chain;
+use types::effect::Base;
 use types::input::{Command, Prediction};
-use types::market::{Aggressor, StaleReason, Timeframe};
+use types::market::{Aggressor, Quote, StaleReason, Timeframe};
 use types::order::{OrderEnd, Reason, Refusal};
 use types::settings::{EngineSettings, Rule};
 use types::{AccountRecord, Cash, Effect, Effects, Input, InstrumentId, Qty, Record, Side, Stamped, Timestamp};
@@ -171,7 +172,8 @@ fn a_forecast_is_kept_before_its_outcome_and_scored_after() {
     let made = driver.answer(&request, 0.002);
     let forecasts = made.iter().filter(|effect| matches!(effect, Effect::Record(Record::Forecast(_)))).count();
     assert_eq!(forecasts, HORIZONS.len());
-    assert_eq!(driver.engine.view().forecast(ID, HORIZONS[0]).map(|forecast| forecast.price), Some(price(MID)));
+    let base = Base::Quote(Quote { bid: price(MID - 1), ask: price(MID + 1) });
+    assert_eq!(driver.engine.view().forecast(ID, HORIZONS[0]).map(|forecast| forecast.base), Some(base));
     let effects = driver.minute(MID, MID + 1_000);
     let scores: Vec<_> = effects
         .iter()

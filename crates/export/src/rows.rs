@@ -21,6 +21,8 @@ pub(crate) struct CandleRow {
     pub(crate) made_by: String,
     pub(crate) agrees: Option<bool>,
     pub(crate) clock_set: bool,
+    pub(crate) bid: Option<f64>,
+    pub(crate) ask: Option<f64>,
 }
 
 #[derive(Clone, Debug, Serialize, ParquetRecordWriter)]
@@ -75,6 +77,8 @@ impl CandleRow {
             .to_owned(),
             agrees: record.agrees,
             clock_set: record.is_clock_set,
+            bid: record.quote.map(|quote| scale.price_f64(quote.bid)),
+            ask: record.quote.map(|quote| scale.price_f64(quote.ask)),
         }
     }
 }

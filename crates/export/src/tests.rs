@@ -3,8 +3,8 @@
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use store::{Entry, State};
-use types::effect::{CandleRecord, ForecastRecord, RulesRecord, ScoreRecord};
-use types::market::CandleSource;
+use types::effect::{Base, CandleRecord, ForecastRecord, RulesRecord, ScoreRecord};
+use types::market::{CandleSource, Quote};
 use types::{Candle, Cash, Instrument, InstrumentId, Price, Qty, Record, Venue};
 
 use super::*;
@@ -42,6 +42,7 @@ fn box_with_candles(dir: &Path) -> State {
             agrees: Some(true),
             revision: 0,
             is_clock_set: true,
+            quote: Some(Quote { bid: price, ask: Price::new(1_000_006 + n).expect("positive") }),
         }));
     }
     for horizon_min in [5, 10] {
@@ -51,9 +52,10 @@ fn box_with_candles(dir: &Path) -> State {
             open_time,
             model,
             horizon_min,
-            price: Price::new(1).expect("positive"),
+            base: Base::Close(Price::new(1).expect("positive")),
             log_return: 0.25,
             p_up: 0.5,
+            quantiles: Vec::new(),
         };
         records.push(Record::Forecast(forecast));
     }
@@ -90,8 +92,14 @@ fn candles_lie_by_day_and_are_what_was_kept_in_both_formats() {
     let folder = out.path().join("kind=candles_1m/day=2026-01-31/symbol=BTC-USD/venue=kraken");
     let csv = std::fs::read_to_string(folder.join("part.csv")).expect("written");
     let mut lines = csv.lines();
-    assert_eq!(lines.next(), Some("open_time_ms,open,high,low,close,volume,trades,revision,made_by,agrees,clock_set"));
-    assert_eq!(lines.next(), Some("1769903880000,100144.3,100144.3,100144.3,100144.3,1.5,7,0,built,true,true"));
+    assert_eq!(
+        lines.next(),
+        Some("open_time_ms,open,high,low,close,volume,trades,revision,made_by,agrees,clock_set,bid,ask")
+    );
+    assert_eq!(
+        lines.next(),
+        Some("1769903880000,100144.3,100144.3,100144.3,100144.3,1.5,7,0,built,true,true,100144.3,100144.4")
+    );
     assert_eq!(lines.count(), 1);
     let file = std::fs::File::open(folder.join("part.parquet")).expect("written");
     let reader = SerializedFileReader::new(file).expect("a Parquet file");

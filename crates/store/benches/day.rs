@@ -16,8 +16,8 @@ use rusqlite::{Connection, params};
 use sim::SimSettings;
 use soak::{Settings, World};
 use store::{BlockBuilder, Checkpoint, Entry, Journal, Pending, Reader, Span, State, days};
-use types::effect::{CandleRecord, ForecastRecord, ScoreRecord, SealRecord};
-use types::market::CandleSource;
+use types::effect::{Base, CandleRecord, ForecastRecord, ScoreRecord, SealRecord};
+use types::market::{CandleSource, Quote};
 use types::{Candle, Effect, Input, InstrumentId, Price, Qty, Record, Scale, Stamped, Timeframe, Timestamp, Venue};
 
 const PAIRS: usize = 4;
@@ -531,6 +531,7 @@ fn month(dir: &Path, say: &mut impl FnMut(String)) {
                     trades: draw(400) as u32,
                     ..Candle::flat(at, price(open))
                 };
+                let quote = Quote { bid: candle.low, ask: candle.high };
                 insert_candle(&txn, &format!("SYMBOL{id}"), scale, &candle);
                 let instrument = InstrumentId(id);
                 let mut push = |record| entries.push(Entry { seq: n as u64 + 1, rank: 0, record });
@@ -542,6 +543,7 @@ fn month(dir: &Path, say: &mut impl FnMut(String)) {
                     agrees: Some(true),
                     revision: 0,
                     is_clock_set: true,
+                    quote: Some(quote),
                 }));
                 sealed += 1;
                 push(Record::Seal(SealRecord {
@@ -558,11 +560,12 @@ fn month(dir: &Path, say: &mut impl FnMut(String)) {
                     push(Record::Forecast(ForecastRecord {
                         instrument,
                         open_time: at,
-                        price: candle.close,
+                        base: Base::Quote(quote),
                         horizon_min,
                         model: model.clone(),
                         log_return,
                         p_up,
+                        quantiles: Vec::new(),
                     }));
                     let outcome = draw(2_000) as f32 / 1e6 - 0.001;
                     push(Record::Score(ScoreRecord {

@@ -30,7 +30,7 @@ pub use quality::QUARANTINE_MAX;
 pub use series::ScoredForecast;
 
 /// State file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 4;
+pub const FORMAT: u64 = 5;
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);

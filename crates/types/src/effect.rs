@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountRecord;
 use crate::arbitrage::ArbitrageRecord;
 use crate::instrument::{Instrument, InstrumentId};
-use crate::market::{Candle, CandleSource, Timeframe, TradingStatus};
+use crate::market::{Candle, CandleSource, Quote, Timeframe, TradingStatus};
 use crate::money::{Cash, Position, Price};
 use crate::order::{Fill, Order, OrderEnd, OrderId, Refusal};
 use crate::quality::{GapRecord, QualityRecord, QuarantineRecord};
@@ -131,6 +131,9 @@ pub struct CandleRecord {
     pub revision: u16,
     /// Whether the clock was believed then.
     pub is_clock_set: bool,
+    /// Best prices of the proven book when it was known that the minute is over. `None` for longer candles, for a minute that became
+    /// known later, and where no book held.
+    pub quote: Option<Quote>,
 }
 
 /// A link of the chain of forecasts: made when they were, over all their horizons.
@@ -159,12 +162,38 @@ pub struct ForecastRecord {
     pub model: String,
     /// How far ahead, minutes.
     pub horizon_min: u16,
-    /// Last close the model saw.
-    pub price: Price,
+    /// What its return counts from.
+    pub base: Base,
     /// Expected natural log-return.
     pub log_return: f32,
     /// Probability of a rise.
     pub p_up: f32,
+    /// Quantiles of the log-return at [`QUANTILES`], rising; empty where the model tells none.
+    pub quantiles: Vec<f32>,
+}
+
+/// Levels of the quantiles that a model may tell: the median and the ends of the 50 % and the 90 % band.
+pub const QUANTILES: [f32; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// The price that a forecast's return counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Base {
+    /// The last close that the model saw. So it was up to format 4 of the state file; outcomes counted from close to close, too.
+    Close(Price),
+    /// The middle between the best prices when the minute's close was known. Outcomes count to the same of their minute: the last trade
+    /// jumps between bid and ask, and whoever foretells that much has foretold nothing.
+    Quote(Quote),
+}
+
+impl Base {
+    /// The price in price units, times two so that it is whole.
+    #[must_use]
+    pub const fn doubled(self) -> i128 {
+        match self {
+            Self::Close(price) => 2 * price.mantissa() as i128,
+            Self::Quote(Quote { bid, ask }) => bid.mantissa() as i128 + ask.mantissa() as i128,
+        }
+    }
 }
 
 /// A forecast against what came.

@@ -49,6 +49,15 @@ pub struct Level {
     pub qty: Qty,
 }
 
+/// The best prices of a book: the bid is below the ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Quote {
+    /// Best bid.
+    pub bid: Price,
+    /// Best ask.
+    pub ask: Price,
+}
+
 /// Why a published book can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Proof {

@@ -322,7 +322,7 @@ impl CandleBuilder {
                 (Candle::flat(start_of(minute), close), CandleSource::Filled, Some(TradeFlow::default()))
             }
         };
-        Some(Entry { candle, source, agrees: None, flow, backdrop: Backdrop::default(), revision: 0 })
+        Some(Entry { candle, source, agrees: None, flow, backdrop: Backdrop::default(), quote: None, revision: 0 })
     }
 
     /// Whether every trade of a minute was heard. For a minute that is over, as it was decided then.
@@ -410,7 +410,8 @@ impl Closed {
 }
 
 pub(super) fn of_venue(told: &VenueCandle, agrees: Option<bool>) -> Entry {
-    Entry { candle: told.candle, source: told.source, agrees, flow: None, backdrop: Backdrop::default(), revision: 0 }
+    let (candle, source, backdrop) = (told.candle, told.source, Backdrop::default());
+    Entry { candle, source, agrees, flow: None, backdrop, quote: None, revision: 0 }
 }
 
 pub(super) const fn start_of(minute: i64) -> Timestamp {

@@ -139,7 +139,7 @@ impl CandleBuilder {
             return false;
         }
         let agreed = (before.agrees != entry.agrees).then_some(entry.agrees).flatten();
-        entry.backdrop = core::mem::take(&mut before.backdrop);
+        (entry.backdrop, entry.quote) = (core::mem::take(&mut before.backdrop), before.quote);
         entry.revision = before.revision.saturating_add(u16::from(!is_same));
         *before = entry;
         let closed = Closed::of(before, if is_same { Change::Confirmed } else { Change::Revised });

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use types::market::{CandleSource, Timeframe};
+use types::market::{CandleSource, Quote, Timeframe};
 use types::time::NS_PER_MIN;
 use types::{Candle, Qty, Timestamp};
 
@@ -34,6 +34,8 @@ pub struct Entry {
     pub flow: Option<TradeFlow>,
     /// What the market showed when the minute closed.
     pub backdrop: Backdrop,
+    /// Best prices of the proven book then.
+    pub quote: Option<Quote>,
     /// How often it got other values; 1 at first for a minute that had been a gap.
     pub revision: u16,
 }
@@ -116,9 +118,9 @@ impl Series {
     }
 
     /// Notes what the market showed when the minute at `open_time` closed. Ignored for a gap.
-    pub fn set_backdrop(&mut self, open_time: Timestamp, backdrop: Backdrop) {
+    pub fn set_backdrop(&mut self, open_time: Timestamp, backdrop: Backdrop, quote: Option<Quote>) {
         if let Some(entry) = self.at_mut(minute_of(open_time)) {
-            entry.backdrop = backdrop;
+            (entry.backdrop, entry.quote) = (backdrop, quote);
         }
     }
 

@@ -39,21 +39,18 @@ impl Market {
         let closed_now = news.closed.iter().filter(|closed| closed.change == Change::New).count();
         let quotes = if closed_now > 0 { self.quotes.take() } else { None };
         for closed in &news.closed {
-            self.record(closed, is_clock_set, effects);
             match closed.change {
-                Change::New => {
-                    let backdrop = if moment.is_current(&closed.candle) {
-                        // Of minutes that closed together nobody can say which books were whose.
-                        let quotes = quotes.filter(|_| closed_now == 1);
-                        Backdrop { book: self.shape(), quotes, elsewhere, stake }
-                    } else {
-                        Backdrop::default()
-                    };
-                    self.candles.series_mut().set_backdrop(closed.candle.open_time, backdrop);
+                Change::New if moment.is_current(&closed.candle) => {
+                    // Of minutes that closed together nobody can say which books were whose.
+                    let quotes = quotes.filter(|_| closed_now == 1);
+                    let backdrop = Backdrop { book: self.shape(), quotes, elsewhere, stake };
+                    let quote = self.book.quote();
+                    self.candles.series_mut().set_backdrop(closed.candle.open_time, backdrop, quote);
                 }
                 Change::Revised | Change::Filled => self.live.invalidate(),
-                Change::Confirmed => {}
+                Change::New | Change::Confirmed => {}
             }
+            self.record(closed, is_clock_set, effects);
         }
         // Once every new minute has its book: minutes that closed together are caught up with in one go.
         if news.closed.iter().any(|closed| closed.change == Change::New) {
@@ -107,13 +104,14 @@ impl Market {
 
     fn record(&self, closed: &Closed, is_clock_set: bool, effects: &mut Effects) {
         let (instrument, source) = (self.instrument.id, closed.source);
-        let mut record = |Bucket { timeframe, candle, agrees, revision }| {
-            let record = CandleRecord { instrument, timeframe, candle, source, agrees, revision, is_clock_set };
+        let mut record = |Bucket { timeframe, candle, agrees, revision }, quote| {
+            let record = CandleRecord { instrument, timeframe, candle, source, agrees, revision, is_clock_set, quote };
             effects.record(Record::Candle(record));
         };
         let Closed { candle, agrees, revision, .. } = *closed;
-        record(Bucket { timeframe: Timeframe::M1, candle, agrees, revision });
-        self.series().longer(candle.open_time).for_each(record);
+        let quote = self.series().get(candle.open_time).and_then(|entry| entry.quote);
+        record(Bucket { timeframe: Timeframe::M1, candle, agrees, revision }, quote);
+        self.series().longer(candle.open_time).for_each(|longer| record(longer, None));
     }
 
     fn shape(&self) -> Option<BookShape> {

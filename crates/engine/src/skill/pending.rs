@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use types::effect::{ForecastRecord, ScoreRecord};
+use types::effect::{Base, ForecastRecord, ScoreRecord};
+use types::market::Quote;
 use types::time::NS_PER_MIN;
-use types::{InstrumentId, Price, Timestamp};
+use types::{InstrumentId, Timestamp};
 
 use super::bands::Widths;
-
-/// How long a forecast whose target minute is a gap waits for history to fill it.
-const PATIENCE_MIN: i64 = 60;
 
 /// A forecast with the bands that were shown around it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,9 +18,9 @@ struct Waiting {
 }
 
 /// Forecasts by instrument, target minute and horizon. A forecast made after the minute at `open_time` closed is about the
-/// close of the minute `horizon_min` later.
+/// mid price when the minute `horizon_min` later closes.
 ///
-/// Bounded by use: one forecast a minute for each instrument and horizon, none kept longer than its horizon and an hour.
+/// Bounded by use: one forecast a minute for each instrument and horizon, none kept longer than its horizon.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
     forecasts: BTreeMap<(InstrumentId, i64, u16), Waiting>,
@@ -37,23 +35,23 @@ impl Pending {
         self.forecasts.insert((forecast.instrument, target, forecast.horizon_min), Waiting { forecast, shown });
     }
 
-    /// The minute at `open_time` of `instrument` closed at `close`: adds the scores due to `out`, shortest horizon first.
-    /// Forecasts whose target minute is a gap for an hour are dropped and counted.
+    /// The minute at `open_time` of `instrument` closed, with `quote` as the best prices then: adds the scores due to `out`, shortest
+    /// horizon first. Forecasts about a minute without a proven book, and about one that never closed, are dropped and counted.
     pub fn resolve(
         &mut self,
         instrument: InstrumentId,
         open_time: Timestamp,
-        close: Price,
+        quote: Option<Quote>,
         out: &mut Vec<(ScoreRecord, Option<Widths>)>,
     ) {
         let minute = minute_of(open_time);
-        let missed = self.take(instrument, i64::MIN, minute.saturating_sub(PATIENCE_MIN));
+        let (missed, due) = (self.take(instrument, i64::MIN, minute), self.take(instrument, minute, minute + 1));
+        let Some(quote) = quote else {
+            self.dropped += (missed.len() + due.len()) as u64;
+            return;
+        };
         self.dropped += missed.len() as u64;
-        out.extend(
-            self.take(instrument, minute, minute + 1)
-                .into_iter()
-                .map(|waiting| (score(waiting.forecast, close), waiting.shown)),
-        );
+        out.extend(due.into_iter().map(|waiting| (score(waiting.forecast, quote), waiting.shown)));
     }
 
     /// Forecasts that wait.
@@ -82,21 +80,21 @@ impl Pending {
     }
 }
 
-fn score(forecast: ForecastRecord, close: Price) -> ScoreRecord {
+fn score(forecast: ForecastRecord, quote: Quote) -> ScoreRecord {
     ScoreRecord {
         instrument: forecast.instrument,
         open_time: forecast.open_time,
         model: forecast.model,
         horizon_min: forecast.horizon_min,
         log_return: forecast.log_return,
-        outcome: log_return(forecast.price, close),
+        outcome: log_return(forecast.base, Base::Quote(quote)),
     }
 }
 
-/// The outcome of a forecast made at `price`: natural logarithm of `close` over it.
+/// The outcome of a forecast that counts from `base`: natural logarithm of `then` over it.
 #[must_use]
-pub fn log_return(price: Price, close: Price) -> f32 {
-    libm::log(close.mantissa() as f64 / price.mantissa() as f64) as f32
+pub fn log_return(base: Base, then: Base) -> f32 {
+    libm::log(then.doubled() as f64 / base.doubled() as f64) as f32
 }
 
 fn minute_of(moment: Timestamp) -> i64 {

@@ -1,4 +1,5 @@
-use types::effect::{ForecastRecord, ScoreRecord};
+use types::effect::{Base, ForecastRecord, ScoreRecord};
+use types::market::Quote;
 use types::time::NS_PER_MIN;
 use types::{InstrumentId, Price, Timestamp};
 
@@ -305,35 +306,32 @@ fn a_verdict_that_is_looked_at_every_minute_needs_evidence_that_may_be() {
 #[test]
 fn forecasts_meet_their_outcome_or_are_dropped() {
     let price = |mantissa| Price::new(mantissa).expect("positive");
+    let quote = |bid, ask| Quote { bid: price(bid), ask: price(ask) };
     let at = |minute: i64| Timestamp::from_nanos(minute * NS_PER_MIN);
     let forecast = |instrument, minute, horizon_min| ForecastRecord {
         instrument: InstrumentId(instrument),
         open_time: at(minute),
         model: "m".into(),
         horizon_min,
-        price: price(1_000),
+        base: Base::Quote(quote(999, 1_001)),
         log_return: 1e-3,
         p_up: 0.6,
+        quantiles: Vec::new(),
     };
     let (mut pending, mut out) = (Pending::default(), Vec::new());
     for (instrument, minute, horizon) in [(1, 100, 10), (1, 105, 5), (1, 100, 5), (2, 100, 10), (1, 105, 5)] {
         pending.push(forecast(instrument, minute, horizon), NONE);
     }
     assert_eq!(pending.len(), 4);
-    pending.resolve(InstrumentId(1), at(109), price(1), &mut out);
+    pending.resolve(InstrumentId(1), at(109), Some(quote(1, 2)), &mut out);
     assert_eq!(out, []);
-    pending.resolve(InstrumentId(1), at(110), price(1_010), &mut out);
-    let outcome = libm::log(1.01) as f32;
+    pending.resolve(InstrumentId(1), at(110), Some(quote(1_000, 1_021)), &mut out);
+    let outcome = libm::log(1.0105) as f32;
     let expected = [(105, 5), (100, 10)].map(|(minute, horizon)| (record(minute, horizon, 1e-3, outcome), NONE));
     assert_eq!(out, expected);
+    assert_eq!((pending.len(), pending.dropped()), (1, 1), "minute 105 never closed; the other instrument's waits");
 
-    // Minute 105 was a gap: history may still fill it for an hour.
     out.clear();
-    pending.resolve(InstrumentId(1), at(166), price(1), &mut out);
-    assert_eq!((pending.len(), pending.dropped()), (1, 1), "only the other instrument's");
-    let mut patient = Pending::default();
-    patient.push(forecast(1, 100, 5), NONE);
-    patient.resolve(InstrumentId(1), at(150), price(1), &mut out);
-    patient.resolve(InstrumentId(1), at(105), price(1_010), &mut out);
-    assert_eq!((out.len(), patient.is_empty(), patient.dropped()), (1, true, 0));
+    pending.resolve(InstrumentId(2), at(110), None, &mut out);
+    assert_eq!((out.len(), pending.is_empty(), pending.dropped()), (0, true, 2), "no book held");
 }

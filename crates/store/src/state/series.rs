@@ -2,8 +2,8 @@
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord, ScoreRecord, SealRecord};
-use types::{InstrumentId, Price, Timeframe, Timestamp};
+use types::effect::{Base, CandleRecord, EquityRecord, ForecastRecord, ScoreRecord, SealRecord};
+use types::{InstrumentId, Timeframe, Timestamp};
 
 use super::{Span, State, encoded};
 use crate::Result;
@@ -26,14 +26,21 @@ pub(super) const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = Table
 pub(super) const SEALS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("seals");
 pub(super) const EQUITY: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
 
-/// A forecast for one horizon, without what its row's key says.
+/// What a model said at a time, without what its row's key says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub(super) base: Base,
+    /// The shortest first.
+    pub(super) horizons: Vec<Horizon>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Horizon {
-    minutes: u16,
-    price: Price,
-    log_return: f32,
-    p_up: f32,
-    outcome: Option<f32>,
+    pub(super) minutes: u16,
+    pub(super) log_return: f32,
+    pub(super) p_up: f32,
+    pub(super) quantiles: Vec<f32>,
+    pub(super) outcome: Option<f32>,
 }
 
 /// A forecast and, once it is known, what came.
@@ -89,13 +96,16 @@ impl<'t> Writer<'t> {
 
     pub(super) fn forecast(&mut self, made: &ForecastRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
         let key = (made.instrument.0, made.open_time.as_nanos(), made.model.as_str());
-        let mut horizons = self.horizons(key)?;
-        let ForecastRecord { price, log_return, p_up, horizon_min: minutes, .. } = *made;
+        let mut said = self.said(key)?.unwrap_or(Said { base: made.base, horizons: Vec::new() });
+        said.base = made.base;
+        let ForecastRecord { log_return, p_up, horizon_min: minutes, .. } = *made;
+        let horizon = |outcome| Horizon { minutes, log_return, p_up, quantiles: made.quantiles.clone(), outcome };
+        let horizons = &mut said.horizons;
         match horizons.binary_search_by_key(&minutes, |horizon| horizon.minutes) {
-            Ok(at) => horizons[at] = Horizon { minutes, price, log_return, p_up, outcome: horizons[at].outcome },
-            Err(at) => horizons.insert(at, Horizon { minutes, price, log_return, p_up, outcome: None }),
+            Ok(at) => horizons[at] = horizon(horizons[at].outcome),
+            Err(at) => horizons.insert(at, horizon(None)),
         }
-        self.forecasts.insert(key, encoded(&horizons, scratch))?;
+        self.forecasts.insert(key, encoded(&said, scratch))?;
         Ok(())
     }
 
@@ -103,21 +113,16 @@ impl<'t> Writer<'t> {
     /// again) is passed over.
     pub(super) fn score(&mut self, score: &ScoreRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
         let key = (score.instrument.0, score.open_time.as_nanos(), score.model.as_str());
-        let mut horizons = self.horizons(key)?;
-        if let Ok(at) = horizons.binary_search_by_key(&score.horizon_min, |horizon| horizon.minutes) {
-            horizons[at].outcome = Some(score.outcome);
-            self.forecasts.insert(key, encoded(&horizons, scratch))?;
+        let Some(mut said) = self.said(key)? else { return Ok(()) };
+        if let Ok(at) = said.horizons.binary_search_by_key(&score.horizon_min, |horizon| horizon.minutes) {
+            said.horizons[at].outcome = Some(score.outcome);
+            self.forecasts.insert(key, encoded(&said, scratch))?;
         }
         Ok(())
     }
 
-    fn horizons(&self, key: (u16, i64, &str)) -> std::result::Result<Vec<Horizon>, Error> {
-        match self.forecasts.get(key)? {
-            Some(row) => {
-                postcard::from_bytes(row.value()).map_err(|e| Error::Corrupted(format!("a row of forecasts: {e}")))
-            }
-            None => Ok(Vec::new()),
-        }
+    fn said(&self, key: (u16, i64, &str)) -> std::result::Result<Option<Said>, Error> {
+        self.forecasts.get(key)?.map(|row| postcard::from_bytes(row.value()).map_err(unreadable)).transpose()
     }
 
     pub(super) fn seal(&mut self, seal: &SealRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
@@ -169,7 +174,6 @@ impl State {
             return Ok(Vec::new());
         }
         let key = |at: Timestamp| (instrument.0, at.as_nanos(), "");
-        let unreadable = |e| Error::Corrupted(format!("a row of forecasts: {e}"));
         self.read(FORECASTS, |rows| {
             let mut rows = rows.range(key(span.from)..key(span.to))?;
             let mut found = Vec::new();
@@ -177,7 +181,7 @@ impl State {
                 let Some(row) = (if span.newest { rows.next_back() } else { rows.next() }) else { break };
                 let (key, value) = row?;
                 let (_, open_time, model) = key.value();
-                let mut horizons: Vec<Horizon> = postcard::from_bytes(value.value()).map_err(unreadable)?;
+                let Said { base, mut horizons } = postcard::from_bytes(value.value()).map_err(unreadable)?;
                 if span.newest {
                     horizons.reverse();
                 }
@@ -187,9 +191,10 @@ impl State {
                         open_time: Timestamp::from_nanos(open_time),
                         model: model.to_owned(),
                         horizon_min: horizon.minutes,
-                        price: horizon.price,
+                        base,
                         log_return: horizon.log_return,
                         p_up: horizon.p_up,
+                        quantiles: horizon.quantiles,
                     },
                     outcome: horizon.outcome,
                 }));
@@ -231,6 +236,10 @@ impl State {
 /// The time frame in a key: its minutes, of which the longest is 60.
 const fn minutes(timeframe: Timeframe) -> u8 {
     timeframe.code()
+}
+
+pub(super) fn unreadable(error: postcard::Error) -> Error {
+    Error::Corrupted(format!("a row of forecasts: {error}"))
 }
 
 fn revision(candle: &[u8]) -> postcard::Result<u16> {

@@ -1,15 +1,19 @@
 //! State files of past formats: brought to the present one when they are opened, in one commit.
 
+use std::ops::Bound::{Excluded, Unbounded};
+
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use types::effect::{CandleRecord, ForecastRecord, ScoreRecord};
+use types::effect::{Base, CandleRecord, ForecastRecord, ScoreRecord};
 use types::market::CandleSource;
-use types::{Candle, InstrumentId, Timeframe};
+use types::{Candle, InstrumentId, Price, Timeframe, Timestamp};
 
-use super::series::{self, CANDLES, CandleKey};
+use super::series::{self, CANDLES, FORECASTS, Horizon, REVISIONS, Said};
 use super::{FORMAT, encoded};
 use crate::file::META;
+
+type Bytes = &'static [u8];
 
 /// A candle of format 1: it had no revisions, and nobody asked whether the clock was right.
 #[derive(Deserialize)]
@@ -21,21 +25,62 @@ struct CandleV1 {
     agrees: Option<bool>,
 }
 
+/// A candle of formats 2 to 4: the book was not kept with it.
+#[derive(Deserialize)]
+struct CandleV2 {
+    instrument: InstrumentId,
+    timeframe: Timeframe,
+    candle: Candle,
+    source: CandleSource,
+    agrees: Option<bool>,
+    revision: u16,
+    is_clock_set: bool,
+}
+
+/// A forecast of formats 1 and 2.
+#[derive(Deserialize)]
+struct ForecastV1 {
+    instrument: InstrumentId,
+    open_time: Timestamp,
+    model: String,
+    horizon_min: u16,
+    price: Price,
+    log_return: f32,
+    p_up: f32,
+}
+
+/// A forecast for one horizon in a row of formats 3 and 4.
+#[derive(Deserialize)]
+struct HorizonV3 {
+    minutes: u16,
+    price: Price,
+    log_return: f32,
+    p_up: f32,
+    outcome: Option<f32>,
+}
+
 /// Instrument, open time of the last candle seen, horizon in minutes, model.
 type HorizonKey = (u16, i64, u16, &'static str);
 /// Forecasts and scores up to format 2: a row for each horizon.
-const FORECASTS_V2: TableDefinition<'static, HorizonKey, &'static [u8]> = TableDefinition::new("forecasts");
-const SCORES_V2: TableDefinition<'static, HorizonKey, &'static [u8]> = TableDefinition::new("scores");
+const FORECASTS_V1: TableDefinition<'static, HorizonKey, Bytes> = TableDefinition::new("forecasts");
+const SCORES_V1: TableDefinition<'static, HorizonKey, Bytes> = TableDefinition::new("scores");
 
 /// Brings a file to the present format.
 pub(super) fn upgrade(txn: &WriteTransaction) -> Result<(), Error> {
     let mut meta = txn.open_table(META)?;
     let format = meta.get("format")?.map_or(FORMAT, |format| format.value());
-    if format < 2 {
-        add_revisions(&mut txn.open_table(CANDLES)?)?;
+    match format {
+        1 => rewrite(&mut txn.open_table(CANDLES)?, from_v1)?,
+        2..=4 => {
+            rewrite(&mut txn.open_table(CANDLES)?, from_v2)?;
+            rewrite(&mut txn.open_table(REVISIONS)?, from_v2)?;
+        }
+        _ => {}
     }
-    if format < 3 {
-        join_horizons(txn)?;
+    match format {
+        1 | 2 => join_horizons(txn)?,
+        3 | 4 => with_base(txn)?,
+        _ => {}
     }
     if format < FORMAT {
         meta.insert("format", FORMAT)?;
@@ -43,34 +88,52 @@ pub(super) fn upgrade(txn: &WriteTransaction) -> Result<(), Error> {
     Ok(())
 }
 
-fn add_revisions(candles: &mut Table<'_, CandleKey, &'static [u8]>) -> Result<(), Error> {
-    let mut after = None;
-    let mut scratch = Vec::new();
-    // Row by row: a year of candles does not fit into memory.
-    while let Some((key, old)) = next(candles, after)? {
-        let CandleV1 { instrument, timeframe, candle, source, agrees } =
-            postcard::from_bytes(&old).map_err(|e| Error::Corrupted(format!("a candle of format 1: {e}")))?;
-        let (revision, is_clock_set) = (0, true);
-        let record = CandleRecord { instrument, timeframe, candle, source, agrees, revision, is_clock_set };
-        candles.insert(key, encoded(&record, &mut scratch))?;
+fn from_v1(old: CandleV1) -> CandleRecord {
+    let CandleV1 { instrument, timeframe, candle, source, agrees } = old;
+    let (revision, is_clock_set, quote) = (0, true, None);
+    CandleRecord { instrument, timeframe, candle, source, agrees, revision, is_clock_set, quote }
+}
+
+fn from_v2(old: CandleV2) -> CandleRecord {
+    let CandleV2 { instrument, timeframe, candle, source, agrees, revision, is_clock_set } = old;
+    CandleRecord { instrument, timeframe, candle, source, agrees, revision, is_clock_set, quote: None }
+}
+
+/// Row by row: a year of candles does not fit into memory.
+fn rewrite<K, T>(table: &mut Table<'_, K, Bytes>, present: fn(T) -> CandleRecord) -> Result<(), Error>
+where
+    for<'a> K: redb::Key<SelfType<'a> = K> + Clone + 'static,
+    T: DeserializeOwned,
+{
+    let (mut after, mut scratch) = (None::<K>, Vec::new());
+    loop {
+        let from = after.as_ref().map_or(Unbounded, Excluded);
+        let row = table.range::<&K>((from, Unbounded))?.next().transpose()?;
+        let Some((key, old)) = row.map(|(key, value)| (key.value(), value.value().to_vec())) else { return Ok(()) };
+        let old = postcard::from_bytes(&old).map_err(|e| Error::Corrupted(format!("a candle: {e}")))?;
+        table.insert(&key, encoded(&present(old), &mut scratch))?;
         after = Some(key);
     }
-    Ok(())
 }
 
 fn join_horizons(txn: &WriteTransaction) -> Result<(), Error> {
     let mut series = series::Writer::open(txn)?;
     let mut scratch = Vec::new();
-    each::<ForecastRecord>(txn, FORECASTS_V2, |made| series.forecast(&made, &mut scratch))?;
-    each::<ScoreRecord>(txn, SCORES_V2, |score| series.score(&score, &mut scratch))?;
-    txn.delete_table(FORECASTS_V2)?;
-    txn.delete_table(SCORES_V2)?;
+    each(txn, FORECASTS_V1, |old: ForecastV1| {
+        let ForecastV1 { instrument, open_time, model, horizon_min, price, log_return, p_up } = old;
+        let (base, quantiles) = (Base::Close(price), Vec::new());
+        let made = ForecastRecord { instrument, open_time, model, horizon_min, base, log_return, p_up, quantiles };
+        series.forecast(&made, &mut scratch)
+    })?;
+    each::<ScoreRecord>(txn, SCORES_V1, |score| series.score(&score, &mut scratch))?;
+    txn.delete_table(FORECASTS_V1)?;
+    txn.delete_table(SCORES_V1)?;
     Ok(())
 }
 
 fn each<T: DeserializeOwned>(
     txn: &WriteTransaction,
-    table: TableDefinition<'static, HorizonKey, &'static [u8]>,
+    table: TableDefinition<'static, HorizonKey, Bytes>,
     mut run: impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     for row in txn.open_table(table)?.iter()? {
@@ -81,12 +144,33 @@ fn each<T: DeserializeOwned>(
     Ok(())
 }
 
-fn next(
-    candles: &Table<'_, CandleKey, &'static [u8]>,
-    after: Option<CandleKey>,
-) -> Result<Option<(CandleKey, Vec<u8>)>, Error> {
-    use std::ops::Bound::{Excluded, Unbounded};
-    let from = after.map_or(Unbounded, Excluded);
-    let row = candles.range::<CandleKey>((from, Unbounded))?.next().transpose()?;
-    Ok(row.map(|(key, value)| (key.value(), value.value().to_vec())))
+/// The price, which was the same for all horizons, is told once.
+fn with_base(txn: &WriteTransaction) -> Result<(), Error> {
+    let mut table = txn.open_table(FORECASTS)?;
+    let mut after: Option<(u16, i64, String)> = None;
+    let mut scratch = Vec::new();
+    loop {
+        let from = after.as_ref().map(|(instrument, at, model)| (*instrument, *at, model.as_str()));
+        let row = table.range((from.map_or(Unbounded, Excluded), Unbounded))?.next().transpose()?;
+        let Some((key, old)) = row.map(|(key, value)| {
+            let (instrument, at, model) = key.value();
+            ((instrument, at, model.to_owned()), value.value().to_vec())
+        }) else {
+            return Ok(());
+        };
+        let old: Vec<HorizonV3> = postcard::from_bytes(&old).map_err(series::unreadable)?;
+        if let Some(first) = old.first() {
+            let base = Base::Close(first.price);
+            let horizon = |HorizonV3 { minutes, log_return, p_up, outcome, .. }: HorizonV3| Horizon {
+                minutes,
+                log_return,
+                p_up,
+                quantiles: Vec::new(),
+                outcome,
+            };
+            let said = Said { base, horizons: old.into_iter().map(horizon).collect() };
+            table.insert((key.0, key.1, key.2.as_str()), encoded(&said, &mut scratch))?;
+        }
+        after = Some(key);
+    }
 }

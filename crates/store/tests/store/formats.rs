@@ -166,6 +166,16 @@ fn state_format_4_is_read() {
     crate::state::check_format_4(&state);
 }
 
+/// With `kinds_of_format_5()` as well, when forecasts began to count from the book.
+#[test]
+fn state_format_5_is_read() {
+    let dir = tempdir().expect("temporary directory");
+    unpack(&fixture("state", 5), &dir.path().join("state.redb"));
+    let state = State::open(dir.path()).expect("opens");
+    crate::state::check_format_4(&state);
+    crate::state::check_format_5(&state);
+}
+
 /// Makes the fixtures of the present formats. Run by hand when a format number was raised, never to make a test pass.
 #[test]
 #[ignore = "writes into the source tree"]
@@ -176,6 +186,7 @@ fn make_fixtures() {
     state.write(&crate::state::one_of_each(), 6).expect("writes");
     state.write(&crate::state::kinds_of_format_2(), 6).expect("writes");
     state.write(&crate::state::kinds_of_format_4(), 6).expect("writes");
+    state.write(&crate::state::kinds_of_format_5(), 6).expect("writes");
     state.resolve(types::Venue::Kraken, "BTC/USD").expect("resolves");
     let made = [
         (days(dir.path()).expect("lists")[0].path.clone(), fixture("journal", store::journal::FORMAT)),

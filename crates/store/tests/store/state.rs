@@ -4,8 +4,8 @@ use store::disk::faulty::{Faults, FaultyDisk};
 use store::{BlockBuilder, Entry, Pending, ScoredForecast, Span, State};
 use tempfile::tempdir;
 use types::arbitrage::{ArbitrageEnd, ArbitrageLeg};
-use types::effect::{CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord, SealRecord};
-use types::market::CandleSource;
+use types::effect::{Base, CandleRecord, EquityRecord, ForecastRecord, Record, ScoreRecord, SealRecord};
+use types::market::{CandleSource, Quote};
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
@@ -40,6 +40,7 @@ fn candle(n: i64, close: i64) -> CandleRecord {
         agrees: None,
         revision: 0,
         is_clock_set: true,
+        quote: None,
     }
 }
 
@@ -105,9 +106,10 @@ fn forecast(horizon_min: u16) -> ForecastRecord {
         open_time: minute(1),
         model,
         horizon_min,
-        price: price(9),
+        base: Base::Close(price(9)),
         log_return: 0.5,
         p_up: 0.75,
+        quantiles: Vec::new(),
     }
 }
 
@@ -216,6 +218,33 @@ pub(crate) fn check_format_4(state: &State) {
     assert_eq!(state.last_seal().expect("reads"), Some(seal(3)));
 }
 
+/// What came with format 5: the book at a minute's close, and forecasts that count from it.
+pub(crate) fn kinds_of_format_5() -> Vec<Entry> {
+    vec![
+        entry(6, 10, Record::Candle(quoted_candle())),
+        entry(6, 11, Record::Forecast(quoted_forecast(5))),
+        entry(6, 12, Record::Forecast(quoted_forecast(10))),
+    ]
+}
+
+/// The state holds [`kinds_of_format_5`].
+#[track_caller]
+pub(crate) fn check_format_5(state: &State) {
+    let span = Span::between(minute(20), minute(21), 9);
+    assert_eq!(state.candles(BTC, Timeframe::M1, span).expect("reads"), [quoted_candle()]);
+    let made = [5, 10].map(|horizon_min| ScoredForecast { forecast: quoted_forecast(horizon_min), outcome: None });
+    assert_eq!(state.forecasts(BTC, span).expect("reads"), made);
+}
+
+fn quoted_candle() -> CandleRecord {
+    CandleRecord { quote: Some(Quote { bid: price(6), ask: price(8) }), ..candle(20, 7) }
+}
+
+fn quoted_forecast(horizon_min: u16) -> ForecastRecord {
+    let base = Base::Quote(Quote { bid: price(6), ask: price(8) });
+    ForecastRecord { open_time: minute(20), base, quantiles: vec![-0.5, 0.0, 0.5], ..forecast(horizon_min) }
+}
+
 fn seal(number: u64) -> SealRecord {
     let open_time = minute(number as i64);
     SealRecord { number, at: open_time, instrument: BTC, open_time, link: [number as u8; 32] }
@@ -272,6 +301,8 @@ fn the_account_is_one_row_and_a_file_without_it_says_so() {
     assert_eq!(state.account().expect("reads"), None);
     state.write(&kinds_of_format_4(), 6).expect("writes");
     check_format_4(&state);
+    state.write(&kinds_of_format_5(), 6).expect("writes");
+    check_format_5(&state);
     let tables = state.tables().expect("reads");
     assert_eq!(tables.iter().find(|table| table.name == "account").expect("there").rows, 1);
 }
