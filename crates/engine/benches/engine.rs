@@ -27,7 +27,7 @@ fn market() -> Vec<(Timestamp, Input)> {
     let at = |second: i64, quarter: i64| Timestamp::from_millis(START.as_millis() + second * 1_000 + quarter * 250);
     let mut inputs = vec![(START, Input::Boot { version: "bench".to_owned(), settings: Box::new(settings(1_000)) })];
     inputs.extend((0..INSTRUMENTS).map(|id| (START, Input::Instrument(instrument(id)))));
-    inputs.push((START, Input::Model(Some(model()))));
+    inputs.push((START, Input::Models(vec![ModelSeat::alone(model())])));
     inputs.push((START, Input::Clock { synchronised: true }));
     for second in 0..SECONDS {
         for quarter in 0..4 {
@@ -66,7 +66,7 @@ fn journal() -> Vec<Stamped<Input>> {
             journal.push(stamped);
             for effect in effects.drain() {
                 if let Effect::Infer(asked) = effect {
-                    next.push(Input::Prediction(prediction(&asked, rng.between(-40, 40) as f32 * 1e-4)));
+                    next.push(Input::Answer(prediction(&asked, rng.between(-40, 40) as f32 * 1e-4)));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use types::effect::Severity;
-use types::input::{Command, ModelSpec, Prediction};
+use types::input::{Answer, Command, ModelSeat, ModelSpec};
 use types::market::{StaleReason, VenueCandle};
 use types::quality::QuarantineRecord;
 use types::settings::EngineSettings;
@@ -153,19 +153,25 @@ impl Engine {
         match input {
             Input::Boot { version, settings } => self.boot(version, settings, effects),
             Input::Instrument(instrument) => return self.instrument(instrument, effects),
-            Input::Model(spec) => return self.model(spec.as_ref(), effects),
+            Input::Model(spec) => {
+                let alone: Vec<ModelSeat> = spec.iter().cloned().map(ModelSeat::alone).collect();
+                return self.models(&alone, effects);
+            }
             Input::Clock { synchronised } => self.clock(*synchronised, effects),
             Input::Book(top) => return self.book(top, effects),
             Input::BookStale { instrument, reason } => return self.book_stale(*instrument, *reason, effects),
             Input::Trade(trade) => return self.trade(trade, effects),
             Input::Candle(candle) => return self.candle(candle, effects),
-            Input::Prediction(prediction) => return self.prediction(prediction, effects),
+            Input::Prediction(prediction) => return self.answer(&prediction.clone().into(), effects),
             Input::Tick => self.tick(effects),
             Input::Command(command) => self.command(*command, effects),
             Input::Ticker(ticker) => return self.ticker(ticker),
             Input::Quality(minute) => return self.quality(minute, effects),
             Input::TradesMissing(missing) => self.markets.get_mut(missing.instrument)?.on_missing(missing),
             Input::Status { instrument, status } => return self.status(*instrument, *status, effects),
+            Input::Models(seats) => return self.models(seats, effects),
+            Input::Answer(answer) => return self.answer(answer, effects),
+            Input::History(told) => return self.markets.get_mut(told.instrument)?.on_history(told, self.at),
         }
         Ok(())
     }
@@ -189,7 +195,7 @@ impl Engine {
             market.on_stale(StaleReason::Disconnected, self.at);
         }
         // Nothing is loaded before the box says so; without a model nothing can be wrong with it.
-        let _ = self.set_model(None);
+        self.set_models(&[], |_, _| {});
         let (desk, mut turn) = self.turn(effects);
         desk.on_boot(&mut turn);
         let (arbitrage, _, mut pen) = self.scan(effects);
@@ -228,7 +234,7 @@ impl Engine {
         let (is_new, is_news) = (known.is_none(), known != Some(instrument));
         let market = self.markets.put(instrument)?;
         if is_new {
-            self.forecasts.prepare(&mut market.live);
+            self.forecasts.prepare(market);
             self.arbitrage.on_instrument(instrument.id, &self.markets);
         }
         if is_news {
@@ -265,28 +271,27 @@ impl Engine {
         Ok(())
     }
 
-    fn model(&mut self, spec: Option<&ModelSpec>, effects: &mut Effects) -> Result<(), Rejection> {
-        let outcome = self.set_model(spec);
-        if let (Err(reason), Some(spec)) = (outcome, spec) {
+    fn models(&mut self, seats: &[ModelSeat], effects: &mut Effects) -> Result<(), Rejection> {
+        let mut refused = Vec::new();
+        self.set_models(seats, |spec, reason| refused.push((spec.name.clone(), reason)));
+        for (name, reason) in &refused {
             let text = match reason {
                 Rejection::ModelFingerprint => format!(
-                    "Model {} is not used: it was trained on other features than this version computes. Train or fetch \
-                     one for this version.",
-                    spec.name
+                    "Model {name} is not used: it was trained on other features than this version computes. Train or fetch one \
+                     for this version."
                 ),
-                _ => format!("Model {} is not used: its description makes no sense.", spec.name),
+                _ => format!("Model {name} is not used: its description makes no sense."),
             };
             self.notices.tell(Severity::Warning, self.at, None, text, effects);
         }
-        outcome
+        refused.first().map_or(Ok(()), |(_, reason)| Err(*reason))
     }
 
-    fn set_model(&mut self, spec: Option<&ModelSpec>) -> Result<(), Rejection> {
-        let outcome = self.forecasts.set_model(spec);
+    fn set_models(&mut self, seats: &[ModelSeat], refused: impl FnMut(&ModelSpec, Rejection)) {
+        self.forecasts.set_models(seats, refused);
         for market in self.markets.iter_mut() {
-            self.forecasts.prepare(&mut market.live);
+            self.forecasts.prepare(market);
         }
-        outcome
     }
 
     fn book(&mut self, top: &BookTop, effects: &mut Effects) -> Result<(), Rejection> {
@@ -378,11 +383,11 @@ impl Engine {
         Ok(())
     }
 
-    fn prediction(&mut self, prediction: &Prediction, effects: &mut Effects) -> Result<(), Rejection> {
-        let market = self.markets.get(prediction.instrument).ok_or(Rejection::UnknownInstrument)?;
-        let made = self.forecasts.answer(market, prediction, self.at, effects)?;
+    fn answer(&mut self, answer: &Answer, effects: &mut Effects) -> Result<(), Rejection> {
+        let market = self.markets.get(answer.instrument).ok_or(Rejection::UnknownInstrument)?;
+        let made = self.forecasts.answer(market, answer, self.at, effects)?;
         let (desk, mut turn) = self.turn(effects);
-        if let Some(market) = turn.markets.get(prediction.instrument) {
+        if let Some(market) = turn.markets.get(answer.instrument) {
             for forecast in &made {
                 desk.on_forecast(market, forecast, &mut turn);
             }
@@ -529,6 +534,13 @@ fn instrument_of(input: &Input) -> Option<InstrumentId> {
         Input::Quality(minute) => Some(minute.instrument),
         Input::TradesMissing(missing) => Some(missing.instrument),
         Input::Status { instrument, .. } => Some(*instrument),
-        Input::Boot { .. } | Input::Model(_) | Input::Clock { .. } | Input::Tick | Input::Command(_) => None,
+        Input::Answer(answer) => Some(answer.instrument),
+        Input::History(told) => Some(told.instrument),
+        Input::Boot { .. }
+        | Input::Model(_)
+        | Input::Models(_)
+        | Input::Clock { .. }
+        | Input::Tick
+        | Input::Command(_) => None,
     }
 }

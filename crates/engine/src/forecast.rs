@@ -1,31 +1,39 @@
-//! Questions to the model, its answers, and how they turned out.
+//! Questions to the models, their answers, and how they turned out.
 //!
 //! ```text
 //! closed minute ──window complete, book proven──► Effect::Infer ──► asked
-//! Input::Prediction ──asked, this model, sound──► Record::Forecast, pending ──target minute closes──► Record::Score
+//! Input::Answer ──asked, this model, sound──► Record::Forecast, pending ──target minute closes──► Record::Score
 //! ```
+//!
+//! Several models sit side by side: of the active ones the first that tells a horizon leads it, and what it says is acted on; shadows are
+//! sealed and scored like it. A model of longer candles is asked when one of them is over.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use types::effect::{Base, ForecastRecord, InferRequest, Record, ScoreRecord};
-use types::input::{HorizonForecast, ModelSpec, Prediction};
-use types::{Candle, Effect, Effects, InstrumentId, Timestamp};
+use types::effect::{Base, ForecastRecord, InferRequest, QUANTILES, Record, ScoreRecord};
+use types::input::{Answer, Decision, HorizonAnswer, ModelRole, ModelSeat, ModelSpec};
+use types::time::NS_PER_MIN;
+use types::{Candle, Effect, Effects, InstrumentId, Timeframe, Timestamp};
 
-use crate::feature::{self, Live};
+use crate::feature::{self, DEFINITIONS, Long, Needs};
 use crate::market::{Market, Moment};
 use crate::rejection::Rejection;
 use crate::seal::Chain;
-use crate::skill::{Pending, ScoreBook, SkillReport, Widths};
+use crate::skill::{Pending, ScoreBook, SkillReport, Widths, evaluate};
 
+/// Largest share of the equity that a model may want to put in.
+const SIZE_MAX: f32 = 0.25;
+/// Most models at once.
+pub const MODELS_MAX: usize = 6;
 /// Most features of a model.
 pub const FEATURES_MAX: usize = 256;
-/// Most minutes in a model's window.
-pub const WINDOW_MAX: u16 = 1_440;
+/// Most rows in a model's window.
+pub const ROWS_MAX: u16 = 1_440;
 /// Most horizons of a model.
 pub const HORIZONS_MAX: usize = 8;
-/// Longest horizon, minutes.
-pub const HORIZON_MAX_MIN: u16 = 1_440;
+/// Longest horizon, minutes: a week.
+pub const HORIZON_MAX_MIN: u16 = 7 * 1_440;
 
 /// Why there is no newer forecast just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,61 +50,105 @@ pub enum Missing {
     Waiting,
 }
 
-/// The model, what it was asked, what it said, and its record.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Forecasts {
-    spec: Option<ModelSpec>,
+/// A model in its seat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Seated {
+    seat: ModelSeat,
     /// False for a model whose features are not ours.
     is_usable: bool,
     asked: BTreeMap<InstrumentId, Timestamp>,
+}
+
+impl Seated {
+    fn answers_for(&self, instrument: InstrumentId) -> bool {
+        self.is_usable && self.seat.covers(instrument)
+    }
+
+    fn is_active(&self) -> bool {
+        self.seat.role == ModelRole::Active
+    }
+}
+
+/// What a model said and how that turned out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Track {
     newest: BTreeMap<(InstrumentId, u16), ForecastRecord>,
-    pending: Pending,
+    decisions: BTreeMap<InstrumentId, (Timestamp, Decision)>,
     scores: ScoreBook,
+}
+
+/// The models, what they were asked, what they said, and their records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Forecasts {
+    seats: Vec<Seated>,
+    /// By model; outlive a restart.
+    tracks: BTreeMap<String, Track>,
+    pending: Pending,
     chain: Chain,
-    /// The model that `scores` belong to; outlives a restart.
-    scored: String,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
     due: Vec<(ScoreRecord, Option<Widths>)>,
 }
 
 impl Forecasts {
-    /// Another model answers from now on, or none.
-    ///
-    /// # Errors
-    /// Why it is not asked; then there is none, except for a wrong fingerprint, where it is kept to be shown.
-    pub(crate) fn set_model(&mut self, spec: Option<&ModelSpec>) -> Result<(), Rejection> {
-        self.asked.clear();
-        (self.spec, self.is_usable) = (None, false);
-        let Some(spec) = spec else { return Ok(()) };
-        check_spec(spec)?;
-        self.spec = Some(spec.clone());
-        if feature::fingerprint(&spec.features).ok().as_deref() != Some(spec.fingerprint.as_str()) {
-            return Err(Rejection::ModelFingerprint);
+    /// These models answer from now on. One whose description makes no sense is not among them; one with a wrong fingerprint is kept to
+    /// be shown and not asked. Both are told to `refused`. Records of models that are gone are forgotten, unless all are.
+    pub(crate) fn set_models(&mut self, seats: &[ModelSeat], mut refused: impl FnMut(&ModelSpec, Rejection)) {
+        self.seats.clear();
+        for seat in seats {
+            let is_twin = self.seats.iter().any(|other| other.seat.spec.id == seat.spec.id);
+            if self.seats.len() == MODELS_MAX || is_twin || !is_sound(seat) {
+                refused(&seat.spec, Rejection::ModelInvalid);
+                continue;
+            }
+            let ours = feature::fingerprint(&seat.spec.features);
+            let is_usable = ours.ok().as_deref() == Some(seat.spec.fingerprint.as_str());
+            if !is_usable {
+                refused(&seat.spec, Rejection::ModelFingerprint);
+            }
+            self.seats.push(Seated { seat: seat.clone(), is_usable, asked: BTreeMap::new() });
         }
-        self.is_usable = true;
-        if self.scored != spec.id {
-            self.scored.clone_from(&spec.id);
-            self.scores.clear();
-            self.newest.clear();
+        if self.seats.iter().any(|seated| seated.is_usable) {
+            let seats = &self.seats;
+            self.tracks.retain(|id, _| seats.iter().any(|seated| seated.seat.spec.id == *id));
         }
-        Ok(())
     }
 
-    /// The model that may be asked.
-    pub(crate) fn usable(&self) -> Option<&ModelSpec> {
-        self.spec.as_ref().filter(|_| self.is_usable)
+    /// The models, and whether each may be asked.
+    pub(crate) fn seats(&self) -> impl Iterator<Item = (&ModelSeat, bool)> {
+        self.seats.iter().map(|seated| (&seated.seat, seated.is_usable))
     }
 
-    /// The model, whether or not it may be asked.
-    pub(crate) const fn spec(&self) -> Option<&ModelSpec> {
-        self.spec.as_ref()
+    /// The active model that tells a horizon for an instrument.
+    pub(crate) fn lead(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&ModelSeat> {
+        let tells = |seated: &&Seated| {
+            seated.is_active() && seated.answers_for(instrument) && seated.seat.spec.horizons_min.contains(&horizon_min)
+        };
+        self.seats.iter().find(tells).map(|seated| &seated.seat)
     }
 
-    /// Tells a market's features what the model wants to see.
-    pub(crate) fn prepare(&self, live: &mut Live) {
-        let Some(spec) = self.usable() else { return live.clear_model() };
-        live.set_model(&spec.features, spec.window_min).expect("a usable model's features were found in the table");
+    /// Tells a market's features what the models want to see.
+    pub(crate) fn prepare(&self, market: &mut Market) {
+        market.live.clear_models();
+        market.longs.values_mut().for_each(Long::clear_models);
+        for (place, Seated { seat, .. }) in self.asked_for(market.instrument.id) {
+            let ModelSpec { features, rows, .. } = &seat.spec;
+            match seat.timeframe {
+                Timeframe::M1 => market.live.set_model(place, features, *rows),
+                longer => {
+                    let long = market.longs.entry(longer).or_insert_with(|| Long::new(longer));
+                    long.set_model(place, features, *rows)
+                }
+            }
+            .expect("a usable model's features were found in the table");
+        }
+        market.longs.retain(|timeframe, _| {
+            self.asked_for(market.instrument.id).any(|(_, seated)| seated.seat.timeframe == *timeframe)
+        });
+    }
+
+    fn asked_for(&self, instrument: InstrumentId) -> impl Iterator<Item = (usize, &Seated)> {
+        self.seats.iter().enumerate().filter(move |(_, seated)| seated.answers_for(instrument))
     }
 
     /// A minute closed: scores what is due.
@@ -104,50 +156,59 @@ impl Forecasts {
         let quote = market.series().get(open_time).and_then(|entry| entry.quote);
         self.pending.resolve(market.instrument.id, open_time, quote, &mut self.due);
         for (score, shown) in self.due.drain(..) {
-            if score.model == self.scored {
-                self.scores.push(&score, shown);
+            if let Some(track) = self.tracks.get_mut(&score.model) {
+                track.scores.push(&score, shown);
             }
             effects.record(Record::Score(score));
         }
     }
 
-    /// The newest minute closed: asks the model if it can be asked. What was asked before is too late from now on.
+    /// The newest minute closed: asks the models that can be asked. What was asked before is too late from now on.
     pub(crate) fn ask(&mut self, market: &Market, candle: &Candle, moment: Moment, effects: &mut Effects) {
-        let instrument = market.instrument.id;
-        self.asked.remove(&instrument);
-        let Some(model) = self.usable().map(|spec| spec.id.clone()) else { return };
+        let (instrument, open_time) = (market.instrument.id, candle.open_time);
+        for seated in &mut self.seats {
+            seated.asked.remove(&instrument);
+        }
         if market.book().quote().is_none() || !moment.is_current(candle) {
             return;
         }
-        let Some((open_time, window)) = market.live.window().filter(|(at, _)| *at == candle.open_time) else { return };
-        self.asked.insert(instrument, open_time);
-        effects.push(Effect::Infer(InferRequest { instrument, open_time, model, window }));
+        for (place, seated) in self.seats.iter_mut().enumerate() {
+            if !seated.answers_for(instrument) {
+                continue;
+            }
+            if let Some(window) = window(market, place, seated.seat.timeframe, open_time) {
+                seated.asked.insert(instrument, open_time);
+                let model = seated.seat.spec.id.clone();
+                effects.push(Effect::Infer(InferRequest { instrument, open_time, model, window }));
+            }
+        }
     }
 
-    /// The model answered. Gives its horizons as records after keeping them.
+    /// A model answered. Gives the horizons that are acted on as records, after keeping all of them.
     ///
     /// # Errors
     /// Why the answer is not used.
     pub(crate) fn answer(
         &mut self,
         market: &Market,
-        prediction: &Prediction,
+        answer: &Answer,
         at: Timestamp,
         effects: &mut Effects,
     ) -> Result<Vec<ForecastRecord>, Rejection> {
         let instrument = market.instrument.id;
-        let spec = self.usable().filter(|spec| spec.id == prediction.model).ok_or(Rejection::PredictionModel)?;
+        let is_asked = |seated: &&mut Seated| seated.is_usable && seated.seat.spec.id == answer.model;
+        let seated = self.seats.iter_mut().find(is_asked).ok_or(Rejection::PredictionModel)?;
         let newest = market.series().last();
         let quote = match newest.map(|last| (last.candle.open_time, last.quote)) {
-            Some((_, Some(quote))) if self.asked.get(&instrument) == Some(&prediction.open_time) => quote,
-            Some((newest, _)) if prediction.open_time < newest => return Err(Rejection::PredictionLate),
+            Some((_, Some(quote))) if seated.asked.get(&instrument) == Some(&answer.open_time) => quote,
+            Some((newest, _)) if answer.open_time < newest => return Err(Rejection::PredictionLate),
             _ => return Err(Rejection::PredictionUnasked),
         };
-        let checked = check_answer(spec, prediction);
-        self.asked.remove(&instrument);
-        checked?;
-        let (open_time, model, base) = (prediction.open_time, &prediction.model, Base::Quote(quote));
-        let record = |horizon: &HorizonForecast| ForecastRecord {
+        seated.asked.remove(&instrument);
+        check_answer(&seated.seat.spec, answer)?;
+        let step_min = seated.seat.timeframe.minutes() as u16;
+        let (open_time, model, base) = (answer.open_time, &answer.model, Base::Quote(quote));
+        let record = |horizon: &HorizonAnswer| ForecastRecord {
             instrument,
             open_time,
             model: model.clone(),
@@ -155,18 +216,23 @@ impl Forecasts {
             base,
             log_return: horizon.log_return,
             p_up: horizon.p_up,
-            quantiles: Vec::new(),
+            quantiles: horizon.quantiles.clone(),
         };
-        let made: Vec<ForecastRecord> = prediction.horizons.iter().map(record).collect();
+        let mut made: Vec<ForecastRecord> = answer.horizons.iter().map(record).collect();
+        let track = self.tracks.entry(model.clone()).or_insert_with(|| Track::new(step_min));
         for forecast in &made {
-            self.newest.insert((instrument, forecast.horizon_min), forecast.clone());
-            let shown = self.scores.widths(instrument, forecast.horizon_min);
+            track.newest.insert((instrument, forecast.horizon_min), forecast.clone());
+            let shown = track.scores.widths(instrument, forecast.horizon_min);
             self.pending.push(forecast.clone(), shown);
             effects.record(Record::Forecast(forecast.clone()));
+        }
+        if let Some(decision) = answer.decision {
+            track.decisions.insert(instrument, (open_time, decision));
         }
         if let Some(seal) = self.chain.seal(at, &market.instrument, &made) {
             effects.record(Record::Seal(seal));
         }
+        made.retain(|made| self.lead(instrument, made.horizon_min).is_some_and(|lead| lead.spec.id == made.model));
         Ok(made)
     }
 
@@ -176,31 +242,50 @@ impl Forecasts {
     }
 
     pub(crate) fn newest(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&ForecastRecord> {
-        self.newest.get(&(instrument, horizon_min))
+        self.leading(instrument, horizon_min)?.newest.get(&(instrument, horizon_min))
+    }
+
+    pub(crate) fn decision(&self, model: &str, instrument: InstrumentId) -> Option<(Timestamp, Decision)> {
+        self.tracks.get(model)?.decisions.get(&instrument).copied()
     }
 
     pub(crate) fn report(&self, instrument: InstrumentId, horizon_min: u16) -> SkillReport {
-        self.scores.report(instrument, horizon_min)
+        let scores = self.scores(instrument, horizon_min);
+        scores.map_or_else(|| evaluate(&[], horizon_min), |scores| scores.report(instrument, horizon_min))
     }
 
-    pub(crate) const fn scores(&self) -> &ScoreBook {
-        &self.scores
+    /// The record of the model that leads at a horizon.
+    pub(crate) fn scores(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&ScoreBook> {
+        Some(&self.leading(instrument, horizon_min)?.scores)
     }
 
-    /// Why there is no forecast for the newest minute; `None` when there is one.
+    /// The record of a model.
+    pub(crate) fn scores_of(&self, model: &str) -> Option<&ScoreBook> {
+        Some(&self.tracks.get(model)?.scores)
+    }
+
+    fn leading(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&Track> {
+        self.tracks.get(&self.lead(instrument, horizon_min)?.spec.id)
+    }
+
+    /// Why the first active model has no forecast for its newest candle; `None` when there is one.
     pub(crate) fn missing(&self, market: &Market) -> Option<Missing> {
         let instrument = market.instrument.id;
-        let Some(spec) = &self.spec else { return Some(Missing::NoModel) };
-        if !self.is_usable {
-            return Some(Missing::ModelRefused);
-        }
-        let last = market.series().last().map(|entry| entry.candle.open_time);
-        let newest = spec.horizons_min.first().and_then(|horizon| self.newest(instrument, *horizon));
+        let mut active = self.seats.iter().filter(|seated| seated.is_active() && seated.seat.covers(instrument));
+        let first = active.clone().next();
+        let Some(seated) = active.find(|seated| seated.is_usable) else {
+            return Some(if first.is_some() { Missing::ModelRefused } else { Missing::NoModel });
+        };
+        let ModelSeat { spec, timeframe, .. } = &seated.seat;
+        let last = market.series().last().map(|entry| last_minute(*timeframe, entry.candle.open_time));
+        let track = self.tracks.get(&spec.id);
+        let newest =
+            track.zip(spec.horizons_min.first()).and_then(|(track, min)| track.newest.get(&(instrument, *min)));
         if last.is_some() && newest.map(|forecast| forecast.open_time) == last {
             None
         } else if market.book().quote().is_none() {
             Some(Missing::BookNotProven)
-        } else if self.asked.contains_key(&instrument) {
+        } else if seated.asked.contains_key(&instrument) {
             Some(Missing::Waiting)
         } else {
             Some(Missing::WindowIncomplete)
@@ -208,23 +293,63 @@ impl Forecasts {
     }
 }
 
-fn check_spec(spec: &ModelSpec) -> Result<(), Rejection> {
-    let horizons = &spec.horizons_min;
-    let is_sound = (1..=FEATURES_MAX).contains(&spec.features.len())
-        && (1..=WINDOW_MAX).contains(&spec.window_min)
-        && (1..=HORIZONS_MAX).contains(&horizons.len())
-        && horizons.iter().all(|horizon| (1..=HORIZON_MAX_MIN).contains(horizon))
-        && horizons.windows(2).all(|pair| pair[0] < pair[1]);
-    if is_sound { Ok(()) } else { Err(Rejection::ModelInvalid) }
+impl Track {
+    fn new(step_min: u16) -> Self {
+        Self { scores: ScoreBook::new(step_min), ..Self::default() }
+    }
 }
 
-fn check_answer(spec: &ModelSpec, prediction: &Prediction) -> Result<(), Rejection> {
-    if prediction.horizons.is_empty() {
+/// The window of the model in a seat that ends with the minute at `open_time`.
+fn window(market: &Market, place: usize, timeframe: Timeframe, open_time: Timestamp) -> Option<Vec<f32>> {
+    let (ends, window) = match timeframe {
+        Timeframe::M1 => market.live.window(place)?,
+        longer => {
+            let (candle, window) = market.longs.get(&longer)?.window(place)?;
+            (Timestamp::from_nanos(candle.as_nanos() + longer.nanos() - NS_PER_MIN), window)
+        }
+    };
+    (ends == open_time).then_some(window)
+}
+
+/// The last minute of the newest candle of a time frame that is over when the minute at `open_time` is.
+fn last_minute(timeframe: Timeframe, open_time: Timestamp) -> Timestamp {
+    let end = Timestamp::from_nanos(open_time.as_nanos() + NS_PER_MIN).floor_to(timeframe.nanos());
+    Timestamp::from_nanos(end.as_nanos() - NS_PER_MIN)
+}
+
+fn is_sound(seat: &ModelSeat) -> bool {
+    let ModelSpec { features, rows, horizons_min: horizons, .. } = &seat.spec;
+    let step = seat.timeframe.minutes() as u16;
+    // Of longer candles nothing else is known.
+    let knows = |name: &String| {
+        let found = DEFINITIONS.iter().find(|definition| definition.name == *name);
+        found.is_none_or(|definition| definition.needs == Needs::Candles)
+    };
+    (1..=FEATURES_MAX).contains(&features.len())
+        && (seat.timeframe == Timeframe::M1 || features.iter().all(knows))
+        && (1..=ROWS_MAX).contains(rows)
+        && (1..=HORIZONS_MAX).contains(&horizons.len())
+        && horizons.iter().all(|min| (1..=HORIZON_MAX_MIN).contains(min) && min.is_multiple_of(step))
+        && horizons.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+fn check_answer(spec: &ModelSpec, answer: &Answer) -> Result<(), Rejection> {
+    if answer.horizons.is_empty() {
         return Err(Rejection::PredictionFailed);
     }
-    let told = prediction.horizons.iter().map(|horizon| horizon.horizon_min);
-    let is_sound = |h: &HorizonForecast| h.log_return.is_finite() && (0.0..=1.0).contains(&h.p_up);
-    if told.eq(spec.horizons_min.iter().copied()) && prediction.horizons.iter().all(is_sound) {
+    let told = answer.horizons.iter().map(|horizon| horizon.horizon_min);
+    let rises =
+        |q: &[f32]| q.is_empty() || (q.len() == QUANTILES.len() && q.is_sorted() && q.iter().all(|q| q.is_finite()));
+    let is_share = |share: f32, most: f32| (0.0..=most).contains(&share);
+    let is_sound = |h: &HorizonAnswer| h.log_return.is_finite() && is_share(h.p_up, 1.0) && rises(&h.quantiles);
+    let decides = |d: Decision| {
+        [d.sell, d.hold, d.buy].iter().all(|p| is_share(*p, 1.0))
+            && is_share(d.size, SIZE_MAX)
+            && d.risk.is_finite()
+            && d.risk >= 0.0
+    };
+    let is_decided = answer.decision.is_none_or(decides);
+    if told.eq(spec.horizons_min.iter().copied()) && answer.horizons.iter().all(is_sound) && is_decided {
         Ok(())
     } else {
         Err(Rejection::PredictionInvalid)

@@ -1,7 +1,7 @@
 //! What is known of each instrument: its book, candles, features and newest trades.
 
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use types::market::Timeframe;
@@ -11,7 +11,7 @@ use types::{Candle, Instrument, Price, Ticker, Timestamp, Trade, TradingStatus};
 
 use crate::book::Book;
 use crate::candle::{Bucket, CandleBuilder, News, Series};
-use crate::feature::{Live, QuoteWatch, Row};
+use crate::feature::{Live, Long, QuoteWatch, Row};
 use crate::quality::{Guard, Integrity, TradeIds};
 
 mod catalogue;
@@ -37,6 +37,8 @@ pub struct Market {
     /// Its newest book.
     pub(crate) book: Book,
     pub(crate) live: Live,
+    /// Longer candles that some model wants to see.
+    pub(crate) longs: BTreeMap<Timeframe, Long>,
     pub(crate) quotes: QuoteWatch,
     pub(crate) quality: Integrity,
     ticker: Option<Ticker>,
@@ -64,6 +66,7 @@ impl Market {
             instrument,
             book,
             live: Live::new(),
+            longs: BTreeMap::new(),
             quotes: QuoteWatch::default(),
             quality: Integrity::default(),
             ticker: None,
@@ -134,6 +137,11 @@ impl Market {
     /// Newest trades, newest first.
     pub fn trades(&self) -> impl Iterator<Item = &Trade> {
         self.trades.iter().rev()
+    }
+
+    /// The time frames of longer candles that some model wants to see, with the candles that are known.
+    pub fn longs(&self) -> impl Iterator<Item = (Timeframe, &VecDeque<Candle>)> {
+        self.longs.iter().map(|(timeframe, long)| (*timeframe, long.candles()))
     }
 
     /// The newest `limit` closed candles of a time frame, oldest first. Longer candles need all their minutes.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use types::effect::{ForecastRecord, Notice};
-use types::input::ModelSpec;
+use types::input::{Decision, ModelRole, ModelSeat, ModelSpec};
 use types::order::Refusal;
 use types::settings::EngineSettings;
 use types::{Cash, Fill, Instrument, InstrumentId, Price, Qty, Timestamp, Venue};
@@ -174,16 +174,37 @@ impl<'a> View<'a> {
         self.rejections().of(Rejection::PredictionLate)
     }
 
-    /// The model, whether or not it may be asked.
-    #[must_use]
-    pub const fn model(self) -> Option<&'a ModelSpec> {
-        self.0.forecasts.spec()
+    /// The models, and whether each has features that are ours.
+    pub fn models(self) -> impl Iterator<Item = (&'a ModelSeat, bool)> {
+        self.0.forecasts.seats()
     }
 
-    /// True when there is a model and its features are ours.
+    /// The first active model, whether or not it may be asked.
     #[must_use]
-    pub fn is_model_usable(self) -> bool {
-        self.0.forecasts.usable().is_some()
+    pub fn model(self) -> Option<&'a ModelSpec> {
+        self.models().find(|(seat, _)| seat.role == ModelRole::Active).map(|(seat, _)| &seat.spec)
+    }
+
+    /// The active model that tells a horizon for an instrument; of several the first one.
+    #[must_use]
+    pub fn lead(self, instrument: InstrumentId, horizon_min: u16) -> Option<&'a ModelSeat> {
+        self.0.forecasts.lead(instrument, horizon_min)
+    }
+
+    /// All horizons that some active model tells for an instrument, the shortest first.
+    #[must_use]
+    pub fn horizons(self, instrument: InstrumentId) -> Vec<u16> {
+        let active = self.models().filter(|(seat, _)| seat.role == ModelRole::Active && seat.covers(instrument));
+        let mut horizons: Vec<u16> = active.flat_map(|(seat, _)| seat.spec.horizons_min.iter().copied()).collect();
+        horizons.sort_unstable();
+        horizons.dedup();
+        horizons
+    }
+
+    /// What a model would do with an instrument, and the last minute it saw for that.
+    #[must_use]
+    pub fn decision(self, model: &str, instrument: InstrumentId) -> Option<(Timestamp, Decision)> {
+        self.0.forecasts.decision(model, instrument)
     }
 
     /// The newest forecast of an instrument and horizon.
@@ -198,22 +219,28 @@ impl<'a> View<'a> {
         self.0.forecasts.missing(self.market(instrument)?)
     }
 
-    /// Skill of the present model over the last seven days. About a millisecond: ask once a minute.
+    /// Skill of the model that leads at a horizon, over the last seven days. About a millisecond: ask once a minute.
     #[must_use]
     pub fn skill(self, instrument: InstrumentId, horizon_min: u16) -> SkillReport {
         self.0.forecasts.report(instrument, horizon_min)
     }
 
-    /// The record of the present model.
+    /// The record of the model that leads at a horizon; `None` before its first forecast.
     #[must_use]
-    pub const fn scores(self) -> &'a ScoreBook {
-        self.0.forecasts.scores()
+    pub fn scores(self, instrument: InstrumentId, horizon_min: u16) -> Option<&'a ScoreBook> {
+        self.0.forecasts.scores(instrument, horizon_min)
+    }
+
+    /// The record of a model, leading or not; `None` before its first forecast.
+    #[must_use]
+    pub fn scores_of(self, model: &str) -> Option<&'a ScoreBook> {
+        self.0.forecasts.scores_of(model)
     }
 
     /// Open time of the oldest forecast in [`View::skill`].
     #[must_use]
     pub fn skill_since(self, instrument: InstrumentId, horizon_min: u16) -> Option<Timestamp> {
-        self.0.forecasts.scores().since(instrument, horizon_min)
+        self.scores(instrument, horizon_min)?.since(instrument, horizon_min)
     }
 
     /// Opportunities between exchanges.

@@ -11,7 +11,7 @@ use engine::market::INSTRUMENTS_MAX;
 use engine::rejection::Rejection;
 use engine::seal::Chain;
 use types::effect::Base;
-use types::input::{Command, Prediction};
+use types::input::{Answer, Command, ModelSeat};
 use types::market::{Aggressor, Quote, StaleReason, Timeframe};
 use types::order::{OrderEnd, Reason, Refusal};
 use types::settings::{EngineSettings, Rule};
@@ -116,7 +116,7 @@ fn a_model_for_other_features_is_refused_with_a_notice() {
     let mut driver = Driver::ready(cheap());
     let mut other = model();
     other.fingerprint.replace_range(0..1, "x");
-    rejected(&mut driver, Input::Model(Some(other)), Rejection::ModelFingerprint);
+    rejected(&mut driver, Input::Models(vec![ModelSeat::alone(other)]), Rejection::ModelFingerprint);
     assert!(driver.notices().last().is_some_and(|text| text.starts_with("Model test is not used")));
     assert_eq!(driver.engine.view().forecast_missing(ID), Some(Missing::ModelRefused));
     let effects = driver.warm(MID);
@@ -146,22 +146,22 @@ fn answers_that_are_late_foreign_repeated_or_broken_are_counted_and_ignored() {
     let effects = driver.minute(MID, MID);
     let now = asked(&effects).expect("asked").clone();
     let answer = prediction(&now, 0.0);
-    rejected(&mut driver, Input::Prediction(prediction(&early, 0.0)), Rejection::PredictionLate);
+    rejected(&mut driver, Input::Answer(prediction(&early, 0.0)), Rejection::PredictionLate);
     assert_eq!(driver.engine.view().late_predictions(), 1);
-    let foreign = Prediction { model: "other".to_owned(), ..answer.clone() };
-    rejected(&mut driver, Input::Prediction(foreign), Rejection::PredictionModel);
-    let elsewhere = Prediction { instrument: InstrumentId(5), ..answer.clone() };
-    rejected(&mut driver, Input::Prediction(elsewhere), Rejection::UnknownInstrument);
-    driver.send(Input::Prediction(answer.clone()));
+    let foreign = Answer { model: "other".to_owned(), ..answer.clone() };
+    rejected(&mut driver, Input::Answer(foreign), Rejection::PredictionModel);
+    let elsewhere = Answer { instrument: InstrumentId(5), ..answer.clone() };
+    rejected(&mut driver, Input::Answer(elsewhere), Rejection::UnknownInstrument);
+    driver.send(Input::Answer(answer.clone()));
     assert_eq!(driver.engine.view().forecast_missing(ID), None);
-    rejected(&mut driver, Input::Prediction(answer), Rejection::PredictionUnasked);
+    rejected(&mut driver, Input::Answer(answer), Rejection::PredictionUnasked);
     let effects = driver.minute(MID, MID);
     let mut broken = prediction(asked(&effects).expect("asked"), 0.0);
     broken.horizons[1].log_return = f32::NAN;
-    rejected(&mut driver, Input::Prediction(broken), Rejection::PredictionInvalid);
+    rejected(&mut driver, Input::Answer(broken), Rejection::PredictionInvalid);
     let effects = driver.minute(MID, MID);
-    let failed = Prediction { horizons: Vec::new(), ..prediction(asked(&effects).expect("asked"), 0.0) };
-    rejected(&mut driver, Input::Prediction(failed), Rejection::PredictionFailed);
+    let failed = Answer { horizons: Vec::new(), ..prediction(asked(&effects).expect("asked"), 0.0) };
+    rejected(&mut driver, Input::Answer(failed), Rejection::PredictionFailed);
 }
 
 #[test]

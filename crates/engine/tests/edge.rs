@@ -52,7 +52,7 @@ fn trade(path: &[i64], settings: EngineSettings, mut foretell: impl FnMut(usize)
         let effects = driver.minute(path[minute - 1], path[minute]);
         let request: InferRequest = asked(&effects).expect("a question every minute").clone();
         assert_eq!(minute_of(request.open_time) + 1, minute, "the question is about the minute that closed");
-        driver.send(types::Input::Prediction(prediction(&request, foretell(minute))));
+        driver.send(types::Input::Answer(prediction(&request, foretell(minute))));
     }
     driver
 }

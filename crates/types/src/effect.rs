@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// Something the engine asks the rest of the box to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Effect {
-    /// Ask the model. The answer comes as [`Input::Prediction`](crate::Input::Prediction).
+    /// Ask the model. The answer comes as [`Input::Answer`](crate::Input::Answer).
     Infer(InferRequest),
     /// Keep this for ever (series and ledger). Writing it twice must give the same as once.
     Record(Record),
@@ -27,11 +27,11 @@ pub enum Effect {
 pub struct InferRequest {
     /// Whose window.
     pub instrument: InstrumentId,
-    /// Open time of the last candle in it.
+    /// Open time of the last minute in it.
     pub open_time: Timestamp,
     /// Which model is asked.
     pub model: String,
-    /// `window_min` rows of the model's features, row-major, oldest row first; no value is missing.
+    /// The rows of the model's features, row-major, oldest row first; no value is missing.
     pub window: Vec<f32>,
 }
 
@@ -156,11 +156,11 @@ pub struct SealRecord {
 pub struct ForecastRecord {
     /// Whose forecast.
     pub instrument: InstrumentId,
-    /// Open time of the last candle the model saw.
+    /// Open time of the last minute the model saw (of a longer candle its last one).
     pub open_time: Timestamp,
     /// Which model.
     pub model: String,
-    /// How far ahead, minutes.
+    /// How far ahead of that minute's end, minutes.
     pub horizon_min: u16,
     /// What its return counts from.
     pub base: Base,

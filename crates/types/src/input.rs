@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::instrument::{Instrument, InstrumentId};
-use crate::market::{BookTop, StaleReason, Ticker, Trade, TradesMissing, TradingStatus, VenueCandle};
+use crate::market::{
+    BookTop, Candle, StaleReason, Ticker, Timeframe, Trade, TradesMissing, TradingStatus, VenueCandle,
+};
 use crate::quality::QualityMinute;
 use crate::settings::EngineSettings;
 use crate::time::Timestamp;
@@ -31,7 +33,8 @@ pub enum Input {
     },
     /// An instrument of the catalogue appeared or changed.
     Instrument(Instrument),
-    /// Which model answers from now on; `None` when there is none.
+    /// Which model answers from now on, alone and for everything; `None` when there is none. Written before there was
+    /// [`Input::Models`].
     Model(Option<ModelSpec>),
     /// Whether the wall clock may be believed.
     Clock {
@@ -51,7 +54,7 @@ pub enum Input {
     Trade(Trade),
     /// A venue's own candle: history before the first trade, and the check of what is built here.
     Candle(VenueCandle),
-    /// An answer to [`Effect::Infer`](crate::Effect::Infer).
+    /// An answer to [`Effect::Infer`](crate::Effect::Infer). Written before there was [`Input::Answer`].
     Prediction(Prediction),
     /// Time went on (once a second): closes minutes, expires orders.
     Tick,
@@ -70,6 +73,12 @@ pub enum Input {
         /// What it is now.
         status: TradingStatus,
     },
+    /// Which models answer from now on.
+    Models(Vec<ModelSeat>),
+    /// An answer to [`Effect::Infer`](crate::Effect::Infer).
+    Answer(Answer),
+    /// Longer candles of before the minutes that are known here.
+    History(History),
 }
 
 /// What the user may ask the engine for.
@@ -95,13 +104,122 @@ pub struct ModelSpec {
     pub features: Vec<String>,
     /// Fingerprint of the feature definitions it was trained on (see `engine::feature::fingerprint`).
     pub fingerprint: String,
-    /// Rows of its window: minutes of history.
-    pub window_min: u16,
+    /// Rows of its window, one for each candle.
+    pub rows: u16,
     /// Horizons of its outputs, minutes, ascending.
     pub horizons_min: Vec<u16>,
 }
 
+/// A model and what it is there for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSeat {
+    /// What it needs and gives.
+    pub spec: ModelSpec,
+    /// Length of the candles that its rows are made of.
+    pub timeframe: Timeframe,
+    /// Whether its forecasts are acted on.
+    pub role: ModelRole,
+    /// The instruments it answers for; empty for all.
+    pub instruments: Vec<InstrumentId>,
+}
+
+impl ModelSeat {
+    /// A model of minutes that answers for everything.
+    #[must_use]
+    pub const fn alone(spec: ModelSpec) -> Self {
+        Self { spec, timeframe: Timeframe::M1, role: ModelRole::Active, instruments: Vec::new() }
+    }
+
+    /// Whether it answers for an instrument.
+    #[must_use]
+    pub fn covers(&self, instrument: InstrumentId) -> bool {
+        self.instruments.is_empty() || self.instruments.contains(&instrument)
+    }
+}
+
+/// What the forecasts of a model are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelRole {
+    /// They are shown and acted on. Of several active models the first one that tells a horizon counts.
+    Active,
+    /// They are sealed and scored, and nothing hangs on them.
+    Shadow,
+}
+
 /// A model's answer for one instrument and minute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whose forecast.
+    pub instrument: InstrumentId,
+    /// Open time of the last minute in the window.
+    pub open_time: Timestamp,
+    /// Which model answered (see [`ModelSpec::id`]).
+    pub model: String,
+    /// One forecast per horizon, in the model's order. Empty when the model failed.
+    pub horizons: Vec<HorizonAnswer>,
+    /// What the model would do, where it tells.
+    pub decision: Option<Decision>,
+    /// How much the model looked at each row of the window, oldest first, summing to one. May be empty.
+    pub attention: Vec<f32>,
+    /// How long the model took, microseconds.
+    pub took_us: u32,
+}
+
+/// A forecast for one horizon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HorizonAnswer {
+    /// How far ahead, minutes.
+    pub horizon_min: u16,
+    /// Expected natural logarithm of price then over price now.
+    pub log_return: f32,
+    /// Probability that the price then is above the price now.
+    pub p_up: f32,
+    /// Quantiles of the log-return at [`QUANTILES`](crate::effect::QUANTILES), rising; empty where the model tells none.
+    pub quantiles: Vec<f32>,
+}
+
+/// What a model would do.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Probabilities of the three actions, summing to one.
+    pub sell: f32,
+    /// To leave things as they are.
+    pub hold: f32,
+    /// To buy.
+    pub buy: f32,
+    /// Share of the equity that it would put in, 0 to 0.25.
+    pub size: f32,
+    /// Expected standard deviation of the log-return at the longest horizon.
+    pub risk: f32,
+}
+
+impl From<Prediction> for Answer {
+    fn from(told: Prediction) -> Self {
+        let Prediction { instrument, open_time, model, horizons, attention } = told;
+        let horizon = |HorizonForecast { horizon_min, log_return, p_up }| HorizonAnswer {
+            horizon_min,
+            log_return,
+            p_up,
+            quantiles: Vec::new(),
+        };
+        let horizons = horizons.into_iter().map(horizon).collect();
+        Self { instrument, open_time, model, horizons, decision: None, attention, took_us: 0 }
+    }
+}
+
+/// Longer candles of the past, for features that look back further than the minutes that are known here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// Whose.
+    pub instrument: InstrumentId,
+    /// Their length.
+    pub timeframe: Timeframe,
+    /// By open time, rising; all of them over.
+    pub candles: Vec<Candle>,
+}
+
+/// A model's answer as it was written before there was [`Answer`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     /// Whose forecast.
@@ -116,7 +234,7 @@ pub struct Prediction {
     pub attention: Vec<f32>,
 }
 
-/// A forecast for one horizon.
+/// A forecast of a [`Prediction`] for one horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HorizonForecast {
     /// How far ahead, minutes.

@@ -31,7 +31,7 @@ mod window;
 
 pub use around::{Around, Backdrop, Elsewhere, Stake};
 pub use book_shape::{BookShape, Flow};
-pub use live::Live;
+pub use live::{LONG_MAX, Live, Long};
 pub(crate) use quotes::QuoteWatch;
 pub use quotes::Quotes;
 pub use row::Row;

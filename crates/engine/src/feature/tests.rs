@@ -304,7 +304,7 @@ fn told(bar: &Bar) -> VenueCandle {
 fn minutes_that_close_together_are_all_taken() {
     let bars = walk(1_000_000, 80, 5);
     let (mut builder, mut live, mut out) = (CandleBuilder::new(), Live::new(), News::default());
-    live.set_model(&["ret_1"], 79).expect("a known name");
+    live.set_model(0, &["ret_1"], 79).expect("a known name");
     for (index, bar) in bars.iter().enumerate() {
         let at = bar.open_time.plus(Duration::from_secs(60));
         builder.on_venue_candle(at, &told(bar), &mut out);
@@ -314,14 +314,14 @@ fn minutes_that_close_together_are_all_taken() {
     }
     let known: Vec<Bar> = builder.series().tail().map(|entry| Bar::of(&entry.candle, SCALE)).collect();
     assert_eq!((known.len(), live.row().map(|(_, row)| row)), (80, rows(&known).last()));
-    assert_eq!(live.window().map(|(at, values)| (at, values.len())), Some((bars[79].open_time, 79)));
+    assert_eq!(live.window(0).map(|(at, values)| (at, values.len())), Some((bars[79].open_time, 79)));
 }
 
 #[test]
 fn live_rows_follow_history_revisions_and_gaps() {
     let bars = walk(1_000_000, 300, 11);
     let (mut builder, mut live, mut out) = (CandleBuilder::new(), Live::new(), News::default());
-    live.set_model(&["ret_1", "rsi_14"], 30).expect("known names");
+    live.set_model(0, &["ret_1", "rsi_14"], 30).expect("known names");
     let end = |index: usize| bars[index].open_time.plus(Duration::from_secs(60));
     let mut windows = 0;
     // Minutes 0..100 are history, told when 100 has just ended; 150 is told late; 200 never.
@@ -339,8 +339,8 @@ fn live_rows_follow_history_revisions_and_gaps() {
                 assert!(live.advance(builder.series(), SCALE).is_some());
                 let known: Vec<Bar> = builder.series().tail().map(|entry| Bar::of(&entry.candle, SCALE)).collect();
                 assert_eq!(live.row(), rows(&known).last().map(|row| (closed.candle.open_time, row)));
-                assert_eq!(live.window().is_some(), known.len() >= 15 + 29, "at {index}");
-                windows += usize::from(live.window().is_some());
+                assert_eq!(live.window(0).is_some(), known.len() >= 15 + 29, "at {index}");
+                windows += usize::from(live.window(0).is_some());
             }
         }
     }

@@ -57,6 +57,11 @@ impl Market {
             self.live.advance(self.candles.series(), self.instrument.scale);
             self.measure();
         }
+        for (timeframe, long) in &mut self.longs {
+            let longer = |closed: &Closed| self.candles.series().bucket(*timeframe, closed.candle.open_time);
+            news.closed.iter().filter_map(longer).for_each(|bucket| long.put(bucket.candle));
+            long.advance(self.instrument.scale);
+        }
         for told in news.unfinished.drain(..) {
             self.set_aside(moment.at, Quarantined::Candle(told), QuarantineReason::Unfinished);
         }

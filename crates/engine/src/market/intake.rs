@@ -1,13 +1,15 @@
 //! What an instrument takes in, and what it does not believe.
 
+use types::input::History;
 use types::market::{StaleReason, TradesMissing, VenueCandle};
 use types::quality::{QuarantineReason, QuarantineRecord, Quarantined};
 use types::time::NS_PER_MIN;
-use types::{BookTop, Price, Ticker, Timestamp, Trade};
+use types::{BookTop, Candle, Price, Ticker, Timestamp, Trade};
 
 use super::{Market, Moment, TRADES_MAX};
 use crate::book;
 use crate::candle::{CandleVerdict, EARLY_MAX, TradeVerdict};
+use crate::feature::LONG_MAX;
 use crate::quality::{Held, Judgement};
 use crate::rejection::Rejection;
 
@@ -128,6 +130,30 @@ impl Market {
         self.candles.on_missing(missing);
     }
 
+    /// Longer candles of the past were told. Nobody may want to see them.
+    ///
+    /// # Errors
+    /// [`Rejection::CandleInvalid`] for one that contradicts itself, does not start where one may, or is not over.
+    pub(crate) fn on_history(&mut self, told: &History, at: Timestamp) -> Result<(), Rejection> {
+        let length = told.timeframe.nanos();
+        let is_sound = |candle: &Candle| {
+            let end = candle.open_time.as_nanos().saturating_add(length);
+            is_consistent(candle)
+                && candle.open_time >= Timestamp::EPOCH
+                && candle.open_time.floor_to(length) == candle.open_time
+                && end <= at.as_nanos()
+        };
+        let rises = told.candles.windows(2).all(|pair| pair[0].open_time < pair[1].open_time);
+        if !(told.candles.len() <= LONG_MAX && rises && told.candles.iter().all(is_sound)) {
+            return Err(Rejection::CandleInvalid);
+        }
+        if let Some(long) = self.longs.get_mut(&told.timeframe) {
+            told.candles.iter().for_each(|candle| long.tell(*candle));
+            long.advance(self.instrument.scale);
+        }
+        Ok(())
+    }
+
     /// Takes a venue's candle. `elsewhere`: as for a book, if [`Market::doubts`] its close.
     pub(crate) fn on_candle(
         &mut self,
@@ -140,11 +166,10 @@ impl Market {
             market.set_aside(moment.at, Quarantined::Candle(told.clone()), reason);
             Err(rejection)
         };
-        let is_sound = [candle.open, candle.close].iter().all(|price| (candle.low..=candle.high).contains(price));
         // In this order: the start of the oldest minute there is cannot be told.
         let is_minute =
             candle.open_time >= Timestamp::EPOCH && candle.open_time.floor_to(NS_PER_MIN) == candle.open_time;
-        if !(is_sound && is_minute) {
+        if !(is_consistent(candle) && is_minute) {
             return refuse(self, QuarantineReason::Contradictory, Rejection::CandleInvalid);
         }
         // Before the venue's time is known a believed clock of ours will do. Without one a candle tells the time: it is over
@@ -247,6 +272,10 @@ impl Market {
         self.quality.on_quarantined();
         self.aside.push(QuarantineRecord { instrument, at, what, reason, trusted });
     }
+}
+
+fn is_consistent(candle: &Candle) -> bool {
+    [candle.open, candle.close].iter().all(|price| (candle.low..=candle.high).contains(price))
 }
 
 /// Why a book that was not taken makes the one before stale.

@@ -13,13 +13,15 @@ use crate::stats::sequential::Evidence;
 
 /// Days of scores that are kept.
 pub const DAYS: u32 = 7;
-/// One score a minute at most.
-const SCORES_MAX: u32 = DAYS * 1_440;
+/// Horizons of scores that are kept where seven days hold fewer: twice what an interval needs.
+const HORIZONS_KEPT: u32 = 60;
 
-/// The scores of the last seven days of one model, by instrument and horizon. At most 10 080 scores of 12 bytes each; evidence and bands
-/// know all since the model began.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The scores of one model, by instrument and horizon: of the last seven days, of sixty horizons where that is longer. Of a model of
+/// minutes these are 10 080 scores of 12 bytes each. Evidence and bands know all since the model began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreBook {
+    /// Minutes from one forecast to the next.
+    step_min: u16,
     tracks: BTreeMap<(InstrumentId, u16), Track>,
 }
 
@@ -31,14 +33,27 @@ struct Track {
 }
 
 impl Track {
-    fn new(horizon_min: u16) -> Self {
-        Self { scores: VecDeque::new(), evidence: Evidence::new(horizon_min), bands: Bands::new() }
+    fn new(horizon_min: u16, step_min: u16) -> Self {
+        let evidence = Evidence::new(horizon_min.div_ceil(step_min));
+        Self { scores: VecDeque::new(), evidence, bands: Bands::new() }
+    }
+}
+
+impl Default for ScoreBook {
+    fn default() -> Self {
+        Self::new(1)
     }
 }
 
 impl ScoreBook {
+    /// Nothing is scored yet, of a model that forecasts every `step_min` minutes, at least one.
+    #[must_use]
+    pub fn new(step_min: u16) -> Self {
+        Self { step_min: step_min.max(1), tracks: BTreeMap::new() }
+    }
+
     /// Adds a score, and learns from whether the bands `shown` around its forecast held; scores of its instrument and horizon that
-    /// are more than seven days older leave. A second score for a minute replaces the first. Ignored when it is not finite or
+    /// are too much older leave. A second score for a minute replaces the first. Ignored when it is not finite or
     /// older than what is kept.
     pub fn push(&mut self, record: &ScoreRecord, shown: Option<Widths>) {
         let Ok(minute) = u32::try_from(record.open_time.as_nanos().div_euclid(NS_PER_MIN)) else { return };
@@ -48,9 +63,10 @@ impl ScoreBook {
         }
         let key = (record.instrument, record.horizon_min);
         let Track { scores: track, evidence, bands } =
-            self.tracks.entry(key).or_insert_with(|| Track::new(record.horizon_min));
+            self.tracks.entry(key).or_insert_with(|| Track::new(record.horizon_min, self.step_min));
         let newest = track.back().map_or(minute, |newest| newest.minute.max(minute));
-        let oldest = (newest + 1).saturating_sub(SCORES_MAX);
+        let kept_min = (DAYS * 1_440).max(HORIZONS_KEPT * u32::from(record.horizon_min));
+        let oldest = (newest + 1).saturating_sub(kept_min);
         if minute < oldest {
             return;
         }
@@ -61,7 +77,11 @@ impl ScoreBook {
             _ => {
                 // A bet must be made before its outcome is known, and before any later one is.
                 if index == track.len() {
-                    evidence.push(minute, f64::from(score.forecast), f64::from(score.outcome));
+                    evidence.push(
+                        minute / u32::from(self.step_min),
+                        f64::from(score.forecast),
+                        f64::from(score.outcome),
+                    );
                 }
                 track.insert(index, score);
                 bands.push(f64::from(score.forecast) - f64::from(score.outcome), shown);
@@ -72,7 +92,7 @@ impl ScoreBook {
         }
     }
 
-    /// Skill on the kept scores. About a millisecond for seven days: ask once a minute, not once a frame.
+    /// Skill on the kept scores. About a millisecond for seven days of minutes: ask once a minute, not once a frame.
     ///
     /// The verdict is looked at every minute until it says something: beside the interval it needs evidence that may be watched, at
     /// least [`EVIDENCE_MIN`](super::EVIDENCE_MIN) since the model began.
@@ -111,11 +131,6 @@ impl ScoreBook {
     pub fn since(&self, instrument: InstrumentId, horizon_min: u16) -> Option<Timestamp> {
         let oldest = self.track(instrument, horizon_min).next()?;
         Some(Timestamp::from_nanos(i64::from(oldest.minute) * NS_PER_MIN))
-    }
-
-    /// Forgets everything (another model).
-    pub fn clear(&mut self) {
-        self.tracks.clear();
     }
 
     fn track(&self, instrument: InstrumentId, horizon_min: u16) -> impl Iterator<Item = &Score> {

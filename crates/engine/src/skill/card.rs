@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use super::bands::{BANDS, Bands, Widths};
-use super::report::{Score, Verdict, evaluate};
+use super::report::{Score, Verdict, evaluate, step_min};
 use crate::stats::sequential::Evidence;
 use crate::stats::{bootstrap, compare, direction, error, probability, quantile};
 
@@ -98,12 +98,13 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
     let scores: Vec<Score> =
         sealed.iter().map(|s| Score { minute: s.minute, forecast: s.forecast, outcome: s.outcome }).collect();
     let report = evaluate(&scores, horizon_min);
-    let horizon = usize::from(horizon_min.max(1));
+    let step = step_min(sealed.iter().map(|s| s.minute));
+    let horizon = usize::from(horizon_min.max(1)).div_ceil(step as usize);
     let pairs: Vec<(f64, f64)> = sealed.iter().map(|s| (f64::from(s.forecast), f64::from(s.outcome))).collect();
     let prices: Vec<(f64, f64)> = pairs.iter().map(|(f, o)| (libm::exp(*f), libm::exp(*o))).collect();
     let errors: Vec<(f64, f64)> = pairs.iter().map(|(f, o)| ((f - o).abs(), o.abs())).collect();
     let squares: Vec<(f64, f64)> = errors.iter().map(|(error, naive)| (error * error, naive * naive)).collect();
-    let block = (BLOCK_HORIZONS * horizon).max(BLOCK_MIN);
+    let block = (BLOCK_HORIZONS * horizon).max(BLOCK_MIN.div_ceil(step as usize));
     // A price that did not change has not risen, nor fallen.
     let chances: Vec<(f64, bool)> =
         sealed.iter().filter(|s| s.outcome != 0.0).map(|s| (f64::from(s.p_up), s.outcome > 0.0)).collect();
@@ -118,9 +119,9 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
     let wilson = report.hit_rate.and_then(|rate| probability::wilson(rate * alone, alone, 0.95));
     let boot = bootstrap::skill_interval(&errors, block, DRAWS, 0.95, u64::from(horizon_min));
     let dm = compare::diebold_mariano(&squares, horizon);
-    let mut evidence = Evidence::new(horizon_min);
+    let mut evidence = Evidence::new(horizon as u16);
     for s in &sealed {
-        evidence.push(s.minute, f64::from(s.forecast), f64::from(s.outcome));
+        evidence.push(s.minute / step, f64::from(s.forecast), f64::from(s.outcome));
     }
     let bands = Banded::of(&sealed, horizon_min);
     let bps = |value: Option<f64>| value.map(|value| value * 1e4);

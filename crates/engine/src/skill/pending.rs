@@ -17,22 +17,23 @@ struct Waiting {
     shown: Option<Widths>,
 }
 
-/// Forecasts by instrument, target minute and horizon. A forecast made after the minute at `open_time` closed is about the
+/// Forecasts by instrument, target minute, horizon and model. A forecast made after the minute at `open_time` closed is about the
 /// mid price when the minute `horizon_min` later closes.
 ///
-/// Bounded by use: one forecast a minute for each instrument and horizon, none kept longer than its horizon.
+/// Bounded by use: one forecast a minute for each instrument, horizon and model, none kept longer than its horizon.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
-    forecasts: BTreeMap<(InstrumentId, i64, u16), Waiting>,
+    forecasts: BTreeMap<(InstrumentId, i64, u16, String), Waiting>,
     dropped: u64,
 }
 
 impl Pending {
-    /// Adds a forecast with the bands around it, where there were any. One for the same instrument, minute and horizon is
-    /// replaced.
+    /// Adds a forecast with the bands around it, where there were any. One of the same model for the same instrument, minute and
+    /// horizon is replaced.
     pub fn push(&mut self, forecast: ForecastRecord, shown: Option<Widths>) {
         let target = minute_of(forecast.open_time) + i64::from(forecast.horizon_min);
-        self.forecasts.insert((forecast.instrument, target, forecast.horizon_min), Waiting { forecast, shown });
+        let key = (forecast.instrument, target, forecast.horizon_min, forecast.model.clone());
+        self.forecasts.insert(key, Waiting { forecast, shown });
     }
 
     /// The minute at `open_time` of `instrument` closed, with `quote` as the best prices then: adds the scores due to `out`, shortest
@@ -74,8 +75,8 @@ impl Pending {
 
     /// Takes out the forecasts about minutes from `from` to before `to`.
     fn take(&mut self, instrument: InstrumentId, from: i64, to: i64) -> Vec<Waiting> {
-        let range = (instrument, from, 0)..(instrument, to, 0);
-        let keys: Vec<_> = self.forecasts.range(range).map(|(key, _)| *key).collect();
+        let range = (instrument, from, 0, String::new())..(instrument, to, 0, String::new());
+        let keys: Vec<_> = self.forecasts.range(range).map(|(key, _)| key.clone()).collect();
         keys.iter().filter_map(|key| self.forecasts.remove(key)).collect()
     }
 }

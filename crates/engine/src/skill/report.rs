@@ -92,8 +92,8 @@ const LAG_HORIZONS: u32 = 3;
 /// Shortest lag, minutes: how fast forecasts and volatility change does not depend on the horizon.
 const LAG_MIN: u32 = 30;
 
-/// Skill of forecasts of one instrument at one horizon, `scores` in time order, at most one a minute. Missing minutes are
-/// fine. Scores that are not finite are left out.
+/// Skill of forecasts of one instrument at one horizon, `scores` in time order, at most one a minute (or every so many minutes).
+/// Missing ones are fine. Scores that are not finite are left out.
 ///
 /// Cost: length x three horizons, about a millisecond for seven days at +30 minutes.
 #[must_use]
@@ -141,12 +141,19 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
 /// 95 % interval around `centre` of a mean whose terms (minute, deviation) are autocorrelated.
 fn interval_of_mean(centre: f64, terms: Vec<(u32, f64)>, horizon_min: u16) -> Option<(f64, f64)> {
     let horizon = u32::from(horizon_min.max(1));
-    if terms.len() < OUTCOMES_MIN * horizon as usize {
+    let step = step_min(terms.iter().map(|(minute, _)| *minute));
+    if terms.len() * (step as usize) < OUTCOMES_MIN * horizon as usize {
         return None;
     }
     let lag = (LAG_HORIZONS * horizon).max(LAG_MIN);
-    let half = critical_value(f64::from(lag + 1) / terms.len() as f64) * standard_error(&terms, lag);
+    let half = critical_value(f64::from(lag / step + 1) / terms.len() as f64) * standard_error(&terms, lag);
     half.is_finite().then_some((centre - half, centre + half))
+}
+
+/// Minutes from one forecast to the next: the shortest that there are.
+pub(super) fn step_min(minutes: impl Iterator<Item = u32> + Clone) -> u32 {
+    let pairs = minutes.clone().zip(minutes.skip(1));
+    pairs.map(|(before, after)| after.saturating_sub(before)).filter(|step| *step > 0).min().unwrap_or(1)
 }
 
 /// Standard error of the mean of the terms: Newey and West's estimator with Bartlett weights over distances in time, so

@@ -7,7 +7,7 @@ use engine::Engine;
 use engine::feature::fingerprint;
 use types::effect::InferRequest;
 use types::fee::{Fee, FeeRows, Fees};
-use types::input::{Command, HorizonForecast, ModelSpec, Prediction};
+use types::input::{Answer, Command, HorizonAnswer, ModelSeat, ModelSpec};
 use types::market::{Aggressor, Proof, StaleReason};
 use types::settings::EngineSettings;
 use types::{
@@ -44,7 +44,7 @@ pub(crate) fn model() -> ModelSpec {
         name: "test".to_owned(),
         fingerprint: fingerprint(&features).expect("ret_1 is a feature"),
         features,
-        window_min: 2,
+        rows: 2,
         horizons_min: HORIZONS.to_vec(),
     }
 }
@@ -98,7 +98,7 @@ impl Driver {
         let mut driver = Self::new();
         driver.boot(settings);
         driver.send(Input::Instrument(instrument(0)));
-        driver.send(Input::Model(Some(model())));
+        driver.send(Input::Models(vec![ModelSeat::alone(model())]));
         driver.send(Input::Clock { synchronised: true });
         driver
     }
@@ -172,7 +172,14 @@ impl Driver {
 
     /// Answers a question with the same log-return for each horizon.
     pub(crate) fn answer(&mut self, asked: &InferRequest, log_return: f32) -> Vec<Effect> {
-        self.send(Input::Prediction(prediction(asked, log_return)))
+        self.send(Input::Answer(prediction(asked, log_return)))
+    }
+
+    /// Answers a question of a model with one horizon of five minutes.
+    pub(crate) fn answer_longest(&mut self, asked: &InferRequest, log_return: f32) -> Vec<Effect> {
+        let mut answer = prediction(asked, log_return);
+        answer.horizons.retain(|horizon| horizon.horizon_min == HORIZONS[2]);
+        self.send(Input::Answer(answer))
     }
 
     /// Orders so far.
@@ -204,14 +211,16 @@ pub(crate) fn asked(effects: &[Effect]) -> Option<&InferRequest> {
 }
 
 /// An answer with the same log-return for each horizon.
-pub(crate) fn prediction(asked: &InferRequest, log_return: f32) -> Prediction {
+pub(crate) fn prediction(asked: &InferRequest, log_return: f32) -> Answer {
     let p_up = if log_return > 0.0 { 0.9 } else { 0.1 };
-    let horizon = |horizon_min| HorizonForecast { horizon_min, log_return, p_up };
-    Prediction {
+    let horizon = |horizon_min| HorizonAnswer { horizon_min, log_return, p_up, quantiles: Vec::new() };
+    Answer {
         instrument: asked.instrument,
         open_time: asked.open_time,
         model: asked.model.clone(),
         horizons: HORIZONS.map(horizon).to_vec(),
+        decision: None,
         attention: Vec::new(),
+        took_us: 900,
     }
 }

@@ -1,6 +1,6 @@
 //! Random inputs, valid and odd, from a seed. The same seed gives the same inputs on every machine.
 
-use types::input::{Command, HorizonForecast, Prediction};
+use types::input::{Answer, Command, HorizonAnswer, ModelSeat};
 use types::market::{Aggressor, CandleSource, CandleState, Proof, StaleReason, VenueCandle};
 use types::settings::{EngineSettings, Rule};
 use types::time::NS_PER_MIN;
@@ -69,8 +69,8 @@ impl Source {
             1 => Input::Clock { synchronised: !self.rng.one_in(10) },
             2 => Input::Command(self.command()),
             3 => Input::BookStale { instrument: InstrumentId(id), reason: self.stale_reason() },
-            4 if self.rng.one_in(4) => Input::Model(Some(model())),
-            5..=16 => Input::Prediction(self.prediction(id)),
+            4 if self.rng.one_in(4) => Input::Models(vec![ModelSeat::alone(model())]),
+            5..=16 => Input::Answer(self.prediction(id)),
             17..=19 => Input::Candle(self.candle(id)),
             20..=34 => Input::Tick,
             35..=64 => Input::Trade(self.trade(id)),
@@ -112,9 +112,9 @@ impl Source {
                 let value = self.rng.pick(&[f32::NAN, f32::INFINITY, f32::MAX, -1.0]);
                 prediction.horizons[0].log_return = value;
                 prediction.horizons[1].p_up = value;
-                Input::Prediction(prediction)
+                Input::Answer(prediction)
             }
-            11 => Input::Prediction(Prediction { open_time: self.moment(), ..self.prediction(id) }),
+            11 => Input::Answer(Answer { open_time: self.moment(), ..self.prediction(id) }),
             12 => {
                 let mut listed = instrument(id);
                 (listed.lot, listed.tick) = (self.rng.below(3), self.rng.below(3));
@@ -123,9 +123,9 @@ impl Source {
             }
             _ => {
                 let mut spec = model();
-                spec.window_min = self.rng.below(3) as u16;
+                spec.rows = self.rng.below(3) as u16;
                 spec.fingerprint.truncate(self.rng.below(80) as usize);
-                Input::Model(Some(spec))
+                Input::Models(vec![ModelSeat::alone(spec)])
             }
         }
     }
@@ -208,16 +208,18 @@ impl Source {
         VenueCandle { instrument: InstrumentId(id), candle, state, source }
     }
 
-    fn prediction(&mut self, id: u16) -> Prediction {
+    fn prediction(&mut self, id: u16) -> Answer {
         let open_time = Timestamp::from_nanos(self.at.as_nanos() - NS_PER_MIN).floor_to(NS_PER_MIN);
-        let horizon = |horizon_min| HorizonForecast {
+        let horizon = |horizon_min| HorizonAnswer {
             horizon_min,
             log_return: self.rng.between(-400, 800) as f32 * 1e-4,
             p_up: self.rng.below(101) as f32 / 100.0,
+            quantiles: Vec::new(),
         };
         let horizons = HORIZONS.map(horizon).to_vec();
         let (instrument, attention) = (InstrumentId(id), vec![0.5, 0.5]);
-        Prediction { instrument, open_time, model: model().id, horizons, attention }
+        let (model, decision, took_us) = (model().id, None, 1_000);
+        Answer { instrument, open_time, model, horizons, decision, attention, took_us }
     }
 
     /// Any moment at all.
@@ -252,7 +254,7 @@ impl Iterator for Source {
         let input = match self.seq {
             1 if !is_odd => self.boot(),
             2..=4 => Input::Instrument(instrument(self.seq as u16 - 2)),
-            5 => Input::Model(Some(model())),
+            5 => Input::Models(vec![ModelSeat::alone(model())]),
             6 => Input::Clock { synchronised: true },
             _ if is_odd => self.odd(),
             _ => self.valid(),
