@@ -1,6 +1,6 @@
 //! Which model answers: the configured one, else the starter that the program brings along.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bundle::{Bundle, PublicKey, TrustedKeys, VerifiedBundle};
 use rust_embed::RustEmbed;
 use types::input::ModelSpec;
@@ -35,6 +35,8 @@ pub(crate) fn load(section: &ModelSection) -> anyhow::Result<Ready> {
         }
         None => starter()?,
     };
+    let timeframe = bundle.manifest().timeframe_min;
+    ensure!(timeframe == 1, "model.bundle: it reads candles of {timeframe} minutes, the box has rows of one minute");
     let model = infer::Model::load(&bundle).context("the model")?;
     let spec = spec(&bundle);
     tracing::info!("model {} ({})", spec.name, spec.id);
@@ -57,7 +59,7 @@ pub(crate) fn spec(bundle: &VerifiedBundle) -> ModelSpec {
         name: format!("{} r{}", manifest.name, manifest.revision),
         features: manifest.features.clone(),
         fingerprint: manifest.fingerprint.clone(),
-        window_min: manifest.window_min,
+        window_min: manifest.rows() as u16,
         horizons_min: manifest.horizons_min.clone(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use bundle::manifest::{ATTENTION, FORMAT, INPUT, LOG_RETURN, MetricsBySource, P_UP, Quantisation};
+use bundle::manifest::{ATTENTION, FORMAT, INPUT, LOG_RETURN, MetricsBySource, P_UP, Precision, Quantisation};
 use bundle::{
     Bundle, CARD_NAME, MODEL_NAME, Manifest, Probe, SecretKey, Split, TensorSpec, Tolerance, Training, TrustedKeys,
     VerifiedBundle,
@@ -16,7 +16,7 @@ use crate::card;
 use crate::dataset::Dataset;
 use crate::fit;
 use crate::net::Net;
-use crate::onnx::{self, Calibration, Precision};
+use crate::onnx::{self, Calibration};
 use crate::run::{self, Trained};
 use crate::score;
 use crate::windows::{self, Window};
@@ -76,8 +76,8 @@ pub fn export(folder: &Path, dataset: &Dataset) -> anyhow::Result<Exported> {
     run::check_same_data(&trained, dataset)?;
     let shape = trained.settings.shape(trained.features.len());
     let calibration = calibrate(&trained, &net, dataset);
-    let int8 = onnx::export(&net, &shape, &trained.scaling, Precision::Int8(&calibration));
-    let float = onnx::export(&net, &shape, &trained.scaling, Precision::Float);
+    let int8 = onnx::export(&net, &shape, &trained.scaling, onnx::Precision::Int8(&calibration));
+    let float = onnx::export(&net, &shape, &trained.scaling, onnx::Precision::Float);
 
     let compared = spread(&development(&trained, dataset), COMPARED_WINDOWS);
     let expected = reference(&trained, &net, dataset, &compared);
@@ -185,19 +185,20 @@ fn reference(trained: &Trained, net: &Net, dataset: &Dataset, of: &[Window]) -> 
         let p_up =
             logits.iter().zip(&scaling.logit_shrink).map(|(logit, shrink)| 1.0 / (1.0 + (-logit * shrink).exp()));
         let window = windows::values(dataset, *window, len).to_vec();
-        Probe { window, log_return: real.collect(), p_up: p_up.collect() }
+        Probe { window, log_return: real.collect(), p_up: p_up.collect(), ..Probe::default() }
     };
     of.iter().zip(outputs).map(probe).collect()
 }
 
 fn probes(model: &mut Model, dataset: &Dataset, of: &[Window]) -> anyhow::Result<Vec<Probe>> {
-    let len = usize::from(model.manifest().window_min);
+    let len = model.manifest().rows();
     of.iter()
         .map(|window| {
             let window = windows::values(dataset, *window, len).to_vec();
             let Answer { horizons, .. } = model.predict(&window)?;
             let log_return = horizons.iter().map(|horizon| horizon.log_return).collect();
-            Ok(Probe { window, log_return, p_up: horizons.iter().map(|horizon| horizon.p_up).collect() })
+            let p_up = horizons.iter().map(|horizon| horizon.p_up).collect();
+            Ok(Probe { window, log_return, p_up, ..Probe::default() })
         })
         .collect()
 }
@@ -214,11 +215,13 @@ fn draft(trained: &Trained, onnx: Vec<u8>, expected: &[Probe]) -> anyhow::Result
 
 fn compare(model: &mut Model, expected: &[Probe]) -> anyhow::Result<Quantisation> {
     let mut result = Quantisation {
+        precision: Precision::Int8,
         windows: expected.len() as u64,
         log_return_max_bps: 0.0,
         log_return_mean_bps: 0.0,
         p_up_max: 0.0,
         p_up_mean: 0.0,
+        others: BTreeMap::new(),
     };
     for probe in expected {
         let answer = model.predict(&probe.window)?;
@@ -259,8 +262,10 @@ fn manifest(trained: &Trained) -> Manifest {
         ),
         features: trained.features.clone(),
         fingerprint: trained.fingerprint.clone(),
-        window_min: settings.window as u16,
+        timeframe_min: 1,
+        window_min: settings.window as u32,
         horizons_min: settings.horizons_min.clone(),
+        quantiles: Vec::new(),
         inputs: vec![spec(INPUT, &[1, window, trained.features.len() as u32])],
         outputs: vec![spec(LOG_RETURN, &[1, horizons]), spec(P_UP, &[1, horizons]), spec(ATTENTION, &[1, window])],
         files: Vec::new(),
@@ -275,15 +280,17 @@ fn manifest(trained: &Trained) -> Manifest {
                 train_ms: ms(trained.split.last.train),
                 validation_ms: ms(trained.split.last.validation),
                 held_out_ms: ms(trained.split.held_out),
-                purge_min: settings.horizon_max() + settings.window as u16,
+                purge_min: u32::from(settings.horizon_max()) + settings.window as u32,
             },
             folds: trained.folds.clone(),
             quantisation: Quantisation {
+                precision: Precision::Int8,
                 windows: 0,
                 log_return_max_bps: 0.0,
                 log_return_mean_bps: 0.0,
                 p_up_max: 0.0,
                 p_up_mean: 0.0,
+                others: BTreeMap::new(),
             },
         },
         metrics: MetricsBySource::new(),

@@ -76,7 +76,7 @@ pub fn by_source(
 
 /// The model's forecasts of `windows`, on all cores.
 pub fn forecasts(dataset: &Dataset, model: &infer::Model, of: &[Window]) -> Result<Vec<Vec<f32>>, infer::InferError> {
-    let len = usize::from(model.manifest().window_min);
+    let len = model.manifest().rows();
     let values: Vec<&[f32]> = of.iter().map(|window| windows::values(dataset, *window, len)).collect();
     let answers = model.predict_all(&values)?;
     Ok(answers.iter().map(|answer| answer.horizons.iter().map(|horizon| horizon.log_return).collect()).collect())

@@ -15,10 +15,10 @@ use types::time::NS_PER_MIN;
 
 use super::{input, print_json};
 
-/// Forecasts every minute of a candle file that has a whole window behind it.
+/// Forecasts after every candle of a file that has a whole window behind it.
 ///
-/// The file holds one-minute rows `open_time_ms,open,high,low,close,volume`, gzipped or plain. No window spans a gap; of a
-/// doubled minute the last row counts.
+/// The file holds rows `open_time_ms,open,high,low,close,volume` of the model's timeframe, gzipped or plain. No window spans
+/// a gap; of a doubled candle the last row counts.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The model: a bundle's folder, the manifest.json in it, or a .tbx file.
@@ -46,7 +46,7 @@ struct Report {
     forecasts: Vec<Forecast>,
 }
 
-/// A minute's forecasts.
+/// The forecasts after one candle.
 #[derive(Serialize)]
 struct Forecast {
     /// Open time of the last candle that the model saw.
@@ -67,7 +67,7 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let bundle = self.bundle()?;
         let model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
-        let bars = read_bars(&self.candles)?;
+        let bars = read_bars(&self.candles, bundle.manifest().timeframe_min)?;
         let forecasts = forecasts(&model, &bars, self.last)?;
         let manifest = bundle.manifest();
         let report = Report {
@@ -108,19 +108,27 @@ impl Args {
     }
 }
 
-fn read_bars(path: &Path) -> anyhow::Result<Vec<Bar>> {
+fn read_bars(path: &Path, timeframe_min: u16) -> anyhow::Result<Vec<Bar>> {
     let name = path.display();
     let mut bars = csv::parse(&input::read(path)?).with_context(|| name.to_string())?;
     tidy(&mut bars);
-    if let Some(bar) = bars.iter().find(|bar| bar.open_time.as_nanos() % NS_PER_MIN != 0) {
-        anyhow::bail!("{name}: the candle of {} does not start with a minute", bar.open_time);
-    }
+    let needed = i64::from(timeframe_min) * NS_PER_MIN;
     match step_of(&bars) {
-        Some(step) if step != NS_PER_MIN => {
-            anyhow::bail!("{name}: candles of {} minutes, the model needs candles of one", step / NS_PER_MIN)
+        Some(step) if step != needed => {
+            anyhow::bail!(
+                "{name}: candles of {} minutes, the model needs candles of {timeframe_min}",
+                step / NS_PER_MIN
+            )
         }
-        _ => Ok(bars),
+        _ => {}
     }
+    if let Some(bar) = bars.iter().find(|bar| bar.open_time.as_nanos() % needed != 0) {
+        anyhow::bail!(
+            "{name}: the candle of {} does not start with a multiple of {timeframe_min} minutes",
+            bar.open_time
+        );
+    }
+    Ok(bars)
 }
 
 /// Windows that are kept in memory before the model is asked.
@@ -129,14 +137,15 @@ const BATCH: usize = 4_096;
 /// Forecasts in time order, of the `last` windows only when told so: the model is not asked for the others.
 fn forecasts(model: &Model, bars: &[Bar], last: Option<usize>) -> anyhow::Result<Vec<Forecast>> {
     let manifest = model.manifest();
-    let mut state = FeatureState::new(1);
-    let mut window = FeatureWindow::new(&manifest.features, manifest.window_min)?;
+    let step = i64::from(manifest.timeframe_min) * NS_PER_MIN;
+    let mut state = FeatureState::new(manifest.timeframe_min);
+    let mut window = FeatureWindow::new(&manifest.features, manifest.rows() as u16)?;
     let mut asked: VecDeque<(&Bar, Vec<f32>)> = VecDeque::new();
     let mut done = Vec::new();
     let mut before: Option<i64> = None;
     for bar in bars {
         let at = bar.open_time.as_nanos();
-        if before.is_some_and(|before| before + NS_PER_MIN != at) {
+        if before.is_some_and(|before| before + step != at) {
             window.clear();
         }
         before = Some(at);
@@ -215,7 +224,7 @@ mod tests {
         let model = model();
         let whole = forecasts(&model, &bars(0..300), None).expect("sound bars");
         let first = minutes(&whole)[0];
-        assert!(first >= i64::from(model.manifest().window_min) - 1);
+        assert!(first >= model.manifest().rows() as i64 - 1);
         assert_eq!(minutes(&whole), (first..300).collect::<Vec<_>>(), "one forecast a minute");
         let gap = forecasts(&model, &bars((0..300).filter(|minute| *minute != 150)), None).expect("sound bars");
         let expected: Vec<i64> = (first..150).chain(151 + first..300).collect();

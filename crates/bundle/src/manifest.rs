@@ -3,6 +3,9 @@
 //! JSON in the order of the fields below, two spaces of indent, one line end at the end. Unknown keys are refused. The
 //! bundle's digest is the SHA-256 of the file as stored, so equal content gives an equal digest: nothing in it comes from
 //! a clock or from the machine.
+//!
+//! Format 2 added the timeframe, the quantiles and the outputs for a decision. A manifest of format 1 has none of them and
+//! reads rows of one minute.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +14,29 @@ use serde::{Deserialize, Serialize};
 use crate::{BundleError, Digest, FILES_MAX, MODEL_NAME, container};
 
 /// Newest format of the manifest.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// Minutes of the candles a model may read.
+pub const TIMEFRAMES_MIN: [u16; 5] = [1, 5, 15, 60, 1440];
 /// Name of the model's only input.
 pub const INPUT: &str = "window";
 /// Name of the output with expected log-returns, one per horizon.
 pub const LOG_RETURN: &str = "log_return";
 /// Name of the output with probabilities of a rise, one per horizon.
 pub const P_UP: &str = "p_up";
-/// Name of the output that says how much each minute of the window was looked at. A model may lack it.
+/// Name of the output with quantiles of the log-return, `[1, horizons, quantiles]`, never falling along the last axis. It is
+/// there exactly when the manifest names [`Manifest::quantiles`].
+pub const QUANTILES: &str = "quantiles";
+/// Name of the output with the probabilities of sell, hold and buy, `[1, 3]`. Has [`SIZE`] and [`RISK`] beside it, or is
+/// missing with them.
+pub const ACTION: &str = "action";
+/// Name of the output with the share of equity to put in, `[1, 1]`, 0 to [`SIZE_MAX`].
+pub const SIZE: &str = "size";
+/// Name of the output with the expected standard deviation of the log-return at the longest horizon, `[1, 1]`.
+pub const RISK: &str = "risk";
+/// Name of the output that says how much each row of the window was looked at, `[1, rows]`. A model may lack it.
 pub const ATTENTION: &str = "attention";
+/// Largest share of equity a model may ask for.
+pub const SIZE_MAX: f32 = 0.25;
 
 /// Results by source and horizon (in minutes).
 pub type MetricsBySource = BTreeMap<String, BTreeMap<u16, Metrics>>;
@@ -28,7 +45,7 @@ pub type MetricsBySource = BTreeMap<String, BTreeMap<u16, Metrics>>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Format number of this file; [`FORMAT`].
+    /// Format number of this file, 1 to [`FORMAT`].
     pub format: u32,
     /// Name for people (`starter`).
     pub name: String,
@@ -42,10 +59,16 @@ pub struct Manifest {
     pub features: Vec<String>,
     /// Fingerprint of their definitions. A box whose own definitions differ refuses the model.
     pub fingerprint: String,
-    /// Rows of the window: minutes of history.
-    pub window_min: u16,
-    /// Horizons in minutes, ascending.
+    /// Minutes of one row's candle, one of [`TIMEFRAMES_MIN`].
+    #[serde(default = "minute", skip_serializing_if = "is_minute")]
+    pub timeframe_min: u16,
+    /// Minutes the window covers: its rows times the timeframe.
+    pub window_min: u32,
+    /// Horizons in minutes, ascending, each a multiple of the timeframe.
     pub horizons_min: Vec<u16>,
+    /// Levels of the quantiles it gives at each horizon, rising, between 0 and 1. Empty when it gives none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<f32>,
     /// The graph's inputs.
     pub inputs: Vec<TensorSpec>,
     /// The graph's outputs.
@@ -103,7 +126,7 @@ pub struct Training {
     pub split: Split,
     /// The same for each walk-forward fold, in the order of time. The shrinkage was chosen on these.
     pub folds: Vec<MetricsBySource>,
-    /// Difference of the INT8 file in the inference engine to the 32-bit model in the trainer.
+    /// Difference of the shipped file in the inference engine to the 32-bit model in the trainer.
     pub quantisation: Quantisation,
 }
 
@@ -136,13 +159,33 @@ pub struct Split {
     /// What [`Manifest::metrics`] were measured on, once.
     pub held_out_ms: (i64, i64),
     /// Minutes left out between parts, so that no label of one reaches into the next.
-    pub purge_min: u16,
+    pub purge_min: u32,
+}
+
+/// Number format of the weight products in the shipped file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Bytes.
+    #[default]
+    Int8,
+    /// 32-bit floats, because bytes cost too much.
+    Float,
+}
+
+impl Precision {
+    const fn is_int8(&self) -> bool {
+        matches!(self, Self::Int8)
+    }
 }
 
 /// How far apart two forms of one model are, over the windows they were compared on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantisation {
+    /// What was shipped.
+    #[serde(default, skip_serializing_if = "Precision::is_int8")]
+    pub precision: Precision,
     /// Windows compared.
     pub windows: u64,
     /// Largest difference of a log-return, basis points.
@@ -153,6 +196,19 @@ pub struct Quantisation {
     pub p_up_max: f64,
     /// Mean difference of a probability.
     pub p_up_mean: f64,
+    /// The same for the other outputs, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, Difference>,
+}
+
+/// How far apart two forms of one output are, in the output's own unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Difference {
+    /// Largest.
+    pub max: f64,
+    /// Mean.
+    pub mean: f64,
 }
 
 /// One of the three words for a result.
@@ -199,23 +255,62 @@ pub struct Metrics {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tolerance {
-    /// For log-returns, basis points.
+    /// For log-returns, their quantiles and the risk, basis points.
     pub log_return_bps: f32,
-    /// For probabilities.
+    /// For probabilities and shares.
     pub p_up: f32,
 }
 
 /// A window with its answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// `window_min` rows of features, row-major, oldest first. In the file: little-endian 32-bit floats in hexadecimal.
+    /// All rows of features, row-major, oldest first. In the file: little-endian 32-bit floats in hexadecimal.
     #[serde(with = "hex_floats")]
     pub window: Vec<f32>,
     /// Expected log-returns, one per horizon.
     pub log_return: Vec<f32>,
     /// Expected probabilities, one per horizon.
     pub p_up: Vec<f32>,
+    /// Expected quantiles, horizon by horizon; empty where the model gives none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<f32>,
+    /// Expected decision, where the model gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+}
+
+/// What a model would do now, and how far the price may go meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// Probability that selling pays at the longest horizon; the three sum to one.
+    pub sell: f32,
+    /// Probability that neither pays.
+    pub hold: f32,
+    /// Probability that buying pays.
+    pub buy: f32,
+    /// Share of equity to put in, 0 to [`SIZE_MAX`].
+    pub size: f32,
+    /// Expected standard deviation of the log-return at the longest horizon.
+    pub risk: f32,
+}
+
+impl Decision {
+    /// All five values in the order of the fields.
+    #[must_use]
+    pub const fn values(&self) -> [f32; 5] {
+        [self.sell, self.hold, self.buy, self.size, self.risk]
+    }
+}
+
+const fn minute() -> u16 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_minute(timeframe_min: &u16) -> bool {
+    *timeframe_min == 1
 }
 
 mod hex_floats {
@@ -265,10 +360,22 @@ impl Manifest {
         bytes
     }
 
+    /// Rows of one window.
+    #[must_use]
+    pub const fn rows(&self) -> usize {
+        (self.window_min / self.timeframe_min as u32) as usize
+    }
+
     /// Values in one window.
     #[must_use]
-    pub fn window_len(&self) -> usize {
-        usize::from(self.window_min) * self.features.len()
+    pub const fn window_len(&self) -> usize {
+        self.rows() * self.features.len()
+    }
+
+    /// Whether the model has an output of this name.
+    #[must_use]
+    pub fn gives(&self, output: &str) -> bool {
+        self.outputs.iter().any(|spec| spec.name == output)
     }
 
     /// Checks that the parts fit each other.
@@ -279,7 +386,7 @@ impl Manifest {
         let ensure = |holds: bool, field: &'static str, what: &str| {
             if holds { Ok(()) } else { Err(BundleError::Field { field, what: what.to_owned() }) }
         };
-        ensure(self.format == FORMAT, "format", "is not 1")?;
+        ensure((1..=FORMAT).contains(&self.format), "format", "is not 1 or 2")?;
         ensure(is_line(&self.name, 64), "name", "is not one line of at most 64 characters")?;
         ensure(is_line(&self.architecture, 200), "architecture", "is not one line of at most 200 characters")?;
         ensure(is_date(&self.created), "created", "is not a day like 2026-01-31")?;
@@ -287,12 +394,30 @@ impl Manifest {
         ensure((1..=256).contains(&self.features.len()), "features", "are not 1 to 256")?;
         ensure(self.features.iter().all(|name| is_line(name, 64)), "features", "hold an odd name")?;
         ensure(!has_twin(&self.features), "features", "name one twice")?;
-        ensure((1..=1440).contains(&self.window_min), "window_min", "is not 1 to 1440")?;
+        let timeframe = self.timeframe_min;
+        ensure(TIMEFRAMES_MIN.contains(&timeframe), "timeframe_min", "is not 1, 5, 15, 60 or 1440")?;
+        ensure(self.window_min.is_multiple_of(timeframe.into()), "window_min", "is not a multiple of the timeframe")?;
+        ensure((2..=1440).contains(&self.rows()), "window_min", "is not 2 to 1440 rows")?;
         ensure((1..=16).contains(&self.horizons_min.len()), "horizons_min", "are not 1 to 16")?;
         ensure(
             self.horizons_min.is_sorted_by(|a, b| a < b) && self.horizons_min[0] > 0,
             "horizons_min",
             "do not rise",
+        )?;
+        let on_candles = self.horizons_min.iter().all(|horizon| horizon.is_multiple_of(timeframe));
+        ensure(on_candles, "horizons_min", "are not multiples of the timeframe")?;
+        let levels = &self.quantiles;
+        let between = levels.len() <= 16 && levels.iter().all(|level| (f32::EPSILON..1.0).contains(level));
+        ensure(
+            between && levels.is_sorted_by(|a, b| a < b),
+            "quantiles",
+            "are not at most 16 that rise between 0 and 1",
+        )?;
+        let is_first = timeframe == 1 && levels.is_empty() && !self.gives(ACTION);
+        ensure(
+            self.format > 1 || is_first,
+            "format",
+            "is 1, which knows neither timeframes nor quantiles nor decisions",
         )?;
         self.check_tensors()?;
         self.check_files()?;
@@ -302,22 +427,29 @@ impl Manifest {
     }
 
     fn check_tensors(&self) -> Result<(), BundleError> {
-        let (window, horizons) = (u32::from(self.window_min), self.horizons_min.len() as u32);
+        let (rows, horizons) = (self.rows() as u32, self.horizons_min.len() as u32);
         let spec = |name: &str, shape: &[u32]| TensorSpec { name: name.to_owned(), shape: shape.to_vec() };
-        let input = spec(INPUT, &[1, window, self.features.len() as u32]);
+        let input = spec(INPUT, &[1, rows, self.features.len() as u32]);
         if self.inputs != [input.clone()] {
             return Err(BundleError::Field { field: "inputs", what: format!("are not exactly {input:?}") });
         }
-        for needed in [spec(LOG_RETURN, &[1, horizons]), spec(P_UP, &[1, horizons])] {
-            if !self.outputs.contains(&needed) {
-                return Err(BundleError::Field { field: "outputs", what: format!("lack {needed:?}") });
-            }
+        let mut expected = vec![spec(LOG_RETURN, &[1, horizons]), spec(P_UP, &[1, horizons])];
+        if !self.quantiles.is_empty() {
+            expected.push(spec(QUANTILES, &[1, horizons, self.quantiles.len() as u32]));
         }
-        let attention = spec(ATTENTION, &[1, window]);
-        match &self.outputs[..] {
-            [_, _] => Ok(()),
-            [_, _, third] if *third == attention => Ok(()),
-            _ => Err(BundleError::Field { field: "outputs", what: "hold something unknown".to_owned() }),
+        if self.gives(ACTION) {
+            expected.extend([spec(ACTION, &[1, 3]), spec(SIZE, &[1, 1]), spec(RISK, &[1, 1])]);
+        }
+        if self.gives(ATTENTION) {
+            expected.push(spec(ATTENTION, &[1, rows]));
+        }
+        if let Some(missing) = expected.iter().find(|spec| !self.outputs.contains(spec)) {
+            return Err(BundleError::Field { field: "outputs", what: format!("lack {missing:?}") });
+        }
+        if self.outputs.len() == expected.len() {
+            Ok(())
+        } else {
+            Err(BundleError::Field { field: "outputs", what: "hold something unknown".to_owned() })
         }
     }
 
@@ -348,14 +480,17 @@ impl Manifest {
             return bad("are not 1 to 16");
         }
         for probe in &self.probes {
+            let Probe { window, log_return, p_up, quantiles, decision } = probe;
             let horizons = self.horizons_min.len();
-            if probe.window.len() != self.window_len()
-                || probe.log_return.len() != horizons
-                || probe.p_up.len() != horizons
+            let lengths = [window, log_return, p_up, quantiles].map(Vec::len);
+            if lengths != [self.window_len(), horizons, horizons, horizons * self.quantiles.len()]
+                || decision.is_some() != self.gives(ACTION)
             {
                 return bad("do not have the model's shape");
             }
-            if ![&probe.window, &probe.log_return, &probe.p_up].into_iter().flatten().all(|value| value.is_finite()) {
+            let decision = decision.iter().flat_map(Decision::values);
+            let values = [window, log_return, p_up, quantiles].into_iter().flatten().copied().chain(decision);
+            if !values.into_iter().all(f32::is_finite) {
                 return bad("hold a value that is not a number");
             }
         }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use bundle::manifest::{DataRange, FORMAT, Quantisation};
+use bundle::manifest::{DataRange, FORMAT, Precision, Quantisation};
 use bundle::{
-    Bundle, BundleError, Digest, MANIFEST_NAME, MODEL_NAME, Manifest, Metrics, Probe, SIGNATURE_NAME, SecretKey, Split,
-    TensorSpec, Tolerance, Training, TrustedKeys, Verdict, load,
+    Bundle, BundleError, Decision, Digest, MANIFEST_NAME, MODEL_NAME, Manifest, Metrics, Probe, SIGNATURE_NAME,
+    SecretKey, Split, TensorSpec, Tolerance, Training, TrustedKeys, Verdict, load,
 };
 
 fn key() -> SecretKey {
@@ -39,10 +39,20 @@ fn manifest() -> Manifest {
         architecture: "none".to_owned(),
         features: vec!["ret_1".to_owned(), "rsi_14".to_owned()],
         fingerprint: "abc".to_owned(),
-        window_min: 3,
-        horizons_min: vec![5, 10],
+        timeframe_min: 15,
+        window_min: 45,
+        horizons_min: vec![15, 30],
+        quantiles: vec![0.1, 0.5, 0.9],
         inputs: vec![spec("window", &[1, 3, 2])],
-        outputs: vec![spec("log_return", &[1, 2]), spec("p_up", &[1, 2]), spec("attention", &[1, 3])],
+        outputs: vec![
+            spec("log_return", &[1, 2]),
+            spec("p_up", &[1, 2]),
+            spec("quantiles", &[1, 2, 3]),
+            spec("action", &[1, 3]),
+            spec("size", &[1, 1]),
+            spec("risk", &[1, 1]),
+            spec("attention", &[1, 3]),
+        ],
         files: Vec::new(),
         training: Training {
             trainer: "test".to_owned(),
@@ -63,21 +73,25 @@ fn manifest() -> Manifest {
                 held_out_ms: (2, 3),
                 purge_min: 30,
             },
-            folds: vec![[("a.csv.gz".to_owned(), [(5, metrics)].into())].into()],
+            folds: vec![[("a.csv.gz".to_owned(), [(15, metrics)].into())].into()],
             quantisation: Quantisation {
+                precision: Precision::Float,
                 windows: 1,
                 log_return_max_bps: 0.0,
                 log_return_mean_bps: 0.0,
                 p_up_max: 0.0,
                 p_up_mean: 0.0,
+                others: BTreeMap::new(),
             },
         },
-        metrics: [("a.csv.gz".to_owned(), [(5, metrics), (10, metrics)].into())].into(),
+        metrics: [("a.csv.gz".to_owned(), [(15, metrics), (30, metrics)].into())].into(),
         tolerance: Tolerance { log_return_bps: 0.1, p_up: 0.01 },
         probes: vec![Probe {
             window: vec![0.1, -2.0, 3.5e-8, 0.0, 1.0, f32::MAX],
             log_return: vec![1e-5, -3e-6],
             p_up: vec![0.5, 0.49],
+            quantiles: vec![-1e-3, 1e-5, 1e-3, -2e-3, -3e-6, 2e-3],
+            decision: Some(Decision { sell: 0.2, hold: 0.5, buy: 0.3, size: 0.1, risk: 2e-3 }),
         }],
     }
 }
@@ -177,7 +191,8 @@ fn a_stranger_is_refused() {
 
 #[test]
 fn a_signed_manifest_must_still_make_sense() {
-    refused(resigned(|text| text.replacen("\"format\": 1", "\"format\": 2", 1)), "manifest.json has format 2");
+    refused(resigned(|text| text.replacen("\"format\": 2", "\"format\": 3", 1)), "manifest.json has format 3");
+    refused(resigned(|text| text.replacen("\"format\": 2", "\"format\": 1", 1)), "format: is 1, which knows neither");
     refused(resigned(|text| text.replacen("\"name\"", "\"nome\"", 1)), "unknown field `nome`");
     refused(
         resigned(|text| text.replacen("model.onnx", "../model.onnx", 1)),
@@ -186,7 +201,20 @@ fn a_signed_manifest_must_still_make_sense() {
     refused(resigned(|text| text.replacen("model.onnx", "manifest.sig", 1)), "list the manifest or the signature");
     refused(resigned(|text| text.replacen("2026-01-31", "2026-13-31", 1)), "created");
     refused(resigned(|text| text.replacen("rsi_14", "ret_1", 1)), "features: name one twice");
-    refused(resigned(|text| text.replacen("\"window_min\": 3", "\"window_min\": 4", 1)), "inputs: are not exactly");
+    refused(resigned(|text| text.replacen("\"window_min\": 45", "\"window_min\": 60", 1)), "inputs: are not exactly");
+    refused(resigned(|text| text.replacen("\"window_min\": 45", "\"window_min\": 50", 1)), "not a multiple");
+    refused(resigned(|text| text.replacen("\"window_min\": 45", "\"window_min\": 15", 1)), "not 2 to 1440 rows");
+    refused(
+        resigned(|text| text.replacen("\"timeframe_min\": 15", "\"timeframe_min\": 7", 1)),
+        "timeframe_min: is not",
+    );
+    refused(
+        resigned(|text| text.replacen("\"timeframe_min\": 15", "\"timeframe_min\": 0", 1)),
+        "timeframe_min: is not",
+    );
+    refused(resigned(|text| text.replacen("    0.9", "    0.4", 1)), "quantiles: are not");
+    refused(resigned(|text| text.replacen("\"risk\",", "\"rusk\",", 1)), "outputs: lack");
+    refused(resigned(|text| text.replacen("\"action\",", "\"auction\",", 1)), "outputs: hold something unknown");
     refused(
         resigned(|text| text.replacen("\"bytes\": 18", "\"bytes\": 99999999999", 1)),
         "model.onnx has 99999999999 bytes",

@@ -34,12 +34,13 @@ pub enum InferError {
         /// The value.
         value: f32,
     },
-    /// The model gave an infinite value, no number, or a probability outside 0 to 1.
-    #[error("the model's output {output} holds {value}")]
+    /// The model gave an infinite value, no number, one out of its range, quantiles that cross, or probabilities of actions
+    /// that do not sum to one.
+    #[error("the model's output {output} holds {value}, which it cannot mean")]
     Output {
         /// Which output.
         output: &'static str,
-        /// The value.
+        /// The value; of quantiles the one that is below the one before it, of actions their sum.
         value: f32,
     },
     /// A probe was answered differently than on the machine that made the model.
@@ -49,7 +50,7 @@ pub enum InferError {
     Probe {
         /// Which probe, from 0.
         probe: usize,
-        /// Which output (`log_return` in basis points).
+        /// Which output (log-returns, their quantiles and the risk in basis points).
         output: &'static str,
         /// By how much.
         difference: f64,

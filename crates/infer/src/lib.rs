@@ -12,6 +12,7 @@ mod error;
 mod model;
 mod probe;
 
+pub use bundle::Decision;
 pub use cost::Macs;
 pub use error::InferError;
 pub use model::{Answer, HorizonAnswer, Model};

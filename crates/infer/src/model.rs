@@ -4,8 +4,8 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
 
-use bundle::manifest::{ATTENTION, LOG_RETURN, P_UP};
-use bundle::{Manifest, TensorSpec, VerifiedBundle};
+use bundle::manifest::{ACTION, ATTENTION, LOG_RETURN, P_UP, QUANTILES, RISK, SIZE, SIZE_MAX};
+use bundle::{Decision, Manifest, TensorSpec, VerifiedBundle};
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
@@ -25,6 +25,9 @@ pub struct Model {
 struct Outputs {
     log_return: usize,
     p_up: usize,
+    quantiles: Option<usize>,
+    /// Action, size and risk.
+    decision: Option<[usize; 3]>,
     attention: Option<usize>,
 }
 
@@ -33,12 +36,14 @@ struct Outputs {
 pub struct Answer {
     /// One per horizon, in the manifest's order.
     pub horizons: Vec<HorizonAnswer>,
-    /// How much the model looked at each minute of the window, oldest first, summing to one. Empty when it does not tell.
+    /// What it would do. `None` when it does not tell.
+    pub decision: Option<Decision>,
+    /// How much the model looked at each row of the window, oldest first, summing to one. Empty when it does not tell.
     pub attention: Vec<f32>,
 }
 
 /// A model's answer for one horizon.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HorizonAnswer {
     /// How far ahead, minutes.
     pub horizon_min: u16,
@@ -46,6 +51,8 @@ pub struct HorizonAnswer {
     pub log_return: f32,
     /// Probability that the price then is above the price now, 0 to 1.
     pub p_up: f32,
+    /// Quantiles of that logarithm at the manifest's levels, never falling. Empty when the model gives none.
+    pub quantiles: Vec<f32>,
 }
 
 impl Model {
@@ -87,7 +94,7 @@ impl Model {
         self.probes
     }
 
-    /// The answer to a window: `window_min` rows of the manifest's features, row-major, oldest first.
+    /// The answer to a window: all rows of the manifest's features, row-major, oldest first.
     ///
     /// # Errors
     /// A window of another length or with a value that is no number, or an answer that is none.
@@ -145,7 +152,7 @@ fn answer(
     window: &[f32],
 ) -> Result<Answer, InferError> {
     check_window(manifest, window)?;
-    let (rows, columns) = (usize::from(manifest.window_min), manifest.features.len());
+    let (rows, columns) = (manifest.rows(), manifest.features.len());
     let input = Tensor::from_shape(&[1, rows, columns], window).map_err(graph("reading the window"))?;
     let results = state.run(tvec!(input.into())).map_err(graph("running"))?;
     let log_return = read(&results, outputs.log_return, LOG_RETURN, f32::is_finite)?;
@@ -154,13 +161,37 @@ fn answer(
         Some(index) => read(&results, index, ATTENTION, f32::is_finite)?.to_vec(),
         None => Vec::new(),
     };
-    let pairs = log_return.iter().zip(p_up);
-    let horizon = |(horizon_min, (log_return, p_up)): (&u16, (&f32, &f32))| HorizonAnswer {
-        horizon_min: *horizon_min,
-        log_return: *log_return,
-        p_up: *p_up,
+    let levels = manifest.quantiles.len();
+    let quantiles = match outputs.quantiles {
+        Some(index) => read(&results, index, QUANTILES, f32::is_finite)?,
+        None => &[],
     };
-    Ok(Answer { horizons: manifest.horizons_min.iter().zip(pairs).map(horizon).collect(), attention })
+    let horizon = |(i, horizon_min): (usize, &u16)| {
+        let quantiles = quantiles[i * levels..(i + 1) * levels].to_vec();
+        if let Some(crossing) = quantiles.array_windows().find(|[low, high]| low > high) {
+            return Err(InferError::Output { output: QUANTILES, value: crossing[1] });
+        }
+        Ok(HorizonAnswer { horizon_min: *horizon_min, log_return: log_return[i], p_up: p_up[i], quantiles })
+    };
+    Ok(Answer {
+        horizons: manifest.horizons_min.iter().enumerate().map(horizon).collect::<Result<_, _>>()?,
+        decision: outputs.decision.map(|indices| decision(&results, indices)).transpose()?,
+        attention,
+    })
+}
+
+/// How far from one the probabilities of an action may sum.
+const SUM_ERROR_MAX: f32 = 1e-3;
+
+fn decision(results: &[TValue], [action, size, risk]: [usize; 3]) -> Result<Decision, InferError> {
+    let action = read(results, action, ACTION, |value| (0.0..=1.0).contains(&value))?;
+    let size = read(results, size, SIZE, |value| (0.0..=SIZE_MAX).contains(&value))?;
+    let risk = read(results, risk, RISK, |value| value >= 0.0 && value.is_finite())?;
+    let sum: f32 = action.iter().sum();
+    if (sum - 1.0).abs() > SUM_ERROR_MAX {
+        return Err(InferError::Output { output: ACTION, value: sum });
+    }
+    Ok(Decision { sell: action[0], hold: action[1], buy: action[2], size: size[0], risk: risk[0] })
 }
 
 fn check_window(manifest: &Manifest, window: &[f32]) -> Result<(), InferError> {
@@ -213,7 +244,14 @@ fn check_interface(proto: &pb::ModelProto, manifest: &Manifest) -> Result<Output
     }
     let index = |name: &str| graph.output.iter().position(|output| output.name == name);
     let known = |name: &str| index(name).ok_or_else(|| InferError::Mismatch(format!("it lacks the output {name}")));
-    Ok(Outputs { log_return: known(LOG_RETURN)?, p_up: known(P_UP)?, attention: index(ATTENTION) })
+    let decision = if manifest.gives(ACTION) { Some([known(ACTION)?, known(SIZE)?, known(RISK)?]) } else { None };
+    Ok(Outputs {
+        log_return: known(LOG_RETURN)?,
+        p_up: known(P_UP)?,
+        quantiles: index(QUANTILES),
+        decision,
+        attention: index(ATTENTION),
+    })
 }
 
 fn check_tensor(info: &pb::ValueInfoProto, spec: &TensorSpec) -> Result<(), InferError> {

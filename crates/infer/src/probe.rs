@@ -1,17 +1,18 @@
 //! Probes: windows whose answers are known.
 
-use bundle::Probe;
+use bundle::manifest::{ACTION, LOG_RETURN, P_UP, QUANTILES, RISK, SIZE};
+use bundle::{Decision, Probe};
 
-use crate::{InferError, Model};
+use crate::{HorizonAnswer, InferError, Model};
 
 /// How closely the probes were met.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ProbeReport {
     /// Probes answered.
     pub probes: usize,
-    /// Largest difference of a log-return, basis points.
+    /// Largest difference of a log-return, a quantile or a risk, basis points.
     pub log_return_max_bps: f64,
-    /// Largest difference of a probability.
+    /// Largest difference of a probability or a share.
     pub p_up_max: f64,
 }
 
@@ -22,19 +23,27 @@ pub(crate) fn run(model: &mut Model, probes: &[Probe]) -> Result<ProbeReport, In
     let mut report = ProbeReport { probes: probes.len(), ..ProbeReport::default() };
     for (probe, expected) in probes.iter().enumerate() {
         let answer = model.predict(&expected.window)?;
-        for (horizon, (log_return, p_up)) in answer.horizons.iter().zip(expected.log_return.iter().zip(&expected.p_up))
-        {
-            let difference = (f64::from(horizon.log_return) - f64::from(*log_return)).abs() * 1e4;
-            report.log_return_max_bps = report.log_return_max_bps.max(difference);
-            if difference > bps {
-                return Err(InferError::Probe { probe, output: "log_return", difference, tolerance: bps });
+        let ours = |of: fn(&HorizonAnswer) -> f32| answer.horizons.iter().map(of).collect::<Vec<f32>>();
+        let quantiles: Vec<f32> = answer.horizons.iter().flat_map(|horizon| horizon.quantiles.clone()).collect();
+        let decision = |decision: Option<Decision>| decision.map_or([0.0; 5], |decision| decision.values());
+        let (ours_decision, decision) = (decision(answer.decision), decision(expected.decision));
+        let mut check = |output: &'static str, ours: &[f32], expected: &[f32], unit: f64, tolerance: f64| {
+            let apart = ours.iter().zip(expected).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs() * unit);
+            let difference = apart.fold(0.0, f64::max);
+            let most = if unit > 1.0 { &mut report.log_return_max_bps } else { &mut report.p_up_max };
+            *most = most.max(difference);
+            if difference > tolerance {
+                Err(InferError::Probe { probe, output, difference, tolerance })
+            } else {
+                Ok(())
             }
-            let difference = (f64::from(horizon.p_up) - f64::from(*p_up)).abs();
-            report.p_up_max = report.p_up_max.max(difference);
-            if difference > share {
-                return Err(InferError::Probe { probe, output: "p_up", difference, tolerance: share });
-            }
-        }
+        };
+        check(LOG_RETURN, &ours(|horizon| horizon.log_return), &expected.log_return, 1e4, bps)?;
+        check(P_UP, &ours(|horizon| horizon.p_up), &expected.p_up, 1.0, share)?;
+        check(QUANTILES, &quantiles, &expected.quantiles, 1e4, bps)?;
+        check(ACTION, &ours_decision[..3], &decision[..3], 1.0, share)?;
+        check(SIZE, &ours_decision[3..4], &decision[3..4], 1.0, share)?;
+        check(RISK, &ours_decision[4..], &decision[4..], 1e4, bps)?;
     }
     Ok(report)
 }

@@ -28,7 +28,9 @@ fn it_loads_meets_its_probes_and_answers_alike_every_time() {
     let answer = model.predict(&window).expect("a probe's window is sound");
     let horizons: Vec<u16> = answer.horizons.iter().map(|horizon| horizon.horizon_min).collect();
     assert_eq!(horizons, [5, 10, 30]);
-    assert_eq!(answer.attention.len(), usize::from(model.manifest().window_min));
+    assert_eq!(answer.attention.len(), model.manifest().rows());
+    assert_eq!(answer.decision, None, "format 1 has none");
+    assert_eq!((model.manifest().format, model.manifest().timeframe_min), (1, 1));
     let sum: f32 = answer.attention.iter().sum();
     assert!((sum - 1.0).abs() < 1e-3, "attention sums to {sum}");
     for _ in 0..3 {

@@ -62,7 +62,7 @@ impl Report {
     }
 
     fn windows(&self, dataset: &Dataset, manifest: &Manifest) -> Vec<Window> {
-        let len = usize::from(manifest.window_min);
+        let len = manifest.rows();
         if self.held_out {
             let (from, to) = manifest.training.split.held_out_ms;
             let longest = manifest.horizons_min.iter().copied().max().unwrap_or(0);
