@@ -1,5 +1,6 @@
 //! Puts the parts together and takes them apart.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -9,6 +10,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use types::input::ModelSeat;
 use types::{Input, Timestamp};
 
 use crate::backup::Keeper;
@@ -19,7 +21,7 @@ use crate::engine_thread::{self, Cadence, EngineThread, Message};
 use crate::exporter::{Exporter, Exporting};
 use crate::housekeeping::{Housekeeper, Housekeeping};
 use crate::inference_thread::{self, Inference};
-use crate::model::{self, Ready};
+use crate::models::{Models, Past, Wanted};
 use crate::monitor::Monitor;
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::publisher::{self, Publisher};
@@ -31,6 +33,8 @@ use crate::web::{self, Site};
 
 /// How often browsers are told what changed, real time.
 const PROJECT_EVERY: Duration = Duration::from_millis(100);
+/// Most models whose trouble waits to be heard.
+const UNFIT_MAX: usize = 16;
 /// How often the engine is told that time goes on, by its own clock.
 const TICK_EVERY: Duration = Duration::from_secs(1);
 
@@ -77,7 +81,6 @@ impl Appliance {
         let Setup { clock, demo } = setup;
         let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
         let card = Arc::new(Card::new(repaired));
-        let model = model::load(&config.model)?;
         let feeds = config.feeds.resolve(&state)?;
         let equity = state.equity(store::Span::last(POINTS_MAX, Timestamp::MAX))?;
         let curve = Curve::from_records(&equity);
@@ -101,15 +104,27 @@ impl Appliance {
         let exports = exporter.shown();
         let exporting = exporter.start()?;
         let counters = Arc::new(inference_thread::Counters::default());
-        let Ready { model, spec, health: model_health } = model;
-        let inference = model
-            .map(|model| Inference::start(model, to_engine.clone(), counters.clone()))
-            .transpose()?
-            .map(|(inference, _)| inference);
+        let (to_models, unfit) = mpsc::channel(UNFIT_MAX);
+        let budget = Duration::from_millis(u64::from(config.model.budget_ms));
+        let (inference, _) = Inference::start(to_engine.clone(), counters.clone(), budget, to_models)?;
+        let (wants, wanted) = watch::channel(Wanted::default());
+        let (model_health, model_seen) = watch::channel(web::ModelHealth::default());
+        let (models, seats) = Models::open(
+            &config.store.data_dir,
+            &config.model,
+            state.clone(),
+            clock.clone(),
+            inference.clone(),
+            to_engine.clone(),
+            wants,
+            model_health,
+        )?;
 
         let mut tasks = JoinSet::new();
         let mut statuses = Vec::new();
+        let mut venues = BTreeMap::new();
         for (settings, endpoint) in feeds {
+            venues.insert(settings.venue, endpoint.rest_base.clone());
             let (status, seen) = watch::channel(VenueTask::initial_status(&settings)?);
             statuses.push(seen);
             let task = VenueTask {
@@ -127,7 +142,7 @@ impl Appliance {
         let (engine_health, engine_seen) = watch::channel(web::EngineHealth::default());
         let (projection, published) = Projection::new(statuses.clone(), card.clone(), curve, clock.now());
         let start_at = last_at.unwrap_or_else(|| clock.now());
-        for input in first_inputs(config, &clock, spec) {
+        for input in first_inputs(config, &clock, seats) {
             to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
         }
         let engine = EngineThread {
@@ -151,6 +166,18 @@ impl Appliance {
 
         tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone()));
         tasks.spawn(project(to_engine.clone()));
+        tasks.spawn(models.clone().run(unfit));
+        let past = Past {
+            dir: config.store.data_dir.clone(),
+            state: state.clone(),
+            network,
+            bans,
+            venues,
+            clock: clock.clone(),
+            engine: to_engine.clone(),
+            wanted,
+        };
+        tasks.spawn(past.run());
         let (health, health_seen) = watch::channel(web::Health::starting(demo));
         let recordings = Recordings::new(config.store.data_dir.clone(), to_engine.clone());
         let kafka = (!config.kafka.brokers.is_empty()).then(Arc::<publisher::Shown>::default);
@@ -168,7 +195,7 @@ impl Appliance {
             store: store_counters.clone(),
             card,
             backups: backups.clone(),
-            model: model_health,
+            model: model_seen,
             inference: counters,
             kafka,
             exports: exporting.is_some().then_some(exports),
@@ -182,6 +209,7 @@ impl Appliance {
             state,
             recordings,
             backups,
+            models,
             clock,
             health_seen,
             demo,
@@ -210,11 +238,11 @@ impl Appliance {
 }
 
 /// What the engine hears first after every start.
-fn first_inputs(config: &Config, clock: &Clock, spec: Option<types::input::ModelSpec>) -> [Input; 3] {
+fn first_inputs(config: &Config, clock: &Clock, seats: Vec<ModelSeat>) -> [Input; 3] {
     [
         Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings: Box::new(config.engine.clone()) },
         Input::Clock { synchronised: clock.is_believed(false) },
-        Input::Model(spec),
+        Input::Models { seats, news: None },
     ]
 }
 

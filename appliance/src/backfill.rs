@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use types::rename::renamed;
 use types::{Instrument, Timeframe, Timestamp, Venue};
 
-use crate::clock::wall_now;
+use crate::clock::Clock;
 use crate::venue::{Answer, Bans, Network, Rest};
 
 /// What to fetch from a venue.
@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) reach: Reach,
     /// Candles that the venue does not remember are built from its trades.
     pub(crate) from_trades: bool,
+    /// The time of the venue.
+    pub(crate) clock: Clock,
 }
 
 /// How far back.
@@ -116,7 +118,7 @@ impl Fetched {
 /// Fetches what is missing; `progress` hears how many intervals are settled and how many are wanted. What came before an
 /// error is kept.
 pub(crate) async fn run(job: &Job, history: &History, mut progress: impl FnMut(u64, u64)) -> anyhow::Result<Fetched> {
-    let began = wall_now();
+    let began = job.clock.now();
     let rest = Rest::new(&job.network, &job.rest_base)?;
     let mut backfill = Backfill::new(job.venue, Limits::of(job.venue), job.bans.end(job.venue));
     if job.from_trades {
@@ -126,7 +128,7 @@ pub(crate) async fn run(job: &Job, history: &History, mut progress: impl FnMut(u
     let mut requests: JoinSet<Answer> = JoinSet::new();
     let mut out = Vec::new();
     loop {
-        backfill.poll(wall_now(), &mut out);
+        backfill.poll(job.clock.now(), &mut out);
         while !out.is_empty() {
             for output in std::mem::take(&mut out) {
                 match output {
@@ -148,14 +150,14 @@ pub(crate) async fn run(job: &Job, history: &History, mut progress: impl FnMut(u
         }
         progress(work.settled, work.total);
         if backfill.is_done() {
-            work.fetched.seconds = wall_now().since(began).as_secs_f64();
+            work.fetched.seconds = job.clock.now().since(began).as_secs_f64();
             return Ok(work.fetched);
         }
-        let wait = backfill.deadline().map_or(Duration::from_secs(1), |at| at.since(wall_now()));
+        let wait = backfill.deadline().map_or(Duration::from_secs(1), |at| at.since(job.clock.now()));
         tokio::select! {
             Some(answer) = requests.join_next(), if !requests.is_empty() => {
                 let answer = answer.context("a request ended early")?;
-                let at = wall_now();
+                let at = job.clock.now();
                 match answer.outcome() {
                     Some((status, retry_after, body)) => {
                         let answered = Answered { request: answer.id(), status, retry_after, body };
@@ -164,7 +166,7 @@ pub(crate) async fn run(job: &Job, history: &History, mut progress: impl FnMut(u
                     None => backfill.failed(at, answer.id(), &mut out),
                 }
             }
-            () = tokio::time::sleep(wait) => {}
+            () = tokio::time::sleep(job.clock.real(wait)) => {}
         }
     }
 }
@@ -213,7 +215,7 @@ impl Work<'_> {
         out: &mut Vec<BackfillOutput>,
     ) -> anyhow::Result<()> {
         let step = timeframe.nanos();
-        let now = wall_now();
+        let now = self.job.clock.now();
         let end = now.floor_to(step);
         let start = match self.job.reach {
             Reach::Since(since) => since.floor_to(step),

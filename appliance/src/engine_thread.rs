@@ -91,7 +91,7 @@ pub(crate) struct EngineThread {
     pub(crate) store: SyncSender<Batch>,
     pub(crate) written: Arc<store_thread::Counters>,
     pub(crate) card: Arc<Card>,
-    pub(crate) inference: Option<Inference>,
+    pub(crate) inference: Inference,
     pub(crate) projection: Projection,
     pub(crate) health: watch::Sender<EngineHealth>,
 }
@@ -195,11 +195,7 @@ impl Running {
         let mut rank = 0;
         for effect in self.effects.drain() {
             match effect {
-                Effect::Infer(question) => {
-                    if let Some(inference) = &self.parts.inference {
-                        inference.ask(question);
-                    }
-                }
+                Effect::Infer(question) => self.parts.inference.ask(question),
                 Effect::Record(record) => {
                     self.parts.projection.note(&record);
                     if record.is_ledger() {

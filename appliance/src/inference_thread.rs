@@ -1,18 +1,25 @@
-//! The one thread that runs the model.
+//! The one thread that runs the models.
 
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self as std_mpsc, SyncSender, TrySendError};
+use std::sync::mpsc::{self as std_mpsc, Receiver, SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use types::effect::InferRequest;
-use types::input::{HorizonForecast, Input, Prediction};
+use types::effect::{InferRequest, QUANTILES};
+use types::input::{Answer, Decision, HorizonAnswer, Input};
 
 use crate::engine_thread::Message;
 
 /// Most questions waiting. When full the new one is dropped and counted: the engine goes without that forecast.
-const QUEUE_MAX: usize = 64;
+const QUEUE_MAX: usize = 256;
+/// A model that fails so often in a row does not do its work.
+const FAILURES_MAX: u32 = 3;
+/// One that takes longer than its budget so often in a row neither.
+const SLOW_MAX: u32 = 10;
 
 /// Figures of the inference thread.
 #[derive(Debug, Default)]
@@ -21,63 +28,210 @@ pub(crate) struct Counters {
     pub(crate) dropped: AtomicU64,
 }
 
-/// The question side of the inference thread.
-#[derive(Debug)]
+/// A model that does not do its work and is not asked any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) model: String,
+    pub(crate) why: String,
+}
+
+enum Work {
+    Ask(InferRequest),
+    /// These models are there from now on, and of the present ones those in the list.
+    Install {
+        new: Vec<(String, infer::Model)>,
+        keep: Vec<String>,
+    },
+}
+
+/// The question side of the inference thread. The thread ends when the last clone is dropped.
+#[derive(Clone, Debug)]
 pub(crate) struct Inference {
-    questions: SyncSender<InferRequest>,
+    work: SyncSender<Work>,
     counters: Arc<Counters>,
 }
 
 impl Inference {
-    /// Starts the thread. It ends when this value is dropped.
+    /// Starts the thread. An answer that takes longer than `budget` is slow; who does not do its work is told to `unfit`.
     pub(crate) fn start(
-        mut model: infer::Model,
         engine: mpsc::Sender<Message>,
         counters: Arc<Counters>,
+        budget: Duration,
+        unfit: mpsc::Sender<Unfit>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (questions, inbox) = std_mpsc::sync_channel::<InferRequest>(QUEUE_MAX);
-        let count = counters.clone();
-        let thread = thread::Builder::new().name("inference".to_owned()).spawn(move || {
-            for question in inbox {
-                let prediction = answer(&mut model, question);
-                count.answers.fetch_add(1, Ordering::Relaxed);
-                if engine.blocking_send(Message::Input(Input::Prediction(prediction))).is_err() {
-                    break;
-                }
-            }
-        })?;
-        Ok((Self { questions, counters }, thread))
+        let (work, inbox) = std_mpsc::sync_channel(QUEUE_MAX);
+        let runner = Runner { models: BTreeMap::new(), engine, counters: counters.clone(), budget, unfit };
+        let thread = thread::Builder::new().name("inference".to_owned()).spawn(move || runner.run(&inbox))?;
+        Ok((Self { work, counters }, thread))
     }
 
     /// Asks. Never waits.
     pub(crate) fn ask(&self, question: InferRequest) {
-        if let Err(TrySendError::Full(_)) = self.questions.try_send(question) {
+        if let Err(TrySendError::Full(_)) = self.work.try_send(Work::Ask(question)) {
             self.counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// Puts models in; of those that are there the ones in `keep` stay. May wait for questions that are asked before.
+    pub(crate) fn install(&self, new: Vec<(String, infer::Model)>, keep: Vec<String>) {
+        // The thread ends with the box only.
+        let _ = self.work.send(Work::Install { new, keep });
+    }
 }
 
-/// A failed run is an answer without horizons: it is journalled like any other, so a replay knows of it.
-fn answer(model: &mut infer::Model, question: InferRequest) -> Prediction {
-    let (horizons, attention) = match model.predict(&question.window) {
-        Ok(answer) => {
-            let horizons = answer.horizons.iter().map(|h| HorizonForecast {
-                horizon_min: h.horizon_min,
-                log_return: h.log_return,
-                p_up: h.p_up,
-            });
-            (horizons.collect(), answer.attention)
+struct Running {
+    model: infer::Model,
+    /// Places of the levels in [`QUANTILES`] among the model's own; empty where it lacks one.
+    quantiles: Vec<usize>,
+    failures: u32,
+    slow: u32,
+}
+
+struct Runner {
+    models: BTreeMap<String, Running>,
+    engine: mpsc::Sender<Message>,
+    counters: Arc<Counters>,
+    budget: Duration,
+    unfit: mpsc::Sender<Unfit>,
+}
+
+impl Runner {
+    fn run(mut self, inbox: &Receiver<Work>) {
+        for work in inbox {
+            match work {
+                Work::Install { new, keep } => {
+                    self.models.retain(|id, _| keep.contains(id));
+                    self.models.extend(new.into_iter().map(|(id, model)| (id, Running::new(model))));
+                }
+                Work::Ask(question) => {
+                    let Some(answer) = self.answer(&question) else { continue };
+                    self.counters.answers.fetch_add(1, Ordering::Relaxed);
+                    if self.engine.blocking_send(Message::Input(Input::Answer(answer))).is_err() {
+                        break;
+                    }
+                }
+            }
         }
-        Err(error) => {
-            tracing::error!("model failed: {error}");
-            (Vec::new(), Vec::new())
+    }
+
+    /// A failed run is an answer without horizons: it is journalled like any other, so a replay knows of it. `None` from a model that is
+    /// not here any more.
+    fn answer(&mut self, question: &InferRequest) -> Option<Answer> {
+        let running = self.models.get_mut(&question.model)?;
+        let began = Instant::now();
+        let told = catch_unwind(AssertUnwindSafe(|| running.model.predict(&question.window)));
+        let took = began.elapsed();
+        let (told, trouble) = match told {
+            Ok(Ok(told)) => (Some(told), None),
+            Ok(Err(error)) => (None, Some(error.to_string())),
+            Err(_) => (None, Some("it crashed".to_owned())),
+        };
+        running.failures = if trouble.is_some() { running.failures + 1 } else { 0 };
+        running.slow = if took > self.budget { running.slow + 1 } else { 0 };
+        let (decision, attention) = told.as_ref().map_or((None, Vec::new()), |told| {
+            let decision =
+                told.decision.map(|d| Decision { sell: d.sell, hold: d.hold, buy: d.buy, size: d.size, risk: d.risk });
+            (decision, told.attention.clone())
+        });
+        let horizons = told.iter().flat_map(|told| &told.horizons).map(|horizon| HorizonAnswer {
+            horizon_min: horizon.horizon_min,
+            log_return: horizon.log_return,
+            p_up: horizon.p_up,
+            quantiles: running.quantiles.iter().map(|place| horizon.quantiles[*place]).collect(),
+        });
+        let answer = Answer {
+            instrument: question.instrument,
+            open_time: question.open_time,
+            model: question.model.clone(),
+            horizons: horizons.collect(),
+            decision,
+            attention,
+            took_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
+        };
+        let why = if running.failures >= FAILURES_MAX {
+            trouble.map(|trouble| format!("it failed {FAILURES_MAX} times in a row: {trouble}"))
+        } else if running.slow >= SLOW_MAX {
+            Some(format!("{SLOW_MAX} answers in a row took longer than {} ms", self.budget.as_millis()))
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            tracing::error!("model {} is not asked any more: {why}", question.model);
+            self.models.remove(&question.model);
+            let _ = self.unfit.try_send(Unfit { model: question.model.clone(), why });
         }
-    };
-    Prediction {
-        instrument: question.instrument,
-        open_time: question.open_time,
-        model: question.model,
-        horizons,
-        attention,
+        Some(answer)
+    }
+}
+
+impl Running {
+    fn new(model: infer::Model) -> Self {
+        let levels = &model.manifest().quantiles;
+        let place = |level: &f32| levels.iter().position(|known| (known - level).abs() < 1e-6);
+        let quantiles = QUANTILES.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
+        Self { model, quantiles, failures: 0, slow: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{InstrumentId, Timestamp};
+
+    fn model() -> infer::Model {
+        infer::Model::load(&crate::models::starter().expect("signed by a built-in key")).expect("it runs here")
+    }
+
+    fn question(window: Vec<f32>) -> InferRequest {
+        let (instrument, open_time) = (InstrumentId(3), Timestamp::from_secs(60));
+        InferRequest { instrument, open_time, model: "m".to_owned(), window }
+    }
+
+    fn next(answers: &mut mpsc::Receiver<Message>) -> Answer {
+        match answers.blocking_recv() {
+            Some(Message::Input(Input::Answer(answer))) => answer,
+            _ => panic!("an answer"),
+        }
+    }
+
+    #[test]
+    fn a_model_that_fails_is_told_and_not_asked_any_more() {
+        let (engine, mut answers) = mpsc::channel(16);
+        let (unfit, mut told) = mpsc::channel(4);
+        let counters = Arc::new(Counters::default());
+        let (inference, thread) = Inference::start(engine, counters.clone(), Duration::from_secs(60), unfit).unwrap();
+        inference.ask(question(Vec::new()));
+        let sound = model();
+        let window = sound.manifest().probes[0].window.clone();
+        inference.install(vec![("m".to_owned(), sound)], Vec::new());
+        inference.ask(question(window.clone()));
+        assert_eq!(next(&mut answers).horizons.len(), 3, "the question before was nobody's");
+        for _ in 0..4 {
+            inference.ask(question(vec![f32::NAN; window.len()]));
+        }
+        for _ in 0..3 {
+            assert_eq!(next(&mut answers).horizons, []);
+        }
+        let unfit = told.blocking_recv().expect("told");
+        assert!(unfit.why.starts_with("it failed 3 times in a row: value 0 of the window"), "{unfit:?}");
+        drop(inference);
+        thread.join().unwrap();
+        assert!(answers.blocking_recv().is_none(), "the fourth was not asked");
+        assert_eq!(counters.answers.load(Ordering::Relaxed), 4);
+    }
+
+    #[test]
+    fn a_model_that_is_always_too_slow_is_told() {
+        let (engine, mut answers) = mpsc::channel(16);
+        let (unfit, mut told) = mpsc::channel(4);
+        let (inference, _thread) = Inference::start(engine, Arc::default(), Duration::ZERO, unfit).unwrap();
+        let slow = model();
+        let window = slow.manifest().probes[0].window.clone();
+        inference.install(vec![("m".to_owned(), slow)], Vec::new());
+        for _ in 0..SLOW_MAX {
+            inference.ask(question(window.clone()));
+            assert!(next(&mut answers).took_us > 0);
+        }
+        assert_eq!(told.blocking_recv().expect("told").why, "10 answers in a row took longer than 0 ms");
     }
 }

@@ -24,7 +24,7 @@ mod inference_thread;
 mod kept;
 mod log;
 mod market_server;
-mod model;
+mod models;
 mod monitor;
 mod projection;
 mod publisher;

@@ -32,7 +32,7 @@ pub(crate) struct Monitor {
     pub(crate) store: Arc<store_thread::Counters>,
     pub(crate) card: Arc<Card>,
     pub(crate) backups: Arc<Keeper>,
-    pub(crate) model: ModelHealth,
+    pub(crate) model: watch::Receiver<ModelHealth>,
     pub(crate) inference: Arc<inference_thread::Counters>,
     pub(crate) kafka: Option<Arc<publisher::Shown>>,
     pub(crate) exports: Option<Arc<exporter::Shown>>,
@@ -94,7 +94,7 @@ impl Monitor {
             model: ModelHealth {
                 answers: count(&self.inference.answers),
                 dropped: count(&self.inference.dropped),
-                ..self.model.clone()
+                ..self.model.borrow().clone()
             },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
             export: self.exports.as_ref().map(|shown| shown.health()),

@@ -144,10 +144,21 @@ pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
 /// When there is no answer.
 #[must_use]
 pub fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    send(address, method, path, b"")
+}
+
+/// A plain HTTP request: the status and the answer's body.
+///
+/// # Panics
+/// When there is no answer.
+#[must_use]
+pub fn send(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the program listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).expect("written");
+    let length = body.len();
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("written");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {answer:?}"));

@@ -11,6 +11,7 @@ use types::{Timeframe, Timestamp, Venue};
 
 use super::{print_json, runtime, stop_signal, time};
 use crate::backfill::{self, Fetched, Job, Reach};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::venue::{Bans, Network};
 
@@ -107,6 +108,7 @@ impl Args {
             timeframes: self.timeframes.clone(),
             reach: self.since.map_or(Reach::Candles(self.candles), Reach::Since),
             from_trades: self.from_trades,
+            clock: Clock::wall(),
         });
         let jobs: Vec<Job> = jobs.collect();
         let bars = MultiProgress::new();

@@ -14,7 +14,7 @@ mod features;
 mod feed;
 mod import;
 mod input;
-mod predict;
+pub(crate) mod predict;
 mod quality;
 mod query;
 mod repair;

@@ -48,7 +48,7 @@ struct Report {
 
 /// The forecasts after one candle.
 #[derive(Serialize)]
-struct Forecast {
+pub(crate) struct Forecast {
     /// Open time of the last candle that the model saw.
     open_time_ms: i64,
     /// Its close: the price now.
@@ -109,24 +109,22 @@ impl Args {
 }
 
 fn read_bars(path: &Path, timeframe_min: u16) -> anyhow::Result<Vec<Bar>> {
-    let name = path.display();
-    let mut bars = csv::parse(&input::read(path)?).with_context(|| name.to_string())?;
+    let read = || check_bars(csv::parse(&input::read(path)?)?, timeframe_min);
+    read().with_context(|| path.display().to_string())
+}
+
+/// Bars in order, each once, of the length that a model needs.
+///
+/// # Errors
+/// Bars of another length, or ones that do not start where one of that length does.
+pub(crate) fn check_bars(mut bars: Vec<Bar>, timeframe_min: u16) -> anyhow::Result<Vec<Bar>> {
     tidy(&mut bars);
     let needed = i64::from(timeframe_min) * NS_PER_MIN;
-    match step_of(&bars) {
-        Some(step) if step != needed => {
-            anyhow::bail!(
-                "{name}: candles of {} minutes, the model needs candles of {timeframe_min}",
-                step / NS_PER_MIN
-            )
-        }
-        _ => {}
+    if let Some(step) = step_of(&bars).filter(|step| *step != needed) {
+        anyhow::bail!("candles of {} minutes, the model needs candles of {timeframe_min}", step / NS_PER_MIN)
     }
     if let Some(bar) = bars.iter().find(|bar| bar.open_time.as_nanos() % needed != 0) {
-        anyhow::bail!(
-            "{name}: the candle of {} does not start with a multiple of {timeframe_min} minutes",
-            bar.open_time
-        );
+        anyhow::bail!("the candle of {} does not start with a multiple of {timeframe_min} minutes", bar.open_time);
     }
     Ok(bars)
 }
@@ -135,7 +133,7 @@ fn read_bars(path: &Path, timeframe_min: u16) -> anyhow::Result<Vec<Bar>> {
 const BATCH: usize = 4_096;
 
 /// Forecasts in time order, of the `last` windows only when told so: the model is not asked for the others.
-fn forecasts(model: &Model, bars: &[Bar], last: Option<usize>) -> anyhow::Result<Vec<Forecast>> {
+pub(crate) fn forecasts(model: &Model, bars: &[Bar], last: Option<usize>) -> anyhow::Result<Vec<Forecast>> {
     let manifest = model.manifest();
     let step = i64::from(manifest.timeframe_min) * NS_PER_MIN;
     let mut state = FeatureState::new(manifest.timeframe_min);
@@ -212,7 +210,7 @@ mod tests {
     }
 
     fn model() -> Model {
-        Model::load(&crate::model::starter().expect("it is signed by a built-in key")).expect("it runs here")
+        Model::load(&crate::models::starter().expect("it is signed by a built-in key")).expect("it runs here")
     }
 
     fn minutes(forecasts: &[Forecast]) -> Vec<i64> {

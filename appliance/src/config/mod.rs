@@ -130,15 +130,35 @@ pub struct NetworkSection {
 pub struct ModelSection {
     /// Whether forecasts are made.
     pub enabled: bool,
-    /// Folder or `.tbx` file of the bundle; the built-in starter model where this is left out.
+    /// Folder or `.tbx` file of a bundle that leads at every start. Where this is left out, the model that led before does; at first the
+    /// built-in starter.
     pub bundle: Option<PathBuf>,
     /// Files of public keys that are trusted besides the built-in one.
     pub trusted_keys: Vec<PathBuf>,
+    /// Longest time of an answer, milliseconds: a model that takes longer is refused, or loses its place.
+    pub budget_ms: u16,
+    /// Most that the files of models may take, MB; the oldest ones without a place go first.
+    pub keep_mb: u16,
+    /// Whether a shadow leads by itself once its forecasts are proven to be better than those of the model that does.
+    pub auto_promote: bool,
+    /// Whether the last promotion is undone by itself once the leading model is proven to be worse than "no change".
+    pub auto_rollback: bool,
+    /// Whether a model that is proven to be worse than "no change" makes a request for training.
+    pub retrain_on_alarm: bool,
 }
 
 impl Default for ModelSection {
     fn default() -> Self {
-        Self { enabled: true, bundle: None, trusted_keys: Vec::new() }
+        Self {
+            enabled: true,
+            bundle: None,
+            trusted_keys: Vec::new(),
+            budget_ms: 500,
+            keep_mb: 100,
+            auto_promote: false,
+            auto_rollback: true,
+            retrain_on_alarm: true,
+        }
     }
 }
 

@@ -173,7 +173,7 @@ fn account(view: View<'_>, curve: &Curve) -> wire::Account {
 fn forecasts(view: View<'_>, market: &Market, skills: &mut Skills) -> wire::Forecasts {
     let instrument = market.instrument.id;
     let missing = view.forecast_missing(instrument);
-    let horizons = view.model().map(|model| model.horizons_min.as_slice()).unwrap_or_default();
+    let horizons = view.horizons(instrument);
     let closes = market.series().entries().rev().take(CLOSES_SHOWN).map(|entry| entry.candle.close.mantissa());
     let mut closes: Vec<i64> = closes.collect();
     closes.reverse();
@@ -199,8 +199,10 @@ fn card(view: View<'_>, market: &Market, skills: &mut Skills, horizon_min: u16) 
     let Skill { report, since, bands: ([band_50, band_90], bands_from) } = skills.of(view, market, horizon_min);
     let newest = market.series().last().map(|entry| entry.candle.open_time);
     let forecast = view.forecast(market.instrument.id, horizon_min).filter(|forecast| {
-        // The minute that just closed may wait for its answer; anything older is out of date.
-        newest.is_some_and(|newest| newest.as_nanos() - forecast.open_time.as_nanos() <= NS_PER_MIN)
+        // The candle that just closed may wait for its answer; anything older is out of date.
+        let lead = view.lead(market.instrument.id, horizon_min);
+        let age_max = lead.map_or(NS_PER_MIN, |lead| lead.timeframe.nanos());
+        newest.is_some_and(|newest| newest.as_nanos() - forecast.open_time.as_nanos() <= age_max)
     });
     wire::HorizonCard {
         horizon_min,
@@ -228,7 +230,8 @@ fn card(view: View<'_>, market: &Market, skills: &mut Skills, horizon_min: u16) 
 /// Bands of the model's own past errors; until there are enough, of a walk without drift at the last hour's volatility.
 fn bands(view: View<'_>, market: &Market, horizon_min: u16) -> ([Option<f32>; 2], wire::BandSource) {
     let instrument = market.instrument.id;
-    if let Some(widths) = view.scores().widths(instrument, horizon_min) {
+    if let Some(widths) = view.scores(instrument, horizon_min).and_then(|scores| scores.widths(instrument, horizon_min))
+    {
         return (widths.map(Some), wire::BandSource::Errors);
     }
     let minute = market.row().and_then(|(_, row)| row.get(Column::Volatility60));

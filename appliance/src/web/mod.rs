@@ -6,6 +6,7 @@ mod guard;
 mod health;
 mod kept;
 mod live;
+mod models;
 mod replays;
 mod verify;
 
@@ -13,6 +14,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use store::State;
 use tokio::net::TcpListener;
@@ -21,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 use crate::backup::Keeper;
 use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
+use crate::models::Models;
 use crate::recordings::Recordings;
 
 pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
@@ -42,6 +45,7 @@ struct Inner {
     replays: replays::Replays,
     verifying: Arc<tokio::sync::Semaphore>,
     backups: Arc<Keeper>,
+    models: Models,
     clock: Clock,
     health: watch::Receiver<Health>,
     demo: bool,
@@ -57,6 +61,7 @@ impl Site {
         state: Arc<State>,
         recordings: Recordings,
         backups: Arc<Keeper>,
+        models: Models,
         clock: Clock,
         health: watch::Receiver<Health>,
         demo: bool,
@@ -73,6 +78,7 @@ impl Site {
             replays,
             verifying,
             backups,
+            models,
             clock,
             health,
             demo,
@@ -95,6 +101,14 @@ pub(crate) async fn serve(
         .route("/api/v1/backups/{name}", get(backups::download))
         .route("/api/v1/replays", get(replays::show).post(replays::begin))
         .route("/api/v1/verify", post(verify::verify))
+        .route(
+            "/api/v1/models",
+            get(models::list).post(models::add).layer(DefaultBodyLimit::max(models::BUNDLE_BYTES_MAX)),
+        )
+        .route("/api/v1/models/rollback", post(models::roll_back))
+        .route("/api/v1/models/{model}/{verb}", post(models::seat))
+        .route("/api/v1/retrain", get(models::requests).post(models::retrain))
+        .route("/api/v1/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))

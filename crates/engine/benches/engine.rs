@@ -13,6 +13,7 @@ use std::time::Instant;
 use common::random::Rng;
 use common::{START, book, instrument, model, prediction, price, settings};
 use engine::Engine;
+use types::input::ModelSeat;
 use types::market::Aggressor;
 use types::{Effect, Effects, Input, InstrumentId, Qty, Stamped, Timestamp, Trade};
 
@@ -27,7 +28,7 @@ fn market() -> Vec<(Timestamp, Input)> {
     let at = |second: i64, quarter: i64| Timestamp::from_millis(START.as_millis() + second * 1_000 + quarter * 250);
     let mut inputs = vec![(START, Input::Boot { version: "bench".to_owned(), settings: Box::new(settings(1_000)) })];
     inputs.extend((0..INSTRUMENTS).map(|id| (START, Input::Instrument(instrument(id)))));
-    inputs.push((START, Input::Models(vec![ModelSeat::alone(model())])));
+    inputs.push((START, Input::Models { seats: vec![ModelSeat::alone(model())], news: None }));
     inputs.push((START, Input::Clock { synchronised: true }));
     for second in 0..SECONDS {
         for quarter in 0..4 {

@@ -169,7 +169,12 @@ impl Engine {
             Input::Quality(minute) => return self.quality(minute, effects),
             Input::TradesMissing(missing) => self.markets.get_mut(missing.instrument)?.on_missing(missing),
             Input::Status { instrument, status } => return self.status(*instrument, *status, effects),
-            Input::Models(seats) => return self.models(seats, effects),
+            Input::Models { seats, news } => {
+                if let Some((severity, text)) = news {
+                    self.notices.tell(*severity, self.at, None, text.clone(), effects);
+                }
+                return self.models(seats, effects);
+            }
             Input::Answer(answer) => return self.answer(answer, effects),
             Input::History(told) => return self.markets.get_mut(told.instrument)?.on_history(told, self.at),
         }
@@ -538,7 +543,7 @@ fn instrument_of(input: &Input) -> Option<InstrumentId> {
         Input::History(told) => Some(told.instrument),
         Input::Boot { .. }
         | Input::Model(_)
-        | Input::Models(_)
+        | Input::Models { .. }
         | Input::Clock { .. }
         | Input::Tick
         | Input::Command(_) => None,

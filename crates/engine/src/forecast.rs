@@ -97,7 +97,7 @@ impl Forecasts {
         self.seats.clear();
         for seat in seats {
             let is_twin = self.seats.iter().any(|other| other.seat.spec.id == seat.spec.id);
-            if self.seats.len() == MODELS_MAX || is_twin || !is_sound(seat) {
+            if self.seats.len() == MODELS_MAX || is_twin || check(&seat.spec, seat.timeframe).is_err() {
                 refused(&seat.spec, Rejection::ModelInvalid);
                 continue;
             }
@@ -317,20 +317,27 @@ fn last_minute(timeframe: Timeframe, open_time: Timestamp) -> Timestamp {
     Timestamp::from_nanos(end.as_nanos() - NS_PER_MIN)
 }
 
-fn is_sound(seat: &ModelSeat) -> bool {
-    let ModelSpec { features, rows, horizons_min: horizons, .. } = &seat.spec;
-    let step = seat.timeframe.minutes() as u16;
+/// Whether the engine can ask a model of candles of this length.
+///
+/// # Errors
+/// What keeps it from that.
+pub fn check(spec: &ModelSpec, timeframe: Timeframe) -> Result<(), &'static str> {
+    let ModelSpec { features, rows, horizons_min: horizons, .. } = spec;
+    let step = timeframe.minutes() as u16;
     // Of longer candles nothing else is known.
-    let knows = |name: &String| {
+    let needs_more = |name: &String| {
         let found = DEFINITIONS.iter().find(|definition| definition.name == *name);
-        found.is_none_or(|definition| definition.needs == Needs::Candles)
+        found.is_some_and(|definition| definition.needs != Needs::Candles)
     };
-    (1..=FEATURES_MAX).contains(&features.len())
-        && (seat.timeframe == Timeframe::M1 || features.iter().all(knows))
-        && (1..=ROWS_MAX).contains(rows)
-        && (1..=HORIZONS_MAX).contains(&horizons.len())
-        && horizons.iter().all(|min| (1..=HORIZON_MAX_MIN).contains(min) && min.is_multiple_of(step))
-        && horizons.windows(2).all(|pair| pair[0] < pair[1])
+    let ensure = |holds: bool, what| if holds { Ok(()) } else { Err(what) };
+    ensure((1..=FEATURES_MAX).contains(&features.len()), "it has no features, or too many")?;
+    ensure((1..=ROWS_MAX).contains(rows), "its window has no rows, or too many")?;
+    ensure((1..=HORIZONS_MAX).contains(&horizons.len()), "it has no horizons, or too many")?;
+    ensure(horizons.windows(2).all(|pair| pair[0] < pair[1]), "its horizons do not rise")?;
+    ensure(horizons.iter().all(|min| (1..=HORIZON_MAX_MIN).contains(min)), "it looks further ahead than a week")?;
+    ensure(horizons.iter().all(|min| min.is_multiple_of(step)), "its horizons are not multiples of its candles")?;
+    let is_known = timeframe == Timeframe::M1 || !features.iter().any(needs_more);
+    ensure(is_known, "its features need books or trades, which longer candles do not tell")
 }
 
 fn check_answer(spec: &ModelSpec, answer: &Answer) -> Result<(), Rejection> {

@@ -116,7 +116,11 @@ fn a_model_for_other_features_is_refused_with_a_notice() {
     let mut driver = Driver::ready(cheap());
     let mut other = model();
     other.fingerprint.replace_range(0..1, "x");
-    rejected(&mut driver, Input::Models(vec![ModelSeat::alone(other)]), Rejection::ModelFingerprint);
+    rejected(
+        &mut driver,
+        Input::Models { seats: vec![ModelSeat::alone(other)], news: None },
+        Rejection::ModelFingerprint,
+    );
     assert!(driver.notices().last().is_some_and(|text| text.starts_with("Model test is not used")));
     assert_eq!(driver.engine.view().forecast_missing(ID), Some(Missing::ModelRefused));
     let effects = driver.warm(MID);

@@ -41,7 +41,7 @@ fn driver(seats: Vec<ModelSeat>) -> Driver {
     let mut settings = settings(0);
     settings.signal.rule = Rule::Forecast;
     let mut driver = Driver::ready(settings);
-    driver.send(Input::Models(seats));
+    driver.send(Input::Models { seats: seats, news: None });
     driver
 }
 
@@ -66,10 +66,13 @@ fn shadows_are_sealed_and_scored_and_nothing_hangs_on_them() {
     assert_eq!((count(&driver, "shadow"), count(&driver, "lead")), (Some(1), Some(1)));
 
     // Changed places: the records stay, only who leads is another one.
-    driver.send(Input::Models(vec![seat("shadow", ModelRole::Active), seat("lead", ModelRole::Shadow)]));
+    driver.send(Input::Models {
+        seats: vec![seat("shadow", ModelRole::Active), seat("lead", ModelRole::Shadow)],
+        news: None,
+    });
     assert_eq!(lead(&driver), Some("shadow".to_owned()));
     assert_eq!(driver.engine.view().skill(ID, HORIZONS[0]).n, 1);
-    driver.send(Input::Models(vec![seat("shadow", ModelRole::Active)]));
+    driver.send(Input::Models { seats: vec![seat("shadow", ModelRole::Active)], news: None });
     assert_eq!((count(&driver, "shadow"), count(&driver, "lead")), (Some(1), None), "whoever leaves is forgotten");
 }
 
@@ -135,7 +138,11 @@ fn what_a_model_would_do_is_kept_and_nonsense_refused() {
 fn journals_of_before_there_were_several_models_mean_the_same() {
     let run = |old: bool| {
         let mut driver = driver(Vec::new());
-        driver.send(if old { Input::Model(Some(model())) } else { Input::Models(vec![ModelSeat::alone(model())]) });
+        driver.send(if old {
+            Input::Model(Some(model()))
+        } else {
+            Input::Models { seats: vec![ModelSeat::alone(model())], news: None }
+        });
         let effects = driver.warm(MID);
         let Answer { instrument, open_time, model, horizons, attention, .. } =
             prediction(asked(&effects).expect("asked"), 0.01);

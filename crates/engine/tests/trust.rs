@@ -486,7 +486,7 @@ mod clocks {
         driver.boot(settings(10));
         driver.send(Input::Clock { synchronised });
         driver.send(Input::Instrument(instrument(0)));
-        driver.send(Input::Models(vec![types::input::ModelSeat::alone(common::model())]));
+        driver.send(Input::Models { seats: vec![types::input::ModelSeat::alone(common::model())], news: None });
         driver
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::effect::Severity;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{
     BookTop, Candle, StaleReason, Ticker, Timeframe, Trade, TradesMissing, TradingStatus, VenueCandle,
@@ -74,7 +75,12 @@ pub enum Input {
         status: TradingStatus,
     },
     /// Which models answer from now on.
-    Models(Vec<ModelSeat>),
+    Models {
+        /// The models.
+        seats: Vec<ModelSeat>,
+        /// Why it changed, for the user; `None` where nobody needs to be told.
+        news: Option<(Severity, String)>,
+    },
     /// An answer to [`Effect::Infer`](crate::Effect::Infer).
     Answer(Answer),
     /// Longer candles of before the minutes that are known here.

@@ -119,10 +119,7 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
     let wilson = report.hit_rate.and_then(|rate| probability::wilson(rate * alone, alone, 0.95));
     let boot = bootstrap::skill_interval(&errors, block, DRAWS, 0.95, u64::from(horizon_min));
     let dm = compare::diebold_mariano(&squares, horizon);
-    let mut evidence = Evidence::new(horizon as u16);
-    for s in &sealed {
-        evidence.push(s.minute / step, f64::from(s.forecast), f64::from(s.outcome));
-    }
+    let evidence = evidence(&sealed, horizon_min);
     let bands = Banded::of(&sealed, horizon_min);
     let bps = |value: Option<f64>| value.map(|value| value * 1e4);
     Scorecard {
@@ -153,6 +150,36 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
         evidence_worse: evidence.worse(),
         verdict: report.verdict.with(&evidence),
     }
+}
+
+/// Evidence for and against forecasts in order of time.
+#[must_use]
+pub fn evidence(sealed: &[Sealed], horizon_min: u16) -> Evidence {
+    bets(sealed.iter().map(|s| (s.minute, f64::from(s.forecast), f64::from(s.outcome))), horizon_min)
+}
+
+/// Evidence that `other` is better than `lead`, or worse, over the minutes for which both made a forecast; both in order of time.
+///
+/// What a forecast gains over another one is bounded by what lies between them, as a forecast's gain over "no change" is by its size: the same
+/// bets hold, with the leading forecast in the place of "no change".
+#[must_use]
+pub fn versus(lead: &[Sealed], other: &[Sealed], horizon_min: u16) -> Evidence {
+    let both = other.iter().filter_map(|other| {
+        let lead = &lead[lead.binary_search_by_key(&other.minute, |lead| lead.minute).ok()?];
+        let from = f64::from(lead.forecast);
+        Some((other.minute, f64::from(other.forecast) - from, f64::from(other.outcome) - from))
+    });
+    bets(both, horizon_min)
+}
+
+/// (minute, forecast, outcome) in order of time.
+fn bets(made: impl Iterator<Item = (u32, f64, f64)> + Clone, horizon_min: u16) -> Evidence {
+    let step = step_min(made.clone().map(|(minute, ..)| minute));
+    let mut evidence = Evidence::new(horizon_min.div_ceil(step as u16));
+    for (minute, forecast, outcome) in made {
+        evidence.push(minute / step, forecast, outcome);
+    }
+    evidence
 }
 
 /// Forecasts whose outcomes do not overlap: each begins when the one before it has met its own.

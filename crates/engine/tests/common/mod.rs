@@ -98,7 +98,7 @@ impl Driver {
         let mut driver = Self::new();
         driver.boot(settings);
         driver.send(Input::Instrument(instrument(0)));
-        driver.send(Input::Models(vec![ModelSeat::alone(model())]));
+        driver.send(Input::Models { seats: vec![ModelSeat::alone(model())], news: None });
         driver.send(Input::Clock { synchronised: true });
         driver
     }

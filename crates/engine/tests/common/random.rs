@@ -69,7 +69,7 @@ impl Source {
             1 => Input::Clock { synchronised: !self.rng.one_in(10) },
             2 => Input::Command(self.command()),
             3 => Input::BookStale { instrument: InstrumentId(id), reason: self.stale_reason() },
-            4 if self.rng.one_in(4) => Input::Models(vec![ModelSeat::alone(model())]),
+            4 if self.rng.one_in(4) => Input::Models { seats: vec![ModelSeat::alone(model())], news: None },
             5..=16 => Input::Answer(self.prediction(id)),
             17..=19 => Input::Candle(self.candle(id)),
             20..=34 => Input::Tick,
@@ -125,7 +125,7 @@ impl Source {
                 let mut spec = model();
                 spec.rows = self.rng.below(3) as u16;
                 spec.fingerprint.truncate(self.rng.below(80) as usize);
-                Input::Models(vec![ModelSeat::alone(spec)])
+                Input::Models { seats: vec![ModelSeat::alone(spec)], news: None }
             }
         }
     }
@@ -254,7 +254,7 @@ impl Iterator for Source {
         let input = match self.seq {
             1 if !is_odd => self.boot(),
             2..=4 => Input::Instrument(instrument(self.seq as u16 - 2)),
-            5 => Input::Models(vec![ModelSeat::alone(model())]),
+            5 => Input::Models { seats: vec![ModelSeat::alone(model())], news: None },
             6 => Input::Clock { synchronised: true },
             _ if is_odd => self.odd(),
             _ => self.valid(),
