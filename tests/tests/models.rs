@@ -166,9 +166,9 @@ fn a_model_of_longer_candles_gets_their_past_from_the_exchange_and_forecasts() {
     let long = bundle(|manifest| {
         manifest.format = bundle::manifest::FORMAT;
         manifest.name = "long".to_owned();
-        manifest.timeframe_min = 15;
-        manifest.window_min *= 15;
-        manifest.horizons_min = vec![15, 30, 105];
+        manifest.timeframe_min = 5;
+        manifest.window_min *= 5;
+        manifest.horizons_min = vec![5, 10, 35];
         manifest.metrics.clear();
     });
     let model = long.digest().expect("it has a manifest").to_string();
@@ -176,7 +176,7 @@ fn a_model_of_longer_candles_gets_their_past_from_the_exchange_and_forecasts() {
     assert_eq!(status, 200, "{answer}");
     let made = wait_for(&demo, &[&model]);
     let times: Vec<&str> = made[&model].iter().filter_map(|row| row["open_time"].as_str()).collect();
-    assert!(times.iter().all(|time| ["14:00", "29:00", "44:00", "59:00"].contains(&&time[14..19])), "{times:?}");
+    assert!(times.iter().all(|time| ["4:00", "9:00"].contains(&&time[15..19])), "{times:?}");
     let horizons: Vec<u64> = made[&model].iter().take(3).filter_map(|row| row["horizon_min"].as_u64()).collect();
-    assert_eq!(horizons, [15, 30, 105]);
+    assert_eq!(horizons, [5, 10, 35]);
 }
