@@ -1,10 +1,10 @@
 //! The one thread that runs the models.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self as std_mpsc, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,34 @@ const FAILURES_MAX: u32 = 3;
 /// One that takes longer than its budget so often in a row neither.
 const SLOW_MAX: u32 = 10;
 
+/// Newest answers whose time is shown.
+const TIMES_MAX: usize = 500;
+
 /// Figures of the inference thread.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) answers: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    /// What the newest answers took, microseconds.
+    times: Mutex<VecDeque<u32>>,
+}
+
+impl Counters {
+    fn note(&self, took_us: u32) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.push_back(took_us);
+        if times.len() > TIMES_MAX {
+            times.pop_front();
+        }
+    }
+
+    /// Median and 99th percentile of the newest answers, microseconds; `None` before the first.
+    pub(crate) fn took_us(&self) -> Option<(u32, u32)> {
+        let mut times: Vec<u32> = self.times.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        times.sort_unstable();
+        Some((*times.get(times.len() / 2)?, times[times.len() * 99 / 100]))
+    }
 }
 
 /// A model that does not do its work and is not asked any more.
@@ -105,7 +128,7 @@ impl Runner {
                 }
                 Work::Ask(question) => {
                     let Some(answer) = self.answer(&question) else { continue };
-                    self.counters.answers.fetch_add(1, Ordering::Relaxed);
+                    self.counters.note(answer.took_us);
                     if self.engine.blocking_send(Message::Input(Input::Answer(answer))).is_err() {
                         break;
                     }
@@ -218,6 +241,8 @@ mod tests {
         thread.join().unwrap();
         assert!(answers.blocking_recv().is_none(), "the fourth was not asked");
         assert_eq!(counters.answers.load(Ordering::Relaxed), 4);
+        assert!(counters.took_us().is_some_and(|(median, most)| median <= most));
+        assert_eq!(Counters::default().took_us(), None);
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl Monitor {
             model: ModelHealth {
                 answers: count(&self.inference.answers),
                 dropped: count(&self.inference.dropped),
+                took_us: self.inference.took_us(),
                 ..self.model.borrow().clone()
             },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),

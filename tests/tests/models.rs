@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bundle::{Bundle, MANIFEST_NAME, Manifest, SIGNATURE_NAME, SecretKey};
+use bundle::{Bundle, MANIFEST_NAME, MODEL_NAME, Manifest, SIGNATURE_NAME, SecretKey};
 use serde_json::Value;
 use tickerbox_tests::demo::{Demo, get, send};
 use tickerbox_tests::root;
@@ -16,13 +16,25 @@ fn key() -> SecretKey {
     SecretKey::from_bytes(&[7; 32])
 }
 
-/// The starter's network under another name, signed by [`key`].
-fn bundle(change: impl FnOnce(&mut Manifest)) -> Bundle {
+/// The starter's network, changed, and signed by [`key`].
+fn changed(change: impl FnOnce(&mut Manifest, &mut Vec<u8>)) -> Bundle {
     let mut files = bundle::read(&root().join("models/starter")).expect("committed").into_files();
     let mut manifest = Manifest::parse(&files[MANIFEST_NAME]).expect("sound");
     files.retain(|name, _| name != MANIFEST_NAME && name != SIGNATURE_NAME);
-    change(&mut manifest);
+    change(&mut manifest, files.get_mut(MODEL_NAME).expect("it has a model"));
     Bundle::pack(manifest, files, &key()).expect("sound")
+}
+
+fn bundle(change: impl FnOnce(&mut Manifest)) -> Bundle {
+    changed(|manifest, _| change(manifest))
+}
+
+/// The bias of its heads is no number.
+fn spoil(onnx: &mut [u8]) {
+    // Its name, the field of raw values (9, bytes), their length.
+    let mark = [b"const_208".as_slice(), &[0x4a, 24]].concat();
+    let at = onnx.windows(mark.len()).position(|part| part == mark).expect("the starter has it") + mark.len();
+    onnx[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
 }
 
 fn start(dir: &Path) -> Demo {
@@ -111,11 +123,16 @@ fn a_model_that_comes_over_the_network_is_proven_watched_promoted_and_taken_back
     refused(&other.to_container(), "other feature definitions");
     let bent = bundle(|manifest| manifest.probes[0].log_return[0] += 1.0);
     refused(&bent.to_container(), "probe 0");
+    let spoiled = changed(|manifest, onnx| {
+        manifest.name = "spoiled".to_owned();
+        spoil(onnx);
+    });
+    refused(&spoiled.to_container(), "log_return holds NaN");
     assert_eq!(seats(&demo).len(), 2, "who was there goes on");
     let shown = fetch(&demo, "/api/v1/models");
     let refusals =
         shown["events"].as_array().expect("events").iter().filter(|event| event["what"] == "refused").count();
-    assert_eq!(refusals, 6, "{shown}");
+    assert_eq!(refusals, 7, "{shown}");
 
     let id = |health: &Value| health["model"]["id"].as_str().map(str::to_owned);
     wait_for(&demo, &[&model]);

@@ -8,6 +8,7 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::{FORMAT, Manifest};
+use crate::models;
 
 const MANIFEST: &str = "manifest.json";
 /// Largest manifest that is read, bytes.
@@ -86,10 +87,18 @@ pub(super) fn unpack(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
         let manifest: Manifest = serde_json::from_value(probe).context("its manifest")?;
         for member in &manifest.files {
             let is_plain = Path::new(&member.name).components().count() == 1 && member.name.ends_with(".redb");
-            ensure!(is_plain, "its manifest has a file of the odd name {:?}", member.name);
+            let model = member.name.split_once('/').filter(|(folder, _)| *folder == models::FOLDER);
+            ensure!(
+                is_plain || model.is_some_and(|(_, name)| models::is_file_name(name)),
+                "its manifest has a file of the odd name {:?}",
+                member.name
+            );
             let mut entry = entries.next().with_context(|| format!("{} is missing", member.name))??;
             ensure!(&*entry.path()? == Path::new(&member.name), "{} is missing", member.name);
             let path = dir.join(&member.name);
+            if let Some((folder, _)) = model {
+                fs::create_dir_all(dir.join(folder))?;
+            }
             let mut out = File::create(&path).with_context(|| format!("{}: cannot create", path.display()))?;
             let bytes = io::copy(&mut (&mut entry).take(member.bytes), &mut out)?;
             out.sync_all()?;

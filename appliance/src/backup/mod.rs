@@ -1,4 +1,4 @@
-//! Backups: series, account, fetched history and the engine's state in one file, made while the box runs, and proven by
+//! Backups: series, account, fetched history, models and the engine's state in one file, made while the box runs, and proven by
 //! restoring it.
 //!
 //! ```text
@@ -6,6 +6,7 @@
 //!   manifest.json            what is in it: sizes, SHA-256, rows and digest of every table
 //!   state.redb               series, ledger, catalogue
 //!   history.redb             candles fetched and imported, where there are any
+//!   models/...               the registry of models and their bundles, where there are any
 //!   journal-20261121.redb    the engine's state, to go on from
 //! ```
 //!
@@ -23,10 +24,12 @@ use serde::{Deserialize, Serialize};
 use store::{Checkpoint, History, Journal, Snapshot, State, StoreError, TableDigest};
 use types::Timestamp;
 
+use crate::models;
+
 pub(crate) use keeper::{BackupHealth, Keeper};
 
 /// Backup format written by this program, and the highest it reads.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const STATE: &str = "state.redb";
 const HISTORY: &str = "history.redb";
 /// The table with the format of a file.
@@ -59,7 +62,7 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) bytes: u64,
     pub(crate) sha256: String,
-    /// Empty for the journal.
+    /// Empty for the journal and for models.
     pub(crate) tables: Vec<TableDigest>,
 }
 
@@ -97,6 +100,7 @@ pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> 
         Err(StoreError::Missing { .. }) => {}
         Err(error) => return Err(error).context("a backup without history is none"),
     }
+    members.extend(copy_models(dir, &scratch.path)?.into_iter().map(|name| (name, Vec::new())));
     members.push((write_journal(&scratch.path, &moment.checkpoint)?, Vec::new()));
     let mut manifest = Manifest {
         format: FORMAT,
@@ -114,6 +118,27 @@ pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> 
     Ok(Made { file: file.to_owned(), bytes, seq: manifest.seq, rows: manifest.rows(), made_at: manifest.made_at })
 }
 
+/// Copies the files of models; gives their names in the backup.
+fn copy_models(dir: &Path, to: &Path) -> anyhow::Result<Vec<String>> {
+    let (from, to) = (dir.join(models::FOLDER), to.join(models::FOLDER));
+    let entries = match fs::read_dir(&from) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("{}: cannot read", from.display()))?,
+    };
+    fs::create_dir_all(&to).with_context(|| format!("{}: cannot create", to.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if models::is_file_name(&name) {
+            fs::copy(from.join(&name), to.join(&name))
+                .with_context(|| format!("{}: cannot copy", from.join(&name).display()))?;
+            names.push(format!("{}/{name}", models::FOLDER));
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
 /// A journal that holds nothing but a state to begin with. Gives the name of its only file.
 fn write_journal(dir: &Path, checkpoint: &Checkpoint) -> anyhow::Result<String> {
     let path = Journal::create(dir, checkpoint)?;
@@ -127,7 +152,7 @@ fn write_journal(dir: &Path, checkpoint: &Checkpoint) -> anyhow::Result<String> 
 /// When the backup is damaged, newer than this program, or `dir` is not empty; nothing is left behind then.
 pub(crate) fn restore(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
     fs::create_dir_all(dir).with_context(|| format!("{}: cannot create", dir.display()))?;
-    let is_taken = |name: &str| name.ends_with(".redb");
+    let is_taken = |name: &str| name.ends_with(".redb") || name == models::FOLDER;
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         ensure!(!is_taken(&name), "{}: holds a box already ({name}); restore into an empty folder", dir.display());
@@ -136,6 +161,9 @@ pub(crate) fn restore(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
     let manifest = archive::unpack(file, &scratch.path)?;
     prove(&manifest, &scratch.path).with_context(|| format!("{}: not restored", file.display()))?;
     // The journal comes last: without it there is no box yet.
+    if scratch.path.join(models::FOLDER).exists() {
+        fs::create_dir(dir.join(models::FOLDER))?;
+    }
     for member in &manifest.files {
         fs::rename(scratch.path.join(&member.name), dir.join(&member.name))
             .with_context(|| format!("{}: cannot name", dir.join(&member.name).display()))?;
@@ -240,6 +268,27 @@ mod tests {
         let saved = postcard::to_allocvec(&Engine::new()).unwrap();
         let checkpoint = Checkpoint { seq: 41, at: NOW, state_version: engine::STATE_VERSION, state: saved };
         Moment { state: state.snapshot().unwrap(), checkpoint }
+    }
+
+    #[test]
+    fn models_come_along_and_nothing_else_of_their_folder() {
+        let (home, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folder = home.path().join(models::FOLDER);
+        fs::create_dir(&folder).unwrap();
+        let bundle = format!("{}.tbx", "ab".repeat(32));
+        for name in ["registry.json", &bundle, "registry.new", "odd.tbx"] {
+            fs::write(folder.join(name), name).unwrap();
+        }
+        let file = home.path().join("one.tar.zst");
+        make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        assert_eq!(restore(&file, fresh.path()).unwrap().files.len(), 4);
+        let mut found: Vec<String> = fs::read_dir(fresh.path().join(models::FOLDER))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        found.sort_unstable();
+        assert_eq!(found, [bundle.as_str(), "registry.json"]);
+        assert_eq!(fs::read_to_string(fresh.path().join(models::FOLDER).join(&bundle)).unwrap(), bundle);
     }
 
     #[test]

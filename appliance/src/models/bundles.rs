@@ -107,3 +107,16 @@ pub(super) fn load(bundle: &VerifiedBundle, budget: Duration) -> anyhow::Result<
     );
     Ok(model)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_is_slower_than_its_budget_is_refused() {
+        let starter = starter().unwrap();
+        assert!(load(&starter, Duration::from_secs(60)).is_ok());
+        let error = load(&starter, Duration::ZERO).err().expect("refused").to_string();
+        assert!(error.ends_with("more than the 0 ms of model.budget_ms"), "{error}");
+    }
+}

@@ -37,8 +37,11 @@ use crate::web::ModelHealth;
 #[cfg(test)]
 pub(crate) use bundles::starter;
 pub(crate) use past::{Past, Wanted};
+pub(crate) use shelf::is_file_name;
 use shelf::{Event, Place, Request, Shelf, Version, What};
 
+/// The shelf's folder in the data directory.
+pub(crate) const FOLDER: &str = "models";
 /// How often the scores are looked at.
 const JUDGE_EVERY: Duration = Duration::from_secs(3_600);
 /// Events that are shown.
@@ -93,7 +96,7 @@ impl Models {
     ) -> anyhow::Result<(Self, Vec<ModelSeat>)> {
         let keys = bundles::trusted_keys(section)?;
         let starter = bundles::version(&bundles::starter()?, String::new(), 0);
-        let shelf = Shelf::open(dir.join("models"), starter)?;
+        let shelf = Shelf::open(dir.join(FOLDER), starter)?;
         let inner = Inner {
             shelf: Mutex::new(shelf),
             keys,

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use bundle::Digest;
 use engine::forecast::MODELS_MAX;
 use serde::{Deserialize, Serialize};
 use types::input::ModelRole;
@@ -19,6 +20,11 @@ const FORMAT: u32 = 1;
 /// Events and requests that are kept.
 const EVENTS_MAX: usize = 500;
 const REQUESTS_MAX: usize = 50;
+
+/// Whether a file of this name lies on a shelf.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    name == NAME || name.strip_suffix(".tbx").is_some_and(|digest| Digest::parse(digest).is_some())
+}
 
 /// A model's place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -108,6 +108,8 @@ pub(crate) struct ModelHealth {
     pub answers: u64,
     /// Questions dropped because it was too slow, since start.
     pub dropped: u64,
+    /// Median and 99th percentile of what the newest answers took, microseconds.
+    pub took_us: Option<(u32, u32)>,
     /// Why there is none, if there is none.
     pub error: String,
 }
