@@ -23,13 +23,13 @@ fn seat(id: &str, role: ModelRole) -> ModelSeat {
 }
 
 fn questions(effects: &[Effect]) -> Vec<&InferRequest> {
-    let question = |effect| if let &Effect::Infer(ref request) = effect { Some(request) } else { None };
-    effects.iter().filter_map(question).collect()
+    effects.iter().filter_map(|effect| if let Effect::Infer(request) = effect { Some(request) } else { None }).collect()
 }
 
 fn forecasts(effects: &[Effect]) -> Vec<&ForecastRecord> {
-    let made = |effect| if let &Effect::Record(Record::Forecast(ref made)) = effect { Some(made) } else { None };
-    effects.iter().filter_map(made).collect()
+    let made =
+        effects.iter().filter_map(|effect| if let Effect::Record(record) = effect { Some(record) } else { None });
+    made.filter_map(|record| if let Record::Forecast(made) = record { Some(made) } else { None }).collect()
 }
 
 fn seals(effects: &[Effect]) -> usize {
@@ -41,7 +41,7 @@ fn driver(seats: Vec<ModelSeat>) -> Driver {
     let mut settings = settings(0);
     settings.signal.rule = Rule::Forecast;
     let mut driver = Driver::ready(settings);
-    driver.send(Input::Models { seats: seats, news: None });
+    driver.send(Input::Models { seats, news: None });
     driver
 }
 
