@@ -9,7 +9,9 @@
 
 mod cost;
 mod error;
+mod kernel;
 mod model;
+mod ops;
 mod probe;
 
 pub use cost::Macs;
