@@ -13,6 +13,16 @@ const GROUP: usize = if cfg!(target_arch = "x86_64") { 2 } else { 1 };
 /// Independent sums of a row: float addition has an order, and one sum would wait for itself.
 const LANES: usize = 8;
 
+/// What answers on this processor, for people.
+#[must_use]
+pub fn engine() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        return "tract with our ops (AVX2)";
+    }
+    "tract with our ops"
+}
+
 type Group = [i16; GROUP];
 type Sums<const R: usize> = [[i32; COLUMNS]; R];
 
@@ -340,15 +350,20 @@ mod tests {
         prop_oneof![Just(0), Just(127), Just(128), Just(255), any::<u8>()]
     }
 
+    /// Inner values, columns, rows, weights and input of a layer.
+    fn layer() -> impl Strategy<Value = (usize, usize, usize, Vec<u8>, Vec<u8>)> {
+        (1..70_usize, 1..40_usize, 0..11_usize).prop_flat_map(|(inner, columns, rows)| {
+            let of = |len| prop::collection::vec(byte(), len);
+            (Just(inner), Just(columns), Just(rows), of(inner * columns), of(inner * rows))
+        })
+    }
+
     proptest! {
         #[test]
-        fn products_are_exact((inner, columns, rows) in (1..70_usize, 1..40_usize, 0..11_usize), zero in byte(), seed in byte(),
-            weights in prop::collection::vec(byte(), 70 * 40), bytes in prop::collection::vec(byte(), 70 * 10)
-        ) {
-            let weights: Vec<i8> = weights[..inner * columns].iter().map(|byte| *byte as i8).collect();
-            let bytes = &bytes[..inner * rows];
+        fn products_are_exact((inner, columns, rows, weights, bytes) in layer(), zero in byte(), shift in any::<u8>()) {
+            let weights: Vec<i8> = weights.iter().map(|byte| *byte as i8).collect();
             let scale: Vec<f32> = (0..columns).map(|column| (column + 1) as f32 * 1e-3).collect();
-            let bias: Vec<f32> = (0..columns).map(|column| column as f32 - f32::from(seed)).collect();
+            let bias: Vec<f32> = (0..columns).map(|column| column as f32 - f32::from(shift)).collect();
             let layer = Int8Linear::new(&weights, zero, &scale, &bias).expect("parts that fit");
             let expected: Vec<f32> = (0..rows * columns).map(|i| {
                 let (row, column) = (i / columns, i % columns);
@@ -356,10 +371,10 @@ mod tests {
                 (0..inner).map(product).sum::<i64>() as f32 * scale[column] + bias[column]
             }).collect();
             let mut found = vec![f32::NAN; rows * columns];
-            layer.run(bytes, &mut found);
+            layer.run(&bytes, &mut found);
             prop_assert_eq!(&found, &expected);
             found.fill(f32::NAN);
-            layer.run_portable(bytes, &mut found);
+            layer.run_portable(&bytes, &mut found);
             prop_assert_eq!(&found, &expected);
         }
 
