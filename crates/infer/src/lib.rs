@@ -9,11 +9,16 @@
 
 mod cost;
 mod error;
+mod kernel;
+mod latency;
 mod model;
+mod ops;
 mod probe;
 
 pub use bundle::Decision;
 pub use cost::Macs;
 pub use error::InferError;
+pub use kernel::engine;
+pub use latency::Latency;
 pub use model::{Answer, HorizonAnswer, Model};
 pub use probe::ProbeReport;

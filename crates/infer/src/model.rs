@@ -9,7 +9,7 @@ use bundle::{Decision, Manifest, TensorSpec, VerifiedBundle};
 use tract_onnx::pb;
 use tract_onnx::prelude::*;
 
-use crate::{InferError, Macs, ProbeReport, cost, probe};
+use crate::{InferError, Macs, ProbeReport, cost, ops, probe};
 
 /// A model ready to answer, its probes answered as on the machine that made it.
 pub struct Model {
@@ -72,7 +72,8 @@ impl Model {
             .map(|parsed| parsed.model)
             .map_err(graph("understanding"))?
             .with_input_fact(0, f32::fact(&input).into())
-            .and_then(InferenceModelExt::into_optimized)
+            .and_then(InferenceModelExt::into_typed)
+            .and_then(ops::optimise)
             .map_err(graph("optimising"))?
             .into_runnable()
             .map_err(graph("planning"))?;

@@ -56,6 +56,7 @@ fn its_weight_products_are_integer() {
     let model = Model::load(&starter()).expect("the starter runs");
     let macs = model.macs().expect("the engine counts its products");
     // What is left in floats: attention scores and mixing, the heads.
+    assert_eq!(macs.integer, 901_120, "all weight products");
     assert!(macs.integer_share() > 0.6, "{macs:?}");
 }
 
@@ -87,6 +88,17 @@ fn a_model_that_computes_something_else_is_refused() {
     let other = changed(|manifest, _| manifest.probes[0].p_up[0] += 0.2);
     let error = Model::load(&other).err().expect("another answer than the manifest's");
     assert!(matches!(error, InferError::Probe { probe: 0, output: "p_up", .. }), "{error}");
+}
+
+#[test]
+fn a_model_with_a_weight_that_is_no_number_is_refused() {
+    let spoiled = changed(|_, model| {
+        let bias = (-0.010_611_958_f32).to_le_bytes();
+        let at = model.windows(4).position(|bytes| bytes == bias).expect("the first bias of the starter");
+        model[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    });
+    let error = Model::load(&spoiled).err().expect("a bias that is no number");
+    assert!(matches!(&error, InferError::Graph { reason, .. } if reason.contains("not a number")), "{error}");
 }
 
 #[test]
