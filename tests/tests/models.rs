@@ -127,7 +127,7 @@ fn a_model_that_comes_over_the_network_is_proven_watched_promoted_and_taken_back
         manifest.name = "spoiled".to_owned();
         spoil(onnx);
     });
-    refused(&spoiled.to_container(), "log_return holds NaN");
+    refused(&spoiled.to_container(), "not a number");
     assert_eq!(seats(&demo).len(), 2, "who was there goes on");
     let shown = fetch(&demo, "/api/v1/models");
     let refusals =
