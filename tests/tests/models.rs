@@ -18,7 +18,7 @@ fn key() -> SecretKey {
 
 /// The starter's network, changed, and signed by [`key`].
 fn changed(change: impl FnOnce(&mut Manifest, &mut Vec<u8>)) -> Bundle {
-    let mut files = bundle::read(&root().join("models/starter")).expect("committed").into_files();
+    let mut files = Bundle::read(&root().join("models/starter")).expect("committed").into_files();
     let mut manifest = Manifest::parse(&files[MANIFEST_NAME]).expect("sound");
     files.retain(|name, _| name != MANIFEST_NAME && name != SIGNATURE_NAME);
     change(&mut manifest, files.get_mut(MODEL_NAME).expect("it has a model"));

@@ -306,6 +306,13 @@ pub struct Run {
     state: State,
 }
 
+impl Run {
+    /// The epochs so far.
+    pub fn progress(&self) -> &Progress {
+        &self.state.progress
+    }
+}
+
 /// Everything a fit carries from one epoch to the next.
 pub(crate) struct State {
     pub(crate) net: Net,

@@ -32,16 +32,22 @@ pub fn dataset(paths: &[impl AsRef<Path>], features: &[String]) -> anyhow::Resul
 /// The feature rows of a candle file of one-minute rows, gzipped or plain.
 pub fn candle_file(path: &Path, features: &[String]) -> anyhow::Result<Series> {
     let read = || -> anyhow::Result<Series> {
-        let bytes = read_bounded(path)?;
-        let sha256 = Digest::of(&bytes);
-        let text = if bytes.starts_with(&[0x1f, 0x8b]) { unpack(&bytes)? } else { bytes };
-        let mut bars = csv::parse(&text)?;
-        tidy(&mut bars);
+        let (bars, sha256) = bars(path)?;
         check_minutes(&bars)?;
         let source = path.file_name().context("no file name")?.to_string_lossy().into_owned();
         Ok(series(source, sha256, &bars, features)?)
     };
     read().with_context(|| format!("{}", path.display()))
+}
+
+/// The tidy rows of a candle file of any length, gzipped or plain, and the SHA-256 of the file.
+pub fn bars(path: &Path) -> anyhow::Result<(Vec<Bar>, Digest)> {
+    let bytes = read_bounded(path)?;
+    let sha256 = Digest::of(&bytes);
+    let text = if bytes.starts_with(&[0x1f, 0x8b]) { unpack(&bytes)? } else { bytes };
+    let mut bars = csv::parse(&text)?;
+    tidy(&mut bars);
+    Ok((bars, sha256))
 }
 
 fn read_bounded(path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -8,12 +8,15 @@
 //! bundle --verify, report-->                       what the box will do with it, and how good it is
 //! ```
 
+pub mod arima;
 pub mod calibrate;
 pub mod card;
 pub mod checkpoint;
 pub mod cli;
+pub mod controls;
 pub mod dataset;
 pub mod fit;
+pub mod html;
 pub mod import;
 pub mod journal;
 pub mod net;
@@ -21,7 +24,9 @@ pub mod onnx;
 pub mod random;
 pub mod release;
 pub mod run;
+pub mod runs;
 pub mod scaling;
 pub mod score;
 pub mod split;
+pub mod tune;
 pub mod windows;

@@ -113,7 +113,7 @@ impl Models {
             return Ok((models, Vec::new()));
         }
         if let Some(path) = &section.bundle {
-            let lead = || models.take_in(&mut models.shelf(), bundle::read(path)?, true);
+            let lead = || models.take_in(&mut models.shelf(), Bundle::read(path)?, true);
             lead().with_context(|| format!("model.bundle: {}", path.display()))?;
         }
         let seats = models.seat_all(Vec::new())?;

@@ -25,7 +25,7 @@ pub mod signature;
 pub use digest::Digest;
 pub use error::BundleError;
 pub use key::{PublicKey, SecretKey, TrustedKeys};
-pub use load::{VerifiedBundle, load, read};
+pub use load::{VerifiedBundle, load};
 pub use manifest::{Decision, Manifest, Metrics, Probe, Split, TensorSpec, Tolerance, Training, Verdict};
 pub use pack::Bundle;
 

@@ -58,18 +58,18 @@ impl VerifiedBundle {
 /// # Errors
 /// Everything that is not exactly as a trusted key signed it; the message names the file and what is wrong.
 pub fn load(path: &Path, trusted: &TrustedKeys) -> Result<VerifiedBundle, BundleError> {
-    read(path)?.verify(trusted)
-}
-
-/// Reads a bundle as [`load`] does, and proves nothing.
-///
-/// # Errors
-/// What keeps it from being read.
-pub fn read(path: &Path) -> Result<Bundle, BundleError> {
-    read_files(path).map(Bundle::from_files)
+    Bundle::read(path)?.verify(trusted)
 }
 
 impl Bundle {
+    /// Reads a bundle as [`load`] does; nothing of it is believed yet.
+    ///
+    /// # Errors
+    /// It is no bundle, or a file is too large.
+    pub fn read(path: &Path) -> Result<Self, BundleError> {
+        read_files(path).map(Self::from_files)
+    }
+
     /// Verifies all of a bundle's bytes.
     ///
     /// # Errors

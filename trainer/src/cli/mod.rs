@@ -1,11 +1,17 @@
 //! The command line. Exit codes: 0 done, 1 refused or failed (one message on standard error), 2 wrong usage.
 
+mod arima;
+mod controls;
 mod export;
+mod html;
 mod import;
 mod keygen;
 mod pack;
+mod registry;
 mod report;
+mod runs;
 mod train;
+mod tune;
 mod verify;
 
 use std::path::PathBuf;
@@ -28,10 +34,17 @@ enum Command {
     Import(import::Import),
     Train(train::Train),
     Export(export::Export),
+    Controls(controls::Controls),
+    Arima(arima::Arima),
     Verify(verify::Verify),
     Pack(pack::Pack),
     Keygen(keygen::Keygen),
     Report(report::Report),
+    Tune(tune::Tune),
+    Runs(runs::Runs),
+    Html(html::Html),
+    Push(registry::Push),
+    Pull(registry::Pull),
 }
 
 /// Whose bundles are believed.
@@ -59,10 +72,17 @@ pub fn main() -> ExitCode {
         Command::Import(import) => import.run(),
         Command::Train(train) => train.run(),
         Command::Export(export) => export.run(),
+        Command::Controls(controls) => controls.run(),
+        Command::Arima(arima) => arima.run(),
         Command::Verify(verify) => verify.run(),
         Command::Pack(pack) => pack.run(),
         Command::Keygen(keygen) => keygen.run(),
         Command::Report(report) => report.run(),
+        Command::Tune(tune) => tune.run(),
+        Command::Runs(runs) => runs.run(),
+        Command::Html(html) => html.run(),
+        Command::Push(push) => push.run(),
+        Command::Pull(pull) => pull.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -89,11 +89,7 @@ pub(super) fn print(title: &str, report: &BTreeMap<u16, Metrics>) {
     println!("{title}");
     for (horizon, m) in report {
         let percent = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{:.2}", value * 100.0));
-        let verdict = match m.verdict {
-            Verdict::Worse => "worse",
-            Verdict::NotProven => "not proven",
-            Verdict::Better => "better",
-        };
+        let verdict = word(m.verdict);
         println!(
             "  +{horizon:2} min: {} forecasts, {} % better than no change (95 %: {} to {}), {} % right sign ({} to {}): {verdict}",
             m.n,
@@ -104,5 +100,14 @@ pub(super) fn print(title: &str, report: &BTreeMap<u16, Metrics>) {
             percent(m.hit_lo),
             percent(m.hit_hi),
         );
+    }
+}
+
+/// The verdict as it is written everywhere.
+pub(super) const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Worse => "worse",
+        Verdict::NotProven => "not proven",
+        Verdict::Better => "better",
     }
 }
