@@ -1,4 +1,4 @@
-//! Signed bundles beyond the own network: a folder, a bucket, a Hugging Face Hub repository.
+//! Signed bundles elsewhere: on a box of the home network, in a folder, a bucket, a Hugging Face Hub repository.
 //!
 //! ```text
 //! NAME/REVISION.tbx   the bundle as one file, so that it is there whole or not at all; never replaced by another
@@ -9,6 +9,7 @@
 
 mod bucket;
 mod card;
+mod home;
 #[cfg(feature = "hub")]
 mod hub;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use bundle::container::{self, check_name};
 use bundle::{Bundle, FILE_BYTES_MAX, FILES_MAX, TrustedKeys, VerifiedBundle};
 
 pub use bucket::Bucket;
+pub use home::{Home, Request};
 #[cfg(feature = "hub")]
 pub use hub::Hub;
 
@@ -69,15 +71,16 @@ pub struct Access {
     pub region: Option<String>,
 }
 
-/// Opens `s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`, `hf://OWNER/REPOSITORY` or a folder.
+/// Opens `s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`, `hf://OWNER/REPOSITORY`, the `http://` address of a box, or a folder.
 ///
 /// # Errors
 /// The address or the credentials cannot be used.
 pub fn open(address: &str, access: &Access) -> anyhow::Result<Box<dyn Place>> {
     match address.split_once("://") {
         Some(("hf", repository)) => open_hub(repository, access),
+        Some(("http", _)) => Ok(Box::new(Home::open(address)?)),
         Some(("s3" | "gs", _)) => Ok(Box::new(Bucket::open(address, access)?)),
-        Some((scheme, _)) => bail!("{scheme}:// is not known: use s3://, gs://, hf:// or a folder"),
+        Some((scheme, _)) => bail!("{scheme}:// is not known: use s3://, gs://, hf://, http:// or a folder"),
         None => Ok(Box::new(Bucket::folder(address.as_ref())?)),
     }
 }

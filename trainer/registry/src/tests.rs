@@ -8,8 +8,7 @@ use super::*;
 
 /// The starter bundle's model under another name and revision, signed by a key of ours.
 fn bundle(revision: u32) -> Bundle {
-    let starter =
-        Bundle::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/starter"))).expect("it is there");
+    let starter = Bundle::read(Path::new("../../models/starter")).expect("it is there");
     let starter = starter.verify(&TrustedKeys::builtin()).expect("a built-in key signed it");
     let mut manifest = starter.manifest().clone();
     manifest.name = "mine".to_owned();
@@ -337,4 +336,41 @@ mod hub {
         );
         assert!(open("hf://models", &access).is_err());
     }
+}
+
+#[test]
+fn a_box_takes_bundles_tells_its_wishes_and_says_why_it_refuses() {
+    use std::sync::{Arc, Mutex};
+
+    use axum::extract::Request as Asked;
+    use axum::http::StatusCode;
+    use axum::routing::{get, post};
+
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hear = heard.clone();
+    let take = move |asked: Asked| async move {
+        let query = asked.uri().query().map(str::to_owned);
+        let body = axum::body::to_bytes(asked.into_body(), 1 << 24).await.expect("all of it");
+        hear.lock().expect("whole").push((query, body.to_vec()));
+        (StatusCode::OK, "{\"model\": \"abc\"}")
+    };
+    let wishes = r#"{"requests": [{"id": 3, "at": "2026-01-31T00:00:00Z", "why": "worse", "symbols": [], "answered_by": null}]}"#;
+    let app = axum::Router::new()
+        .route("/api/v1/models", post(take))
+        .route("/api/v1/retrain", get(move || async move { wishes }));
+    let refusing = axum::Router::new()
+        .route("/api/v1/models", post(|| async { (StatusCode::CONFLICT, "{\"error\": \"it is older\"}") }));
+    let (address, refuses) = (serve(app), serve(refusing));
+    let open = |address: &str| open(address, &Access::default()).expect("an address");
+
+    let home = format!("{address}?request=3&symbols=BTC/USDT");
+    push(open(&home).as_ref(), &bundle(1), &trusted()).expect("it takes it");
+    let heard = heard.lock().expect("whole");
+    assert_eq!(heard[..], [(Some("request=3&symbols=BTC/USDT".to_owned()), bundle(1).to_container())]);
+    let told = Home::open(&home).and_then(|home| home.requests()).expect("it answers");
+    assert_eq!((told[0].id, told[0].why.as_str()), (3, "worse"));
+    let refused = push(open(&refuses).as_ref(), &bundle(1), &trusted());
+    assert!(format!("{:#}", refused.expect_err("refused")).ends_with(": it is older"));
+    let nobody = Home::open("http://127.0.0.1:1").and_then(|home| home.requests());
+    assert!(format!("{:#}", nobody.expect_err("nobody is there")).starts_with("http://127.0.0.1:1: "));
 }

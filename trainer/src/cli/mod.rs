@@ -9,6 +9,7 @@ mod keygen;
 mod pack;
 mod registry;
 mod report;
+mod requests;
 mod runs;
 mod train;
 mod tune;
@@ -45,6 +46,7 @@ enum Command {
     Html(html::Html),
     Push(registry::Push),
     Pull(registry::Pull),
+    Requests(requests::Requests),
 }
 
 /// Whose bundles are believed.
@@ -83,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Html(html) => html.run(),
         Command::Push(push) => push.run(),
         Command::Pull(pull) => pull.run(),
+        Command::Requests(requests) => requests.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,13 +30,14 @@ impl How {
     }
 }
 
-/// Bring a signed bundle and its card to a folder, a bucket or a Hugging Face Hub. A revision is never replaced.
+/// Bring a signed bundle and its card to a box, a folder, a bucket or a Hugging Face Hub. A revision is never replaced.
 #[derive(Debug, Args)]
 pub(super) struct Push {
     /// Folder, manifest or `.tbx` file.
     #[arg(long, value_name = "PATH")]
     bundle: PathBuf,
-    /// `s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`, `hf://OWNER/REPOSITORY` or a folder.
+    /// A box (`http://tickerbox.local:8080`, which may end in `?symbols=BTC/USDT&request=3`), `s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`,
+    /// `hf://OWNER/REPOSITORY` or a folder.
     #[arg(long, value_name = "PLACE")]
     to: String,
     #[command(flatten)]
