@@ -96,8 +96,15 @@ fn the_starter_model_forecasts_every_minute_it_can() {
 #[test]
 fn a_model_is_measured_by_itself() {
     let starter = root().join("models/starter");
-    let arguments = ["predict".as_ref(), "--bundle".as_ref(), starter.as_os_str(), "--repeat".as_ref(), "20".as_ref()];
-    let report = tickerbox(&[&arguments[..], &["--json".as_ref()]].concat()).json();
+    let report = tickerbox(&[
+        "predict".as_ref(),
+        "--bundle".as_ref(),
+        starter.as_os_str(),
+        "--repeat".as_ref(),
+        "20".as_ref(),
+        "--json".as_ref(),
+    ])
+    .json();
     let [median, p99] = ["median", "p99"].map(|rank| report["latency_us"][rank].as_f64().expect("a time"));
     assert!(0.0 < median && median <= p99, "{report}");
     assert!(report["integer_share"].as_f64().is_some_and(|share| share > 0.6), "{report}");
