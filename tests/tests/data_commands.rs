@@ -93,6 +93,24 @@ fn the_starter_model_forecasts_every_minute_it_can() {
     }
 }
 
+#[test]
+fn a_model_is_measured_by_itself() {
+    let starter = root().join("models/starter");
+    let report = tickerbox(&[
+        "predict".as_ref(),
+        "--bundle".as_ref(),
+        starter.as_os_str(),
+        "--repeat".as_ref(),
+        "20".as_ref(),
+        "--json".as_ref(),
+    ])
+    .json();
+    let [median, p99] = ["median", "p99"].map(|rank| report["latency_us"][rank].as_f64().expect("a time"));
+    assert!(0.0 < median && median <= p99, "{report}");
+    assert!(report["integer_share"].as_f64().is_some_and(|share| share > 0.6), "{report}");
+    assert_eq!(report["forecasts"].as_array().map(Vec::len), Some(0));
+}
+
 /// Rows, missing intervals and gaps of the real candle files, as their README counts them; a second time adds nothing.
 #[test]
 fn import_counts_what_the_files_hold() {

@@ -11,7 +11,7 @@ pub(crate) const PI: &str = "aarch64-unknown-linux-gnu";
 pub(crate) fn all() -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
     for workspace in ["trainer", "fuzz"] {
-        run(cargo().args(["fmt", "--check", "--manifest-path", &format!("{workspace}/Cargo.toml")]))?;
+        run(cargo().args(["fmt", "--all", "--check", "--manifest-path", &format!("{workspace}/Cargo.toml")]))?;
     }
     // The dashboard is part of the appliance: it is built for wasm first.
     web::build()?;

@@ -1,21 +1,22 @@
-//! `tickerbox predict`: a model's forecasts for a candle file.
+//! `tickerbox predict`: a model's forecasts for a candle file, and how long one takes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Context;
 use bundle::{PublicKey, TrustedKeys, VerifiedBundle};
 use engine::candle::{Bar, csv, step_of, tidy};
 use engine::feature::{Around, FeatureState, FeatureWindow, fingerprint};
-use infer::{Answer, Model};
+use infer::{Answer, Latency, Model};
 use serde::Serialize;
 use types::time::NS_PER_MIN;
 
 use super::{input, print_json};
 
-/// Forecasts after every candle of a file that has a whole window behind it.
+/// Forecasts after every candle of a file that has a whole window behind it, or how long the model takes.
 ///
 /// The file holds rows `open_time_ms,open,high,low,close,volume` of the model's timeframe, gzipped or plain. No window spans
 /// a gap; of a doubled candle the last row counts.
@@ -25,11 +26,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "BUNDLE")]
     bundle: PathBuf,
     /// The candle file.
-    #[arg(long, value_name = "FILE")]
-    candles: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "repeat")]
+    candles: Option<PathBuf>,
     /// Only the last N forecasts.
     #[arg(long, value_name = "N")]
     last: Option<usize>,
+    /// Measure the model alone: N answers to one window, on one thread.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    repeat: Option<u32>,
     /// Public key file to trust besides the built-in ones; may be given more than once.
     #[arg(long = "trust", value_name = "FILE")]
     trust: Vec<PathBuf>,
@@ -43,7 +47,24 @@ pub(super) struct Args {
 struct Report {
     model: String,
     digest: String,
+    /// What computes the answers here.
+    engine: &'static str,
+    /// Time to load the model and answer its probes, milliseconds.
+    load_ms: f64,
+    /// Size of the graph's file.
+    model_bytes: usize,
+    /// Share of the multiply-accumulates that are done in integers, 0 to 1.
+    integer_share: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_us: Option<LatencyUs>,
     forecasts: Vec<Forecast>,
+}
+
+/// Time of one answer, microseconds.
+#[derive(Serialize)]
+struct LatencyUs {
+    median: f64,
+    p99: f64,
 }
 
 /// The forecasts after one candle.
@@ -66,13 +87,23 @@ struct Horizon {
 impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let bundle = self.bundle()?;
-        let model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
-        let bars = read_bars(&self.candles, bundle.manifest().timeframe_min)?;
-        let forecasts = forecasts(&model, &bars, self.last)?;
+        let began = Instant::now();
+        let mut model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
+        let load_ms = began.elapsed().as_secs_f64() * 1e3;
+        let latency = self.repeat.map(|runs| model.latency(runs as usize)).transpose()?;
+        let forecasts = match &self.candles {
+            Some(candles) => forecasts(&model, &read_bars(candles, model.manifest().timeframe_min)?, self.last)?,
+            None => Vec::new(),
+        };
         let manifest = bundle.manifest();
         let report = Report {
             model: format!("{} r{}", manifest.name, manifest.revision),
             digest: bundle.digest().to_string(),
+            engine: infer::engine(),
+            load_ms,
+            model_bytes: bundle.model().len(),
+            integer_share: model.macs()?.integer_share(),
+            latency_us: latency.map(|Latency { median_us, p99_us }| LatencyUs { median: median_us, p99: p99_us }),
             forecasts,
         };
         if self.json {
@@ -176,6 +207,11 @@ fn forecast(bar: &Bar, answer: &Answer) -> Forecast {
 fn print(report: &Report) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}, digest {}", report.model, report.digest)?;
+    let Report { engine, load_ms, integer_share, .. } = report;
+    writeln!(out, "{engine}, loaded in {load_ms:.0} ms, {:.0} % integer", integer_share * 100.0)?;
+    if let Some(LatencyUs { median, p99 }) = report.latency_us {
+        writeln!(out, "one answer: median {median:.0} us, 99th percentile {p99:.0} us")?;
+    }
     for Forecast { open_time_ms, close, horizons } in &report.forecasts {
         write!(out, "{} {close}", types::Timestamp::from_millis(*open_time_ms))?;
         for (horizon, Horizon { log_return, p_up }) in horizons {
