@@ -91,7 +91,7 @@ fn int8_linear(_: &(), model: &TypedModel, node: &TypedNode, name: &str, op: &Ei
 fn softmax(_: &(), model: &TypedModel, node: &TypedNode, _: &str, op: &nn::Softmax) -> Patch {
     let fact = model.outlet_fact(node.inputs[0])?;
     rule_if!(fact.datum_type == f32::datum_type() && op.kind == SoftmaxKind::Softmax && op.quant_output_dt.is_none());
-    rule_if!(op.axes[..] == [fact.rank() - 1]);
+    rule_if!(op.axes.len() == 1 && op.axes[0] + 1 == fact.rank() && is_known(&fact.shape[op.axes[0]]));
     TypedModelPatch::replace_single_op(model, node, &node.inputs, Softmax).map(Some)
 }
 
@@ -99,18 +99,18 @@ fn layer_norm(_: &(), model: &TypedModel, node: &TypedNode, name: &str, op: &Rms
     // What LayerNormalization becomes: (x - mean) -> RmsNorm -> Mul -> Add.
     let fact = model.outlet_fact(node.inputs[0])?;
     rule_if!(fact.datum_type == f32::datum_type() && op.axis + 1 == fact.rank());
-    rule_if_some!(len = fact.shape[op.axis].as_i64());
+    rule_if!(is_known(&fact.shape[op.axis]));
     let centred = model.node(node.inputs[0].node);
     rule_if!(is_binary::<math::Sub>(centred));
     let [x, mean] = centred.inputs[..] else { return Ok(None) };
     let mean = model.node(mean.node);
     rule_if!(is_binary::<math::Mul>(mean));
     let [sum, inverse_len] = mean.inputs[..] else { return Ok(None) };
-    rule_if!(scalar(model, inverse_len) == Some((len as f32).recip()));
+    let row = fact.shape[op.axis].to_usize()?;
+    rule_if!(scalar(model, inverse_len) == Some((row as f32).recip()));
     let sum = model.node(sum.node);
     let sums_up = |sum: &Reduce| sum.reducer == Reducer::Sum && sum.axes[..] == [op.axis];
     rule_if!(sum.inputs[0] == x && sum.op_as::<Reduce>().is_some_and(sums_up));
-    let row = len as usize;
     let (scaled, gamma) = then_row::<math::Mul>(model, node, row)?.unwrap_or((node, vec![1.0; row]));
     let (last, beta) = then_row::<math::Add>(model, scaled, row)?.unwrap_or((scaled, vec![0.0; row]));
     let op = LayerNorm { epsilon: op.eps.cast_to_scalar::<f32>()?, gamma, beta };
@@ -125,6 +125,11 @@ fn is_row_times_matrix(op: &EinSum, rank: usize) -> bool {
     axis(InOut::In(0), rank - 1) == axis(InOut::In(1), rank - 2)
         && axis(InOut::In(1), rank - 1) == axis(InOut::Out(0), rank - 1)
         && (0..rank - 1).all(kept)
+}
+
+/// Whether a row has a length, and is not empty.
+fn is_known(len: &TDim) -> bool {
+    len.as_i64().is_some_and(|len| len > 0)
 }
 
 fn scalar(model: &TypedModel, outlet: OutletId) -> Option<f32> {
