@@ -76,7 +76,7 @@ def main():
             _, expected = fit(series[:origin])
             errors.append(abs(expected - series[origin]))
             naive.append(abs(series[origin - 1] - series[origin]))
-        theirs = arima_string(model, padding=False)
+        theirs = arima_string(model, padding=False).strip()
         rolling = ours["rolling"]
         if abs(rolling["naive_mae_bps"] - np.mean(naive) * 1e4) > 1e-3:
             sys.exit(f"{path}: the naive errors differ: these are not the same days")

@@ -65,8 +65,9 @@ fn print(name: &str, card: &Scorecard) {
     let skill = format!("{} ({} to {})", percent(card.skill), percent(card.skill_lo), percent(card.skill_hi));
     let hit = format!("{} ({} to {})", percent(card.hit_rate), percent(card.hit_lo), percent(card.hit_hi));
     let evidence = card.evidence_better.max(card.evidence_worse);
+    let evidence = if evidence < 1e5 { format!("{evidence:.1}") } else { format!("{evidence:.0e}") };
     let ahead = format!("+{}", card.horizon_min);
-    println!("  {ahead:>5}  {name:14}  {:>6}  {skill:>27}  {hit:>20}  {evidence:>8.1}  {}", card.n, word(card.verdict));
+    println!("  {ahead:>5}  {name:14}  {:>6}  {skill:>27}  {hit:>20}  {evidence:>8}  {}", card.n, word(card.verdict));
 }
 
 /// The verdict as it is written everywhere.

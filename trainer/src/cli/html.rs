@@ -60,7 +60,7 @@ impl Html {
             about: manifest.architecture.clone(),
             span: span(manifest.training.split.held_out_ms),
             held_out: held_out(&bundle, &dataset)?,
-            controls: controls::judge(&dataset, &question)?,
+            controls: controls::held_out(&dataset, &question)?,
             folds: manifest.training.folds.clone(),
             losses,
             trials,

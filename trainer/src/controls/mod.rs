@@ -79,15 +79,31 @@ pub struct Judged {
 /// # Errors
 /// Too few minutes for the folds, or no complete training window in one.
 pub fn judge(dataset: &Dataset, question: &Question) -> anyhow::Result<Vec<Judged>> {
-    let longest = question.horizons_min.iter().copied().max().unwrap_or(0);
-    let split = Split::new(dataset.range(), question.folds, question.window, longest)?;
-    let folds = split.folds.iter().enumerate().map(|(number, fold)| (format!("fold {}", number + 1), *fold, fold.test));
+    let split = question.split(dataset)?;
     let mut judged = Vec::new();
-    for (part, fold, test) in folds.chain([("held out".to_owned(), split.last, split.held_out)]) {
-        let controls = Controls::fit(dataset, question, fold)?;
-        judged.extend(controls.judge(dataset, &part, &controls.windows(dataset, test)));
+    for (number, fold) in split.folds.iter().enumerate() {
+        let controls = Controls::fit(dataset, question, *fold)?;
+        judged.extend(controls.judge(dataset, &format!("fold {}", number + 1), &controls.windows(dataset, fold.test)));
     }
+    judged.extend(held_out(dataset, question)?);
     Ok(judged)
+}
+
+/// Fits the controls where the released fit of a model is fitted, and judges them on the held-out part.
+///
+/// # Errors
+/// As [`judge`].
+pub fn held_out(dataset: &Dataset, question: &Question) -> anyhow::Result<Vec<Judged>> {
+    let split = question.split(dataset)?;
+    let controls = Controls::fit(dataset, question, split.last)?;
+    Ok(controls.judge(dataset, "held out", &controls.windows(dataset, split.held_out)))
+}
+
+impl Question {
+    fn split(&self, dataset: &Dataset) -> anyhow::Result<Split> {
+        let longest = self.horizons_min.iter().copied().max().unwrap_or(0);
+        Split::new(dataset.range(), self.folds, self.window, longest)
+    }
 }
 
 /// The controls with what they learnt from one fold's training part.

@@ -349,7 +349,7 @@ pub(super) fn coverage(title: &Title<'_>, rows: &[(String, [Option<f64>; 2])]) -
     const ROW: f64 = 28.0;
     const NOMINAL: [f64; 2] = [50.0, 90.0];
     let height = TOP + ROW * rows.len() as f64 + BOTTOM;
-    let x = Scale { low: 30.0, high: 100.0, from: 112.0, to: WIDTH - RIGHT };
+    let x = Scale { low: 30.0, high: 100.0, from: 112.0, to: WIDTH - 40.0 };
     let mut out = String::new();
     x_axis(&mut out, &x, height, "outcomes held, %");
     for nominal in NOMINAL {
@@ -378,12 +378,7 @@ pub(super) fn coverage(title: &Title<'_>, rows: &[(String, [Option<f64>; 2])]) -
             put(&mut out, format_args!("<circle class=\"dot info\" cx=\"{to:.1}\" cy=\"{y:.1}\" r=\"5\"/>"));
             put(
                 &mut out,
-                format_args!(
-                    "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-                    to,
-                    y - 8.0,
-                    number(share, 1)
-                ),
+                format_args!("<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", to.max(from) + 9.0, y + 4.0, number(share, 1)),
             );
             data.push(format!("{name},{nominal},{share}"));
         }

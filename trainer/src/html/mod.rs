@@ -6,7 +6,7 @@ mod tests;
 
 use bundle::manifest::MetricsBySource;
 use engine::skill::{Scorecard, Sealed, Verdict};
-use engine::stats::probability::{reliability, wilson};
+use engine::stats::probability::wilson;
 
 use crate::controls::{Control, Judged};
 use chart::{Curve, Point, Row, Title, escaped, number};
@@ -14,8 +14,6 @@ use chart::{Curve, Point, Row, Title, escaped, number};
 const STYLE: &str = include_str!("style.css");
 /// Groups of forecasts by size.
 const GROUPS: usize = 10;
-/// Groups of probabilities.
-const BINS: usize = 20;
 
 /// All that a page tells.
 #[derive(Clone, Debug)]
@@ -28,13 +26,13 @@ pub struct Contents {
     pub span: String,
     /// The model on the held-out part, per source and horizon.
     pub held_out: Vec<Held>,
-    /// The controls on all parts.
+    /// The controls on the held-out part.
     pub controls: Vec<Judged>,
     /// The model on the tests of the walk-forward folds.
     pub folds: Vec<MetricsBySource>,
     /// Training and validation loss per epoch, where they are known.
     pub losses: Vec<(f32, f32)>,
-    /// Of how many trials the settings were the best; `None` where nothing was searched.
+    /// Of how many trials the settings were the best; `None` where no search is known.
     pub trials: Option<usize>,
     /// Facts by name: data, settings, digest.
     pub facts: Vec<(String, String)>,
@@ -74,7 +72,8 @@ pub fn page(contents: &Contents) -> String {
         ),
         section(
             "Reliability",
-            "Probability of a rise that was said, against the share that rose, with 95 % intervals that allow for overlap.",
+            "Forecasts in ten groups by the probability of a rise that was said: its mean against the share that rose, with 95 % intervals that allow \
+             for overlap.",
             &contents.held_out.iter().map(|held| rises(&names, held)).collect::<String>(),
         ),
         section("Intervals and training", "", &(bands(contents, &names) + &training(contents))),
@@ -147,7 +146,7 @@ fn lead(contents: &Contents) -> String {
         controls_of(contents, held).any(|control| control.card.mae_bps < mine)
     });
     let trials = match contents.trials {
-        None => "Its settings were not searched.".to_owned(),
+        None => "No search for its settings is recorded.".to_owned(),
         Some(trials) => format!(
             "Its settings are the best of {trials} trials; the search saw neither the tests of the folds nor the held-out part."
         ),
@@ -163,9 +162,9 @@ fn lead(contents: &Contents) -> String {
 }
 
 fn controls_of<'a>(contents: &'a Contents, held: &'a Held) -> impl Iterator<Item = &'a Judged> {
-    contents.controls.iter().filter(|judged| {
-        judged.part == "held out" && judged.source == held.source && judged.card.horizon_min == held.card.horizon_min
-    })
+    let is_beside =
+        |judged: &&Judged| (&judged.source, judged.card.horizon_min) == (&held.source, held.card.horizon_min);
+    contents.controls.iter().filter(is_beside)
 }
 
 const fn class(verdict: Verdict) -> &'static str {
@@ -198,11 +197,11 @@ fn sentence(card: &Scorecard) -> String {
     let Some(skill) = percent(card.skill) else { return "Nothing moved: no skill can be told.".to_owned() };
     let side = if skill < 0.0 { "worse" } else { "better" };
     let interval = match (percent(card.skill_lo), percent(card.skill_hi)) {
-        (Some(low), Some(high)) => format!(" (95 %: {} to {})", number(low, 2), number(high, 2)),
+        (Some(low), Some(high)) => format!(" (95\u{a0}%: {} to {})", number(low, 2), number(high, 2)),
         _ => String::new(),
     };
     format!(
-        "{} forecasts: {} % {side} than no change{interval}: {}.",
+        "{} forecasts: {}\u{a0}% {side} than no change{interval}: {}.",
         card.n,
         number(skill.abs(), 2),
         word(card.verdict)
@@ -290,15 +289,18 @@ fn outcomes(names: &Names, held: &Held) -> String {
 }
 
 fn rises(names: &Names, held: &Held) -> String {
-    let moved = held.sealed.iter().filter(|one| one.outcome != 0.0);
-    let pairs: Vec<(f64, bool)> = moved.map(|one| (f64::from(one.p_up), one.outcome > 0.0)).collect();
-    let Some(found) = reliability(&pairs, BINS) else { return String::new() };
-    let point = |bin: &engine::stats::probability::Bin| {
-        let alone = (bin.count as f64 / f64::from(held.card.horizon_min)).max(1.0);
-        let interval = wilson(bin.came * alone, alone, 0.95).unwrap_or((0.0, 1.0));
-        Point { said: bin.said * 100.0, came: bin.came * 100.0, interval: (interval.0 * 100.0, interval.1 * 100.0) }
+    let mut moved: Vec<&Sealed> = held.sealed.iter().filter(|one| one.outcome != 0.0).collect();
+    moved.sort_unstable_by(|a, b| a.p_up.total_cmp(&b.p_up));
+    let size = moved.len().div_ceil(GROUPS).max(1);
+    let point = |group: &[&Sealed]| {
+        let n = group.len() as f64;
+        let said = group.iter().map(|one| f64::from(one.p_up)).sum::<f64>() / n;
+        let came = group.iter().filter(|one| one.outcome > 0.0).count() as f64 / n;
+        let alone = (n / f64::from(held.card.horizon_min)).max(1.0);
+        let interval = wilson(came * alone, alone, 0.95).unwrap_or((0.0, 1.0));
+        Point { said: said * 100.0, came: came * 100.0, interval: (interval.0 * 100.0, interval.1 * 100.0) }
     };
-    let points: Vec<Point> = found.bins.iter().map(point).collect();
+    let points: Vec<Point> = moved.chunks(size).map(point).collect();
     let says = format!(
         "Brier score {} (0.2500 is what one half always gets), log loss {}.",
         shown(held.card.brier, 4),
