@@ -28,7 +28,7 @@ pub fn series(dir: &Path, features: &[String]) -> anyhow::Result<Vec<Series>> {
             &market.with_context(|| format!("the journal never tells what instrument {} is", id.0))?.instrument;
         let bars: Vec<Bar> = candles.values().map(|candle| Bar::of(candle, instrument.scale)).collect();
         let source = format!("{}-{}", instrument.venue, instrument.symbol);
-        all.push(import::series(source, Digest(found.digest.0), &bars, features)?);
+        all.push(import::series(source, Digest(found.digest.0), &bars, 1, features)?);
     }
     Ok(all)
 }

@@ -87,7 +87,7 @@ fn rows_of_a_journal_are_those_of_its_candles() {
     let found = journal::series(dir.path(), &features).expect("a sound journal");
     assert_eq!(found.iter().map(|series| series.source.as_str()).collect::<Vec<_>>(), ["kraken-BTC/USD"]);
     let bars: Vec<Bar> = candles.iter().map(|candle| Bar::of(candle, instrument().scale)).collect();
-    let expected = import::series(String::new(), found[0].sha256, &bars, &features).expect("known features");
+    let expected = import::series(String::new(), found[0].sha256, &bars, 1, &features).expect("known features");
     assert_eq!(found[0].minutes, expected.minutes);
     assert_eq!(found[0].closes, expected.closes);
     let bits = |rows: &[f32]| rows.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
