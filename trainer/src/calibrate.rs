@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::dataset::Dataset;
 use crate::fit::Settings;
-use crate::scaling::Scaling;
+use crate::scaling::{Scaling, Scalings};
 use crate::windows::{self, Window};
 
 /// Normalised features are cut at this many standard deviations.
@@ -12,17 +12,39 @@ const CLIP: f32 = 5.0;
 /// Shrinkages that are tried. Zero is not among them: a model that never says anything cannot be judged.
 const SHRINK: [f32; 12] = [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0];
 
+/// A scaling for each length of candle, see [`Scaling::fit`].
+///
+/// # Errors
+/// A length without a complete training window: its candles are too few, or lie in another part of time.
+pub fn scalings(
+    dataset: &Dataset,
+    train: &[Window],
+    settings: &Settings,
+    volatility: &str,
+) -> anyhow::Result<Scalings> {
+    let of_timeframe = |timeframe: u16| {
+        let is_mine = |window: &&Window| dataset.series[window.series].timeframe_min == timeframe;
+        let mine: Vec<Window> = train.iter().filter(is_mine).copied().collect();
+        let scaling = Scaling::fit(dataset, &mine, settings, volatility);
+        Ok((timeframe, scaling.with_context(|| format!("candles of {timeframe} minutes"))?))
+    };
+    dataset.timeframes().into_iter().map(of_timeframe).collect()
+}
+
 impl Scaling {
     /// Normalisation and units from training windows; no shrinkage yet. `volatility` names the feature that is the unit of
     /// returns.
     pub fn fit(dataset: &Dataset, train: &[Window], settings: &Settings, volatility: &str) -> anyhow::Result<Self> {
-        ensure!(!train.is_empty(), "no complete training window: too few minutes, or too many gaps");
+        ensure!(
+            !train.is_empty(),
+            "no complete training window: too few candles, too many gaps, or all of another time than the training part"
+        );
         let columns = dataset.features.len();
         let volatility_column =
             dataset.column(volatility).with_context(|| format!("the dataset lacks {volatility}"))?;
         let (mut sum, mut square) = (vec![0f64; columns], vec![0f64; columns]);
         let mut levels = Vec::with_capacity(train.len());
-        let mut moves = vec![0f64; settings.horizons_min.len()];
+        let mut moves = vec![0f64; settings.horizons.len()];
         for window in train {
             // Last rows only: neighbouring windows share all the others.
             let row = windows::values(dataset, *window, 1);
@@ -31,7 +53,7 @@ impl Scaling {
                 square[column] += f64::from(*value) * f64::from(*value);
             }
             levels.push(row[volatility_column]);
-            for (total, horizon) in moves.iter_mut().zip(&settings.horizons_min) {
+            for (total, horizon) in moves.iter_mut().zip(&settings.horizons) {
                 *total += dataset.series[window.series].log_return(window.end, *horizon).map_or(0.0, f64::abs);
             }
         }
@@ -41,7 +63,7 @@ impl Scaling {
         let level = levels.iter().map(|level| f64::from(*level)).sum::<f64>() / n;
         ensure!(level > 0.0, "{volatility} is never above zero");
         levels.sort_unstable_by(f32::total_cmp);
-        let ones = vec![1.0; settings.horizons_min.len()];
+        let ones = vec![1.0; settings.horizons.len()];
         Ok(Self {
             std: std.map(|std| if std > 1e-12 { std as f32 } else { 1.0 }).collect(),
             mean: mean.iter().map(|mean| *mean as f32).collect(),

@@ -23,9 +23,13 @@ fn write(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Ex
     writeln!(out, "# Model card: {} (revision {}, {})\n", manifest.name, manifest.revision, manifest.created)?;
     writeln!(
         out,
-        "Looks at the last {} minutes of one instrument and says, for {horizons} minutes, the expected log-return and the\n\
-         probability of a rise. A {}.\n",
-        manifest.window_min, manifest.architecture
+        "Looks at the last {} candles of {} minutes of one instrument and says, for {horizons} minutes, the expected log-return,\n\
+         its quantiles {:?} and the probability of a rise; and whether it would sell, hold or buy, with what share of equity and\n\
+         at what risk, over the longest of them. {}.\n",
+        manifest.rows(),
+        manifest.timeframe_min,
+        manifest.quantiles,
+        manifest.architecture
     )?;
     writeln!(out, "This file is part of the signed bundle: it is written by `tickerbox-trainer pack`, not by hand.\n")?;
     writeln!(out, "## Result\n")?;
@@ -53,9 +57,9 @@ fn write(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Ex
 }
 
 fn data(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exported) -> std::fmt::Result {
-    let training = &manifest.training;
+    let (training, scaling) = (&manifest.training, &trained.scalings[&manifest.timeframe_min]);
     writeln!(out, "## Data and split\n")?;
-    writeln!(out, "| source | minutes | first | last | SHA-256 |\n|---|---|---|---|---|")?;
+    writeln!(out, "| source | candles | first | last | SHA-256 |\n|---|---|---|---|---|")?;
     for range in &training.data {
         let (first, last) = (minute(range.first_ms), minute(range.last_ms));
         writeln!(out, "| `{}` | {} | {first} | {last} | `{}` |", range.source, range.minutes, range.sha256)?;
@@ -82,10 +86,15 @@ fn data(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exp
     writeln!(
         out,
         "Forecast returns are multiplied by {:?} and logits by {:?} per horizon.\n",
-        trained.scaling.return_shrink, trained.scaling.logit_shrink
+        scaling.return_shrink, scaling.logit_shrink
     )?;
     writeln!(out, "## INT8\n")?;
-    let Exported { int8, float, typical_bps, integer_share, int8_bytes, float_bytes } = exported;
+    let Exported { int8_refused, int8, float, typical_bps, risk_bps, integer_share, int8_bytes, float_bytes } =
+        exported;
+    match int8_refused {
+        Some(why) => writeln!(out, "Not shipped, the file has 32-bit floats: {why}.\n")?,
+        None => writeln!(out, "Shipped.\n")?,
+    }
     writeln!(
         out,
         "{:.1} % of the multiply-accumulates are integer; {int8_bytes} bytes instead of {float_bytes}. Over {} windows the INT8 file differs\n\
@@ -99,16 +108,25 @@ fn data(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exp
         int8.p_up_max,
         float.log_return_max_bps,
         float.p_up_max,
-    )
+    )?;
+    writeln!(
+        out,
+        "Other outputs of the INT8 file (quantiles and risk in bps, of a mean risk of {risk_bps:.3}), mean and largest:\n"
+    )?;
+    for (name, difference) in &int8.others {
+        writeln!(out, "- {name}: {:.5}, {:.5}", difference.mean, difference.max)?;
+    }
+    writeln!(out)
 }
 
 fn limits(out: &mut String) -> std::fmt::Result {
     writeln!(
         out,
         "## Limits\n\n\
-         - Few weeks of two instruments of one venue: one market mood. Other coins, venues and years are untested.\n\
+         - It was judged on the instruments and the time above: one market mood. Other coins, venues and years are untested.\n\
          - It sees candles only: no order book, no news, no other instrument.\n\
          - Overlapping forecasts are not independent; the intervals allow for that, a plain count of forecasts does not.\n\
+         - What action, size and risk are worth in trading is not judged above.\n\
          - A forecast return below fees and spread is worth nothing in trading, whatever its skill. Nothing here was tested as a\n  \
            trading rule.\n\
          - The box scores every model on its own live forecasts. Believe that figure, not this one."

@@ -1,6 +1,6 @@
 //! Where a fit stands, so that it can go on after an interruption.
 //!
-//! One file: "TBXCKPT" and the format number (one byte, 1), the header's length (4 bytes, little-endian), the header
+//! One file: "TBXCKPT" and the format number (one byte, 2), the header's length (4 bytes, little-endian), the header
 //! (JSON), the three records it gives lengths of, and the SHA-256 of all before.
 
 use std::fs;
@@ -19,7 +19,7 @@ use crate::fit::{Settings, State};
 use crate::net::Net;
 use crate::run;
 
-const MAGIC: &[u8; 8] = b"TBXCKPT\x01";
+const MAGIC: &[u8; 8] = b"TBXCKPT\x02";
 
 /// The epochs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

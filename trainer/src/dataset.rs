@@ -3,26 +3,29 @@
 //! All numbers are little-endian.
 //!
 //! ```text
-//! 8 bytes   "TBXDATA" and the format number, one byte, 1
+//! 8 bytes   "TBXDATA" and the format number, one byte, 3
 //! 4 bytes   length of the header
 //! n bytes   header: JSON, see `Header`
 //! per series, in the header's order:
-//!   8 bytes a minute   number of the minute since the epoch
-//!   8 bytes a minute   close, 64-bit float
+//!   8 bytes a candle   when it opens, in minutes since the epoch
+//!   8 bytes a candle   close, 64-bit float
+//!   8 bytes a candle   price that outcomes count from, 64-bit float, or NaN
 //!   4 bytes a value    rows, 32-bit floats, row-major; a masked value is NaN
 //! 32 bytes  SHA-256 of all before
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use bundle::Digest;
+use bundle::manifest::TIMEFRAMES_MIN;
 use serde::{Deserialize, Serialize};
 
 use crate::run;
 
-const MAGIC: &[u8; 8] = b"TBXDATA\x01";
+const MAGIC: &[u8; 8] = b"TBXDATA\x03";
 /// Largest file that is read, bytes.
 const BYTES_MAX: u64 = 4 << 30;
 
@@ -37,17 +40,22 @@ pub struct Dataset {
     pub series: Vec<Series>,
 }
 
-/// Minutes of one instrument in order, each at most once; missing ones are just not there.
+/// Candles of one instrument and length in order, each at most once; missing ones are just not there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// Name of the file or journal it came from.
     pub source: String,
     /// SHA-256 of that.
     pub sha256: Digest,
-    /// Minutes since the epoch, rising.
+    /// Length of a candle, minutes.
+    pub timeframe_min: u16,
+    /// When each candle opens, minutes since the epoch, rising, multiples of the length.
     pub minutes: Vec<i64>,
     /// Closing prices.
     pub closes: Vec<f64>,
+    /// Prices that outcomes count from and to: the mid price at the candle's close where a box recorded its book, NaN where none held; of a
+    /// candle file the close, for nothing else is known.
+    pub prices: Vec<f64>,
     /// Feature rows, row-major; a masked value is NaN.
     pub rows: Vec<f32>,
 }
@@ -65,19 +73,28 @@ struct Header {
 struct SeriesHeader {
     source: String,
     sha256: Digest,
-    minutes: u64,
+    timeframe_min: u16,
+    candles: u64,
 }
 
 impl Series {
-    /// Position of a minute.
+    /// Position of the candle that opens at `minute`.
     pub fn index_of(&self, minute: i64) -> Option<usize> {
         self.minutes.binary_search(&minute).ok()
     }
 
-    /// Natural logarithm of the close `horizon_min` later over the close at `index`; `None` where that minute is missing.
-    pub fn log_return(&self, index: usize, horizon_min: u16) -> Option<f64> {
-        let target = self.index_of(self.minutes[index] + i64::from(horizon_min))?;
-        Some((self.closes[target] / self.closes[index]).ln())
+    /// Minutes that so many candles last.
+    pub fn last_min(&self, candles: u16) -> i64 {
+        i64::from(candles) * i64::from(self.timeframe_min)
+    }
+
+    /// Natural logarithm of the price `candles` later over the price at `index`; `None` where one of them is not known.
+    pub fn log_return(&self, index: usize, candles: u16) -> Option<f64> {
+        let target = self.minutes[index] + self.last_min(candles);
+        // Without gaps it is just so many places on.
+        let near = (index + usize::from(candles)).min(self.minutes.len() - 1);
+        let target = if self.minutes[near] == target { near } else { self.index_of(target)? };
+        Some((self.prices[target] / self.prices[index]).ln()).filter(|moved| moved.is_finite())
     }
 }
 
@@ -85,8 +102,13 @@ impl Dataset {
     /// First minute of any series and the one after the last.
     pub fn range(&self) -> (i64, i64) {
         let first = self.series.iter().filter_map(|series| series.minutes.first()).min();
-        let last = self.series.iter().filter_map(|series| series.minutes.last()).max();
-        (first.copied().unwrap_or(0), last.map_or(0, |minute| minute + 1))
+        let end = |series: &Series| Some(series.minutes.last()? + i64::from(series.timeframe_min));
+        (first.copied().unwrap_or(0), self.series.iter().filter_map(end).max().unwrap_or(0))
+    }
+
+    /// Lengths of candles, minutes, rising.
+    pub fn timeframes(&self) -> BTreeSet<u16> {
+        self.series.iter().map(|series| series.timeframe_min).collect()
     }
 
     /// Column of a feature.
@@ -99,7 +121,8 @@ impl Dataset {
         let header = |series: &Series| SeriesHeader {
             source: series.source.clone(),
             sha256: series.sha256,
-            minutes: series.minutes.len() as u64,
+            timeframe_min: series.timeframe_min,
+            candles: series.minutes.len() as u64,
         };
         let header = Header {
             features: self.features.clone(),
@@ -113,6 +136,7 @@ impl Dataset {
         for series in &self.series {
             out.extend(series.minutes.iter().flat_map(|value| value.to_le_bytes()));
             out.extend(series.closes.iter().flat_map(|value| value.to_le_bytes()));
+            out.extend(series.prices.iter().flat_map(|value| value.to_le_bytes()));
             out.extend(series.rows.iter().flat_map(|value| value.to_le_bytes()));
         }
         let digest = Digest::of(&out);
@@ -134,15 +158,19 @@ impl Dataset {
         let columns = header.features.len();
         let mut series = Vec::new();
         for head in header.series {
-            let minutes = usize::try_from(head.minutes).ok().filter(|n| *n <= cursor.len() / 16).context("minutes")?;
+            let candles = usize::try_from(head.candles).ok().filter(|n| *n <= cursor.len() / 24).context("candles")?;
             let series_of = Series {
                 source: head.source,
                 sha256: head.sha256,
-                minutes: many(&mut cursor, minutes, i64::from_le_bytes)?,
-                closes: many(&mut cursor, minutes, f64::from_le_bytes)?,
-                rows: many(&mut cursor, minutes * columns, f32::from_le_bytes)?,
+                timeframe_min: head.timeframe_min,
+                minutes: many(&mut cursor, candles, i64::from_le_bytes)?,
+                closes: many(&mut cursor, candles, f64::from_le_bytes)?,
+                prices: many(&mut cursor, candles, f64::from_le_bytes)?,
+                rows: many(&mut cursor, candles * columns, f32::from_le_bytes)?,
             };
-            ensure!(series_of.minutes.is_sorted_by(|a, b| a < b), "{}: the minutes do not rise", series_of.source);
+            let known = TIMEFRAMES_MIN.contains(&series_of.timeframe_min);
+            ensure!(known, "{}: candles of {} minutes", series_of.source, series_of.timeframe_min);
+            ensure!(series_of.minutes.is_sorted_by(|a, b| a < b), "{}: the candles do not rise", series_of.source);
             series.push(series_of);
         }
         ensure!(cursor.is_empty(), "bytes after the last series");
@@ -188,8 +216,10 @@ mod tests {
         let series = Series {
             source: "a.csv".to_owned(),
             sha256: Digest::of(b"a"),
+            timeframe_min: 1,
             minutes: vec![10, 11, 13],
             closes: vec![1.0, 2.0, 3.0],
+            prices: vec![1.0, 2.0, 3.0],
             rows: vec![0.1, f32::NAN, 0.3, 0.4, 0.5, 0.6],
         };
         Dataset { features: vec!["x".to_owned(), "y".to_owned()], fingerprint: "f".to_owned(), series: vec![series] }
@@ -203,6 +233,18 @@ mod tests {
         assert_eq!(back.range(), (10, 14));
         assert_eq!(back.series[0].log_return(0, 1), Some(2f64.ln()));
         assert_eq!(back.series[0].log_return(0, 2), None, "minute 12 is missing");
+    }
+
+    #[test]
+    fn outcomes_are_counted_in_candles() {
+        let mut dataset = tiny();
+        dataset.series[0].timeframe_min = 15;
+        dataset.series[0].minutes = vec![15, 30, 60];
+        assert_eq!(dataset.range(), (15, 75));
+        let series = &dataset.series[0];
+        assert_eq!(series.log_return(0, 1), Some(2f64.ln()));
+        assert_eq!(series.log_return(0, 2), None, "a candle is missing");
+        assert_eq!(series.log_return(1, 2), Some(1.5f64.ln()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! From recorded minutes to feature rows, by the engine's own feature code.
+//! From recorded candles to feature rows, by the engine's own feature code.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
 use bundle::Digest;
+use bundle::manifest::TIMEFRAMES_MIN;
 use engine::candle::{Bar, csv, step_of, tidy};
 use engine::feature::{Around, Column, FeatureState, UnknownFeature, columns_of, fingerprint};
 use flate2::read::MultiGzDecoder;
@@ -29,13 +30,13 @@ pub fn dataset(paths: &[impl AsRef<Path>], features: &[String]) -> anyhow::Resul
     Ok(dataset)
 }
 
-/// The feature rows of a candle file of one-minute rows, gzipped or plain.
+/// The feature rows of a candle file, gzipped or plain. The length of a candle is the most common distance between rows.
 pub fn candle_file(path: &Path, features: &[String]) -> anyhow::Result<Series> {
     let read = || -> anyhow::Result<Series> {
         let (bars, sha256) = bars(path)?;
-        check_minutes(&bars)?;
+        let timeframe_min = timeframe(&bars)?;
         let source = path.file_name().context("no file name")?.to_string_lossy().into_owned();
-        Ok(series(source, sha256, &bars, features)?)
+        Ok(series(source, sha256, &bars, timeframe_min, features)?)
     };
     read().with_context(|| format!("{}", path.display()))
 }
@@ -68,25 +69,32 @@ fn unpack(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(text)
 }
 
-fn check_minutes(bars: &[Bar]) -> anyhow::Result<()> {
-    if let Some(bar) = bars.iter().find(|bar| bar.open_time.as_nanos() % NS_PER_MIN != 0) {
-        bail!("the candle of {} does not start with a minute", bar.open_time);
+/// Length of a candle in minutes; one where a single row tells nothing.
+fn timeframe(bars: &[Bar]) -> anyhow::Result<u16> {
+    let step = step_of(bars).unwrap_or(NS_PER_MIN);
+    let known = TIMEFRAMES_MIN.into_iter().find(|minutes| i64::from(*minutes) * NS_PER_MIN == step);
+    let apart = step as f64 / NS_PER_MIN as f64;
+    let timeframe =
+        known.with_context(|| format!("candles of {apart} minutes, models read those of {TIMEFRAMES_MIN:?}"))?;
+    if let Some(bar) = bars.iter().find(|bar| bar.open_time.as_nanos() % step != 0) {
+        bail!("the candle of {} does not start with a multiple of {timeframe} minutes", bar.open_time);
     }
-    match step_of(bars) {
-        Some(step) if step != NS_PER_MIN => {
-            bail!("these are candles of {} minutes, the models need candles of one", step / NS_PER_MIN)
-        }
-        _ => Ok(()),
-    }
+    Ok(timeframe)
 }
 
-/// The rows of tidy one-minute bars.
+/// The rows of tidy bars, each of `timeframe_min` minutes.
 ///
 /// # Errors
 /// A feature that is not in the engine's table.
-pub fn series(source: String, sha256: Digest, bars: &[Bar], features: &[String]) -> Result<Series, UnknownFeature> {
+pub fn series(
+    source: String,
+    sha256: Digest,
+    bars: &[Bar],
+    timeframe_min: u16,
+    features: &[String],
+) -> Result<Series, UnknownFeature> {
     let columns = columns_of(features)?;
-    let mut state = FeatureState::new(1);
+    let mut state = FeatureState::new(timeframe_min);
     let mut rows = Vec::with_capacity(bars.len() * columns.len());
     for bar in bars {
         let row = state.update(bar, &Around::default());
@@ -96,8 +104,10 @@ pub fn series(source: String, sha256: Digest, bars: &[Bar], features: &[String])
     Ok(Series {
         source,
         sha256,
+        timeframe_min,
         minutes: bars.iter().map(|bar| bar.open_time.as_nanos() / NS_PER_MIN).collect(),
         closes: bars.iter().map(|bar| bar.close).collect(),
+        prices: bars.iter().map(|bar| bar.close).collect(),
         rows,
     })
 }

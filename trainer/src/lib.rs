@@ -3,7 +3,7 @@
 //! ```text
 //! candle files, journal days --import--> dataset   rows by the engine's own feature code
 //! dataset --train--> run folder                    walk-forward folds, final fit, shrinkage; resumable
-//! run folder --export--> model.onnx                INT8, compared with the 32-bit network through `infer`
+//! run folder --export--> ONNX                      INT8, compared with the 32-bit network through `infer`
 //! run folder, dataset --pack--> bundle             held-out result, probes, card, signature
 //! bundle --verify, report-->                       what the box will do with it, and how good it is
 //! ```
@@ -15,6 +15,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod controls;
 pub mod dataset;
+pub mod device;
 pub mod fit;
 pub mod html;
 pub mod import;

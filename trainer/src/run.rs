@@ -5,9 +5,9 @@
 //! last.ckpt           the fit that is released
 //! trained.json        what came out, see `Trained`
 //! weights.bpk         weights of the released fit
-//! model-f32.onnx      written by `export`
-//! model.onnx          written by `export`
-//! export.json         written by `export`: how far the two are apart
+//! model-1min.onnx     written by `export` for each length of candle: what is shipped
+//! model-1min-f32.onnx the same in 32-bit floats
+//! export-1min.json    how far the two are from the network
 //! ```
 
 use std::fs;
@@ -23,10 +23,10 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::{self, Outcome};
 use crate::checkpoint;
 use crate::dataset::Dataset;
-use crate::fit::{Fitted, Settings, Task, raw_outputs};
+use crate::fit::{Fitted, Raw, Settings, Task, raw_outputs};
 use crate::net::Net;
 use crate::random::Random;
-use crate::scaling::Scaling;
+use crate::scaling::Scalings;
 use crate::score;
 use crate::split::{Fold, Split};
 use crate::windows::{self, Window};
@@ -64,7 +64,8 @@ pub struct Trained {
     pub data: Vec<DataRange>,
     /// All bounds in minutes since the epoch.
     pub split: Split,
-    pub scaling: Scaling,
+    /// By length of candle in minutes.
+    pub scalings: Scalings,
     /// Losses of the released fit, training and validation, per epoch.
     pub losses: Vec<(f32, f32)>,
     /// Its best epoch, from 0.
@@ -76,25 +77,25 @@ pub struct Trained {
 /// Trains all folds and the final fit, or goes on with it.
 pub fn train(dataset: &Dataset, settings: &Settings, folder: &Path, bars: &MultiProgress) -> anyhow::Result<Trained> {
     fs::create_dir_all(folder).with_context(|| format!("{}", folder.display()))?;
-    let split = Split::new(dataset.range(), settings.folds, settings.window, settings.horizon_max())?;
+    let split = split(dataset, settings.folds, settings.window, settings.horizon_max())?;
     let mut walked = Vec::new();
     for (number, fold) in split.folds.iter().enumerate() {
         let path = folder.join(format!("fold-{number}.ckpt"));
         let bar = bars.add(bar(&format!("fold {} of {}", number + 1, split.folds.len())));
-        let (fitted, scaling) = fit(dataset, settings, *fold, number as u64 + 1, &path, &bar)?;
-        walked.push(walk(dataset, settings, *fold, &fitted.net, &scaling));
+        let (fitted, scalings) = fit(dataset, settings, *fold, number as u64 + 1, &path, &bar)?;
+        walked.push(walk(dataset, settings, *fold, &fitted.net, &scalings));
     }
     let bar = bars.add(bar("final fit"));
-    let (fitted, mut scaling) = fit(dataset, settings, split.last, 0, &folder.join("last.ckpt"), &bar)?;
-    shrink(&walked, settings, &mut scaling);
-    let folds = walked.iter().map(|walk| walk.metrics(dataset, settings, &scaling)).collect();
+    let (fitted, mut scalings) = fit(dataset, settings, split.last, 0, &folder.join("last.ckpt"), &bar)?;
+    shrink(dataset, &walked, settings, &mut scalings);
+    let folds = walked.iter().map(|walk| walk.metrics(dataset, settings, &scalings)).collect();
     let trained = Trained {
         settings: settings.clone(),
         features: dataset.features.clone(),
         fingerprint: dataset.fingerprint.clone(),
         data: dataset.series.iter().map(data_range).collect(),
         split,
-        scaling,
+        scalings,
         losses: fitted.progress.losses.clone(),
         best: fitted.progress.best,
         folds,
@@ -102,6 +103,17 @@ pub fn train(dataset: &Dataset, settings: &Settings, folder: &Path, bars: &Multi
     write(&folder.join("weights.bpk"), &checkpoint::net_to_bytes(&fitted.net)?)?;
     write(&folder.join("trained.json"), &serde_json::to_vec_pretty(&trained)?)?;
     Ok(trained)
+}
+
+/// How the time of a dataset is cut for windows of so many candles that look so many ahead.
+///
+/// # Errors
+/// Too little time, or an outlook that no number of minutes tells.
+pub fn split(dataset: &Dataset, folds: usize, window: usize, horizon_max: u16) -> anyhow::Result<Split> {
+    let longest = dataset.timeframes().last().copied().context("the dataset has no series")?;
+    ensure!(horizon_max.checked_mul(longest).is_some(), "{horizon_max} candles of {longest} minutes are too far ahead");
+    let rows = window as i64 + i64::from(horizon_max);
+    Split::new(dataset.range(), folds, rows * i64::from(longest))
 }
 
 /// What a finished run left.
@@ -116,6 +128,23 @@ pub fn load(folder: &Path) -> anyhow::Result<(Trained, Net)> {
     let net = Net::new(&shape, &mut Random::new(0, 0), &Device::flex());
     let net = checkpoint::net_from_bytes(net, read("weights.bpk")?).context("weights.bpk")?;
     Ok((trained, net))
+}
+
+impl Trained {
+    /// The length of candle to release for: as told, or the only one there is.
+    ///
+    /// # Errors
+    /// One that the run was not trained on, or none told of several.
+    pub fn timeframe(&self, told: Option<u16>) -> anyhow::Result<u16> {
+        let known: Vec<u16> = self.scalings.keys().copied().collect();
+        match (told, &known[..]) {
+            (None, [only]) => Ok(*only),
+            (Some(told), known) if known.contains(&told) => Ok(told),
+            _ => {
+                anyhow::bail!("choose the length of candle with --timeframe: the run was trained on {known:?} minutes")
+            }
+        }
+    }
 }
 
 /// Refuses a dataset that a run was not made from.
@@ -134,61 +163,59 @@ fn fit(
     number: u64,
     path: &Path,
     bar: &ProgressBar,
-) -> anyhow::Result<(Fitted, Scaling)> {
-    let train = windows::labelled(dataset, settings.window, &settings.horizons_min, fold.train.0, fold.train.1);
-    let scaling = Scaling::fit(dataset, &train, settings, VOLATILITY)?;
-    let fitted = Task { dataset, settings, scaling: &scaling, fold, number }.fit(path, bar)?;
-    Ok((fitted, scaling))
+) -> anyhow::Result<(Fitted, Scalings)> {
+    let train = windows::labelled(dataset, settings.window, &settings.horizons, fold.train);
+    let scalings = calibrate::scalings(dataset, &train, settings, VOLATILITY)?;
+    let fitted = Task { dataset, settings, scalings: &scalings, fold, number }.fit(path, bar)?;
+    Ok((fitted, scalings))
 }
 
 /// A fold's unshrunk forecasts for its test part.
 struct Walk {
     windows: Vec<Window>,
-    /// Log-returns and logits per window.
-    outputs: Vec<(Vec<f32>, Vec<f32>)>,
-    /// What came, per window.
-    came: Vec<Vec<f32>>,
+    /// By window; by horizon in it.
+    outcomes: Vec<Vec<Outcome>>,
 }
 
-fn walk(dataset: &Dataset, settings: &Settings, fold: Fold, net: &Net, scaling: &Scaling) -> Walk {
-    let windows = windows::labelled(dataset, settings.window, &settings.horizons_min, fold.test.0, fold.test.1);
-    let mut outputs = raw_outputs(net, dataset, &windows, settings.window, scaling);
-    let mut came = Vec::with_capacity(windows.len());
-    for (window, (units, _)) in windows.iter().zip(&mut outputs) {
-        let volatility = scaling.volatility(windows::values(dataset, *window, 1));
-        for (unit, size) in units.iter_mut().zip(&scaling.horizon_units) {
-            *unit *= size * volatility;
-        }
+fn walk(dataset: &Dataset, settings: &Settings, fold: Fold, net: &Net, scalings: &Scalings) -> Walk {
+    let windows = windows::labelled(dataset, settings.window, &settings.horizons, fold.test);
+    let outputs = raw_outputs(net, dataset, &windows, settings.window, scalings);
+    let outcomes = |(window, Raw { units, logits, .. }): (&Window, &Raw)| {
         let series = &dataset.series[window.series];
-        let outcome =
-            |horizon: &u16| series.log_return(window.end, *horizon).expect("labelled windows have outcomes") as f32;
-        came.push(settings.horizons_min.iter().map(outcome).collect());
-    }
-    Walk { windows, outputs, came }
+        let scaling = &scalings[&series.timeframe_min];
+        let volatility = scaling.volatility(windows::values(dataset, *window, 1));
+        let outcome = |(position, horizon): (usize, &u16)| Outcome {
+            log_return: units[position] * scaling.horizon_units[position] * volatility,
+            logit: logits[position],
+            came: series.log_return(window.end, *horizon).expect("labelled windows have outcomes") as f32,
+        };
+        settings.horizons.iter().enumerate().map(outcome).collect()
+    };
+    let outcomes = windows.iter().zip(&outputs).map(outcomes).collect();
+    Walk { windows, outcomes }
 }
 
 impl Walk {
-    fn outcomes(&self, position: usize) -> impl Iterator<Item = Outcome> + '_ {
-        self.outputs.iter().zip(&self.came).map(move |((log_returns, logits), came)| Outcome {
-            log_return: log_returns[position],
-            logit: logits[position],
-            came: came[position],
-        })
-    }
-
-    fn metrics(&self, dataset: &Dataset, settings: &Settings, scaling: &Scaling) -> MetricsBySource {
-        let shrunk = |returns: &Vec<f32>| returns.iter().zip(&scaling.return_shrink).map(|(r, s)| r * s).collect();
-        let log_returns: Vec<Vec<f32>> = self.outputs.iter().map(|(returns, _)| shrunk(returns)).collect();
-        score::by_source(dataset, &self.windows, &log_returns, &settings.horizons_min)
+    fn metrics(&self, dataset: &Dataset, settings: &Settings, scalings: &Scalings) -> MetricsBySource {
+        let shrunk = |(window, outcomes): (&Window, &Vec<Outcome>)| {
+            let shrink = &scalings[&dataset.series[window.series].timeframe_min].return_shrink;
+            outcomes.iter().zip(shrink).map(|(outcome, shrink)| outcome.log_return * shrink).collect()
+        };
+        let log_returns: Vec<Vec<f32>> = self.windows.iter().zip(&self.outcomes).map(shrunk).collect();
+        score::by_source(dataset, &self.windows, &log_returns, &settings.horizons)
     }
 }
 
 /// Chooses the shrinkage on all walk-forward tests together: forecasts of weights that had not seen them.
-fn shrink(walked: &[Walk], settings: &Settings, scaling: &mut Scaling) {
-    for position in 0..settings.horizons_min.len() {
-        let outcomes: Vec<Outcome> = walked.iter().flat_map(|walk| walk.outcomes(position)).collect();
-        scaling.return_shrink[position] = calibrate::return_shrink(&outcomes);
-        scaling.logit_shrink[position] = calibrate::logit_shrink(&outcomes);
+fn shrink(dataset: &Dataset, walked: &[Walk], settings: &Settings, scalings: &mut Scalings) {
+    let all = || walked.iter().flat_map(|walk| walk.windows.iter().zip(&walk.outcomes));
+    for (timeframe, scaling) in scalings {
+        let mine = || all().filter(|(window, _)| dataset.series[window.series].timeframe_min == *timeframe);
+        for position in 0..settings.horizons.len() {
+            let outcomes: Vec<Outcome> = mine().map(|(_, outcomes)| outcomes[position]).collect();
+            scaling.return_shrink[position] = calibrate::return_shrink(&outcomes);
+            scaling.logit_shrink[position] = calibrate::logit_shrink(&outcomes);
+        }
     }
 }
 

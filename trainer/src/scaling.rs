@@ -1,7 +1,13 @@
 //! From raw features to what the network likes, and from what it gives to real units. All of it is folded into the
 //! exported graph: the box feeds raw rows and reads real numbers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+/// One scaling for each length of candle, by minutes: an hour moves several times as far as a minute, and a network that
+/// reads both should not have to learn that.
+pub type Scalings = BTreeMap<u16, Scaling>;
 
 /// Constants around the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,11 +34,6 @@ impl Scaling {
     /// A normalised value.
     pub fn normalise(&self, column: usize, value: f32) -> f32 {
         ((value - self.mean[column]) * self.std[column].recip()).clamp(-self.clip, self.clip)
-    }
-
-    /// Log-return of one network unit per horizon, for a volatility of one.
-    pub fn return_units(&self) -> Vec<f32> {
-        self.horizon_units.iter().zip(&self.return_shrink).map(|(unit, shrink)| unit * shrink).collect()
     }
 
     /// The unit of returns at a window's last row.

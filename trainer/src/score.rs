@@ -8,10 +8,10 @@ use engine::skill::{self, Score, SkillReport};
 use crate::dataset::{Dataset, Series};
 use crate::windows::{self, Window};
 
-/// Result per horizon, in minutes.
+/// Result by horizon in minutes.
 pub type Report = BTreeMap<u16, Metrics>;
 
-/// Forecast log-returns of one minute, per horizon.
+/// Forecast log-returns after one candle, per horizon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
     /// Position of the last row in the series.
@@ -20,21 +20,23 @@ pub struct Forecast {
     pub log_returns: Vec<f32>,
 }
 
-/// Skill per horizon over forecasts in time order. A forecast whose target minute is missing does not count for that
-/// horizon.
-pub fn report(series: &Series, forecasts: &[Forecast], horizons_min: &[u16]) -> BTreeMap<u16, SkillReport> {
+/// Skill by horizon in minutes over forecasts in time order; `horizons` in candles. A forecast whose target candle is missing
+/// does not count for that horizon.
+pub fn report(series: &Series, forecasts: &[Forecast], horizons: &[u16]) -> BTreeMap<u16, SkillReport> {
+    let step = i64::from(series.timeframe_min);
     let of_horizon = |(position, horizon): (usize, &u16)| {
         let score = |forecast: &Forecast| {
             Some(Score {
-                minute: series.minutes[forecast.end] as u32,
+                // The skill counts candles: how many lie between two forecasts says whether they overlap.
+                minute: (series.minutes[forecast.end] / step) as u32,
                 forecast: forecast.log_returns[position],
                 outcome: series.log_return(forecast.end, *horizon)? as f32,
             })
         };
         let scores: Vec<Score> = forecasts.iter().filter_map(score).collect();
-        (*horizon, skill::evaluate(&scores, *horizon))
+        (horizon * series.timeframe_min, skill::evaluate(&scores, *horizon))
     };
-    horizons_min.iter().enumerate().map(of_horizon).collect()
+    horizons.iter().enumerate().map(of_horizon).collect()
 }
 
 /// The same as the manifest keeps it.
@@ -62,16 +64,19 @@ pub fn by_source(
     dataset: &Dataset,
     windows: &[Window],
     log_returns: &[Vec<f32>],
-    horizons_min: &[u16],
+    horizons: &[u16],
 ) -> BTreeMap<String, Report> {
     let of_series = |(position, series): (usize, &Series)| {
         let mine = windows.iter().zip(log_returns).filter(|(window, _)| window.series == position);
         let forecasts: Vec<Forecast> =
             mine.map(|(window, returns)| Forecast { end: window.end, log_returns: returns.clone() }).collect();
-        let report = report(series, &forecasts, horizons_min);
-        (series.source.clone(), report.iter().map(|(horizon, skill)| (*horizon, metrics(skill))).collect())
+        if forecasts.is_empty() {
+            return None;
+        }
+        let report = report(series, &forecasts, horizons);
+        Some((series.source.clone(), report.iter().map(|(horizon, skill)| (*horizon, metrics(skill))).collect()))
     };
-    dataset.series.iter().enumerate().map(of_series).collect()
+    dataset.series.iter().enumerate().filter_map(of_series).collect()
 }
 
 /// The model's forecasts of `windows`, on all cores.

@@ -44,8 +44,8 @@ const VALIDATION: f64 = 0.15;
 const TESTS_FROM: f64 = 0.4;
 
 impl Split {
-    /// Cuts a span of minutes. Each part must hold at least one window with its outcomes.
-    pub fn new(range: Span, folds: usize, window: usize, horizon_max: u16) -> anyhow::Result<Self> {
+    /// Cuts a span of minutes. Each part must be longer than `shortest` minutes, so that a window with its outcomes fits.
+    pub fn new(range: Span, folds: usize, shortest: i64) -> anyhow::Result<Self> {
         let at = |from: i64, to: i64, share: f64| from + ((to - from) as f64 * share) as i64;
         let (first, end) = range;
         let held_from = at(first, end, 1.0 - HELD_OUT);
@@ -59,7 +59,6 @@ impl Split {
         };
         let folds: Vec<Fold> = (0..folds).map(|i| fold(bound(i), (bound(i), bound(i + 1)))).collect();
         let split = Self { folds, last: fold(held_from, (held_from, held_from)), held_out: (held_from, end) };
-        let shortest = (window + usize::from(horizon_max)) as i64;
         let spans = split.folds.iter().flat_map(|fold| [fold.train, fold.validation, fold.test]);
         let spans = spans.chain([split.last.train, split.last.validation, split.held_out]);
         for (from, to) in spans {
@@ -75,7 +74,7 @@ mod tests {
 
     #[test]
     fn nothing_learns_from_its_future_or_from_the_held_out_part() {
-        let split = Split::new((1_000, 34_520), 3, 60, 30).expect("enough minutes");
+        let split = Split::new((1_000, 34_520), 3, 90).expect("enough minutes");
         assert_eq!(split.held_out.1, 34_520);
         let mut tested_to = None;
         for fold in &split.folds {
@@ -85,6 +84,6 @@ mod tests {
         }
         assert_eq!(tested_to, Some(split.held_out.0));
         assert_eq!(split.last.validation.1, split.held_out.0);
-        assert!(Split::new((0, 500), 3, 60, 30).is_err());
+        assert!(Split::new((0, 500), 3, 90).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::dataset::{Dataset, Series};
 use crate::scaling::Scaling;
+use crate::split::Span;
 
 /// A window by its last row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,12 +13,12 @@ pub struct Window {
     pub end: usize,
 }
 
-/// Positions of the last rows of all windows of a series: `len` minutes without a gap, no value missing.
+/// Positions of the last rows of all windows of a series: `len` candles without a gap, no value missing.
 pub fn ends(series: &Series, columns: usize, len: usize) -> Vec<usize> {
     let mut run = 0;
     let mut ends = Vec::new();
     for (index, minute) in series.minutes.iter().enumerate() {
-        let is_next = index > 0 && series.minutes[index - 1] + 1 == *minute;
+        let is_next = index > 0 && series.minutes[index - 1] + i64::from(series.timeframe_min) == *minute;
         let is_complete = series.rows[index * columns..(index + 1) * columns].iter().all(|value| value.is_finite());
         run = match (is_complete, is_next) {
             (false, _) => 0,
@@ -31,11 +32,12 @@ pub fn ends(series: &Series, columns: usize, len: usize) -> Vec<usize> {
     ends
 }
 
-/// All windows of a dataset whose rows and outcomes lie in `from..to` (minutes), in the order of the series.
-pub fn within(dataset: &Dataset, len: usize, horizon_max: u16, from: i64, to: i64) -> Vec<Window> {
+/// All windows of a dataset whose rows and outcomes lie in `from..to` (minutes), in the order of the series. `len` and
+/// `horizon_max` count candles.
+pub fn within(dataset: &Dataset, len: usize, horizon_max: u16, (from, to): Span) -> Vec<Window> {
     let inside = |series: &Series, end: usize| {
-        let minute = series.minutes[end];
-        minute - len as i64 + 1 >= from && minute + i64::from(horizon_max) < to
+        let (minute, step) = (series.minutes[end], i64::from(series.timeframe_min));
+        minute - (len as i64 - 1) * step >= from && minute + (i64::from(horizon_max) + 1) * step <= to
     };
     let mut windows = Vec::new();
     for (position, series) in dataset.series.iter().enumerate() {
@@ -46,12 +48,12 @@ pub fn within(dataset: &Dataset, len: usize, horizon_max: u16, from: i64, to: i6
 }
 
 /// As [`within`], only windows all of whose outcomes are known.
-pub fn labelled(dataset: &Dataset, len: usize, horizons_min: &[u16], from: i64, to: i64) -> Vec<Window> {
-    let longest = horizons_min.iter().copied().max().unwrap_or(0);
-    let mut windows = within(dataset, len, longest, from, to);
+pub fn labelled(dataset: &Dataset, len: usize, horizons: &[u16], span: Span) -> Vec<Window> {
+    let longest = horizons.iter().copied().max().unwrap_or(0);
+    let mut windows = within(dataset, len, longest, span);
     windows.retain(|window| {
         let series = &dataset.series[window.series];
-        horizons_min.iter().all(|horizon| series.log_return(window.end, *horizon).is_some())
+        horizons.iter().all(|horizon| series.log_return(window.end, *horizon).is_some())
     });
     windows
 }
@@ -79,8 +81,10 @@ mod tests {
         Series {
             source: String::new(),
             sha256: Digest::of(b""),
+            timeframe_min: 1,
             minutes: minutes.to_vec(),
             closes: vec![1.0; minutes.len()],
+            prices: vec![1.0; minutes.len()],
             rows: rows.to_vec(),
         }
     }
@@ -104,8 +108,18 @@ mod tests {
             fingerprint: String::new(),
             series: vec![series(&minutes, &[0.0; 100])],
         };
-        let windows = within(&dataset, 10, 5, 20, 40);
+        let windows = within(&dataset, 10, 5, (20, 40));
         let ends: Vec<usize> = windows.iter().map(|window| window.end).collect();
         assert_eq!(ends, (29..35).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_longer_candle_ends_inside_its_part_too() {
+        let mut hours = series(&(0..100).map(|hour| hour * 60).collect::<Vec<_>>(), &[0.0; 100]);
+        hours.timeframe_min = 60;
+        let dataset = Dataset { features: vec!["x".to_owned()], fingerprint: String::new(), series: vec![hours] };
+        let ends = |span| within(&dataset, 2, 1, span).iter().map(|window| window.end).collect::<Vec<_>>();
+        assert_eq!(ends((60, 360)), [2, 3, 4]);
+        assert_eq!(ends((61, 359)), [3], "rows from hour 2 on, and the outcome is known at the end of hour 4");
     }
 }

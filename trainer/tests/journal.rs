@@ -1,4 +1,4 @@
-//! A box's journal gives the rows that its candles give.
+//! A box's journal gives the rows that its candles give, what its books give beside them, and mid prices to count from.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use engine::candle::Bar;
 use store::{BlockBuilder, Checkpoint, Journal};
 use trainer::random::Random;
 use trainer::{import, journal, run};
-use types::market::{CandleSource, CandleState, VenueCandle};
+use types::market::{BookTop, CandleSource, CandleState, Level, Proof, VenueCandle};
 use types::settings::EngineSettings;
 use types::{Candle, Cash, Effects, Input, Instrument, InstrumentId, Price, Qty, Scale, Stamped, Timestamp, Venue};
 
@@ -54,6 +54,7 @@ fn record(dir: &Path, candles: &[Candle]) {
     let boot = Input::Boot { version: "test".to_owned(), settings: Box::new(EngineSettings::default()) };
     let mut inputs = vec![(start, boot), (start, Input::Instrument(instrument()))];
     for candle in candles {
+        inputs.push((candle.open_time, Input::Book(book(candle.close.mantissa()))));
         let heard = Timestamp::from_secs(candle.open_time.as_secs() + 61);
         let (state, source) = (CandleState::Final, CandleSource::Stream);
         let told = VenueCandle { instrument: InstrumentId(0), candle: *candle, state, source };
@@ -78,6 +79,13 @@ fn record(dir: &Path, candles: &[Candle]) {
     journal.write(&blocks, Some(checkpoint)).expect("room on the disk");
 }
 
+/// Around a price, 3 units below and 5 above.
+fn book(around: i64) -> BookTop {
+    let level = |mantissa| Level { price: Price::new(mantissa).expect("positive"), qty: Qty(100_000_000) };
+    let (bids, asks) = (vec![level(around - 3)], vec![level(around + 5)]);
+    BookTop { instrument: InstrumentId(0), bids, asks, proof: Proof::Checksum, venue_at: None }
+}
+
 #[test]
 fn rows_of_a_journal_are_those_of_its_candles() {
     let dir = tempfile::tempdir().expect("a temporary folder");
@@ -87,11 +95,22 @@ fn rows_of_a_journal_are_those_of_its_candles() {
     let found = journal::series(dir.path(), &features).expect("a sound journal");
     assert_eq!(found.iter().map(|series| series.source.as_str()).collect::<Vec<_>>(), ["kraken-BTC/USD"]);
     let bars: Vec<Bar> = candles.iter().map(|candle| Bar::of(candle, instrument().scale)).collect();
-    let expected = import::series(String::new(), found[0].sha256, &bars, &features).expect("known features");
+    let expected = import::series(String::new(), found[0].sha256, &bars, 1, &features).expect("known features");
     assert_eq!(found[0].minutes, expected.minutes);
     assert_eq!(found[0].closes, expected.closes);
     let bits = |rows: &[f32]| rows.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&found[0].rows), bits(&expected.rows));
+    let mids: Vec<f64> = bars.iter().map(|bar| bar.close + 0.1).collect();
+    // Before the exchange's time is known nobody can say whether a book was of a minute's end.
+    let known = found[0].prices.iter().position(|price| price.is_finite()).expect("some are known");
+    assert!(known < 10, "{known}");
+    for (price, mid) in found[0].prices[known..].iter().zip(&mids[known..]) {
+        assert!((price - mid).abs() < 1e-9, "{price} {mid}");
+    }
+    assert!(found[0].log_return(known, 1).is_some() && found[0].log_return(199, 1).is_none());
+    let spread = journal::series(dir.path(), &["spread_bps".to_owned()]).expect("a sound journal");
+    let spreads = spread[0].rows[known..].iter().filter(|value| **value > 0.0).count();
+    assert_eq!(spreads, 200 - known, "books are in the rows");
 }
 
 #[test]

@@ -180,7 +180,7 @@ impl Precision {
 }
 
 /// How far apart two forms of one model are, over the windows they were compared on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantisation {
     /// What was shipped.
@@ -201,7 +201,7 @@ pub struct Quantisation {
     pub others: BTreeMap<String, Difference>,
 }
 
-/// How far apart two forms of one output are, in the output's own unit.
+/// How far apart two forms of one output are; quantiles and risk in basis points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Difference {

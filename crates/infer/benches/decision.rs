@@ -18,7 +18,7 @@ use infer::{Latency, Model};
 use sim::SimSettings;
 use soak::{Settings, World};
 use types::effect::{InferRequest, Record};
-use types::input::{HorizonForecast, ModelSpec, Prediction};
+use types::input::{Answer, HorizonAnswer, ModelSeat, ModelSpec};
 use types::{Effect, Effects, Input, Stamped, Timestamp, Venue};
 
 const VENUES: [Venue; 4] = [Venue::Kraken, Venue::BinanceUs, Venue::Coinbase, Venue::Kucoin];
@@ -44,9 +44,9 @@ impl Trader {
         let began = Instant::now();
         let questions = self.handle(at, input);
         for question in &questions {
-            let prediction = answer(&mut self.model, question);
+            let answer = ask(&mut self.model, question);
             let orders = self.orders;
-            self.handle(at, Input::Prediction(prediction));
+            self.handle(at, Input::Answer(answer));
             let elapsed_us = began.elapsed().as_secs_f64() * 1e6;
             self.decisions_us.push(elapsed_us);
             if self.orders > orders {
@@ -74,19 +74,22 @@ impl Trader {
     }
 }
 
-fn answer(model: &mut Model, question: &InferRequest) -> Prediction {
+fn ask(model: &mut Model, question: &InferRequest) -> Answer {
     let answer = model.predict(&question.window).expect("a sound window");
-    let horizons = answer.horizons.iter().map(|horizon| HorizonForecast {
+    let horizons = answer.horizons.iter().map(|horizon| HorizonAnswer {
         horizon_min: horizon.horizon_min,
         log_return: horizon.log_return * ENLARGED,
         p_up: horizon.p_up,
+        quantiles: Vec::new(),
     });
-    Prediction {
+    Answer {
         instrument: question.instrument,
         open_time: question.open_time,
         model: question.model.clone(),
         horizons: horizons.collect(),
+        decision: None,
         attention: answer.attention,
+        took_us: 0,
     }
 }
 
@@ -97,7 +100,7 @@ fn spec(bundle: &VerifiedBundle) -> ModelSpec {
         name: manifest.name.clone(),
         features: manifest.features.clone(),
         fingerprint: manifest.fingerprint.clone(),
-        window_min: manifest.window_min,
+        rows: manifest.rows() as u16,
         horizons_min: manifest.horizons_min.clone(),
     }
 }
@@ -119,7 +122,11 @@ fn main() {
         orders: 0,
     }));
     let boot = Input::Boot { version: "bench".to_owned(), settings: Box::new(settings.engine.clone()) };
-    for input in [boot, Input::Clock { synchronised: true }, Input::Model(Some(spec(&bundle)))] {
+    for input in [
+        boot,
+        Input::Clock { synchronised: true },
+        Input::Models { seats: vec![ModelSeat::alone(spec(&bundle))], news: None },
+    ] {
         listening.borrow_mut().hear(world.now(), input);
     }
     let hears = listening.clone();

@@ -4,7 +4,7 @@
 //! VerifiedBundle --Model::load--> shapes checked, graph optimised, probes answered --> Model --predict--> Answer
 //! ```
 //!
-//! A [`Model`] keeps one running state and is used by one thread; several models or threads load several. What the ONNX
+//! A [`Model`] is used by one thread; several models or threads load several. What the ONNX
 //! files hold and why is told in `docs/decisions/int8.md`.
 
 mod cost;

@@ -15,7 +15,6 @@ use crate::{InferError, Macs, ProbeReport, cost, ops, probe};
 pub struct Model {
     manifest: Manifest,
     graph: Arc<TypedRunnableModel>,
-    state: TypedSimpleState,
     /// Where each known output is among the graph's.
     outputs: Outputs,
     probes: ProbeReport,
@@ -77,8 +76,7 @@ impl Model {
             .map_err(graph("optimising"))?
             .into_runnable()
             .map_err(graph("planning"))?;
-        let state = graph.spawn().map_err(self::graph("starting"))?;
-        let mut model = Self { manifest, graph, state, outputs, probes: ProbeReport::default() };
+        let mut model = Self { manifest, graph, outputs, probes: ProbeReport::default() };
         model.probes = model.probe()?;
         Ok(model)
     }
@@ -100,7 +98,7 @@ impl Model {
     /// # Errors
     /// A window of another length or with a value that is no number, or an answer that is none.
     pub fn predict(&mut self, window: &[f32]) -> Result<Answer, InferError> {
-        answer(&self.manifest, self.outputs, &mut self.state, window)
+        answer(&self.manifest, self.outputs, &self.graph, window)
     }
 
     /// The answers to many windows, in their order, on all cores.
@@ -110,10 +108,7 @@ impl Model {
     pub fn predict_all<W: AsRef<[f32]> + Sync>(&self, windows: &[W]) -> Result<Vec<Answer>, InferError> {
         let (manifest, graph, outputs) = (&self.manifest, &self.graph, self.outputs);
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        let run = |share: &[W]| {
-            let mut state = graph.spawn().map_err(self::graph("starting"))?;
-            share.iter().map(|window| answer(manifest, outputs, &mut state, window.as_ref())).collect()
-        };
+        let run = |share: &[W]| share.iter().map(|window| answer(manifest, outputs, graph, window.as_ref())).collect();
         let shares: Vec<Result<Vec<Answer>, InferError>> = thread::scope(|scope| {
             let shares = windows.chunks(windows.len().div_ceil(threads).max(1));
             let workers: Vec<_> = shares.map(|share| scope.spawn(move || run(share))).collect();
@@ -149,12 +144,14 @@ impl Model {
 fn answer(
     manifest: &Manifest,
     outputs: Outputs,
-    state: &mut TypedSimpleState,
+    model: &Arc<TypedRunnableModel>,
     window: &[f32],
 ) -> Result<Answer, InferError> {
     check_window(manifest, window)?;
     let (rows, columns) = (manifest.rows(), manifest.features.len());
     let input = Tensor::from_shape(&[1, rows, columns], window).map_err(graph("reading the window"))?;
+    // A new state for each window: a recurrent layer would go on from the memory of the window before.
+    let mut state = model.spawn().map_err(graph("starting"))?;
     let results = state.run(tvec!(input.into())).map_err(graph("running"))?;
     let log_return = read(&results, outputs.log_return, LOG_RETURN, f32::is_finite)?;
     let p_up = read(&results, outputs.p_up, P_UP, |value| (0.0..=1.0).contains(&value))?;

@@ -15,14 +15,14 @@ pub(super) struct Controls {
     /// Dataset made by `import`.
     #[arg(long, value_name = "FILE", required_unless_present = "candles", conflicts_with = "candles")]
     data: Option<PathBuf>,
-    /// Candle file of one-minute rows, gzipped or plain; may be given more than once.
+    /// Candle file, gzipped or plain; may be given more than once.
     #[arg(long, value_name = "FILE.csv[.gz]")]
     candles: Vec<PathBuf>,
-    /// Minutes of history of the model they stand beside: they are asked about the same windows.
-    #[arg(long, default_value_t = 60, value_name = "MINUTES")]
+    /// Candles of history of the model they stand beside: they are asked about the same windows.
+    #[arg(long, default_value_t = 60, value_name = "CANDLES")]
     window: usize,
-    /// Horizons in minutes.
-    #[arg(long, default_values_t = [5, 10, 30], value_delimiter = ',', value_name = "MINUTES")]
+    /// Horizons in candles.
+    #[arg(long, default_values_t = [5, 10, 30], value_delimiter = ',', value_name = "CANDLES")]
     horizons: Vec<u16>,
     /// Walk-forward folds.
     #[arg(long, default_value_t = 3)]
@@ -38,7 +38,7 @@ impl Controls {
             Some(path) => Dataset::load(path)?,
             None => import::dataset(&self.candles, &run::FEATURES.map(str::to_owned))?,
         };
-        let question = Question { window: self.window, horizons_min: self.horizons, folds: self.folds };
+        let question = Question { window: self.window, horizons: self.horizons, folds: self.folds };
         let mut judged = controls::judge(&dataset, &question)?;
         if self.json {
             println!("{}", serde_json::to_string(&judged)?);

@@ -52,8 +52,7 @@ impl Html {
         let dataset = Dataset::load(&self.dataset)?;
         check_same_data(manifest, &dataset)?;
         let folds = manifest.training.folds.len();
-        let question =
-            Question { window: usize::from(manifest.window_min), horizons_min: manifest.horizons_min.clone(), folds };
+        let question = Question { window: manifest.rows() as usize, horizons: horizons(manifest), folds };
         let (losses, trials) = self.of_run()?;
         let contents = Contents {
             name: format!("{} revision {}", manifest.name, manifest.revision),
@@ -97,12 +96,15 @@ fn check_same_data(manifest: &Manifest, dataset: &Dataset) -> anyhow::Result<()>
 
 fn held_out(bundle: &VerifiedBundle, dataset: &Dataset) -> anyhow::Result<Vec<Held>> {
     let (manifest, model) = (bundle.manifest(), Model::load(bundle)?);
-    let (len, horizons) = (usize::from(manifest.window_min), &manifest.horizons_min);
+    let (len, horizons) = (manifest.rows() as usize, horizons(manifest));
     let (from, to) = manifest.training.split.held_out_ms;
-    let of = windows::labelled(dataset, len, horizons, from / 60_000, to / 60_000);
+    let mut of = windows::labelled(dataset, len, &horizons, (from / 60_000, to / 60_000));
+    of.retain(|window| dataset.series[window.series].timeframe_min == manifest.timeframe_min);
     let values: Vec<&[f32]> = of.iter().map(|window| windows::values(dataset, *window, len)).collect();
     let answers = model.predict_all(&values)?;
+    let is_mine = |series: &usize| dataset.series[*series].timeframe_min == manifest.timeframe_min;
     let asked: Vec<(usize, usize, u16)> = (0..dataset.series.len())
+        .filter(is_mine)
         .flat_map(|series| horizons.iter().enumerate().map(move |(position, horizon)| (series, position, *horizon)))
         .collect();
     let held = |(series, position, horizon): &(usize, usize, u16)| {
@@ -118,9 +120,15 @@ fn held_out(bundle: &VerifiedBundle, dataset: &Dataset) -> anyhow::Result<Vec<He
         };
         let mine = of.iter().zip(&answers).filter(|(window, _)| window.series == *series);
         let sealed: Vec<Sealed> = mine.map(sealed).collect();
-        Held { source: dataset.series[*series].source.clone(), card: scorecard(&sealed, *horizon), sealed }
+        let ahead = horizon * manifest.timeframe_min;
+        Held { source: dataset.series[*series].source.clone(), card: scorecard(&sealed, ahead), sealed }
     };
     Ok(asked.par_iter().map(held).collect())
+}
+
+/// Horizons of a model in candles.
+fn horizons(manifest: &Manifest) -> Vec<u16> {
+    manifest.horizons_min.iter().map(|horizon| horizon / manifest.timeframe_min).collect()
 }
 
 fn facts(bundle: &VerifiedBundle) -> Vec<(String, String)> {

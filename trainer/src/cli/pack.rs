@@ -37,6 +37,9 @@ pub(super) struct Pack {
     /// Number of the release under this name.
     #[arg(long, default_value_t = 1)]
     revision: u32,
+    /// Length of candle to pack for, when the run was trained on several.
+    #[arg(long, value_name = "MINUTES")]
+    timeframe: Option<u16>,
     /// Revision of the source the trainer was built from.
     #[arg(long, value_name = "COMMIT")]
     source_revision: Option<String>,
@@ -51,6 +54,7 @@ impl Pack {
             created: self.created,
             revision: self.revision,
             source_revision: self.source_revision,
+            timeframe_min: self.timeframe,
         };
         let dataset = Dataset::load(&self.dataset)?;
         let packed = release::pack(&self.run, &dataset, &release, &key)?;

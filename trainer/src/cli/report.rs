@@ -13,13 +13,13 @@ use crate::import;
 use crate::score::{self, Forecast};
 use crate::windows::{self, Window};
 
-/// Score a bundle on a candle file against "no change": one forecast a minute, no window spans a gap.
+/// Score a bundle on a candle file against "no change": one forecast a candle, no window spans a gap.
 #[derive(Debug, Args)]
 pub(super) struct Report {
     /// Folder, manifest or `.tbx` file.
     #[arg(long, value_name = "PATH")]
     bundle: PathBuf,
-    /// Candle file of one-minute rows, gzipped or plain; of a doubled minute the last row counts.
+    /// Candle file of the model's length of candle, gzipped or plain; of a doubled candle the last row counts.
     #[arg(long, value_name = "FILE.csv[.gz]")]
     candles: PathBuf,
     /// Only windows and outcomes in the part that was held out in training (for its own candle files).
@@ -39,6 +39,8 @@ impl Report {
         check_fingerprint(manifest)?;
         let model = Model::load(&bundle)?;
         let series = import::candle_file(&self.candles, &manifest.features)?;
+        let (found, needed) = (series.timeframe_min, manifest.timeframe_min);
+        ensure!(found == needed, "{}: candles of {found} minutes, the model reads those of {needed}", series.source);
         let dataset = Dataset {
             features: manifest.features.clone(),
             fingerprint: manifest.fingerprint.clone(),
@@ -51,7 +53,8 @@ impl Report {
             .zip(forecasts)
             .map(|(window, log_returns)| Forecast { end: window.end, log_returns })
             .collect();
-        let report = score::report(&dataset.series[0], &forecasts, &manifest.horizons_min);
+        let horizons: Vec<u16> = manifest.horizons_min.iter().map(|horizon| horizon / needed).collect();
+        let report = score::report(&dataset.series[0], &forecasts, &horizons);
         if self.json {
             println!("{}", serde_json::to_string(&report)?);
         } else {
@@ -65,8 +68,8 @@ impl Report {
         let len = manifest.rows();
         if self.held_out {
             let (from, to) = manifest.training.split.held_out_ms;
-            let longest = manifest.horizons_min.iter().copied().max().unwrap_or(0);
-            return windows::within(dataset, len, longest, from / 60_000, to / 60_000);
+            let longest = manifest.horizons_min.iter().copied().max().unwrap_or(0) / manifest.timeframe_min;
+            return windows::within(dataset, len, longest, (from / 60_000, to / 60_000));
         }
         let ends = windows::ends(&dataset.series[0], dataset.features.len(), len);
         ends.into_iter().map(|end| Window { series: 0, end }).collect()

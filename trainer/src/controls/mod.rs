@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::dataset::{Dataset, Series};
+use crate::run;
 use crate::split::{Fold, Span, Split};
 use crate::windows::{self, Window};
 use ridge::Ridge;
@@ -52,10 +53,10 @@ impl Control {
 /// What is asked of the controls: the same as of a model.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// Rows that a model would see; the controls are asked about the same windows.
+    /// Rows that a model would see, one a candle; the controls are asked about the same windows.
     pub window: usize,
-    /// Horizons, minutes.
-    pub horizons_min: Vec<u16>,
+    /// Horizons, candles.
+    pub horizons: Vec<u16>,
     /// Walk-forward folds.
     pub folds: usize,
 }
@@ -101,8 +102,8 @@ pub fn held_out(dataset: &Dataset, question: &Question) -> anyhow::Result<Vec<Ju
 
 impl Question {
     fn split(&self, dataset: &Dataset) -> anyhow::Result<Split> {
-        let longest = self.horizons_min.iter().copied().max().unwrap_or(0);
-        Split::new(dataset.range(), self.folds, self.window, longest)
+        let longest = self.horizons.iter().copied().max().unwrap_or(0);
+        run::split(dataset, self.folds, self.window, longest)
     }
 }
 
@@ -116,7 +117,8 @@ pub struct Controls {
 
 #[derive(Clone, Debug)]
 struct Fitted {
-    horizon_min: u16,
+    /// How far ahead, candles.
+    horizon: u16,
     /// Size of the last sign, log-return.
     step: f64,
     linear: Ridge,
@@ -130,7 +132,7 @@ impl Controls {
     /// # Errors
     /// The training part holds no complete window with outcomes.
     pub fn fit(dataset: &Dataset, question: &Question, fold: Fold) -> anyhow::Result<Self> {
-        let labelled = |(from, to): Span| windows::labelled(dataset, question.window, &question.horizons_min, from, to);
+        let labelled = |span: Span| windows::labelled(dataset, question.window, &question.horizons, span);
         let (train, validation) = (labelled(fold.train), labelled(fold.validation));
         anyhow::ensure!(!train.is_empty(), "no complete training window: too few minutes, or too many gaps");
         let of_horizon = |horizon: &u16| {
@@ -141,19 +143,19 @@ impl Controls {
                 (sign != 0.0).then_some(sign * came)
             });
             Fitted {
-                horizon_min: *horizon,
+                horizon: *horizon,
                 step: median(signed.collect()),
                 linear: Ridge::fit(&rows(dataset, &train), &learnt, &rows(dataset, &validation), &checked),
                 deviation: (learnt.iter().map(|came| came * came).sum::<f64>() / learnt.len() as f64).sqrt(),
             }
         };
-        let fitted = question.horizons_min.par_iter().map(of_horizon).collect();
+        let fitted = question.horizons.par_iter().map(of_horizon).collect();
         Ok(Self { question: question.clone(), fitted })
     }
 
     /// The windows of a part that a model would be judged on.
-    pub fn windows(&self, dataset: &Dataset, (from, to): Span) -> Vec<Window> {
-        windows::labelled(dataset, self.question.window, &self.question.horizons_min, from, to)
+    pub fn windows(&self, dataset: &Dataset, span: Span) -> Vec<Window> {
+        windows::labelled(dataset, self.question.window, &self.question.horizons, span)
     }
 
     /// A card for each control, series and horizon over these windows, which must have outcomes.
@@ -167,7 +169,7 @@ impl Controls {
         let card = |(position, series, fitted, control): &(usize, &Series, &Fitted, Control)| {
             let mine = of.iter().filter(|window| window.series == *position);
             let sealed: Vec<Sealed> = mine.map(|window| fitted.sealed(dataset, *window, *control)).collect();
-            let card = skill::scorecard(&sealed, fitted.horizon_min);
+            let card = skill::scorecard(&sealed, series.last_min(fitted.horizon) as u16);
             Judged { part: part.to_owned(), source: series.source.clone(), control: *control, card }
         };
         asked.par_iter().map(card).collect()
@@ -183,12 +185,12 @@ impl Fitted {
             Control::Drift => {
                 let minutes = series.minutes[end] - series.minutes[0];
                 let so_far = (series.closes[end] / series.closes[0]).ln();
-                if minutes > 0 { so_far / minutes as f64 * f64::from(self.horizon_min) } else { 0.0 }
+                if minutes > 0 { so_far / minutes as f64 * series.last_min(self.horizon) as f64 } else { 0.0 }
             }
-            Control::LastSign => last_sign(series, end, self.horizon_min) * self.step,
+            Control::LastSign => last_sign(series, end, self.horizon) * self.step,
             Control::SeasonalNaive => {
                 let before = series.index_of(series.minutes[end] - DAY);
-                before.and_then(|index| series.log_return(index, self.horizon_min)).unwrap_or(0.0)
+                before.and_then(|index| series.log_return(index, self.horizon)).unwrap_or(0.0)
             }
             Control::Linear => self.linear.predict(windows::values(dataset, window, 1)),
         }
@@ -201,18 +203,18 @@ impl Fitted {
             forecast: forecast as f32,
             // As if outcomes lay around the forecast as those of training lay around zero.
             p_up: if self.deviation > 0.0 { normal_cdf(forecast / self.deviation) as f32 } else { 0.5 },
-            outcome: outcome(dataset, window, self.horizon_min) as f32,
+            outcome: outcome(dataset, window, self.horizon) as f32,
         }
     }
 }
 
-fn outcome(dataset: &Dataset, window: Window, horizon_min: u16) -> f64 {
-    dataset.series[window.series].log_return(window.end, horizon_min).expect("labelled windows have outcomes")
+fn outcome(dataset: &Dataset, window: Window, horizon: u16) -> f64 {
+    dataset.series[window.series].log_return(window.end, horizon).expect("labelled windows have outcomes")
 }
 
-/// -1, 0 or 1: where the price went in the last `horizon_min` minutes; 0 where that is not known.
-fn last_sign(series: &Series, end: usize, horizon_min: u16) -> f64 {
-    let before = series.index_of(series.minutes[end] - i64::from(horizon_min));
+/// -1, 0 or 1: where the price went in the last `horizon` candles; 0 where that is not known.
+fn last_sign(series: &Series, end: usize, horizon: u16) -> f64 {
+    let before = series.index_of(series.minutes[end] - series.last_min(horizon));
     before.map_or(0.0, |before| {
         let moved = series.closes[end] - series.closes[before];
         if moved == 0.0 { 0.0 } else { moved.signum() }

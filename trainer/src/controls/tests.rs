@@ -27,13 +27,14 @@ fn dataset(count: i64, memory: f64, drift: f64) -> Dataset {
     };
     let bars: Vec<Bar> = (0..count).map(bar).collect();
     let features: Vec<String> = run::FEATURES.map(str::to_owned).into();
-    let series = import::series("walk.csv".to_owned(), Digest::of(b"walk"), &bars, &features).expect("known features");
+    let series =
+        import::series("walk.csv".to_owned(), Digest::of(b"walk"), &bars, 1, &features).expect("known features");
     let fingerprint = engine::feature::fingerprint(&features).expect("known features");
     Dataset { features, fingerprint, series: vec![series] }
 }
 
 fn question() -> Question {
-    Question { window: 8, horizons_min: vec![1, 5], folds: 2 }
+    Question { window: 8, horizons: vec![1, 5], folds: 2 }
 }
 
 fn held_out(judged: &[Judged], control: Control, horizon: u16) -> &Scorecard {
@@ -83,12 +84,14 @@ fn a_steady_climb_is_drift() {
 fn nothing_after_the_window_changes_a_forecast() {
     let whole = dataset(4_000, 0.5, 0.0);
     let question = question();
-    let split = Split::new(whole.range(), 2, question.window, 5).expect("enough minutes");
+    let split = run::split(&whole, 2, question.window, 5).expect("enough minutes");
     let controls = Controls::fit(&whole, &question, split.last).expect("windows");
     let windows = controls.windows(&whole, split.held_out);
     let mut other = whole.clone();
     let from = windows[0].end + 1;
-    other.series[0].closes[from..].iter_mut().for_each(|close| *close *= 2.0);
+    let later = |values: &mut [f64]| values[from..].iter_mut().for_each(|value| *value *= 2.0);
+    later(&mut other.series[0].closes);
+    later(&mut other.series[0].prices);
     for fitted in &controls.fitted {
         for control in Control::ALL {
             let forecast = |of: &Dataset| fitted.forecast(of, windows[0], control).to_bits();

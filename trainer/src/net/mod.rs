@@ -1,47 +1,79 @@
-//! The network: a small pre-norm Transformer encoder over one window of feature rows.
+//! The networks: a body for each architecture, and heads that all of them share.
 //!
 //! ```text
-//! window [T, F] --normalise, clip--> Linear -> + position -> blocks -> last step -> LayerNorm -> Linear -> heads
-//! block: x + attention(norm(x)); x + down(gelu(up(norm(x))))
+//! window [T, F] --normalise, clip--> body --> state [W] --> LayerNorm -> Linear -> heads
 //! ```
 //!
-//! The heads give, per horizon, a return in units of the window's own volatility and a logit of a rise. Normalisation
-//! and the step back to real units belong to [`crate::scaling`].
+//! Returns are in units of the window's own volatility. Normalisation and the step back to real units belong to
+//! [`crate::scaling`], the meaning of the heads to [`heads`].
+
+pub mod encoder;
+pub mod heads;
+pub mod lstm;
+pub mod patchtst;
+pub mod transformer;
 
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+pub use heads::{Heads, Output};
+pub use lstm::Lstm;
+pub use patchtst::PatchTst;
+pub use transformer::Transformer;
 
 use crate::random::Random;
 
 /// Stabiliser of the layer norms.
 pub const NORM_EPSILON: f64 = 1e-5;
 
-/// Size of the network.
+/// Kind of network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Architecture {
+    /// Pre-norm Transformer encoder over the rows of the window.
+    Transformer,
+    /// Transformer encoder over patches of each feature, the same for all of them.
+    #[value(name = "patchtst")]
+    PatchTst,
+    /// Stacked long short-term memory.
+    Lstm,
+}
+
+/// Size of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
+    pub architecture: Architecture,
     /// Rows of the window.
     pub window: usize,
     /// Feature columns.
     pub features: usize,
     /// Horizons.
     pub horizons: usize,
-    /// Width of a token.
+    /// Quantiles of each horizon.
+    pub quantiles: usize,
+    /// Which of them is the median.
+    pub median: usize,
+    /// Width of a token, or of the memory.
     pub width: usize,
-    /// Encoder blocks.
+    /// Blocks, or layers of the memory.
     pub layers: usize,
-    /// Attention heads; divides `width`.
+    /// Attention heads; divides `width`. The LSTM has none.
     pub heads: usize,
-    /// Width of the feed-forward part.
+    /// Width of the feed-forward part. The LSTM has none.
     pub hidden: usize,
+    /// Rows of a patch; PatchTST only.
+    pub patch: usize,
+    /// Rows from the start of a patch to that of the next; PatchTST only.
+    pub patch_stride: usize,
 }
 
 /// Where a weight product reads its input: what has to be calibrated for INT8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Site {
-    /// The normalised window.
+    /// The normalised window, or its patches.
     Input,
     /// Queries, keys and values of a block.
     Qkv(usize),
@@ -51,81 +83,53 @@ pub enum Site {
     Up(usize),
     /// Second feed-forward product of a block.
     Down(usize),
+    /// All patches of a feature, before they become its summary.
+    Summary,
 }
 
-/// One encoder block.
+/// Sees what enters each weight product.
+pub type Observer<'a> = dyn FnMut(Site, &Tensor<3>) + 'a;
+
+/// What an architecture makes of a batch.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// What the heads read, `[batch, state]`.
+    pub state: Tensor<2>,
+    /// How much each row was looked at, `[batch, window]`, summing to one; where the architecture can tell.
+    pub attention: Option<Tensor<2>>,
+}
+
+/// The part of a network in which architectures differ.
 #[derive(Module, Debug)]
-pub struct Block {
-    pub norm_attention: LayerNorm,
-    pub qkv: Linear,
-    pub out: Linear,
-    pub norm_feed: LayerNorm,
-    pub up: Linear,
-    pub down: Linear,
+#[expect(clippy::large_enum_variant, reason = "there is one to a network")]
+pub enum Body {
+    Transformer(Transformer),
+    PatchTst(PatchTst),
+    Lstm(Lstm),
 }
 
-/// The network.
+/// A network.
 #[derive(Module, Debug)]
 pub struct Net {
-    pub input: Linear,
-    pub position: Param<Tensor<2>>,
-    pub blocks: Vec<Block>,
-    pub norm: LayerNorm,
-    pub head: Linear,
+    pub body: Body,
+    pub heads: Heads,
+    /// Whether the weight products of the body are computed in bfloat16. Weights, sums between products and heads stay in
+    /// 32 bits.
     #[module(skip)]
-    heads: usize,
-}
-
-/// What the network gives for a batch.
-#[derive(Clone, Debug)]
-pub struct Output {
-    /// Returns in units of volatility, `[batch, horizons]`.
-    pub units: Tensor<2>,
-    /// Logits of a rise, `[batch, horizons]`.
-    pub logits: Tensor<2>,
-    /// Attention of the last step, mean over heads and blocks, `[batch, window]`.
-    pub attention: Tensor<2>,
-}
-
-/// Draws from our own generator, not the device's: its state is shared by all threads of a process.
-fn linear(rows: usize, columns: usize, gain: f32, random: &mut Random, device: &Device) -> Linear {
-    let bound = gain * (3.0 / rows as f32).sqrt();
-    let weight: Vec<f32> = (0..rows * columns).map(|_| random.uniform(-bound, bound)).collect();
-    Linear {
-        weight: Param::from_data(TensorData::new(weight, [rows, columns]), device),
-        bias: Some(Param::from_data(TensorData::new(vec![0f32; columns], [columns]), device)),
-    }
+    pub bf16: bool,
 }
 
 impl Net {
-    /// Fresh weights.
+    /// Fresh weights, drawn from our own generator: the device's is shared by all threads of a process.
     pub fn new(shape: &Shape, random: &mut Random, device: &Device) -> Self {
-        assert_eq!(shape.width % shape.heads, 0, "heads divide the width");
-        let norm = || LayerNormConfig::new(shape.width).with_epsilon(NORM_EPSILON).init(device);
-        let width = shape.width;
-        // Residual branches start small so that a deep stack begins near the identity.
-        let branch = 1.0 / (2.0 * shape.layers as f32).sqrt();
-        let input = linear(shape.features, width, 1.0, random, device);
-        let position: Vec<f32> = (0..shape.window * width).map(|_| random.uniform(-0.05, 0.05)).collect();
-        let blocks = (0..shape.layers)
-            .map(|_| Block {
-                norm_attention: norm(),
-                qkv: linear(width, 3 * width, 1.0, random, device),
-                out: linear(width, width, branch, random, device),
-                norm_feed: norm(),
-                up: linear(width, shape.hidden, 1.0, random, device),
-                down: linear(shape.hidden, width, branch, random, device),
-            })
-            .collect();
-        Self {
-            input,
-            position: Param::from_data(TensorData::new(position, [shape.window, width]), device),
-            blocks,
-            norm: norm(),
-            // Near zero: the fit starts from "no change".
-            head: linear(width, 2 * shape.horizons, 0.05, random, device),
-            heads: shape.heads,
-        }
+        let (body, state) = match shape.architecture {
+            Architecture::Transformer => (Body::Transformer(Transformer::new(shape, random, device)), shape.width),
+            Architecture::PatchTst => {
+                (Body::PatchTst(PatchTst::new(shape, random, device)), shape.features * patchtst::SUMMARY)
+            }
+            Architecture::Lstm => (Body::Lstm(Lstm::new(shape, random, device)), shape.width),
+        };
+        Self { body, heads: Heads::new(shape, state, random, device), bf16: false }
     }
 
     /// The network on normalised windows `[batch, window, features]`.
@@ -134,53 +138,48 @@ impl Net {
     }
 
     /// As [`Net::forward`], showing what enters each weight product.
-    pub fn forward_observed(&self, windows: Tensor<3>, observe: &mut dyn FnMut(Site, &Tensor<3>)) -> Output {
-        let [batch, window, _] = windows.dims();
-        observe(Site::Input, &windows);
-        let mut x = self.input.forward(windows) + self.position.val().unsqueeze::<3>();
-        let mut attention = None;
-        for (layer, block) in self.blocks.iter().enumerate() {
-            let normed = block.norm_attention.forward(x.clone());
-            observe(Site::Qkv(layer), &normed);
-            let (mixed, weights) = self.attend(block.qkv.forward(normed));
-            observe(Site::Out(layer), &mixed);
-            x = x + block.out.forward(mixed);
-            let normed = block.norm_feed.forward(x.clone());
-            observe(Site::Up(layer), &normed);
-            let hidden = gelu(block.up.forward(normed));
-            observe(Site::Down(layer), &hidden);
-            x = x + block.down.forward(hidden);
-            let last =
-                weights.slice([0..batch, 0..self.heads, window - 1..window]).mean_dim(1).reshape([batch, window]);
-            attention = Some(attention.map_or(last.clone(), |sum: Tensor<2>| sum + last));
-        }
-        let [_, _, width] = x.dims();
-        let last = x.slice([0..batch, window - 1..window]).reshape([batch, width]);
-        let heads = self.head.forward(self.norm.forward(last));
-        let horizons = heads.dims()[1] / 2;
-        Output {
-            units: heads.clone().slice([0..batch, 0..horizons]),
-            logits: heads.slice([0..batch, horizons..2 * horizons]),
-            attention: attention.expect("a network has at least one block") / self.blocks.len() as f32,
-        }
-    }
-
-    /// Scaled dot-product attention; gives the mixed values and the weights `[batch, heads, window, window]`.
-    fn attend(&self, qkv: Tensor<3>) -> (Tensor<3>, Tensor<4>) {
-        let [batch, window, triple] = qkv.dims();
-        let (width, heads) = (triple / 3, self.heads);
-        let part = |index: usize| {
-            let part = qkv.clone().slice([0..batch, 0..window, index * width..(index + 1) * width]);
-            part.reshape([batch, window, heads, width / heads]).swap_dims(1, 2)
+    pub fn forward_observed(&self, windows: Tensor<3>, observe: &mut Observer<'_>) -> Output {
+        let product = Product { bf16: self.bf16 };
+        let Encoded { state, attention } = match &self.body {
+            Body::Transformer(body) => body.forward(windows, product, observe),
+            Body::PatchTst(body) => body.forward(windows, product, observe),
+            Body::Lstm(body) => body.forward(windows, product),
         };
-        let scale = ((width / heads) as f32).sqrt().recip();
-        let weights = softmax(part(0).matmul(part(1).swap_dims(2, 3)) * scale, 3);
-        let mixed = weights.clone().matmul(part(2)).swap_dims(1, 2).reshape([batch, window, width]);
-        (mixed, weights)
+        self.heads.forward(state, attention)
     }
+}
 
-    /// Attention heads.
-    pub fn heads(&self) -> usize {
-        self.heads
+/// How weight products are computed.
+#[derive(Clone, Copy, Debug)]
+struct Product {
+    bf16: bool,
+}
+
+impl Product {
+    fn of(self, linear: &Linear, x: Tensor<3>) -> Tensor<3> {
+        if !self.bf16 {
+            return linear.forward(x);
+        }
+        let weight = linear.weight.val().cast(FloatDType::BF16).unsqueeze::<3>();
+        let product = x.cast(FloatDType::BF16).matmul(weight).cast(FloatDType::F32);
+        product + linear.bias.as_ref().expect("our products have a bias").val().unsqueeze::<3>()
     }
+}
+
+/// Uniform weights of variance `gain`² / rows, no bias.
+fn linear(rows: usize, columns: usize, gain: f32, random: &mut Random, device: &Device) -> Linear {
+    let bound = gain * (3.0 / rows as f32).sqrt();
+    Linear {
+        weight: uniform([rows, columns], bound, random, device),
+        bias: Some(Param::from_data(TensorData::new(vec![0f32; columns], [columns]), device)),
+    }
+}
+
+fn uniform(dims: [usize; 2], bound: f32, random: &mut Random, device: &Device) -> Param<Tensor<2>> {
+    let values: Vec<f32> = (0..dims[0] * dims[1]).map(|_| random.uniform(-bound, bound)).collect();
+    Param::from_data(TensorData::new(values, dims), device)
+}
+
+fn norm(width: usize, device: &Device) -> LayerNorm {
+    LayerNormConfig::new(width).with_epsilon(NORM_EPSILON).init(device)
 }

@@ -74,7 +74,7 @@ impl Graph {
         self.constant(DataType::Uint8, &[], &[value])
     }
 
-    /// A list of integers (shapes, axes).
+    /// A list of integers (shapes, axes, places).
     pub fn ints(&mut self, values: &[i64]) -> Value {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(DataType::Int64, &[values.len()], &raw)
@@ -135,14 +135,15 @@ impl Graph {
         self.node("Transpose", &[value], &[("perm", Attribute::Ints(perm.to_vec()))])
     }
 
-    /// Parts of the last axis, of equal length.
-    pub fn split(&mut self, value: &Value, parts: usize, len: usize) -> Vec<Value> {
-        let lens = self.ints(&vec![len as i64; parts]);
-        self.node_n("Split", &[value, &lens], &[("axis", Attribute::Int(-1))], parts)
+    /// Parts of the last axis, of these lengths.
+    pub fn split<const N: usize>(&mut self, value: &Value, lens: [usize; N]) -> [Value; N] {
+        let lens = self.ints(&lens.map(|len| len as i64));
+        let parts = self.node_n("Split", &[value, &lens], &[("axis", Attribute::Int(-1))], N);
+        parts.try_into().expect("as many outputs as lengths")
     }
 
-    /// The model file.
-    pub fn finish(self, name: &str, producer_version: &str) -> Vec<u8> {
+    /// The model file. The metadata is for people and tools; no engine needs it.
+    pub fn finish(self, name: &str, producer_version: &str, metadata: &[(&str, String)]) -> Vec<u8> {
         let mut graph = Message::new();
         for node in &self.nodes {
             graph.message(1, node);
@@ -162,6 +163,9 @@ impl Graph {
         let mut model = Message::new();
         model.int(1, IR_VERSION).text(2, "tickerbox-trainer").text(3, producer_version);
         model.message(7, &graph).message(8, &opset);
+        for (key, value) in metadata {
+            model.message(14, Message::new().text(1, key).text(2, value));
+        }
         model.into_bytes()
     }
 }

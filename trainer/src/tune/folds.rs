@@ -9,11 +9,12 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 
 use super::{Settings, Trainee, Training};
+use crate::calibrate;
 use crate::dataset::Dataset;
 use crate::fit::{self, Run, Task};
 use crate::run;
-use crate::scaling::Scaling;
-use crate::split::{Fold, Split};
+use crate::scaling::Scalings;
+use crate::split::Fold;
 use crate::windows;
 
 /// Fits every fold of a dataset, side by side.
@@ -39,14 +40,14 @@ impl Trainee for Folds<'_> {
         settings.check()?;
         let dir = self.trial_dir(number);
         fs::create_dir_all(&dir).with_context(|| format!("{}", dir.display()))?;
-        let split = Split::new(self.dataset.range(), settings.folds, settings.window, settings.horizon_max())?;
+        let split = run::split(self.dataset, settings.folds, settings.window, settings.horizon_max())?;
         let mut fits = Fits { dataset: self.dataset, settings, folds: Vec::new(), epoch: 0 };
         for (number, fold) in split.folds.into_iter().enumerate() {
-            let (window, horizons) = (fits.settings.window, &fits.settings.horizons_min);
-            let train = windows::labelled(self.dataset, window, horizons, fold.train.0, fold.train.1);
-            let scaling = Scaling::fit(self.dataset, &train, &fits.settings, run::VOLATILITY)?;
-            let run = fits.task(fold, &scaling, number).start(&dir.join(format!("fold-{number}.ckpt")))?;
-            fits.folds.push((fold, scaling, run));
+            let (window, horizons) = (fits.settings.window, &fits.settings.horizons);
+            let train = windows::labelled(self.dataset, window, horizons, fold.train);
+            let scalings = calibrate::scalings(self.dataset, &train, &fits.settings, run::VOLATILITY)?;
+            let run = fits.task(fold, &scalings, number).start(&dir.join(format!("fold-{number}.ckpt")))?;
+            fits.folds.push((fold, scalings, run));
         }
         Ok(Box::new(fits))
     }
@@ -65,14 +66,14 @@ impl Trainee for Folds<'_> {
 struct Fits<'a> {
     dataset: &'a Dataset,
     settings: fit::Settings,
-    folds: Vec<(Fold, Scaling, Run)>,
+    folds: Vec<(Fold, Scalings, Run)>,
     /// The next one.
     epoch: usize,
 }
 
 impl Fits<'_> {
-    fn task<'b>(&'b self, fold: Fold, scaling: &'b Scaling, number: usize) -> Task<'b> {
-        Task { dataset: self.dataset, settings: &self.settings, scaling, fold, number: number as u64 + 1 }
+    fn task<'b>(&'b self, fold: Fold, scalings: &'b Scalings, number: usize) -> Task<'b> {
+        Task { dataset: self.dataset, settings: &self.settings, scalings, fold, number: number as u64 + 1 }
     }
 }
 
@@ -82,9 +83,9 @@ impl Training for Fits<'_> {
         let mut folds = std::mem::take(&mut self.folds);
         let mut best = Vec::with_capacity(folds.len());
         let mut has_news = false;
-        for (number, (fold, scaling, run)) in folds.iter_mut().enumerate() {
+        for (number, (fold, scalings, run)) in folds.iter_mut().enumerate() {
             if run.progress().epochs() <= self.epoch && !run.progress().is_over(&self.settings) {
-                self.task(*fold, scaling, number).advance(run, &ProgressBar::hidden())?;
+                self.task(*fold, scalings, number).advance(run, &ProgressBar::hidden())?;
             }
             let losses = &run.progress().losses;
             has_news |= losses.len() > self.epoch;
