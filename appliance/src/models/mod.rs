@@ -268,12 +268,12 @@ impl Models {
     }
 
     fn remove_unfit(&self, model: &str, why: &str) -> anyhow::Result<()> {
-        let name = {
-            let mut shelf = self.shelf();
-            let version = shelf.version(model)?.clone();
-            shelf.unseat(&self.now(), model, What::Failed, why)?;
-            title(&version)
-        };
+        let name = title(self.shelf().version(model)?);
+        if let Err(error) = self.shelf().unseat(&self.now(), model, What::Failed, why) {
+            // Nobody can take its place: the box goes on without forecasts, and says so.
+            self.inner.health.send_modify(|health| health.error = format!("{name}: {why}"));
+            return Err(error);
+        }
         self.change(Severity::Warning, format!("Model {name} was taken from its place: {why}."))
     }
 
@@ -416,6 +416,7 @@ impl Models {
         }
         let lead = seats.iter().find(|seat| seat.role == ModelRole::Active);
         self.inner.health.send_modify(|health| {
+            health.error.clear();
             (health.name, health.id) =
                 lead.map(|seat| (seat.spec.name.clone(), seat.spec.id.clone())).unwrap_or_default();
         });
