@@ -173,14 +173,7 @@ impl Models {
     /// # Errors
     /// When it is not there, leads already, or cannot answer.
     pub(crate) fn promote(&self, model: &str, why: &str) -> Result<(), Refused> {
-        let name = {
-            let mut shelf = self.shelf();
-            let version = shelf.version(model)?.clone();
-            // Whoever cannot answer must not push out who can.
-            self.load(&shelf, &version.model)?;
-            shelf.promote(&self.now(), &version.model, why)?;
-            title(&version)
-        };
+        let name = self.place(model, |shelf, at, model| shelf.promote(at, model, why))?;
         self.change(Severity::Info, format!("Model {name} leads now{}.", because(why)))
     }
 
@@ -190,13 +183,7 @@ impl Models {
     /// When it is not there, has a place, or cannot answer.
     pub(crate) fn shadow(&self, model: &str, symbols: Vec<String>) -> Result<(), Refused> {
         self.check_symbols(&symbols)?;
-        let name = {
-            let mut shelf = self.shelf();
-            let version = shelf.version(model)?.clone();
-            self.load(&shelf, &version.model)?;
-            shelf.shadow(&self.now(), &version.model, symbols)?;
-            title(&version)
-        };
+        let name = self.place(model, |shelf, at, model| shelf.shadow(at, model, symbols))?;
         self.change(Severity::Info, format!("Model {name} is watched beside the others."))
     }
 
@@ -265,6 +252,19 @@ impl Models {
                 Err(error) => tracing::error!("models: {error}"),
             }
         }
+    }
+
+    /// Gives a place to a version, and its title. Whoever cannot answer must not push out who can.
+    fn place(
+        &self,
+        model: &str,
+        give: impl FnOnce(&mut Shelf, &str, &str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<String> {
+        let mut shelf = self.shelf();
+        let version = shelf.version(model)?.clone();
+        self.load(&shelf, &version.model)?;
+        give(&mut shelf, &self.now(), &version.model)?;
+        Ok(title(&version))
     }
 
     fn remove_unfit(&self, model: &str, why: &str) -> anyhow::Result<()> {
