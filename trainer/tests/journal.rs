@@ -54,7 +54,8 @@ fn record(dir: &Path, candles: &[Candle]) {
     let boot = Input::Boot { version: "test".to_owned(), settings: Box::new(EngineSettings::default()) };
     let mut inputs = vec![(start, boot), (start, Input::Instrument(instrument()))];
     for candle in candles {
-        inputs.push((candle.open_time, Input::Book(book(candle.close.mantissa()))));
+        let within = Timestamp::from_secs(candle.open_time.as_secs() + 30);
+        inputs.push((within, Input::Book(book(candle.close.mantissa()))));
         let heard = Timestamp::from_secs(candle.open_time.as_secs() + 61);
         let (state, source) = (CandleState::Final, CandleSource::Stream);
         let told = VenueCandle { instrument: InstrumentId(0), candle: *candle, state, source };
