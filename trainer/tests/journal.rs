@@ -52,11 +52,12 @@ fn candles(count: i64) -> Vec<Candle> {
 fn record(dir: &Path, candles: &[Candle]) {
     let start = candles[0].open_time;
     let boot = Input::Boot { version: "test".to_owned(), settings: Box::new(EngineSettings::default()) };
-    let mut inputs = vec![(start, boot), (start, Input::Instrument(instrument()))];
+    let clock = Input::Clock { synchronised: true };
+    let mut inputs = vec![(start, boot), (start, clock), (start, Input::Instrument(instrument()))];
     for candle in candles {
         let within = Timestamp::from_secs(candle.open_time.as_secs() + 30);
-        inputs.push((within, Input::Book(book(candle.close.mantissa()))));
-        let heard = Timestamp::from_secs(candle.open_time.as_secs() + 61);
+        inputs.push((within, Input::Book(book(candle.close.mantissa(), within))));
+        let heard = Timestamp::from_secs(candle.open_time.as_secs() + 64);
         let (state, source) = (CandleState::Final, CandleSource::Stream);
         let told = VenueCandle { instrument: InstrumentId(0), candle: *candle, state, source };
         inputs.push((heard, Input::Candle(told)));
@@ -81,10 +82,10 @@ fn record(dir: &Path, candles: &[Candle]) {
 }
 
 /// Around a price, 3 units below and 5 above.
-fn book(around: i64) -> BookTop {
+fn book(around: i64, venue_at: Timestamp) -> BookTop {
     let level = |mantissa| Level { price: Price::new(mantissa).expect("positive"), qty: Qty(100_000_000) };
     let (bids, asks) = (vec![level(around - 3)], vec![level(around + 5)]);
-    BookTop { instrument: InstrumentId(0), bids, asks, proof: Proof::Checksum, venue_at: None }
+    BookTop { instrument: InstrumentId(0), bids, asks, proof: Proof::Checksum, venue_at: Some(venue_at) }
 }
 
 #[test]
@@ -100,9 +101,11 @@ fn rows_of_a_journal_are_those_of_its_candles() {
     assert_eq!(found[0].minutes, expected.minutes);
     assert_eq!(found[0].closes, expected.closes);
     let bits = |rows: &[f32]| rows.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&found[0].rows), bits(&expected.rows));
+    // The first minutes, while the exchange's time is being learned, may be seen otherwise than they are known at the end.
+    let from = 10 * features.len();
+    assert_eq!(bits(&found[0].rows[from..]), bits(&expected.rows[from..]));
     let mids: Vec<f64> = bars.iter().map(|bar| bar.close + 0.1).collect();
-    // Before the exchange's time is known nobody can say whether a book was of a minute's end.
+    // Before the exchange's time is known (five messages agree) nobody can say whether a book was of a minute's end.
     let known = found[0].prices.iter().position(|price| price.is_finite()).expect("some are known");
     assert!(known < 10, "{known}");
     for (price, mid) in found[0].prices[known..].iter().zip(&mids[known..]) {
