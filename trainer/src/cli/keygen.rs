@@ -23,6 +23,7 @@ impl Keygen {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let is_plain = bundle::container::check_name(&self.name).is_ok();
         ensure!(is_plain, "the name {:?} is not plain: use letters, digits, '-' and '_'", self.name);
+        std::fs::create_dir_all(&self.out).with_context(|| format!("{}", self.out.display()))?;
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).context("the system gives no randomness")?;
         let key = SecretKey::from_bytes(&bytes);
