@@ -34,7 +34,7 @@ pub fn report(series: &Series, forecasts: &[Forecast], horizons: &[u16]) -> BTre
             })
         };
         let scores: Vec<Score> = forecasts.iter().filter_map(score).collect();
-        (horizon * series.timeframe_min, skill::evaluate(&scores, *horizon))
+        (horizon * series.timeframe_min, skill::judge(&scores, *horizon))
     };
     horizons.iter().enumerate().map(of_horizon).collect()
 }

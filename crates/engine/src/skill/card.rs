@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::Serialize;
 
 use super::bands::{BANDS, Bands, Widths};
-use super::report::{Score, Verdict, evaluate, step_min};
+use super::report::{Score, SkillReport, Verdict, evaluate, step_min};
 use crate::stats::sequential::Evidence;
 use crate::stats::{bootstrap, compare, direction, error, probability, quantile};
 
@@ -170,6 +170,15 @@ pub fn versus(lead: &[Sealed], other: &[Sealed], horizon_min: u16) -> Evidence {
         Some((other.minute, f64::from(other.forecast) - from, f64::from(other.outcome) - from))
     });
     bets(both, horizon_min)
+}
+
+/// Skill over scores in order of time that are looked at once, when all are there: as [`evaluate`], and a verdict needs evidence too.
+#[must_use]
+pub fn judge(scores: &[Score], horizon_min: u16) -> SkillReport {
+    let report = evaluate(scores, horizon_min);
+    let finite = scores.iter().filter(|s| s.forecast.is_finite() && s.outcome.is_finite());
+    let made = finite.map(|s| (s.minute, f64::from(s.forecast), f64::from(s.outcome)));
+    SkillReport { verdict: report.verdict.with(&bets(made, horizon_min)), ..report }
 }
 
 /// (minute, forecast, outcome) in order of time.
