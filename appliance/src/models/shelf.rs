@@ -115,6 +115,24 @@ struct Kept {
     requests: VecDeque<Request>,
 }
 
+impl Kept {
+    /// A place of a model that is not here was that of the built-in model before an update: it belongs to the one of today.
+    fn renew(&mut self, starter: &str) {
+        for seats in [&mut self.seats, &mut self.before] {
+            let mut renewed: Vec<Place> = Vec::new();
+            for mut place in seats.drain(..) {
+                if self.versions.iter().all(|version| version.model != place.model) {
+                    starter.clone_into(&mut place.model);
+                }
+                if renewed.iter().all(|other| other.model != place.model) {
+                    renewed.push(place);
+                }
+            }
+            *seats = renewed;
+        }
+    }
+}
+
 /// The shelf. Every change is on the card when its method returns.
 #[derive(Debug)]
 pub(crate) struct Shelf {
@@ -132,7 +150,7 @@ impl Shelf {
     pub(crate) fn open(dir: PathBuf, starter: Version) -> anyhow::Result<Self> {
         let path = dir.join(NAME);
         let named = || path.display().to_string();
-        let kept = match fs::read(&path) {
+        let mut kept: Kept = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).with_context(named)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Kept {
                 format: FORMAT,
@@ -142,6 +160,7 @@ impl Shelf {
             Err(error) => return Err(error).with_context(named),
         };
         ensure!(kept.format == FORMAT, "{} has format {}, this program knows {FORMAT}", path.display(), kept.format);
+        kept.renew(&starter.model);
         Ok(Self { dir, kept, starter })
     }
 
@@ -414,6 +433,21 @@ mod tests {
         assert_eq!(seats(&it), [("starter", Active)]);
         let told: Vec<What> = it.events().map(|event| event.what).take(4).collect();
         assert_eq!(told, [What::Failed, What::Failed, What::Failed, What::RolledBack]);
+    }
+
+    #[test]
+    fn an_update_with_another_built_in_model_gives_it_the_place_of_the_old_one() {
+        use ModelRole::{Active, Shadow};
+        let dir = tempfile::tempdir().unwrap();
+        let mut it = shelf(dir.path());
+        it.add(version("aaaa", 2, 1), b"bundle").unwrap();
+        it.promote(AT, "aaaa", "").unwrap();
+        let mut it = Shelf::open(dir.path().join("models"), version("newer", 2, 1)).unwrap();
+        assert_eq!(seats(&it), [("aaaa", Active), ("newer", Shadow)]);
+        it.roll_back(AT, "").unwrap();
+        assert_eq!(seats(&it), [("newer", Active)]);
+        let again = Shelf::open(dir.path().join("models"), version("newest", 3, 1)).unwrap();
+        assert_eq!(seats(&again), [("newest", Active)]);
     }
 
     #[test]
