@@ -88,7 +88,7 @@ impl Args {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let bundle = self.bundle()?;
         let began = Instant::now();
-        let mut model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
+        let model = Model::load(&bundle).with_context(|| self.bundle.display().to_string())?;
         let load_ms = began.elapsed().as_secs_f64() * 1e3;
         let latency = self.repeat.map(|runs| model.latency(runs as usize)).transpose()?;
         let forecasts = match &self.candles {

@@ -86,7 +86,7 @@ pub(super) fn load(bundle: &VerifiedBundle, budget: Duration) -> anyhow::Result<
     );
     engine::forecast::check(&spec, timeframe).map_err(|what| anyhow::anyhow!("the box cannot ask it: {what}"))?;
     let tried = catch_unwind(AssertUnwindSafe(|| {
-        let mut model = Model::load(bundle)?;
+        let model = Model::load(bundle)?;
         let window = bundle.manifest().probes.first().map(|probe| probe.window.clone()).unwrap_or_default();
         let mut times = Vec::with_capacity(TRIALS);
         for _ in 0..TRIALS {

@@ -44,7 +44,7 @@ impl Trader {
         let began = Instant::now();
         let questions = self.handle(at, input);
         for question in &questions {
-            let answer = ask(&mut self.model, question);
+            let answer = ask(&self.model, question);
             let orders = self.orders;
             self.handle(at, Input::Answer(answer));
             let elapsed_us = began.elapsed().as_secs_f64() * 1e6;
@@ -74,7 +74,7 @@ impl Trader {
     }
 }
 
-fn ask(model: &mut Model, question: &InferRequest) -> Answer {
+fn ask(model: &Model, question: &InferRequest) -> Answer {
     let answer = model.predict(&question.window).expect("a sound window");
     let horizons = answer.horizons.iter().map(|horizon| HorizonAnswer {
         horizon_min: horizon.horizon_min,

@@ -29,7 +29,7 @@ fn main() {
         bundle::load(&path, &TrustedKeys::builtin()).expect("a bundle signed by a built-in key")
     };
     let started = Instant::now();
-    let mut model = Model::load(&bundle).expect("a model this program can run");
+    let model = Model::load(&bundle).expect("a model this program can run");
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
     let window = model.manifest().probes[0].window.clone();
     let answer = model.predict(&window).expect("the probes were answered before");

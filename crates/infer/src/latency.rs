@@ -31,7 +31,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::predict`].
-    pub fn latency(&mut self, runs: usize) -> Result<Latency, InferError> {
+    pub fn latency(&self, runs: usize) -> Result<Latency, InferError> {
         let window = self.manifest().probes[0].window.clone();
         for _ in 0..WARM_UP {
             self.predict(&window)?;

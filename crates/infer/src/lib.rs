@@ -4,7 +4,7 @@
 //! VerifiedBundle --Model::load--> shapes checked, graph optimised, probes answered --> Model --predict--> Answer
 //! ```
 //!
-//! A [`Model`] is used by one thread; several models or threads load several. What the ONNX
+//! Every answer begins with a fresh state, so a [`Model`] may be shared by threads. What the ONNX
 //! files hold and why is told in `docs/decisions/int8.md`.
 
 mod cost;
@@ -14,6 +14,7 @@ mod latency;
 mod model;
 mod ops;
 mod probe;
+mod weigh;
 
 pub use bundle::Decision;
 pub use cost::Macs;
@@ -22,3 +23,4 @@ pub use kernel::engine;
 pub use latency::Latency;
 pub use model::{Answer, HorizonAnswer, Model};
 pub use probe::ProbeReport;
+pub use weigh::Weight;

@@ -97,7 +97,7 @@ impl Model {
     ///
     /// # Errors
     /// A window of another length or with a value that is no number, or an answer that is none.
-    pub fn predict(&mut self, window: &[f32]) -> Result<Answer, InferError> {
+    pub fn predict(&self, window: &[f32]) -> Result<Answer, InferError> {
         answer(&self.manifest, self.outputs, &self.graph, window)
     }
 
@@ -125,11 +125,8 @@ impl Model {
     ///
     /// # Errors
     /// [`InferError::Probe`] at the first answer beyond the manifest's tolerance.
-    pub fn probe(&mut self) -> Result<ProbeReport, InferError> {
-        let probes = std::mem::take(&mut self.manifest.probes);
-        let report = probe::run(self, &probes);
-        self.manifest.probes = probes;
-        report
+    pub fn probe(&self) -> Result<ProbeReport, InferError> {
+        probe::run(self, &self.manifest.probes)
     }
 
     /// Multiply-accumulates of one answer as the engine will really do them, by number type.

@@ -17,7 +17,7 @@ pub struct ProbeReport {
 }
 
 /// Answers every probe, in order.
-pub(crate) fn run(model: &mut Model, probes: &[Probe]) -> Result<ProbeReport, InferError> {
+pub(crate) fn run(model: &Model, probes: &[Probe]) -> Result<ProbeReport, InferError> {
     let tolerance = model.manifest().tolerance;
     let (bps, share) = (f64::from(tolerance.log_return_bps), f64::from(tolerance.p_up));
     let mut report = ProbeReport { probes: probes.len(), ..ProbeReport::default() };

@@ -22,7 +22,7 @@ fn changed(change: impl Fn(&mut bundle::Manifest, &mut Vec<u8>)) -> VerifiedBund
 
 #[test]
 fn it_loads_meets_its_probes_and_answers_alike_every_time() {
-    let mut model = Model::load(&starter()).expect("the starter runs");
+    let model = Model::load(&starter()).expect("the starter runs");
     assert_eq!(model.probes().probes, model.manifest().probes.len());
     let window = model.manifest().probes[0].window.clone();
     let answer = model.predict(&window).expect("a probe's window is sound");
@@ -40,7 +40,7 @@ fn it_loads_meets_its_probes_and_answers_alike_every_time() {
 
 #[test]
 fn many_windows_get_the_answers_they_get_alone() {
-    let mut model = Model::load(&starter()).expect("the starter runs");
+    let model = Model::load(&starter()).expect("the starter runs");
     let windows: Vec<Vec<f32>> = model.manifest().probes.iter().map(|probe| probe.window.clone()).collect();
     let together = model.predict_all(&windows).expect("sound windows");
     let alone: Vec<_> = windows.iter().map(|window| model.predict(window).expect("a sound window")).collect();
@@ -61,8 +61,38 @@ fn its_weight_products_are_integer() {
 }
 
 #[test]
+fn a_feature_that_is_as_in_the_probes_does_nothing() {
+    let all = Model::load(&starter()).expect("the starter runs");
+    let only = changed(|manifest, _| manifest.probes.truncate(1));
+    let model = Model::load(&only).expect("the starter runs");
+    let columns = model.manifest().features.len();
+    let own = model.manifest().probes[0].window.clone();
+    let answer = model.predict(&own).expect("a probe's window is sound");
+    let weights = model.weigh(&own, &answer).expect("as before");
+    let names: Vec<&String> = weights.iter().map(|weight| &weight.feature).collect();
+    assert_eq!(names, model.manifest().features.iter().collect::<Vec<_>>());
+    assert!(weights.iter().all(|weight| weight.log_return == [0.0; 3]), "{weights:?}");
+
+    // Another window that differs in one column only: all of the difference is that column's.
+    let other: Vec<f32> = all.manifest().probes[1]
+        .window
+        .iter()
+        .zip(&own)
+        .enumerate()
+        .map(|(i, (b, a))| if i % columns == 2 { *b } else { *a })
+        .collect();
+    let told = model.predict(&other).expect("sound");
+    let weights = model.weigh(&other, &told).expect("as before");
+    for (weight, column) in weights.iter().zip(0..) {
+        let moved = told.horizons.iter().zip(&answer.horizons).map(|(b, a)| b.log_return - a.log_return);
+        let expected: Vec<f32> = if column == 2 { moved.collect() } else { vec![0.0; 3] };
+        assert_eq!(weight.log_return, expected, "{}", weight.feature);
+    }
+}
+
+#[test]
 fn odd_windows_are_refused_by_name() {
-    let mut model = Model::load(&starter()).expect("the starter runs");
+    let model = Model::load(&starter()).expect("the starter runs");
     let mut window = model.manifest().probes[0].window.clone();
     let columns = model.manifest().features.len();
     window[columns + 1] = f32::NAN;
