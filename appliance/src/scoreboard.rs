@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use engine::skill::{Scorecard, Sealed, scorecard};
+use engine::skill::{QuantileCard, Scorecard, Sealed, quantile_card, scorecard};
 use serde::Serialize;
 use store::{ScoredForecast, Span, State};
 use types::Timestamp;
-use types::effect::Base;
+use types::effect::{Base, QUANTILES};
 use types::time::{NS_PER_DAY, NS_PER_MIN};
 
 use crate::kept::Known;
@@ -27,6 +27,16 @@ pub(crate) struct Line {
     pub(crate) open: usize,
     #[serde(flatten)]
     pub(crate) card: Scorecard,
+    /// Of the quantiles that the model tells itself; null where it tells none.
+    pub(crate) own_quantiles: Option<QuantileCard>,
+}
+
+/// The scored forecasts of a model at one horizon.
+#[derive(Default)]
+struct Track {
+    sealed: Vec<Sealed>,
+    quantiles: Vec<([f32; QUANTILES.len()], f32)>,
+    open: usize,
 }
 
 /// The cards of an instrument, by model and horizon, over forecasts from `from` (where it is not told, of the last seven days in which
@@ -44,22 +54,23 @@ pub(crate) fn lines(state: &State, known: &Known, from: Option<Timestamp>, to: T
             Timestamp::from_nanos(after.saturating_sub(DAYS * NS_PER_DAY))
         }
     };
-    let mut tracks: BTreeMap<(String, u16), (Vec<Sealed>, usize)> = BTreeMap::new();
+    let mut tracks: BTreeMap<(String, u16), Track> = BTreeMap::new();
     for ScoredForecast { forecast, outcome } in state.forecasts(known.id, Span::between(from, to, usize::MAX))? {
         if matches!(forecast.base, Base::Close(_)) {
             continue;
         }
-        let (sealed, open) = tracks.entry((forecast.model, forecast.horizon_min)).or_default();
+        let track = tracks.entry((forecast.model, forecast.horizon_min)).or_default();
         let minute = u32::try_from(forecast.open_time.as_nanos().div_euclid(NS_PER_MIN));
         match (outcome, minute) {
             (Some(outcome), Ok(minute)) => {
-                sealed.push(Sealed { minute, forecast: forecast.log_return, p_up: forecast.p_up, outcome });
+                track.sealed.push(Sealed { minute, forecast: forecast.log_return, p_up: forecast.p_up, outcome });
+                track.quantiles.extend(forecast.quantiles.try_into().ok().map(|told| (told, outcome)));
             }
-            _ => *open += 1,
+            _ => track.open += 1,
         }
     }
     let at = |sealed: &Sealed| Timestamp::from_nanos(i64::from(sealed.minute) * NS_PER_MIN).to_string();
-    let line = |((model, horizon_min), (sealed, open)): ((String, u16), (Vec<Sealed>, usize))| Line {
+    let line = |((model, horizon_min), Track { sealed, quantiles, open }): ((String, u16), Track)| Line {
         venue: known.venue,
         symbol: known.symbol.clone(),
         model,
@@ -67,6 +78,7 @@ pub(crate) fn lines(state: &State, known: &Known, from: Option<Timestamp>, to: T
         to: sealed.last().map(at),
         open,
         card: scorecard(&sealed, horizon_min),
+        own_quantiles: quantile_card(&quantiles),
     };
     Ok(tracks.into_iter().map(line).collect())
 }
@@ -100,7 +112,7 @@ mod tests {
                     base,
                     log_return,
                     p_up: 0.6,
-                    quantiles: Vec::new(),
+                    quantiles: if model == "a" { vec![-2e-4, -1e-4, log_return, 3e-4, 4e-4] } else { Vec::new() },
                 };
                 records.push(Record::Forecast(forecast));
                 if minute < 1_990 {
@@ -123,6 +135,8 @@ mod tests {
         assert_eq!(told, [("a", 5, 1_990, 10), ("a", 10, 1_990, 10), ("b", 5, 1_990, 10)]);
         let verdicts: Vec<Verdict> = found.iter().map(|line| line.card.verdict).collect();
         assert_eq!(verdicts, [Verdict::Better, Verdict::Better, Verdict::Worse]);
+        let own: Vec<_> = found.iter().map(|line| line.own_quantiles.map(|own| (own.n, own.coverage_50))).collect();
+        assert_eq!(own, [Some((1_990, 1.0)), Some((1_990, 1.0)), None]);
         let part = lines(&state, &known, Some(at(100)), at(200)).unwrap();
         assert_eq!((part[0].card.n, part[0].from.as_deref()), (100, Some(at(100).to_string().as_str())));
         let text = serde_json::to_value(&part[0]).unwrap();

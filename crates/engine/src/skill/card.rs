@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::Serialize;
+use types::effect::QUANTILES;
 
 use super::bands::{BANDS, Bands, Widths};
 use super::report::{Score, SkillReport, Verdict, evaluate, step_min};
@@ -68,6 +69,8 @@ pub struct Scorecard {
     /// Weighted interval score of forecast and bands together, basis points: what stands for the continuous ranked probability
     /// score where only some quantiles are told.
     pub wis_bps: Option<f64>,
+    /// The same of "no change" with bands from the sizes of the moves before, made in the same way.
+    pub naive_wis_bps: Option<f64>,
     /// Share of outcomes within the 50 % band.
     pub coverage_50: Option<f64>,
     /// Share of outcomes within the 90 % band.
@@ -121,6 +124,8 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
     let dm = compare::diebold_mariano(&squares, horizon);
     let evidence = evidence(&sealed, horizon_min);
     let bands = Banded::of(&sealed, horizon_min);
+    let still: Vec<Sealed> = sealed.iter().map(|one| Sealed { forecast: 0.0, ..*one }).collect();
+    let naive = Banded::of(&still, horizon_min);
     let bps = |value: Option<f64>| value.map(|value| value * 1e4);
     Scorecard {
         horizon_min,
@@ -140,6 +145,7 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
         brier: probability::brier(&chances),
         log_loss: probability::log_loss(&chances, FLOOR),
         wis_bps: bps(bands.weighted_interval_score()),
+        naive_wis_bps: bps(naive.weighted_interval_score()),
         coverage_50: quantile::coverage(&bands.intervals[0]).map(|(share, _)| share),
         coverage_90: quantile::coverage(&bands.intervals[1]).map(|(share, _)| share),
         width_90_bps: bps(quantile::coverage(&bands.intervals[1]).map(|(_, width)| width)),
@@ -150,6 +156,43 @@ pub fn scorecard(sealed: &[Sealed], horizon_min: u16) -> Scorecard {
         evidence_worse: evidence.worse(),
         verdict: report.verdict.with(&evidence),
     }
+}
+
+/// What the quantiles are worth that a model tells itself, beside the bands that the box makes of its errors. The keys are a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct QuantileCard {
+    /// Scored forecasts with quantiles.
+    pub n: usize,
+    /// Their weighted interval score, basis points of log-return; as [`Scorecard::wis_bps`].
+    pub wis_bps: f64,
+    /// Share of outcomes between the quartiles; half of them would be right.
+    pub coverage_50: f64,
+    /// Share of outcomes between the 5 % and the 95 % quantile; 0.9 would be right.
+    pub coverage_90: f64,
+    /// Mean distance of these two, basis points.
+    pub width_90_bps: f64,
+}
+
+/// The card of (quantiles at [`QUANTILES`], outcome), log-returns; `None` without any. What is not finite is left out.
+#[must_use]
+pub fn quantile_card(told: &[([f32; QUANTILES.len()], f32)]) -> Option<QuantileCard> {
+    let is_finite = |(told, outcome): &&([f32; QUANTILES.len()], f32)| {
+        outcome.is_finite() && told.iter().all(|quantile| quantile.is_finite())
+    };
+    let told: Vec<_> =
+        told.iter().filter(is_finite).map(|(told, outcome)| (told.map(f64::from), f64::from(*outcome))).collect();
+    let score = |(told, outcome): &([f64; QUANTILES.len()], f64)| {
+        let levels = QUANTILES.map(f64::from);
+        let quantiles: Vec<(f64, f64)> = levels.into_iter().zip(*told).collect();
+        quantile::weighted_interval_score(&quantiles, *outcome).unwrap_or(0.0)
+    };
+    let wis = crate::stats::mean(told.iter().map(score))?;
+    let between = |low: usize, high: usize| -> Vec<(f64, f64, f64)> {
+        told.iter().map(|(told, outcome)| (told[low], told[high], *outcome)).collect()
+    };
+    let (coverage_50, _) = quantile::coverage(&between(1, 3))?;
+    let (coverage_90, width) = quantile::coverage(&between(0, 4))?;
+    Some(QuantileCard { n: told.len(), wis_bps: wis * 1e4, coverage_50, coverage_90, width_90_bps: width * 1e4 })
 }
 
 /// Evidence for and against forecasts in order of time.

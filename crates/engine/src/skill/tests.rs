@@ -179,6 +179,7 @@ fn a_card_of_a_good_forecaster_is_good_in_every_line() {
     let near = |found: Option<f64>, share: f64| (found.unwrap() - share).abs() < 0.02;
     assert!(near(card.coverage_50, 0.5) && near(card.coverage_90, 0.9), "{card:?}");
     assert!(card.wis_bps < card.mae_bps && card.width_90_bps > card.mae_bps, "{card:?}");
+    assert!(card.wis_bps < card.naive_wis_bps && card.naive_wis_bps < card.naive_mae_bps, "{card:?}");
     assert!(card.rmse_bps > card.mae_bps && card.mape_pct.unwrap() * 100.0 - card.mae_bps.unwrap() < 1.0);
 }
 
@@ -199,6 +200,18 @@ fn a_card_of_shuffled_outcomes_proves_nothing_and_an_empty_one_says_nothing() {
     assert_eq!((nothing.n, nothing.skill, nothing.wis_bps, nothing.verdict), (0, None, None, Verdict::NotProven));
     let odd = [Sealed { minute: 1, forecast: f32::NAN, p_up: 0.5, outcome: 0.1 }];
     assert_eq!(scorecard(&odd, 5), nothing);
+}
+
+#[test]
+fn the_quantiles_that_a_model_tells_are_judged_by_hand() {
+    let told = [-2e-4, -1e-4, 0.0, 1e-4, 2e-4];
+    let card = quantile_card(&[(told, 0.0)]).unwrap();
+    // Twice the mean of 0.05 x 2, 0.25 x 1, 0, 0.25 x 1, 0.05 x 2 basis points.
+    assert!((card.wis_bps - 0.28).abs() < 1e-6 && (card.width_90_bps - 4.0).abs() < 1e-6, "{card:?}");
+    assert_eq!((card.n, card.coverage_50, card.coverage_90), (1, 1.0, 1.0));
+    let card = quantile_card(&[(told, 0.0), (told, 1.5e-4), (told, -3e-4), (told, f32::NAN)]).unwrap();
+    assert_eq!((card.n, card.coverage_50, card.coverage_90), (3, 1.0 / 3.0, 2.0 / 3.0));
+    assert_eq!(quantile_card(&[]), None);
 }
 
 /// No band was shown.

@@ -23,7 +23,7 @@ pub mod sequential;
 pub mod special;
 
 /// Mean of values; `None` without any.
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
+pub(crate) fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
     let count = values.len();
     (count > 0).then(|| values.sum::<f64>() / count as f64)
 }
