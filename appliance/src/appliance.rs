@@ -10,7 +10,6 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use types::input::ModelSeat;
 use types::{Input, Timestamp};
 
 use crate::backup::Keeper;
@@ -109,7 +108,7 @@ impl Appliance {
         let (inference, _) = Inference::start(to_engine.clone(), counters.clone(), budget, to_models)?;
         let (wants, wanted) = watch::channel(Wanted::default());
         let (model_health, model_seen) = watch::channel(web::ModelHealth::default());
-        let (models, seats) = Models::open(
+        let (models, seated) = Models::open(
             &config.store.data_dir,
             &config.model,
             state.clone(),
@@ -142,7 +141,7 @@ impl Appliance {
         let (engine_health, engine_seen) = watch::channel(web::EngineHealth::default());
         let (projection, published) = Projection::new(statuses.clone(), card.clone(), curve, clock.now());
         let start_at = last_at.unwrap_or_else(|| clock.now());
-        for input in first_inputs(config, &clock, seats) {
+        for input in first_inputs(config, &clock, seated) {
             to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
         }
         let engine = EngineThread {
@@ -238,11 +237,11 @@ impl Appliance {
 }
 
 /// What the engine hears first after every start.
-fn first_inputs(config: &Config, clock: &Clock, seats: Vec<ModelSeat>) -> [Input; 3] {
+fn first_inputs(config: &Config, clock: &Clock, seated: Input) -> [Input; 3] {
     [
         Input::Boot { version: env!("CARGO_PKG_VERSION").to_owned(), settings: Box::new(config.engine.clone()) },
         Input::Clock { synchronised: clock.is_believed(false) },
-        Input::Models { seats, news: None },
+        seated,
     ]
 }
 

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self as std_mpsc, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use types::InstrumentId;
 use types::effect::{InferRequest, QUANTILES};
 use types::input::{Answer, Decision, HorizonAnswer, Input};
 
@@ -36,7 +37,7 @@ pub(crate) struct Counters {
 impl Counters {
     fn note(&self, took_us: u32) {
         self.answers.fetch_add(1, Ordering::Relaxed);
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut times = locked(&self.times);
         times.push_back(took_us);
         if times.len() > TIMES_MAX {
             times.pop_front();
@@ -45,11 +46,22 @@ impl Counters {
 
     /// Median and 99th percentile of the newest answers, microseconds; `None` before the first.
     pub(crate) fn took_us(&self) -> Option<(u32, u32)> {
-        let mut times: Vec<u32> = self.times.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        let mut times: Vec<u32> = locked(&self.times).iter().copied().collect();
         times.sort_unstable();
         Some((*times.get(times.len() / 2)?, times[times.len() * 99 / 100]))
     }
 }
+
+/// The newest answer of a model for an instrument.
+#[derive(Clone)]
+pub(crate) struct Newest {
+    pub(crate) model: Arc<infer::Model>,
+    pub(crate) question: InferRequest,
+    pub(crate) answer: infer::Answer,
+}
+
+/// By instrument and model; of models that are asked no more there is none.
+type Answers = Mutex<BTreeMap<(InstrumentId, String), Newest>>;
 
 /// A model that does not do its work and is not asked any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,10 +80,11 @@ enum Work {
 }
 
 /// The question side of the inference thread. The thread ends when the last clone is dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Inference {
     work: SyncSender<Work>,
     counters: Arc<Counters>,
+    newest: Arc<Answers>,
 }
 
 impl Inference {
@@ -83,9 +96,17 @@ impl Inference {
         unfit: mpsc::Sender<Unfit>,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (work, inbox) = std_mpsc::sync_channel(QUEUE_MAX);
-        let runner = Runner { models: BTreeMap::new(), engine, counters: counters.clone(), budget, unfit };
+        let newest = Arc::<Answers>::default();
+        let runner = Runner {
+            models: BTreeMap::new(),
+            engine,
+            counters: counters.clone(),
+            newest: newest.clone(),
+            budget,
+            unfit,
+        };
         let thread = thread::Builder::new().name("inference".to_owned()).spawn(move || runner.run(&inbox))?;
-        Ok((Self { work, counters }, thread))
+        Ok((Self { work, counters, newest }, thread))
     }
 
     /// Asks. Never waits.
@@ -95,6 +116,11 @@ impl Inference {
         }
     }
 
+    /// The newest answer of a model for an instrument, with what was asked.
+    pub(crate) fn newest(&self, instrument: InstrumentId, model: &str) -> Option<Newest> {
+        locked(&self.newest).get(&(instrument, model.to_owned())).cloned()
+    }
+
     /// Puts models in; of those that are there the ones in `keep` stay. May wait for questions that are asked before.
     pub(crate) fn install(&self, new: Vec<(String, infer::Model)>, keep: Vec<String>) {
         // The thread ends with the box only.
@@ -102,8 +128,12 @@ impl Inference {
     }
 }
 
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 struct Running {
-    model: infer::Model,
+    model: Arc<infer::Model>,
     /// Places of the levels in [`QUANTILES`] among the model's own; empty where it lacks one.
     quantiles: Vec<usize>,
     failures: u32,
@@ -114,6 +144,7 @@ struct Runner {
     models: BTreeMap<String, Running>,
     engine: mpsc::Sender<Message>,
     counters: Arc<Counters>,
+    newest: Arc<Answers>,
     budget: Duration,
     unfit: mpsc::Sender<Unfit>,
 }
@@ -124,10 +155,11 @@ impl Runner {
             match work {
                 Work::Install { new, keep } => {
                     self.models.retain(|id, _| keep.contains(id));
+                    locked(&self.newest).retain(|(_, id), _| keep.contains(id));
                     self.models.extend(new.into_iter().map(|(id, model)| (id, Running::new(model))));
                 }
                 Work::Ask(question) => {
-                    let Some(answer) = self.answer(&question) else { continue };
+                    let Some(answer) = self.answer(question) else { continue };
                     self.counters.note(answer.took_us);
                     if self.engine.blocking_send(Message::Input(Input::Answer(answer))).is_err() {
                         break;
@@ -139,7 +171,7 @@ impl Runner {
 
     /// A failed run is an answer without horizons: it is journalled like any other, so a replay knows of it. `None` from a model that is
     /// not here any more.
-    fn answer(&mut self, question: &InferRequest) -> Option<Answer> {
+    fn answer(&mut self, question: InferRequest) -> Option<Answer> {
         let running = self.models.get_mut(&question.model)?;
         let began = Instant::now();
         let told = catch_unwind(AssertUnwindSafe(|| running.model.predict(&question.window)));
@@ -181,7 +213,11 @@ impl Runner {
         if let Some(why) = why {
             tracing::error!("model {} is not asked any more: {why}", question.model);
             self.models.remove(&question.model);
-            let _ = self.unfit.try_send(Unfit { model: question.model.clone(), why });
+            locked(&self.newest).retain(|(_, id), _| *id != question.model);
+            let _ = self.unfit.try_send(Unfit { model: question.model, why });
+        } else if let Some(told) = told {
+            let key = (question.instrument, question.model.clone());
+            locked(&self.newest).insert(key, Newest { model: running.model.clone(), question, answer: told });
         }
         Some(answer)
     }
@@ -192,7 +228,7 @@ impl Running {
         let levels = &model.manifest().quantiles;
         let place = |level: &f32| levels.iter().position(|known| (known - level).abs() < 1e-6);
         let quantiles = QUANTILES.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
-        Self { model, quantiles, failures: 0, slow: 0 }
+        Self { model: Arc::new(model), quantiles, failures: 0, slow: 0 }
     }
 }
 
@@ -228,7 +264,11 @@ mod tests {
         let window = sound.manifest().probes[0].window.clone();
         inference.install(vec![("m".to_owned(), sound)], Vec::new());
         inference.ask(question(window.clone()));
-        assert_eq!(next(&mut answers).horizons.len(), 3, "the question before was nobody's");
+        let first = next(&mut answers);
+        assert_eq!(first.horizons.len(), 3, "the question before was nobody's");
+        let kept = inference.newest(InstrumentId(3), "m").expect("it answered");
+        assert_eq!((kept.question.window, kept.answer.attention), (window.clone(), first.attention));
+        assert!(inference.newest(InstrumentId(4), "m").is_none());
         for _ in 0..4 {
             inference.ask(question(vec![f32::NAN; window.len()]));
         }
@@ -237,6 +277,7 @@ mod tests {
         }
         let unfit = told.blocking_recv().expect("told");
         assert!(unfit.why.starts_with("it failed 3 times in a row: value 0 of the window"), "{unfit:?}");
+        assert!(inference.newest(InstrumentId(3), "m").is_none(), "it is not asked any more");
         drop(inference);
         thread.join().unwrap();
         assert!(answers.blocking_recv().is_none(), "the fourth was not asked");

@@ -136,6 +136,7 @@ fn a_model_that_comes_over_the_network_is_proven_watched_promoted_and_taken_back
 
     let id = |health: &Value| health["model"]["id"].as_str().map(str::to_owned);
     wait_for(&demo, &[&model]);
+    why_is_told(&demo, &model);
     let (status, answer) = post(&demo, &format!("/api/v1/models/{short}/promote?why=tried"), b"");
     assert_eq!(status, 200, "{answer}");
     demo.wait_until("the new one leads", |health| id(health).as_ref() == Some(&model));
@@ -174,6 +175,29 @@ fn a_model_that_comes_over_the_network_is_proven_watched_promoted_and_taken_back
     let (status, answer) = post(&demo, "/api/v1/timeseries", &series(&odd));
     assert!(status == 409 && answer["error"].as_str().is_some_and(|why| why.contains("1970-01-01T00:03")), "{answer}");
     assert_eq!(post(&demo, "/api/v1/timeseries", b"{").0, 400);
+}
+
+/// The page may ask what a forecast rests on.
+fn why_is_told(demo: &Demo, model: &str) {
+    let why = fetch(demo, &format!("/api/v1/why?symbol=kraken:BTC/USD&model={model}"));
+    assert_eq!((why["symbol"].as_str(), why["model"].as_str()), (Some("BTC/USD"), Some(model)), "{why}");
+    assert_eq!(why["forecast"].as_array().map(Vec::len), Some(3), "{why}");
+    let numbers =
+        |value: &Value| -> Vec<f64> { value.as_array().into_iter().flatten().filter_map(Value::as_f64).collect() };
+    let looks = why["attention"].as_array().expect("the starter tells");
+    let shares: f64 = looks.iter().filter_map(|look| look["share"].as_f64()).sum();
+    assert!((shares - 1.0).abs() < 1e-3, "{shares}");
+    assert_eq!(looks.last().expect("rows")["open_time"], why["open_time"]);
+    let features = why["features"].as_array().expect("the starter has some");
+    let most: Vec<f64> = features
+        .iter()
+        .map(|f| numbers(&f["effect_bps"]).iter().fold(0.0, |most, part| part.abs().max(most)))
+        .collect();
+    assert!(most.is_sorted_by(|a, b| a >= b) && most[0] > 0.0, "{most:?}");
+    assert!(features.iter().all(|f| f["description"].is_string() && f["value"].is_f64()), "{why}");
+    let status = |query: &str| get(demo.address(), &format!("/api/v1/why{query}")).0;
+    assert_eq!((status("?symbol=kraken:XYZ"), status("?symbol=BTC/USD"), status("")), (404, 400, 400));
+    assert_eq!(status("?symbol=kraken:BTC/USD&model=nobody"), 404);
 }
 
 #[test]

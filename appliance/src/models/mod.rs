@@ -10,6 +10,7 @@ mod bundles;
 mod judge;
 mod past;
 mod shelf;
+mod why;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,13 +26,13 @@ use store::State;
 use tokio::sync::{mpsc, watch};
 use types::effect::Severity;
 use types::input::{ModelRole, ModelSeat, ModelSpec};
-use types::{Input, InstrumentId, Timeframe};
+use types::{Input, InstrumentId, Timeframe, Timestamp};
 
 use crate::clock::Clock;
 use crate::config::ModelSection;
 use crate::engine_thread::Message;
 use crate::inference_thread::{Inference, Unfit};
-use crate::kept::is_meant;
+use crate::kept::{Known, is_meant};
 use crate::web::ModelHealth;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub(crate) use bundles::starter;
 pub(crate) use past::{Past, Wanted};
 pub(crate) use shelf::is_file_name;
 use shelf::{Event, Place, Request, Shelf, Version, What};
+pub(crate) use why::Why;
 
 /// The shelf's folder in the data directory.
 pub(crate) const FOLDER: &str = "models";
@@ -72,14 +74,16 @@ struct Inner {
     engine: mpsc::Sender<Message>,
     wanted: watch::Sender<Wanted>,
     health: watch::Sender<ModelHealth>,
+    /// What was asked for last, by instrument and model, with the candle that its forecast saw last.
+    explained: Mutex<BTreeMap<(InstrumentId, String), (Timestamp, Arc<Why>)>>,
 }
 
 /// Why something could not be done; nothing was changed.
 pub(crate) type Refused = anyhow::Error;
 
 impl Models {
-    /// Opens the shelf of a box and seats the models that can answer; gives the seats for the engine. A configured bundle leads at every
-    /// start.
+    /// Opens the shelf of a box and seats the models that can answer; gives what the engine is told of
+    /// them. A configured bundle leads at every start.
     ///
     /// # Errors
     /// When a key, the configured bundle or the registry is refused: a box must not run on another model than the one asked for.
@@ -93,7 +97,7 @@ impl Models {
         engine: mpsc::Sender<Message>,
         wanted: watch::Sender<Wanted>,
         health: watch::Sender<ModelHealth>,
-    ) -> anyhow::Result<(Self, Vec<ModelSeat>)> {
+    ) -> anyhow::Result<(Self, Input)> {
         let keys = bundles::trusted_keys(section)?;
         let starter = bundles::version(&bundles::starter()?, String::new(), 0);
         let shelf = Shelf::open(dir.join(FOLDER), starter)?;
@@ -107,17 +111,18 @@ impl Models {
             engine,
             wanted,
             health,
+            explained: Mutex::default(),
         };
         let models = Self { inner: Arc::new(inner) };
         if !section.enabled {
-            return Ok((models, Vec::new()));
+            return Ok((models, Input::Models { seats: Vec::new(), news: None }));
         }
         if let Some(path) = &section.bundle {
             let lead = || models.take_in(&mut models.shelf(), Bundle::read(path)?, true);
             lead().with_context(|| format!("model.bundle: {}", path.display()))?;
         }
-        let seats = models.seat_all(Vec::new())?;
-        Ok((models, seats))
+        let told = models.seat_all(&[], None)?;
+        Ok((models, told))
     }
 
     /// What there is.
@@ -232,6 +237,34 @@ impl Models {
         Ok(self.load(&shelf, &model)?.0)
     }
 
+    /// What the newest forecast for an instrument rests on: of the model that leads there, or of another one by its digest. It is found
+    /// once for each forecast, and for one at a time.
+    ///
+    /// # Errors
+    /// When there is no such model, it has told nothing yet, or it cannot answer.
+    pub(crate) fn why(&self, known: &Known, model: Option<&str>) -> anyhow::Result<Arc<Why>> {
+        let seats = self.engine_seats();
+        let leads = |seat: &&ModelSeat| {
+            seat.role == ModelRole::Active && (seat.instruments.is_empty() || seat.instruments.contains(&known.id))
+        };
+        let model = match model {
+            Some(model) => self.shelf().version(model)?.model.clone(),
+            None => seats.iter().find(leads).context("no model leads there")?.spec.id.clone(),
+        };
+        let mut explained = self.inner.explained.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.inner.inference.newest(known.id, &model);
+        let newest =
+            newest.with_context(|| format!("{}:{}: no forecast since the start", known.venue, known.symbol))?;
+        let (key, at) = ((known.id, model), newest.question.open_time);
+        if let Some((_, why)) = explained.get(&key).filter(|(of, _)| *of == at) {
+            return Ok(why.clone());
+        }
+        let why = Arc::new(Why::of(&newest, known)?);
+        explained.retain(|(_, model), _| seats.iter().any(|seat| seat.spec.id == *model));
+        explained.insert(key, (at, why.clone()));
+        Ok(why)
+    }
+
     /// Waits for models that do not do their work, and looks at the scores once an hour. Ends with the box.
     pub(crate) async fn run(self, mut unfit: mpsc::Receiver<Unfit>) {
         let mut hourly = tokio::time::interval(self.inner.clock.real(JUDGE_EVERY));
@@ -274,7 +307,7 @@ impl Models {
             self.inner.health.send_modify(|health| health.error = format!("{name}: {why}"));
             return Err(error);
         }
-        self.change(Severity::Warning, format!("Model {name} was taken from its place: {why}."))
+        self.change(Severity::Warning, taken_away(&name, why))
     }
 
     /// Acts on the scores as the configuration says.
@@ -350,8 +383,13 @@ impl Models {
 
     /// Seats everybody anew, and tells the engine.
     fn change(&self, severity: Severity, text: String) -> anyhow::Result<()> {
-        let seats = if self.inner.section.enabled { self.seat_all(self.known())? } else { Vec::new() };
-        self.send(Input::Models { seats, news: Some((severity, text)) });
+        let news = Some((severity, text));
+        let is_enabled = self.inner.section.enabled;
+        self.send(if is_enabled {
+            self.seat_all(&self.known(), news)?
+        } else {
+            Input::Models { seats: Vec::new(), news }
+        });
         Ok(())
     }
 
@@ -375,34 +413,29 @@ impl Models {
         self.inner.wanted.borrow().seats.clone()
     }
 
-    /// Loads those that are not among `known` and gives the engine's seats. Whoever cannot answer loses the place.
-    fn seat_all(&self, known: Vec<String>) -> anyhow::Result<Vec<ModelSeat>> {
-        let (mut new, mut seats) = (Vec::new(), Vec::new());
+    /// Loads those that have a place and are not among `known`, and gives what the engine is to be told: the seats, and `news`. Whoever
+    /// cannot answer loses the place, and the news say so.
+    fn seat_all(&self, known: &[String], news: Option<(Severity, String)>) -> anyhow::Result<Input> {
+        let (mut new, mut seats, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         let mut shelf = self.shelf();
         for place in shelf.seats().to_vec() {
-            let loaded = if known.contains(&place.model) {
-                self.inner
-                    .wanted
-                    .borrow()
-                    .seats
-                    .iter()
-                    .find(|seat| seat.spec.id == place.model)
-                    .map(|seat| (seat.spec.clone(), seat.timeframe))
-            } else {
-                match self.load(&shelf, &place.model) {
+            let seated = self.engine_seats().into_iter().find(|seat| seat.spec.id == place.model);
+            let (spec, timeframe) = match seated.filter(|_| known.contains(&place.model)) {
+                Some(seat) => (seat.spec, seat.timeframe),
+                None => match self.load(&shelf, &place.model) {
                     Ok((model, spec, timeframe)) => {
                         new.push((place.model.clone(), model));
-                        Some((spec, timeframe))
+                        (spec, timeframe)
                     }
                     Err(error) => {
-                        let why = format!("{error:#}");
-                        tracing::error!("model {}: {why}", place.model);
+                        let (why, name) = (format!("{error:#}"), title(shelf.version(&place.model)?));
+                        tracing::error!("model {name}: {why}");
                         shelf.unseat(&self.now(), &place.model, What::Failed, &why)?;
-                        None
+                        failed.push(taken_away(&name, &why));
+                        continue;
                     }
-                }
+                },
             };
-            let Some((spec, timeframe)) = loaded else { continue };
             let instruments = self.instruments(&place.symbols)?;
             seats.push(ModelSeat { spec, timeframe, role: place.role, instruments });
         }
@@ -423,7 +456,13 @@ impl Models {
         let keep = seats.iter().map(|seat| seat.spec.id.clone()).filter(|id| known.contains(id)).collect();
         self.inner.inference.install(new, keep);
         self.inner.wanted.send_replace(Wanted { seats: seats.clone() });
-        Ok(seats)
+        let news = if failed.is_empty() {
+            news
+        } else {
+            failed.extend(news.map(|(_, text)| text));
+            Some((Severity::Warning, failed.join(" ")))
+        };
+        Ok(Input::Models { seats, news })
     }
 
     fn load(&self, shelf: &Shelf, model: &str) -> anyhow::Result<(Model, ModelSpec, Timeframe)> {
@@ -470,6 +509,39 @@ fn title(version: &Version) -> String {
     format!("{} r{}", version.name, version.revision)
 }
 
+fn taken_away(name: &str, why: &str) -> String {
+    format!("Model {name} was taken from its place: {why}.")
+}
+
 fn because(why: &str) -> String {
     if why.is_empty() { String::new() } else { format!(": {why}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_cannot_answer_at_a_start_loses_its_place_and_that_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let starter = bundles::version(&bundles::starter().unwrap(), String::new(), 0);
+        let mut shelf = Shelf::open(dir.path().join(FOLDER), starter.clone()).unwrap();
+        let bad = Version { model: "bad".to_owned(), name: "home".to_owned(), revision: 2, ..starter.clone() };
+        shelf.add(bad, b"no bundle").unwrap();
+        shelf.promote("2026-01-31T00:00:00Z", "bad", "").unwrap();
+        let (engine, _inputs) = mpsc::channel(4);
+        let (unfit, _) = mpsc::channel(4);
+        let (inference, _) =
+            Inference::start(engine.clone(), Arc::default(), Duration::from_secs(60), unfit).expect("a thread");
+        let (wanted, _) = watch::channel(Wanted::default());
+        let (health, shown) = watch::channel(ModelHealth::default());
+        let state = Arc::new(State::open(dir.path()).unwrap());
+        let section = ModelSection { budget_ms: 5_000, ..ModelSection::default() };
+        let (_, told) =
+            Models::open(dir.path(), &section, state, Clock::wall(), inference, engine, wanted, health).unwrap();
+        let Input::Models { seats, news: Some((Severity::Warning, text)) } = told else { panic!("{told:?}") };
+        assert!(text.starts_with("Model home r2 was taken from its place: "), "{text}");
+        let seated: Vec<&str> = seats.iter().map(|seat| seat.spec.id.as_str()).collect();
+        assert_eq!((seated, shown.borrow().id.as_str()), (vec![starter.model.as_str()], starter.model.as_str()));
+    }
 }

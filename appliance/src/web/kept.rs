@@ -186,7 +186,7 @@ fn answer(
 }
 
 /// The one instrument of this name.
-fn one(state: &store::State, symbol: &str) -> Result<Known, Refusal> {
+pub(super) fn one(state: &store::State, symbol: &str) -> Result<Known, Refusal> {
     let mut found = Known::all(state, |listing: &Listing| is_meant(listing, symbol))?;
     match (found.pop(), found.is_empty()) {
         (Some(known), true) => Ok(known),

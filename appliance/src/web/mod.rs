@@ -109,6 +109,7 @@ pub(crate) async fn serve(
         .route("/api/v1/models/{model}/{verb}", post(models::seat))
         .route("/api/v1/retrain", get(models::requests).post(models::retrain))
         .route("/api/v1/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
+        .route("/api/v1/why", get(models::why))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))

@@ -7,6 +7,7 @@
 //! | `POST /api/v1/models/DIGEST/promote`, `/shadow?symbols=..`, `/unseat` | changes a place; the first letters of the digest will do |
 //! | `POST /api/v1/models/rollback` | undoes the last promotion |
 //! | `GET /api/v1/retrain`, `POST /api/v1/retrain` | requests for training; `{"why": "..", "symbols": [..]}` makes one |
+//! | `GET /api/v1/why?symbol=..&model=DIGEST` | the newest forecast for an instrument, what the model looked at and what each feature does to it; without `model` of the one that leads |
 //! | `POST /api/v1/timeseries` | forecasts of a model for the candles that are sent |
 
 use axum::Json;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use serde_json::json;
 use types::Timestamp;
 
+use super::kept::{self, Refusal};
 use super::{Site, guard};
 use crate::cli::predict;
 use crate::models::Models;
@@ -116,6 +118,28 @@ pub(super) async fn retrain(State(site): State<Site>, headers: HeaderMap, body: 
 /// `GET /api/v1/retrain`.
 pub(super) async fn requests(State(site): State<Site>) -> Response {
     Json(json!({ "requests": site.inner.models.shown().requests })).into_response()
+}
+
+/// What `GET /api/v1/why` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question {
+    symbol: String,
+    model: Option<String>,
+}
+
+/// `GET /api/v1/why`.
+pub(super) async fn why(State(site): State<Site>, Query(asked): Query<Question>) -> Response {
+    let inner = site.inner.clone();
+    let work = move || {
+        let known = kept::one(&inner.state, &asked.symbol)?;
+        inner.models.why(&known, asked.model.as_deref()).map_err(|error| Refusal::Unknown(format!("{error:#}")))
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(why)) => Json(&*why).into_response(),
+        Ok(Err(refusal)) => refusal.into_response(),
+        Err(error) => Refusal::Failed(format!("it ended early: {error}")).into_response(),
+    }
 }
 
 /// What `POST /api/v1/timeseries` takes.
