@@ -1,4 +1,4 @@
-//! Statistics of forecasts: errors, scores, tests, intervals. Pure functions; the same bits on every processor.
+//! Statistics of forecasts and of trading: errors, scores, tests, intervals. Pure functions; the same bits on every processor.
 //!
 //! | module | what | source |
 //! |---|---|---|
@@ -10,6 +10,9 @@
 //! | [`bootstrap`] | moving-block interval of the skill | Künsch 1989 |
 //! | [`sequential`] | evidence that may be looked at every minute | Shafer and others 2011, Henzi and Ziegel 2022 |
 //! | [`conformal`] | intervals that keep their promise | Gibbs and Candès 2021 |
+//! | [`sharpe`] | probabilistic and deflated Sharpe ratio, minimum track record | Bailey and López de Prado 2012, 2014 |
+//! | [`overfit`] | probability of backtest overfitting | Bailey, Borwein, López de Prado and Zhu 2016 |
+//! | [`exceedance`] | value at risk, expected shortfall, whether they held | Kupiec 1995 |
 //! | [`special`] | normal and Student's distribution | |
 
 pub mod bootstrap;
@@ -17,9 +20,12 @@ pub mod compare;
 pub mod conformal;
 pub mod direction;
 pub mod error;
+pub mod exceedance;
+pub mod overfit;
 pub mod probability;
 pub mod quantile;
 pub mod sequential;
+pub mod sharpe;
 pub mod special;
 
 /// Mean of values; `None` without any.
