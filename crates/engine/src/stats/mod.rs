@@ -13,6 +13,7 @@
 //! | [`sharpe`] | probabilistic and deflated Sharpe ratio, minimum track record | Bailey and López de Prado 2012, 2014 |
 //! | [`overfit`] | probability of backtest overfitting | Bailey, Borwein, López de Prado and Zhu 2016 |
 //! | [`exceedance`] | value at risk, expected shortfall, whether they held | Kupiec 1995 |
+//! | [`performance`] | returns, drawdown, Sharpe, Sortino and Calmar ratios, finished trades | Sharpe 1994, Sortino and Price 1994 |
 //! | [`special`] | normal and Student's distribution | |
 
 pub mod bootstrap;
@@ -22,6 +23,7 @@ pub mod direction;
 pub mod error;
 pub mod exceedance;
 pub mod overfit;
+pub mod performance;
 pub mod probability;
 pub mod quantile;
 pub mod sequential;
