@@ -2,55 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Exponential average with factor 2/(period+1); its first value is the mean of the first `period` values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Ema {
-    period: u16,
+/// Exponential average with factor 2/(`PERIOD`+1); its first value is the mean of the first `PERIOD` values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ema<const PERIOD: u16> {
     seen: u16,
     /// Sum of the first values, then the average.
     value: f64,
 }
 
-impl Ema {
-    pub(super) const fn new(period: u16) -> Self {
-        Self { period, seen: 0, value: 0.0 }
-    }
-
+impl<const PERIOD: u16> Ema<PERIOD> {
     pub(super) fn update(&mut self, value: f64) -> Option<f64> {
-        if self.seen < self.period {
+        if self.seen < PERIOD {
             self.seen += 1;
             self.value += value;
-            if self.seen < self.period {
+            if self.seen < PERIOD {
                 return None;
             }
-            self.value /= f64::from(self.period);
+            self.value /= f64::from(PERIOD);
         } else {
-            let factor = 2.0 / f64::from(self.period + 1);
-            self.value += (value - self.value) * factor;
+            self.value += (value - self.value) * const { 2.0 / (PERIOD + 1) as f64 };
         }
         Some(self.value)
     }
 }
 
-/// Wilder's average with factor 1/period; its first value is the mean of the first `period` values.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Wilder {
-    period: u16,
+/// Wilder's average with factor 1/`PERIOD`; its first value is the mean of the first `PERIOD` values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Wilder<const PERIOD: u16> {
     seen: u16,
     value: f64,
 }
 
-impl Wilder {
-    pub(super) const fn new(period: u16) -> Self {
-        Self { period, seen: 0, value: 0.0 }
-    }
-
+impl<const PERIOD: u16> Wilder<PERIOD> {
     pub(super) fn update(&mut self, value: f64) -> Option<f64> {
-        let period = f64::from(self.period);
-        if self.seen < self.period {
+        let period = f64::from(PERIOD);
+        if self.seen < PERIOD {
             self.seen += 1;
             self.value += value;
-            if self.seen < self.period {
+            if self.seen < PERIOD {
                 return None;
             }
         } else {
@@ -63,22 +52,18 @@ impl Wilder {
 
 /// Fast minus slow average, its average, and their difference. All three begin with bar 34, and the fast average is seeded
 /// with the twelve values that end where the slow one's 26 end, as in TA-Lib.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Macd {
     seen: u16,
-    fast: Ema,
-    slow: Ema,
-    signal: Ema,
+    fast: Ema<{ Macd::FAST }>,
+    slow: Ema<{ Macd::SLOW }>,
+    signal: Ema<{ Macd::SIGNAL }>,
 }
 
 impl Macd {
     const FAST: u16 = 12;
     const SLOW: u16 = 26;
     const SIGNAL: u16 = 9;
-
-    pub(super) const fn new() -> Self {
-        Self { seen: 0, fast: Ema::new(Self::FAST), slow: Ema::new(Self::SLOW), signal: Ema::new(Self::SIGNAL) }
-    }
 
     /// (macd, signal, histogram) of the next value.
     pub(super) fn update(&mut self, value: f64) -> Option<[f64; 3]> {
@@ -93,23 +78,17 @@ impl Macd {
     }
 }
 
-/// Relative strength index of consecutive closes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Rsi {
-    before: Option<f64>,
-    gain: Wilder,
-    loss: Wilder,
+/// Relative strength index of consecutive changes of the close.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Rsi<const PERIOD: u16> {
+    gain: Wilder<PERIOD>,
+    loss: Wilder<PERIOD>,
 }
 
-impl Rsi {
-    pub(super) const fn new(period: u16) -> Self {
-        Self { before: None, gain: Wilder::new(period), loss: Wilder::new(period) }
-    }
-
-    pub(super) fn update(&mut self, close: f64) -> Option<f64> {
+impl<const PERIOD: u16> Rsi<PERIOD> {
+    pub(super) fn update(&mut self, change: f64) -> Option<f64> {
         /// What TA-Lib takes for zero.
         const EPSILON: f64 = 1e-14;
-        let change = close - self.before.replace(close)?;
         let gain = self.gain.update(change.max(0.0));
         let loss = self.loss.update((-change).max(0.0));
         let (gain, loss) = (gain?, loss?);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::book_shape::Flow;
-use super::recent::{Recent, sum};
+use super::recent::{Recent, squares_around};
 use super::row::Row;
 use super::table::Column;
 
@@ -38,15 +38,16 @@ impl Pressure {
         self.volumes.push(volume);
         self.signed.push(signed);
         self.sizes.push(signed.abs());
-        let share = |part: &Recent, count: usize| {
-            let (part, volume) = (sum(part.last(count)?), sum(self.volumes.last(count)?));
-            Some(if volume > 0.0 { part / volume } else { 0.0 })
-        };
-        row.set(Column::TradeFlow15, share(&self.signed, 15));
-        row.set(Column::TradeFlow30, share(&self.signed, BARS));
-        row.set(Column::Vpin30, share(&self.sizes, BARS));
+        row.set(Column::TradeCount1, Some(flow.trades));
+        let (mut signs, mut volumes) = (self.signed.growing(), self.volumes.growing());
+        row.set(Column::TradeFlow1, share(signs.sum(1), volumes.sum(1)));
+        row.set(Column::TradeFlow5, share(signs.sum(5), volumes.sum(5)));
+        row.set(Column::TradeFlow15, share(signs.sum(15), volumes.sum(15)));
+        let all = volumes.sum(BARS);
+        row.set(Column::TradeFlow30, share(signs.sum(BARS), all));
+        row.set(Column::Vpin30, share(self.sizes.sum(BARS), all));
         let Some(change) = change else { return };
-        self.shares.push(if volume > 0.0 { signed / volume } else { 0.0 });
+        self.shares.push(share(Some(signed), Some(volume)).unwrap_or(0.0));
         self.changes.push(change * 1e4);
         row.set(Column::Kyle30, self.slope());
     }
@@ -54,14 +55,17 @@ impl Pressure {
     /// Slope of the return on the share, by least squares; `None` while the share does not vary.
     fn slope(&self) -> Option<f64> {
         let (shares, changes) = (self.shares.last(BARS)?, self.changes.last(BARS)?);
-        let (share, change) = (sum(shares) / BARS as f64, sum(changes) / BARS as f64);
-        let (mut both, mut own) = (0.0, 0.0);
-        for (x, y) in shares.iter().zip(changes) {
-            both += (x - share) * (y - change);
-            own += (x - share) * (x - share);
-        }
+        let (share, change) = (self.shares.mean(BARS)?, self.changes.mean(BARS)?);
+        let own = squares_around(shares, share);
+        let both: f64 = shares.iter().zip(changes).map(|(x, y)| (x - share) * (y - change)).sum();
         (own > 0.0).then(|| both / own)
     }
+}
+
+/// A part of a volume; of nothing, nothing.
+fn share(part: Option<f64>, volume: Option<f64>) -> Option<f64> {
+    let (part, volume) = part.zip(volume)?;
+    Some(if volume > 0.0 { part / volume } else { 0.0 })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::around::{Backdrop, Stake};
 use super::book_shape::BookShape;
-use super::recent::{Recent, sum};
+use super::recent::Recent;
 use super::row::Row;
 use super::table::Column;
 
@@ -45,7 +45,7 @@ impl Micro {
         };
         row.set(Column::OrderFlow1, Some(quotes.order_flow));
         self.flows.push(quotes.order_flow);
-        row.set(Column::OrderFlow5, self.flows.last(BARS).map(sum));
+        row.set(Column::OrderFlow5, self.flows.sum(BARS));
         row.set(Column::SpreadMeanBps, Some(quotes.spread_mean_bps));
         row.set(Column::SpreadMaxBps, Some(quotes.spread_max_bps));
         row.set(Column::MidVolatilityBps, Some(quotes.mid_volatility_bps));

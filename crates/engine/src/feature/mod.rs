@@ -17,6 +17,7 @@ mod flow;
 mod live;
 mod micro;
 mod momentum;
+mod past;
 mod quotes;
 mod recent;
 mod row;

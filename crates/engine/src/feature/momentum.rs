@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::average::Rsi;
+use super::average::{Macd, Rsi};
+use super::past::Past;
 use super::recent::Recent;
 use super::row::Row;
 use super::table::Column;
@@ -14,35 +15,39 @@ const SMOOTH: usize = 3;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Momentum {
-    closes: Recent,
-    highs: Recent,
-    lows: Recent,
     fast: Recent,
     slow: Recent,
-    rsi: Rsi,
+    rsi_14: Rsi<14>,
+    rsi_21: Rsi<21>,
+    macd: Macd,
 }
 
 impl Momentum {
     pub(super) fn new() -> Self {
         Self {
-            closes: Recent::new(13),
-            highs: Recent::new(STOCHASTIC),
-            lows: Recent::new(STOCHASTIC),
             fast: Recent::new(SMOOTH),
             slow: Recent::new(SMOOTH),
-            rsi: Rsi::new(21),
+            rsi_14: Rsi::default(),
+            rsi_21: Rsi::default(),
+            macd: Macd::default(),
         }
     }
 
-    pub(super) fn update(&mut self, bar: &Bar, row: &mut Row) {
-        self.closes.push(bar.close);
-        self.highs.push(bar.high);
-        self.lows.push(bar.low);
-        row.set(Column::Rsi21, self.rsi.update(bar.close));
-        row.set(Column::Roc12, self.closes.ago(12).map(|before| (bar.close / before - 1.0) * 100.0));
-        row.set(Column::Mom10, self.closes.ago(10).map(|before| bar.close - before));
-        row.set(Column::PriceChange, self.closes.ago(1).map(|before| bar.close / before - 1.0));
-        if let (Some((low, _)), Some((_, high))) = (self.lows.range(STOCHASTIC), self.highs.range(STOCHASTIC)) {
+    pub(super) fn update(&mut self, bar: &Bar, past: &Past, row: &mut Row) {
+        if let Some(before) = past.closes.ago(1) {
+            row.set(Column::Rsi14, self.rsi_14.update(bar.close - before));
+            row.set(Column::Rsi21, self.rsi_21.update(bar.close - before));
+            row.set(Column::PriceChange, Some(bar.close / before - 1.0));
+        }
+        if let Some([macd, signal, histogram]) = self.macd.update(bar.close) {
+            row.set(Column::Macd, Some(macd));
+            row.set(Column::MacdSignal, Some(signal));
+            row.set(Column::MacdHist, Some(histogram));
+            row.set(Column::MacdHistBps, Some(histogram / bar.close * 1e4));
+        }
+        row.set(Column::Roc12, past.closes.ago(12).map(|before| (bar.close / before - 1.0) * 100.0));
+        row.set(Column::Mom10, past.closes.ago(10).map(|before| bar.close - before));
+        if let Some((low, high)) = past.lows.lowest(STOCHASTIC).zip(past.highs.highest(STOCHASTIC)) {
             let place = if high > low { (bar.close - low) / (high - low) * 100.0 } else { 0.0 };
             self.fast.push(place);
             if let Some(slow) = self.fast.mean(SMOOTH) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(from = "Kept", into = "Kept")]
 pub(super) struct Recent {
     keep: usize,
-    /// Up to twice as many as are kept: the oldest leave together.
+    /// Up to four times as many as are kept: the oldest leave together.
     values: Vec<f64>,
 }
 
@@ -39,7 +39,7 @@ impl Recent {
     }
 
     pub(super) fn push(&mut self, value: f64) {
-        if self.values.len() >= 2 * self.keep {
+        if self.values.len() >= 4 * self.keep {
             self.values.drain(..self.values.len() - self.keep + 1);
         }
         self.values.push(value);
@@ -51,8 +51,8 @@ impl Recent {
 
     /// The newest `count` values; `None` before there are so many.
     pub(super) fn last(&self, count: usize) -> Option<&[f64]> {
-        let all = self.all();
-        all.get(all.len().checked_sub(count)?..)
+        debug_assert!(count <= self.keep, "{count} of {} kept", self.keep);
+        self.values.get(self.values.len().checked_sub(count)?..)
     }
 
     /// The value `ago` values before the newest.
@@ -60,31 +60,102 @@ impl Recent {
         self.last(ago + 1).map(|values| values[0])
     }
 
-    /// Mean of the newest `count` values.
-    pub(super) fn mean(&self, count: usize) -> Option<f64> {
-        self.last(count).map(|values| sum(values) / count as f64)
+    /// Sum of the newest `count` values.
+    #[inline(always)]
+    pub(super) fn sum(&self, count: usize) -> Option<f64> {
+        self.last(count).map(sum)
     }
 
-    /// Lowest and highest of the newest `count` values.
-    pub(super) fn range(&self, count: usize) -> Option<(f64, f64)> {
-        let fold = |(low, high): (f64, f64), value: &f64| (low.min(*value), high.max(*value));
-        self.last(count).map(|values| values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), fold))
+    /// Mean of the newest `count` values.
+    #[inline(always)]
+    pub(super) fn mean(&self, count: usize) -> Option<f64> {
+        self.sum(count).map(|sum| sum / count as f64)
+    }
+
+    /// For sums over growing lengths.
+    pub(super) fn growing(&self) -> Growing<'_> {
+        Growing { recent: self, count: 0, sum: 0.0 }
+    }
+
+    /// Lowest of the newest `count` values.
+    pub(super) fn lowest(&self, count: usize) -> Option<f64> {
+        self.last(count).map(|values| fold(values, f64::INFINITY, |a, b| if b < a { b } else { a }))
+    }
+
+    /// Highest of the newest `count` values.
+    pub(super) fn highest(&self, count: usize) -> Option<f64> {
+        self.last(count).map(|values| fold(values, f64::NEG_INFINITY, |a, b| if b > a { b } else { a }))
+    }
+}
+
+/// Sums of the newest values of a [`Recent`], for lengths that grow: each is the one before it and the values between.
+pub(super) struct Growing<'a> {
+    recent: &'a Recent,
+    count: usize,
+    sum: f64,
+}
+
+impl Growing<'_> {
+    /// Sum of the newest `count` values, which are more than were asked for before.
+    #[inline(always)]
+    pub(super) fn sum(&mut self, count: usize) -> Option<f64> {
+        let values = self.recent.last(count)?;
+        self.sum += sum(&values[..count - self.count]);
+        self.count = count;
+        Some(self.sum)
+    }
+
+    /// Their mean.
+    #[inline(always)]
+    pub(super) fn mean(&mut self, count: usize) -> Option<f64> {
+        self.sum(count).map(|sum| sum / count as f64)
     }
 }
 
 /// The sum in four lanes: the same bits on every processor, and as fast as one with vectors.
+#[inline(always)]
 pub(super) fn sum(values: &[f64]) -> f64 {
-    let mut lanes = [0.0; 4];
-    let (quads, rest) = values.as_chunks::<4>();
-    for quad in quads {
-        for (lane, value) in lanes.iter_mut().zip(quad) {
-            *lane += value;
+    fold(values, 0.0, |sum, value| sum + value)
+}
+
+/// The sum of the squared distances from `mean`, in the same lanes.
+#[inline(always)]
+pub(super) fn squares_around(values: &[f64], mean: f64) -> f64 {
+    let square = |value: f64| (value - mean) * (value - mean);
+    let mut lanes = [0.0; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for chunk in whole {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += square(*value);
         }
     }
     for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += value;
+        *lane += square(*value);
     }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+    join(lanes, |a, b| a + b)
+}
+
+const LANES: usize = 4;
+
+#[inline(always)]
+fn fold(values: &[f64], start: f64, step: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [start; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for chunk in whole {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = step(*lane, *value);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane = step(*lane, *value);
+    }
+    join(lanes, step)
+}
+
+/// Pair by pair, always in the same order.
+fn join(lanes: [f64; LANES], step: impl Fn(f64, f64) -> f64) -> f64 {
+    let [a, b, c, d] = lanes;
+    step(step(a, c), step(b, d))
 }
 
 #[cfg(test)]
@@ -102,8 +173,21 @@ mod tests {
             assert_eq!(restored.last(3), recent.last(3));
         }
         assert_eq!(recent.last(3), Some(&[18.0, 19.0, 20.0][..]));
-        assert_eq!((recent.last(4), recent.ago(2), recent.ago(3)), (None, Some(18.0), None));
-        assert_eq!((recent.mean(2), recent.range(3)), (Some(19.5), Some((18.0, 20.0))));
-        assert_eq!(sum(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]).to_bits(), 28f64.to_bits());
+        assert_eq!((recent.ago(2), recent.mean(2)), (Some(18.0), Some(19.5)));
+        assert_eq!((recent.lowest(3), recent.highest(2)), (Some(18.0), Some(20.0)));
+    }
+
+    #[test]
+    fn sums_in_lanes_are_sums() {
+        let mut recent = Recent::new(40);
+        (1..=30).for_each(|number| recent.push(f64::from(number)));
+        let mut growing = recent.growing();
+        assert_eq!(
+            [1, 2, 11, 30, 31].map(|count| growing.sum(count)),
+            [Some(30.0), Some(59.0), Some(275.0), Some(465.0), None]
+        );
+        assert_eq!(recent.sum(30), Some(465.0));
+        assert_eq!(squares_around(recent.last(11).unwrap(), 25.0), 110.0);
+        assert_eq!((recent.lowest(19), recent.highest(19)), (Some(12.0), Some(30.0)));
     }
 }

@@ -80,31 +80,31 @@ table! {
         "Exponential average of `macd`.";
     MacdHist "macd_hist" version 1 bars 34 "fast=12 slow=26 signal=9" "price" Candles false:
         "`macd` minus `macd_signal`.";
-    BbUpper "bb_upper" version 1 bars 20 "period=20 deviations=2 ddof=0" "price" Candles false:
+    BbUpper "bb_upper" version 2 bars 20 "period=20 deviations=2 ddof=0" "price" Candles false:
         "Upper Bollinger band, as TA-Lib's BBANDS.";
-    BbMiddle "bb_middle" version 1 bars 20 "period=20" "price" Candles false:
+    BbMiddle "bb_middle" version 2 bars 20 "period=20" "price" Candles false:
         "Middle Bollinger band: the mean close.";
-    BbLower "bb_lower" version 1 bars 20 "period=20 deviations=2 ddof=0" "price" Candles false:
+    BbLower "bb_lower" version 2 bars 20 "period=20 deviations=2 ddof=0" "price" Candles false:
         "Lower Bollinger band.";
     Atr14 "atr_14" version 1 bars 15 "period=14 smoothing=wilder" "price" Candles false:
         "Average true range, Wilder's smoothing, as TA-Lib's ATR.";
     Ret1 "ret_1" version 1 bars 2 "bars=1" "log-return" Candles true:
         "Natural logarithm of close over the close one bar before.";
-    Ret5 "ret_5" version 1 bars 6 "bars=5" "log-return" Candles true:
-        "The same over five bars.";
-    Ret15 "ret_15" version 1 bars 16 "bars=15" "log-return" Candles true:
+    Ret5 "ret_5" version 2 bars 6 "bars=5" "log-return" Candles true:
+        "The sum of five of them: the logarithm of close over the close five bars before.";
+    Ret15 "ret_15" version 2 bars 16 "bars=15" "log-return" Candles true:
         "The same over fifteen bars.";
-    Ret30 "ret_30" version 1 bars 31 "bars=30" "log-return" Candles true:
+    Ret30 "ret_30" version 2 bars 31 "bars=30" "log-return" Candles true:
         "The same over thirty bars.";
-    Volatility10 "volatility_10" version 1 bars 11 "returns=10 ddof=1" "log-return" Candles true:
+    Volatility10 "volatility_10" version 2 bars 11 "returns=10 ddof=1" "log-return" Candles true:
         "Sample standard deviation of the last ten `ret_1`.";
-    Volatility30 "volatility_30" version 1 bars 31 "returns=30 ddof=1" "log-return" Candles true:
+    Volatility30 "volatility_30" version 2 bars 31 "returns=30 ddof=1" "log-return" Candles true:
         "The same over thirty.";
-    Volatility60 "volatility_60" version 1 bars 61 "returns=60 ddof=1" "log-return" Candles true:
+    Volatility60 "volatility_60" version 2 bars 61 "returns=60 ddof=1" "log-return" Candles true:
         "The same over sixty.";
-    BbWidth "bb_width" version 1 bars 20 "period=20 deviations=2 ddof=0" "ratio" Candles true:
+    BbWidth "bb_width" version 2 bars 20 "period=20 deviations=2 ddof=0" "ratio" Candles true:
         "Distance of the Bollinger bands over the middle one.";
-    BbPercent "bb_percent" version 1 bars 20 "period=20 deviations=2 ddof=0 flat=0.5" "ratio" Candles true:
+    BbPercent "bb_percent" version 2 bars 20 "period=20 deviations=2 ddof=0 flat=0.5" "ratio" Candles true:
         "Place of the close between lower (0) and upper (1) band; 0.5 where they fall together.";
     Natr14 "natr_14" version 1 bars 15 "period=14 smoothing=wilder" "percent" Candles true:
         "`atr_14` over close, as TA-Lib's NATR.";
@@ -116,13 +116,13 @@ table! {
         "Close minus open over open.";
     Vwap "vwap" version 1 bars 1 "session=utc-day price=typical" "price" Candles false:
         "Mean typical price weighted with volume since 00:00 UTC; masked on a day whose start is missing.";
-    Vwap60 "vwap_60" version 1 bars 60 "bars=60 price=typical" "price" Candles false:
+    Vwap60 "vwap_60" version 2 bars 60 "bars=60 price=typical" "price" Candles false:
         "The same over sixty bars; their plain mean when nothing was traded.";
-    Vwap60Bps "vwap_60_bps" version 1 bars 60 "bars=60 price=typical" "bps" Candles true:
+    Vwap60Bps "vwap_60_bps" version 2 bars 60 "bars=60 price=typical" "bps" Candles true:
         "Close minus `vwap_60`, over `vwap_60`.";
-    VolumeRatio20 "volume_ratio_20" version 1 bars 20 "bars=20 floor=0.01" "log-ratio" Candles true:
+    VolumeRatio20 "volume_ratio_20" version 2 bars 20 "bars=20 floor=0.01" "log-ratio" Candles true:
         "Logarithm of volume over its mean of the last twenty bars, this one included, with a floor: ln((v/mean + 0.01) / 1.01).";
-    Sma60Bps "sma_60_bps" version 1 bars 60 "period=60" "bps" Candles true:
+    Sma60Bps "sma_60_bps" version 2 bars 60 "period=60" "bps" Candles true:
         "Close minus the mean close of sixty bars, over that mean.";
     Ema20Bps "ema_20_bps" version 1 bars 20 "period=20 seed=mean" "bps" Candles true:
         "Close minus the exponential average of the close, over that average; seeded as TA-Lib's EMA.";
@@ -140,29 +140,29 @@ table! {
         "Microprice minus mid over mid.";
     TradeFlow1 "trade_flow_1" version 1 bars 1 "bars=1 empty=0" "-1..1" Trades true:
         "Volume bought minus sold by aggressors over their sum; 0 without trades.";
-    TradeFlow5 "trade_flow_5" version 1 bars 5 "bars=5 empty=0" "-1..1" Trades true:
+    TradeFlow5 "trade_flow_5" version 2 bars 5 "bars=5 empty=0" "-1..1" Trades true:
         "The same over five bars.";
     TradeCount1 "trade_count_1" version 1 bars 1 "bars=1" "fills" Trades false:
         "Number of fills.";
-    Sma10 "sma_10" version 1 bars 10 "period=10" "price" Candles false:
+    Sma10 "sma_10" version 2 bars 10 "period=10" "price" Candles false:
         "Mean close of 10 bars, as TA-Lib's SMA.";
-    Sma20 "sma_20" version 1 bars 20 "period=20" "price" Candles false:
+    Sma20 "sma_20" version 2 bars 20 "period=20" "price" Candles false:
         "Mean close of 20 bars, as TA-Lib's SMA.";
-    Sma50 "sma_50" version 1 bars 50 "period=50" "price" Candles false:
+    Sma50 "sma_50" version 2 bars 50 "period=50" "price" Candles false:
         "Mean close of 50 bars, as TA-Lib's SMA.";
-    Sma100 "sma_100" version 1 bars 100 "period=100" "price" Candles false:
+    Sma100 "sma_100" version 2 bars 100 "period=100" "price" Candles false:
         "Mean close of 100 bars, as TA-Lib's SMA.";
-    Sma200 "sma_200" version 1 bars 200 "period=200" "price" Candles false:
+    Sma200 "sma_200" version 2 bars 200 "period=200" "price" Candles false:
         "Mean close of 200 bars, as TA-Lib's SMA.";
-    Sma10Bps "sma_10_bps" version 1 bars 10 "period=10" "bps" Candles true:
+    Sma10Bps "sma_10_bps" version 2 bars 10 "period=10" "bps" Candles true:
         "Close minus `sma_10`, over it.";
-    Sma20Bps "sma_20_bps" version 1 bars 20 "period=20" "bps" Candles true:
+    Sma20Bps "sma_20_bps" version 2 bars 20 "period=20" "bps" Candles true:
         "Close minus `sma_20`, over it.";
-    Sma50Bps "sma_50_bps" version 1 bars 50 "period=50" "bps" Candles true:
+    Sma50Bps "sma_50_bps" version 2 bars 50 "period=50" "bps" Candles true:
         "Close minus `sma_50`, over it.";
-    Sma100Bps "sma_100_bps" version 1 bars 100 "period=100" "bps" Candles true:
+    Sma100Bps "sma_100_bps" version 2 bars 100 "period=100" "bps" Candles true:
         "Close minus `sma_100`, over it.";
-    Sma200Bps "sma_200_bps" version 1 bars 200 "period=200" "bps" Candles true:
+    Sma200Bps "sma_200_bps" version 2 bars 200 "period=200" "bps" Candles true:
         "Close minus `sma_200`, over it.";
     Ema10 "ema_10" version 1 bars 10 "period=10 seed=mean" "price" Candles false:
         "Exponential average of the close over 10 bars, seeded as TA-Lib's EMA.";
@@ -184,9 +184,9 @@ table! {
         "Close minus `ema_200`, over it.";
     Rsi21 "rsi_21" version 1 bars 22 "period=21 smoothing=wilder" "0..100" Candles true:
         "Relative strength index, Wilder's smoothing, as TA-Lib's RSI.";
-    StochK "stoch_k" version 1 bars 18 "range=14 slow=3 average=mean flat=0" "0..100" Candles true:
+    StochK "stoch_k" version 2 bars 18 "range=14 slow=3 average=mean flat=0" "0..100" Candles true:
         "Place of the close in the range of fourteen bars, mean of three, as TA-Lib's STOCH.";
-    StochD "stoch_d" version 1 bars 18 "range=14 slow=3 signal=3 average=mean flat=0" "0..100" Candles true:
+    StochD "stoch_d" version 2 bars 18 "range=14 slow=3 signal=3 average=mean flat=0" "0..100" Candles true:
         "Mean of three `stoch_k`.";
     Roc12 "roc_12" version 1 bars 13 "bars=12" "percent" Candles true:
         "Change of the close over twelve bars, as TA-Lib's ROC.";
@@ -216,31 +216,31 @@ table! {
         "Place of the close between lower (0) and upper (1) line; 0.5 where they fall together.";
     Obv "obv" version 1 bars 1 "begin=volume" "base" Candles false:
         "Volume of bars that closed higher minus that of those that closed lower since the run began, as TA-Lib's OBV.";
-    ObvShare20 "obv_share_20" version 1 bars 21 "bars=20 empty=0" "-1..1" Candles true:
+    ObvShare20 "obv_share_20" version 2 bars 21 "bars=20 empty=0" "-1..1" Candles true:
         "The same over twenty bars, over their volume; 0 where nothing was traded.";
-    Cmf20 "cmf_20" version 1 bars 20 "bars=20 flat=0 empty=0" "-1..1" Candles true:
+    Cmf20 "cmf_20" version 2 bars 20 "bars=20 flat=0 empty=0" "-1..1" Candles true:
         "Chaikin money flow: volume times the place of the close in its bar, over the volume, of twenty bars.";
-    Mfi14 "mfi_14" version 1 bars 15 "period=14 price=typical money_min=1" "0..100" Candles true:
+    Mfi14 "mfi_14" version 2 bars 15 "period=14 price=typical money_min=1" "0..100" Candles true:
         "Money of bars whose typical price rose over that of all that moved, as TA-Lib's MFI; 0 below one unit of money.";
     Vpt "vpt" version 1 bars 2 "begin=0" "base" Candles false:
         "Volume times the relative change of the close, summed since the run began (volume-price trend).";
-    RealisedVol30 "realised_vol_30" version 1 bars 31 "returns=30" "log-return" Candles true:
+    RealisedVol30 "realised_vol_30" version 2 bars 31 "returns=30" "log-return" Candles true:
         "Root of the sum of the squares of thirty `ret_1` (realised volatility).";
-    Jump30 "jump_30" version 1 bars 31 "returns=30" "0..1" Candles true:
+    Jump30 "jump_30" version 2 bars 31 "returns=30" "0..1" Candles true:
         "Share of the realised variance that bipower variation does not explain (Barndorff-Nielsen and Shephard 2004), not below 0.";
-    Parkinson30 "parkinson_30" version 1 bars 30 "bars=30" "log-return" Candles true:
+    Parkinson30 "parkinson_30" version 2 bars 30 "bars=30" "log-return" Candles true:
         "Volatility of a bar from the ranges of thirty (Parkinson 1980).";
     WeekSin "week_sin" version 1 bars 1 "cycle=utc-week" "-1..1" Candles true:
         "Sine of the time of week at the bar's start, one turn a week from Monday 00:00 UTC.";
     WeekCos "week_cos" version 1 bars 1 "cycle=utc-week" "-1..1" Candles true:
         "Cosine of the same.";
-    TradeFlow15 "trade_flow_15" version 1 bars 15 "bars=15 empty=0" "-1..1" Trades true:
+    TradeFlow15 "trade_flow_15" version 2 bars 15 "bars=15 empty=0" "-1..1" Trades true:
         "`trade_flow_1` over fifteen bars.";
-    TradeFlow30 "trade_flow_30" version 1 bars 30 "bars=30 empty=0" "-1..1" Trades true:
+    TradeFlow30 "trade_flow_30" version 2 bars 30 "bars=30 empty=0" "-1..1" Trades true:
         "`trade_flow_1` over thirty bars.";
-    Vpin30 "vpin_30" version 1 bars 30 "bars=30 buckets=time empty=0" "0..1" Trades true:
+    Vpin30 "vpin_30" version 2 bars 30 "bars=30 buckets=time empty=0" "0..1" Trades true:
         "Sum of the sizes of bought minus sold over the volume, bar by bar over thirty: order-flow toxicity after Easley, Lopez de Prado and O'Hara 2012, with bars of time for their buckets of volume.";
-    Kyle30 "kyle_30" version 1 bars 31 "bars=30" "bps" Trades true:
+    Kyle30 "kyle_30" version 2 bars 31 "bars=30" "bps" Trades true:
         "Slope of the bar's return on bought minus sold over both, over thirty bars: impact after Kyle 1985; masked while the flow does not vary.";
     Imbalance5 "imbalance_5" version 1 bars 1 "levels=5" "-1..1" Book true:
         "`imbalance_1` over the five best levels a side.";
@@ -252,13 +252,13 @@ table! {
         "The same of the ten best asks: how steeply above.";
     OrderFlow1 "order_flow_1" version 1 bars 1 "bars=1 levels=1" "depths" Quotes true:
         "Order-flow imbalance at the best prices over the mean quantity there (Cont, Kukanov and Stoikov 2014), from the books as shown.";
-    OrderFlow5 "order_flow_5" version 1 bars 5 "bars=5 levels=1" "depths" Quotes true:
+    OrderFlow5 "order_flow_5" version 2 bars 5 "bars=5 levels=1" "depths" Quotes true:
         "The sum of five `order_flow_1`.";
     SpreadMeanBps "spread_mean_bps" version 1 bars 1 "" "bps" Quotes true:
         "Mean spread over mid during the bar.";
     SpreadMaxBps "spread_max_bps" version 1 bars 1 "" "bps" Quotes true:
         "Widest spread over mid during the bar.";
-    SpreadChange5 "spread_change_5" version 1 bars 6 "bars=5" "log-ratio" Quotes true:
+    SpreadChange5 "spread_change_5" version 2 bars 6 "bars=5" "log-ratio" Quotes true:
         "Logarithm of `spread_mean_bps` over its mean of the five bars before.";
     MidVolatilityBps "mid_volatility_bps" version 1 bars 1 "" "bps" Quotes true:
         "Root of the sum of the squared changes of the mid price during the bar, book by book.";

@@ -1,73 +1,69 @@
-//! Where the price goes: averages of many lengths, Wilder's directional movement, Keltner's channel.
+//! Where the price goes: averages of many lengths, Bollinger's and Keltner's bands, Wilder's directional movement.
 
 use serde::{Deserialize, Serialize};
 
 use super::average::{Ema, Wilder};
-use super::recent::Recent;
+use super::past::Past;
+use super::recent::squares_around;
 use super::row::Row;
-use super::state::{distance_bps, true_range};
+use super::state::distance_bps;
 use super::table::Column;
 use crate::candle::Bar;
 
-/// Lengths of the averages, with their columns: mean, distance from it, exponential average, distance from that.
-const AVERAGES: [(u16, Column, Column, Column, Option<Column>); 5] = [
-    (10, Column::Sma10, Column::Sma10Bps, Column::Ema10, Some(Column::Ema10Bps)),
-    // The distance from the exponential average of twenty bars is older than the others, and computed where it always was.
-    (20, Column::Sma20, Column::Sma20Bps, Column::Ema20, None),
-    (50, Column::Sma50, Column::Sma50Bps, Column::Ema50, Some(Column::Ema50Bps)),
-    (100, Column::Sma100, Column::Sma100Bps, Column::Ema100, Some(Column::Ema100Bps)),
-    (200, Column::Sma200, Column::Sma200Bps, Column::Ema200, Some(Column::Ema200Bps)),
-];
-/// Keltner's channel reaches so many average true ranges to both sides.
-const KELTNER_RANGES: f64 = 2.0;
+/// Bars of Bollinger's bands.
+const BOLLINGER: usize = 20;
+/// Bollinger's bands lie so many deviations, and Keltner's so many average true ranges, from their middle.
+const REACH: f64 = 2.0;
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Trend {
-    closes: Recent,
-    averages: [Ema; AVERAGES.len()],
+    ema_10: Ema<10>,
+    ema_20: Ema<20>,
+    ema_50: Ema<50>,
+    ema_100: Ema<100>,
+    ema_200: Ema<200>,
     directional: Directional,
-    range: Wilder,
+    range_10: Wilder<10>,
+    range_14: Wilder<14>,
 }
 
 impl Trend {
-    pub(super) fn new() -> Self {
-        Self {
-            closes: Recent::new(200),
-            averages: AVERAGES.map(|(period, ..)| Ema::new(period)),
-            directional: Directional::default(),
-            range: Wilder::new(10),
-        }
-    }
-
-    pub(super) fn update(&mut self, bar: &Bar, before: Option<&Bar>, row: &mut Row) {
-        self.closes.push(bar.close);
-        let mut middle = None;
-        for ((period, sma, sma_bps, ema, ema_bps), average) in AVERAGES.iter().zip(&mut self.averages) {
-            let mean = self.closes.mean(usize::from(*period));
-            row.set(*sma, mean);
-            row.set(*sma_bps, mean.map(|mean| distance_bps(bar.close, mean)));
-            let exponential = average.update(bar.close);
-            row.set(*ema, exponential);
-            if let Some(ema_bps) = ema_bps {
-                row.set(*ema_bps, exponential.map(|mean| distance_bps(bar.close, mean)));
+    pub(super) fn update(&mut self, bar: &Bar, past: &Past, row: &mut Row) {
+        let close = bar.close;
+        let mut average = |value: Option<f64>, column: Option<Column>, distance: Column| {
+            if let Some(column) = column {
+                row.set(column, value);
             }
-            if *period == 20 {
-                middle = exponential;
-            }
+            row.set(distance, value.map(|value| distance_bps(close, value)));
+            value
+        };
+        average(self.ema_10.update(close), Some(Column::Ema10), Column::Ema10Bps);
+        let ema = average(self.ema_20.update(close), Some(Column::Ema20), Column::Ema20Bps);
+        average(self.ema_50.update(close), Some(Column::Ema50), Column::Ema50Bps);
+        average(self.ema_100.update(close), Some(Column::Ema100), Column::Ema100Bps);
+        average(self.ema_200.update(close), Some(Column::Ema200), Column::Ema200Bps);
+        let mut closes = past.closes.growing();
+        average(closes.mean(10), Some(Column::Sma10), Column::Sma10Bps);
+        let sma = average(closes.mean(BOLLINGER), Some(Column::Sma20), Column::Sma20Bps);
+        average(closes.mean(50), Some(Column::Sma50), Column::Sma50Bps);
+        average(closes.mean(60), None, Column::Sma60Bps);
+        average(closes.mean(100), Some(Column::Sma100), Column::Sma100Bps);
+        average(closes.mean(200), Some(Column::Sma200), Column::Sma200Bps);
+        if let Some((middle, closes)) = sma.zip(past.closes.last(BOLLINGER)) {
+            let half = REACH * (squares_around(closes, middle) / BOLLINGER as f64).sqrt();
+            let width =
+                row.bands(close, middle, half, [Column::BbUpper, Column::BbMiddle, Column::BbLower], Column::BbPercent);
+            row.set(Column::BbWidth, Some(width / middle));
         }
-        let Some(before) = before else { return };
-        let range = self.range.update(true_range(bar, before.close));
-        if let (Some(middle), Some(range)) = (middle, range) {
-            let half = KELTNER_RANGES * range;
-            let (upper, lower) = (middle + half, middle - half);
-            row.set(Column::KeltnerUpper, Some(upper));
-            row.set(Column::KeltnerMiddle, Some(middle));
-            row.set(Column::KeltnerLower, Some(lower));
-            let is_flat = upper <= lower;
-            let percent = if is_flat { 0.5 } else { (bar.close - lower) / (upper - lower) };
-            row.set(Column::KeltnerPercent, Some(percent));
+        let (Some(before), Some(range)) = (&past.before, past.true_range()) else { return };
+        let atr = self.range_14.update(range);
+        row.set(Column::Atr14, atr);
+        row.set(Column::Natr14, atr.map(|atr| atr / close * 100.0));
+        if let Some((middle, range)) = ema.zip(self.range_10.update(range)) {
+            let columns = [Column::KeltnerUpper, Column::KeltnerMiddle, Column::KeltnerLower];
+            row.bands(close, middle, REACH * range, columns, Column::KeltnerPercent);
         }
-        let [plus, minus, adx] = self.directional.update(bar, before);
+        let [plus, minus, adx] = self.directional.update(bar, before, range);
         row.set(Column::PlusDi14, plus);
         row.set(Column::MinusDi14, minus);
         row.set(Column::Adx14, adx);
@@ -88,15 +84,14 @@ struct Directional {
 impl Directional {
     const PERIOD: u16 = 14;
 
-    /// Plus and minus direction and their index of the next bar.
-    fn update(&mut self, bar: &Bar, before: &Bar) -> [Option<f64>; 3] {
+    /// Plus and minus direction and their index of the next bar, whose true range is `range`.
+    fn update(&mut self, bar: &Bar, before: &Bar, range: f64) -> [Option<f64>; 3] {
         /// What TA-Lib takes for zero.
         const EPSILON: f64 = 1e-14;
         let period = f64::from(Self::PERIOD);
         let (up, down) = (bar.high - before.high, before.low - bar.low);
         let plus = if up > 0.0 && up > down { up } else { 0.0 };
         let minus = if down > 0.0 && up < down { down } else { 0.0 };
-        let range = true_range(bar, before.close);
         self.seen = self.seen.saturating_add(1);
         if self.seen < Self::PERIOD {
             self.plus += plus;
