@@ -1,22 +1,23 @@
 //! The model card: what people should know, made from the manifest.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bundle::manifest::MetricsBySource;
-use bundle::{Manifest, Metrics, Verdict};
+use bundle::{Importance, Manifest, Metrics, Search, Verdict};
 use types::Timestamp;
 
+use crate::ensemble::Member;
 use crate::release::Exported;
-use crate::run::Trained;
 
-/// The card as Markdown.
-pub fn text(manifest: &Manifest, trained: &Trained, exported: &Exported) -> String {
+/// The card as Markdown, of a run (its only member) or of an ensemble.
+pub fn text(manifest: &Manifest, members: &[Member], exported: &Exported) -> String {
     let mut out = String::new();
-    write(&mut out, manifest, trained, exported).expect("a String takes everything");
+    write(&mut out, manifest, members, exported).expect("a String takes everything");
     out
 }
 
-fn write(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exported) -> std::fmt::Result {
+fn write(out: &mut String, manifest: &Manifest, members: &[Member], exported: &Exported) -> std::fmt::Result {
     let training = &manifest.training;
     let horizons: Vec<String> = manifest.horizons_min.iter().map(|horizon| format!("+{horizon}")).collect();
     let horizons = horizons.join(", ");
@@ -42,22 +43,87 @@ fn write(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Ex
     )?;
     table(out, &manifest.metrics)?;
     writeln!(out, "\n{}\n", sentence(&manifest.metrics))?;
+    writeln!(out, "{}\n", trials(training.search, &training.members))?;
+    importance(out, manifest)?;
+    match members {
+        [only] => folds(out, &training.folds, only)?,
+        several => {
+            writeln!(out, "## Members\n")?;
+            writeln!(
+                out,
+                "The answers are the mean of {}; nothing was chosen on how well that mean did. Each by itself on the held-out part, as the\n\
+                 32-bit network it was trained as:\n",
+                several.len()
+            )?;
+            for (number, (told, member)) in training.members.iter().zip(several).enumerate() {
+                writeln!(out, "### Member {}: {}, seed {}\n", number + 1, told.architecture, told.seed)?;
+                table(out, &told.metrics)?;
+                writeln!(out, "\n{}\n", trials(told.search, &[]))?;
+                folds(out, &told.folds, member)?;
+            }
+        }
+    }
+    data(out, manifest, members)?;
+    int8(out, exported)?;
+    limits(out)
+}
+
+/// What was tried before, in a sentence.
+pub fn trials(search: Option<Search>, members: &[bundle::Member]) -> String {
+    let unsearched = members.iter().filter(|member| member.search.is_none()).count();
+    match search {
+        None if members.is_empty() => "Settings were not searched: one trial.".to_owned(),
+        None => format!("Settings were not searched: {unsearched} members, one trial each."),
+        Some(Search { trials, finished, pruned, failed }) => {
+            let others = if unsearched == 0 { String::new() } else { format!(", and {unsearched} not searched") };
+            format!(
+                "Settings are the best of {trials} trials ({finished} trained to the end, {pruned} given up, {failed} failed){others}: chosen on \
+                 the validation parts of the folds, and lucky there as the best of many is."
+            )
+        }
+    }
+}
+
+/// Most important first.
+fn importance(out: &mut String, manifest: &Manifest) -> std::fmt::Result {
+    if manifest.importance.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "What it leans on: how far the forecasts on the held-out part move, and how much their error changes, when one feature is that of\n\
+         other windows.\n"
+    )?;
+    writeln!(out, "| feature | forecasts move by, % of their size | error changes by, % |\n|---|---|---|")?;
+    for (feature, one) in by_importance(&manifest.importance) {
+        writeln!(out, "| `{feature}` | {:.1} | {:+.3} |", one.moves * 100.0, one.error * 100.0)?;
+    }
+    writeln!(out)
+}
+
+/// The features that move the forecasts most first.
+pub fn by_importance(importance: &BTreeMap<String, Importance>) -> Vec<(&str, Importance)> {
+    let mut sorted: Vec<(&str, Importance)> = importance.iter().map(|(name, one)| (name.as_str(), *one)).collect();
+    sorted.sort_by(|a, b| b.1.moves.total_cmp(&a.1.moves));
+    sorted
+}
+
+fn folds(out: &mut String, folds: &[MetricsBySource], member: &Member) -> std::fmt::Result {
     writeln!(
         out,
         "Walk-forward folds before it. The shrinkage of the forecasts was chosen on these, so they flatter a little:\n"
     )?;
-    for (fold, (metrics, bounds)) in training.folds.iter().zip(&trained.split.folds).enumerate() {
+    for (fold, (metrics, bounds)) in folds.iter().zip(&member.trained.split.folds).enumerate() {
         let ms = (bounds.test.0 * 60_000, bounds.test.1 * 60_000);
         writeln!(out, "Fold {}, test {}\n", fold + 1, span(ms))?;
         table(out, metrics)?;
         writeln!(out)?;
     }
-    data(out, manifest, trained, exported)?;
-    limits(out)
+    Ok(())
 }
 
-fn data(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exported) -> std::fmt::Result {
-    let (training, scaling) = (&manifest.training, &trained.scalings[&manifest.timeframe_min]);
+fn data(out: &mut String, manifest: &Manifest, members: &[Member]) -> std::fmt::Result {
+    let training = &manifest.training;
     writeln!(out, "## Data and split\n")?;
     writeln!(out, "| source | candles | first | last | SHA-256 |\n|---|---|---|---|---|")?;
     for range in &training.data {
@@ -68,26 +134,35 @@ fn data(out: &mut String, manifest: &Manifest, trained: &Trained, exported: &Exp
     writeln!(out, "- final fit trained on {}", span(training.split.train_ms))?;
     writeln!(out, "- stopped by {}", span(training.split.validation_ms))?;
     writeln!(out, "- held out {}", span(training.split.held_out_ms))?;
-    let best = trained.losses.get(trained.best).copied().unwrap_or_default();
+    for Member { trained, .. } in members {
+        let best = trained.losses.get(trained.best).copied().unwrap_or_default();
+        writeln!(
+            out,
+            "- seed {}, {} epochs, best {} (loss {:.4}, validation {:.4})",
+            trained.settings.seed,
+            trained.losses.len(),
+            trained.best + 1,
+            best.0,
+            best.1
+        )?;
+    }
     writeln!(
         out,
-        "- seed {}, {} epochs, best {} (loss {:.4}, validation {:.4})\n",
-        training.seed,
-        trained.losses.len(),
-        trained.best + 1,
-        best.0,
-        best.1
-    )?;
-    writeln!(
-        out,
-        "Features: {}.\n",
+        "\nFeatures: {}.\n",
         manifest.features.iter().map(|f| format!("`{f}`")).collect::<Vec<_>>().join(", ")
     )?;
-    writeln!(
-        out,
-        "Forecast returns are multiplied by {:?} and logits by {:?} per horizon.\n",
-        scaling.return_shrink, scaling.logit_shrink
-    )?;
+    for Member { trained, .. } in members {
+        let scaling = &trained.scalings[&manifest.timeframe_min];
+        writeln!(
+            out,
+            "Forecast returns are multiplied by {:?} and logits by {:?} per horizon.\n",
+            scaling.return_shrink, scaling.logit_shrink
+        )?;
+    }
+    Ok(())
+}
+
+fn int8(out: &mut String, exported: &Exported) -> std::fmt::Result {
     writeln!(out, "## INT8\n")?;
     let Exported { int8_refused, int8, float, typical_bps, risk_bps, integer_share, int8_bytes, float_bytes } =
         exported;

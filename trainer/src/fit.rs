@@ -253,21 +253,27 @@ impl Task<'_> {
     /// One pass over a part of the windows; gives the mean loss.
     fn epoch(&self, run: &mut Run, epoch: usize, bar: &ProgressBar) -> f64 {
         let settings = self.settings;
-        let Run { train, state, steps, device, .. } = run;
         let mut order: Vec<Window> =
-            train.iter().copied().skip(epoch % settings.stride).step_by(settings.stride).collect();
+            run.train.iter().copied().skip(epoch % settings.stride).step_by(settings.stride).collect();
         Random::new(settings.seed, self.number << 32 | (epoch as u64 + 1)).shuffle(&mut order);
+        let (before, steps) = (epoch * run.steps, settings.epochs * run.steps);
         let mut sum = 0.0;
         for (step, batch) in order.chunks(settings.batch).enumerate() {
-            let (inputs, targets) = self.batch(batch, device);
-            let loss = loss(state.net.forward(inputs), &targets, &settings.quantiles);
-            sum += f64::from(loss.clone().into_scalar::<f32>()) * batch.len() as f64;
-            let gradients = GradientsParams::from_grads(loss.backward(), &state.net);
-            let rate = learning_rate(settings, epoch * *steps + step, settings.epochs * *steps);
-            state.net = state.optimiser.step(rate, state.net.clone(), gradients);
+            sum += self.step(run, batch, learning_rate(settings, before + step, steps)) * batch.len() as f64;
             bar.inc(1);
         }
         sum / order.len().max(1) as f64
+    }
+
+    /// One step of the optimiser on these windows; gives their mean loss before it.
+    pub fn step(&self, run: &mut Run, batch: &[Window], rate: f64) -> f64 {
+        let Run { state, device, .. } = run;
+        let (inputs, targets) = self.batch(batch, device);
+        let loss = loss(state.net.forward(inputs), &targets, &self.settings.quantiles);
+        let told = f64::from(loss.clone().into_scalar::<f32>());
+        let gradients = GradientsParams::from_grads(loss.backward(), &state.net);
+        state.net = state.optimiser.step(rate, state.net.clone(), gradients);
+        told
     }
 
     /// Mean loss without gradients.

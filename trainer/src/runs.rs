@@ -50,6 +50,13 @@ struct Trained {
     data: Vec<Range>,
     #[serde(default)]
     folds: Vec<MetricsBySource>,
+    #[serde(default)]
+    search: Option<Searched>,
+}
+
+#[derive(Deserialize)]
+struct Searched {
+    trials: usize,
 }
 
 #[derive(Deserialize)]
@@ -85,14 +92,15 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<Experiment>) -> anyhow::Res
     let run = folder.join(TRAINED_NAME);
     let bundle = folder.join(MANIFEST_NAME);
     if run.is_file() {
-        let Trained { settings, data, folds } = read(&run)?;
+        let trained: Trained = read(&run)?;
         let trials = folder.join(TRIALS_NAME);
         let trials = if trials.is_file() { Some(read::<Summary>(&trials)?.trials) } else { None };
-        found.push(experiment(folder, kind(&settings), Trained { settings, data, folds }, None, trials));
+        found.push(experiment(folder, kind(&trained.settings), trained, None, trials));
     } else if bundle.is_file() {
         let Packed { name, revision, architecture, training, metrics } = read(&bundle)?;
         let model = format!("{name}/{revision}: {architecture}");
-        found.push(experiment(folder, model, training, Some(metrics), None));
+        let trials = training.search.as_ref().map(|search| search.trials);
+        found.push(experiment(folder, model, training, Some(metrics), trials));
     }
     if depth == 0 {
         return Ok(());
@@ -187,11 +195,12 @@ mod tests {
         write(&b, TRIALS_NAME, &serde_json::to_value(summary).expect("plain values"));
         let mut manifest = json!({"name": "n", "revision": 3, "architecture": "small", "metrics": {}});
         manifest["training"] = trained(0.001, None);
+        manifest["training"]["search"] = json!({"trials": 12, "finished": 12, "pruned": 0, "failed": 0});
         write(&dir.path().join("bundle"), MANIFEST_NAME, &manifest);
         let found = find(&[dir.path().to_owned(), a.clone()]).expect("three of them");
         let models: Vec<&str> = found.iter().map(|experiment| experiment.model.as_str()).collect();
         assert_eq!(models, ["Transformer", "n/3: small", "lstm"]);
-        assert_eq!((found[0].trials, found[2].trials), (None, Some(30)));
+        assert_eq!([0, 1, 2].map(|index: usize| found[index].trials), [None, Some(12), Some(30)]);
         assert_eq!(found[0].folds[0]["a.csv"][&5].n, 9);
         assert_eq!(differing(&found), ["learning_rate", "model"]);
         assert_eq!(differing(&found[..2]), [""; 0]);

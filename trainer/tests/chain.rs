@@ -1,5 +1,7 @@
 //! From minutes to a signed bundle, small and whole.
 
+mod made;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -7,99 +9,19 @@ use std::path::Path;
 use bundle::{Digest, SecretKey, Verdict};
 use engine::candle::{Bar, csv};
 use engine::feature::{Around, FeatureState, FeatureWindow};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
-use trainer::dataset::{Dataset, Series};
-use trainer::device::Backend;
+use indicatif::ProgressBar;
+use made::{bars, dataset, features, quiet, release, series, settings};
+use trainer::dataset::Dataset;
 use trainer::fit::{Settings, Task};
 use trainer::net::{Architecture, Net, Shape, Site};
-use trainer::onnx::{Calibration, Precision, export};
+use trainer::onnx::{Calibration, Member, Precision, export};
 use trainer::random::Random;
 use trainer::release::{self, Release};
 use trainer::scaling::Scaling;
 use trainer::split::Split;
 use trainer::{calibrate, import, run, windows};
-use types::Timestamp;
-
-fn settings(model: Architecture) -> Settings {
-    Settings {
-        model,
-        seed: 7,
-        window: 8,
-        horizons: vec![1, 2],
-        horizon_weights: Vec::new(),
-        quantiles: vec![0.1, 0.5, 0.9],
-        class_weights: [1.0; 3],
-        cost_bps: 5.0,
-        width: 8,
-        layers: 2,
-        heads: 2,
-        hidden: 16,
-        patch: 4,
-        patch_stride: 2,
-        epochs: 3,
-        patience: 3,
-        batch: 32,
-        learning_rate: 3e-3,
-        weight_decay: 0.01,
-        stride: 2,
-        folds: 1,
-        device: Backend::Flex,
-        bf16: false,
-    }
-}
 
 const ALL: [Architecture; 3] = [Architecture::Transformer, Architecture::PatchTst, Architecture::Lstm];
-
-/// Candles of `step` minutes whose returns follow the one before by `memory`.
-fn bars(count: i64, step: i64, memory: f64, seed: u64) -> Vec<Bar> {
-    let mut random = Random::new(seed, 1);
-    let (mut close, mut last) = (100.0f64, 0.0f64);
-    let mut bar = |minute: i64| {
-        let noise: f64 = (0..4).map(|_| f64::from(random.uniform(-1.0, 1.0))).sum();
-        last = memory * last + 3e-4 * noise;
-        let open = close;
-        close *= last.exp();
-        let edge = 1.0 + f64::from(random.uniform(0.0, 1e-4));
-        Bar {
-            open_time: Timestamp::from_secs((28_999_440 + minute * step) * 60),
-            open,
-            high: open.max(close) * edge,
-            low: open.min(close) / edge,
-            close,
-            volume: f64::from(random.uniform(1.0, 5.0)),
-        }
-    };
-    (0..count).map(&mut bar).collect()
-}
-
-fn features() -> Vec<String> {
-    run::FEATURES.map(str::to_owned).into()
-}
-
-fn series(count: i64, step: i64, memory: f64, seed: u64) -> Series {
-    let name = format!("walk-{step}.csv");
-    let bars = bars(count, step, memory, seed);
-    import::series(name, Digest::of(b"walk"), &bars, step as u16, &features()).expect("known features")
-}
-
-fn dataset(series: Vec<Series>) -> Dataset {
-    let fingerprint = engine::feature::fingerprint(&features()).expect("known features");
-    Dataset { features: features(), fingerprint, series }
-}
-
-fn quiet() -> MultiProgress {
-    MultiProgress::with_draw_target(ProgressDrawTarget::hidden())
-}
-
-fn release() -> Release {
-    Release {
-        name: "tiny".to_owned(),
-        created: "2026-01-31".to_owned(),
-        revision: 1,
-        source_revision: None,
-        timeframe_min: None,
-    }
-}
 
 fn chain(dataset: &Dataset, settings: &Settings, folder: &Path) -> release::Packed {
     run::train(dataset, settings, folder, &quiet()).expect("it trains");
@@ -219,12 +141,18 @@ fn known_skill(memory: f64) -> [f64; 2] {
 fn a_planted_edge_of_known_skill_is_measured_and_shuffled_outcomes_prove_nothing() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let settings = Settings { epochs: 12, stride: 1, ..settings(Architecture::Transformer) };
-    let measured = |dataset: &Dataset, name: &str| {
-        let packed = chain(dataset, &settings, &dir.path().join(name));
+    let packed = |dataset: &Dataset, name: &str| chain(dataset, &settings, &dir.path().join(name));
+    let measured = |packed: &release::Packed| {
         packed.verified.manifest().metrics["walk-1.csv"].values().copied().collect::<Vec<_>>()
     };
     let mut data = dataset(vec![series(6_000, 1, 0.6, 3)]);
-    for (metrics, known) in measured(&data, "planted").iter().zip(known_skill(0.6)) {
+    let planted = packed(&data, "planted");
+    // The edge lies in the last move, which is the body of the last candle too.
+    let leans = &planted.verified.manifest().importance;
+    let first = leans.iter().max_by(|a, b| a.1.error.total_cmp(&b.1.error)).expect("sixteen features");
+    assert!(["ret_1", "body_bps"].contains(&first.0.as_str()) && first.1.error > 0.02, "{leans:?}");
+    assert_eq!(leans.len(), run::FEATURES.len());
+    for (metrics, known) in measured(&planted).iter().zip(known_skill(0.6)) {
         assert_eq!(metrics.verdict, Verdict::Better, "{metrics:?}");
         let (lo, hi) = (metrics.skill_lo.expect("enough forecasts"), metrics.skill_hi.expect("enough forecasts"));
         assert!(lo <= known && known <= hi, "{known} is not in {lo} to {hi}");
@@ -236,7 +164,7 @@ fn a_planted_edge_of_known_skill_is_measured_and_shuffled_outcomes_prove_nothing
     for (index, step) in moves.into_iter().enumerate() {
         series.prices[index + 1] = series.prices[index] * step;
     }
-    for metrics in measured(&data, "shuffled") {
+    for metrics in measured(&packed(&data, "shuffled")) {
         assert_eq!(metrics.verdict, Verdict::NotProven, "{metrics:?}");
     }
 }
@@ -283,7 +211,8 @@ fn the_written_files_are_the_same_bytes_as_ever() {
             calibration.observe(site, &[-2.0, 1.0]);
         }
         [Precision::Float, Precision::Int8(&calibration)].map(|precision| {
-            let file = export(&net, &shape, &scaling, precision, &[("features", "a b c".to_owned())]);
+            let member = Member { net: &net, shape: &shape, scaling: &scaling, precision };
+            let file = export(&[member], &[("features", "a b c".to_owned())]);
             Digest::of(&file).to_string()
         })
     });

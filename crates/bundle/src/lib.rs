@@ -26,7 +26,9 @@ pub use digest::Digest;
 pub use error::BundleError;
 pub use key::{PublicKey, SecretKey, TrustedKeys};
 pub use load::{VerifiedBundle, load};
-pub use manifest::{Decision, Manifest, Metrics, Probe, Split, TensorSpec, Tolerance, Training, Verdict};
+pub use manifest::{
+    Decision, Importance, Manifest, Member, Metrics, Probe, Search, Split, TensorSpec, Tolerance, Training, Verdict,
+};
 pub use pack::Bundle;
 
 /// Name of the manifest in every bundle.

@@ -5,7 +5,8 @@
 //! a clock or from the machine.
 //!
 //! Format 2 added the timeframe, the quantiles and the outputs for a decision. A manifest of format 1 has none of them and
-//! reads rows of one minute.
+//! reads rows of one minute. What a manifest may lack (search, members, precision, importance) is left out where there is none, so
+//! that a bundle without it keeps its bytes and its digest.
 
 use std::collections::BTreeMap;
 
@@ -79,6 +80,9 @@ pub struct Manifest {
     pub training: Training,
     /// Result on data that nothing was fitted or chosen on, by source and horizon (in minutes).
     pub metrics: MetricsBySource,
+    /// What it leans on, by feature; measured on the same data. Empty where it was not measured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub importance: BTreeMap<String, Importance>,
     /// Largest difference between the probes' answers here and on the machine that made them.
     pub tolerance: Tolerance,
     /// Windows with the answers that the exported model gave to its maker.
@@ -126,8 +130,55 @@ pub struct Training {
     pub split: Split,
     /// The same for each walk-forward fold, in the order of time. The shrinkage was chosen on these.
     pub folds: Vec<MetricsBySource>,
+    /// The search that the settings came from. `None` where none was made: one trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// The networks whose mean the answers are. Empty where there is only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
     /// Difference of the shipped file in the inference engine to the 32-bit model in the trainer.
     pub quantisation: Quantisation,
+}
+
+/// How many settings were tried before some were taken: the best of many is lucky, so their number belongs beside every result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// Trials in all, each with fits of its own in every walk-forward fold.
+    pub trials: u64,
+    /// Of these trained to the end.
+    pub finished: u64,
+    /// Given up early.
+    pub pruned: u64,
+    /// Whose settings made no model.
+    pub failed: u64,
+}
+
+impl Search {
+    /// Whether every trial ended in one way.
+    fn adds_up(&self) -> bool {
+        let ends = [self.finished, self.pruned, self.failed].into_iter().try_fold(0, u64::checked_add);
+        self.trials > 0 && ends == Some(self.trials)
+    }
+}
+
+/// One of several networks whose answers are averaged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// What kind of network, one line for people.
+    pub architecture: String,
+    /// Seed of everything random in it.
+    pub seed: u64,
+    /// Settings of its fit, by name.
+    pub settings: BTreeMap<String, String>,
+    /// The search that its settings came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// Its own walk-forward folds.
+    pub folds: Vec<MetricsBySource>,
+    /// Its own result where [`Manifest::metrics`] were measured: of the 32-bit network, which is not shipped by itself.
+    pub metrics: MetricsBySource,
 }
 
 /// A series of candles.
@@ -249,6 +300,16 @@ pub struct Metrics {
     pub hit_hi: Option<f64>,
     /// What that means.
     pub verdict: Verdict,
+}
+
+/// What becomes of a model's forecasts when one feature is that of other windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Importance {
+    /// How far the forecasts move, as a share of their own mean size: whether the model listens to it.
+    pub moves: f64,
+    /// How much their mean absolute error grows, as a share of it: what that is worth.
+    pub error: f64,
 }
 
 /// How far a probe's answer may be off on another processor.
@@ -419,11 +480,21 @@ impl Manifest {
             "format",
             "is 1, which knows neither timeframes nor quantiles nor decisions",
         )?;
+        let Training { search, members, .. } = &self.training;
+        let mut searches = members.iter().filter_map(|member| member.search.as_ref()).chain(search);
+        ensure(searches.all(Search::adds_up), "search", "counts other trials than there were")?;
+        ensure(members.is_empty() || (2..=16).contains(&members.len()), "members", "are one, or more than 16")?;
+        let lines = members.iter().all(|member| is_line(&member.architecture, 200));
+        ensure(lines, "members", "are not told in one line of at most 200 characters")?;
         self.check_tensors()?;
         self.check_files()?;
         self.check_probes()?;
         let known = self.metrics.values().flat_map(BTreeMap::keys).all(|horizon| self.horizons_min.contains(horizon));
-        ensure(known, "metrics", "name a horizon that the model lacks")
+        ensure(known, "metrics", "name a horizon that the model lacks")?;
+        let known = self.importance.keys().all(|name| self.features.contains(name));
+        ensure(known, "importance", "names a feature that the model lacks")?;
+        let numbers = self.importance.values().all(|one| one.moves.is_finite() && one.error.is_finite());
+        ensure(numbers, "importance", "holds a value that is not a number")
     }
 
     fn check_tensors(&self) -> Result<(), BundleError> {

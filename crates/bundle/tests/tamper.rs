@@ -5,8 +5,8 @@ use std::fs;
 
 use bundle::manifest::{DataRange, FORMAT, Precision, Quantisation};
 use bundle::{
-    Bundle, BundleError, Decision, Digest, MANIFEST_NAME, MODEL_NAME, Manifest, Metrics, Probe, SIGNATURE_NAME,
-    SecretKey, Split, TensorSpec, Tolerance, Training, TrustedKeys, Verdict, load,
+    Bundle, BundleError, Decision, Digest, Importance, MANIFEST_NAME, MODEL_NAME, Manifest, Member, Metrics, Probe,
+    SIGNATURE_NAME, Search, SecretKey, Split, TensorSpec, Tolerance, Training, TrustedKeys, Verdict, load,
 };
 
 fn key() -> SecretKey {
@@ -74,6 +74,8 @@ fn manifest() -> Manifest {
                 purge_min: 30,
             },
             folds: vec![[("a.csv.gz".to_owned(), [(15, metrics)].into())].into()],
+            search: Some(Search { trials: 9, finished: 6, pruned: 2, failed: 1 }),
+            members: Vec::new(),
             quantisation: Quantisation {
                 precision: Precision::Float,
                 windows: 1,
@@ -85,6 +87,7 @@ fn manifest() -> Manifest {
             },
         },
         metrics: [("a.csv.gz".to_owned(), [(15, metrics), (30, metrics)].into())].into(),
+        importance: [("rsi_14".to_owned(), Importance { moves: 0.5, error: -1e-3 })].into(),
         tolerance: Tolerance { log_return_bps: 0.1, p_up: 0.01 },
         probes: vec![Probe {
             window: vec![0.1, -2.0, 3.5e-8, 0.0, 1.0, f32::MAX],
@@ -251,4 +254,47 @@ fn any_manifest_does_not_panic() {
         bytes[at] = byte;
         let _ = Manifest::parse(&bytes);
     });
+}
+
+#[test]
+fn what_a_model_has_not_leaves_no_trace_in_its_manifest() {
+    let mut plain = manifest();
+    plain.training.search = None;
+    plain.importance = BTreeMap::new();
+    let text = String::from_utf8(plain.to_bytes()).expect("JSON is text");
+    assert!(["search", "members", "importance"].iter().all(|key| !text.contains(key)), "{text}");
+    assert_eq!(Manifest::parse(text.as_bytes()).expect("its own bytes"), plain);
+}
+
+#[test]
+fn searches_and_members_that_cannot_be_are_refused() {
+    let changed = |change: fn(&mut Training)| {
+        let mut manifest = manifest();
+        change(&mut manifest.training);
+        Manifest::parse(&manifest.to_bytes())
+    };
+    fn member(training: &Training) -> Member {
+        Member {
+            architecture: "none".to_owned(),
+            seed: 2,
+            settings: BTreeMap::new(),
+            search: training.search,
+            folds: training.folds.clone(),
+            metrics: BTreeMap::new(),
+        }
+    }
+    let two = changed(|training| training.members = vec![member(training), member(training)]).expect("two members");
+    assert_eq!(two.training.members[1].search.expect("it was searched").trials, 9);
+    for (change, says) in [
+        ((|training| training.members = vec![member(training)]) as fn(&mut Training), "members"),
+        (|training| training.search = Some(Search::default()), "search"),
+        (|training| training.search = Some(Search { trials: 30, finished: 6, pruned: 2, failed: 1 }), "search"),
+    ] {
+        let error = changed(change).expect_err("must be refused").to_string();
+        assert!(error.contains(says), "{error:?} does not say {says:?}");
+    }
+    let mut stranger = manifest();
+    stranger.importance = [("ema_9".to_owned(), Importance::default())].into();
+    let error = Manifest::parse(&stranger.to_bytes()).expect_err("must be refused").to_string();
+    assert!(error.contains("a feature that the model lacks"), "{error}");
 }

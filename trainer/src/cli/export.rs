@@ -13,7 +13,7 @@ pub(super) struct Export {
     /// Dataset the run was trained on.
     #[arg(long, value_name = "FILE")]
     dataset: PathBuf,
-    /// Folder of the finished run; `model-1min.onnx` and `export-1min.json` are written there.
+    /// Folder of the finished run or ensemble; `model-1min.onnx` and `export-1min.json` are written there.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Length of candle to export for, when the run was trained on several.

@@ -13,6 +13,7 @@ use types::Timestamp;
 
 use crate::controls::{self, Question};
 use crate::dataset::Dataset;
+use crate::ensemble::ENSEMBLE_NAME;
 use crate::html::{Contents, Held, page};
 use crate::run;
 use crate::runs::TRIALS_NAME;
@@ -53,7 +54,9 @@ impl Html {
         check_same_data(manifest, &dataset)?;
         let folds = manifest.training.folds.len();
         let question = Question { window: manifest.rows() as usize, horizons: horizons(manifest), folds };
-        let (losses, trials) = self.of_run()?;
+        let (losses, of_run) = self.of_run()?;
+        // Bundles made before they told their search have it in the run only.
+        let trials = manifest.training.search.map(|search| search.trials as usize).or(of_run);
         let contents = Contents {
             name: format!("{} revision {}", manifest.name, manifest.revision),
             about: manifest.architecture.clone(),
@@ -63,6 +66,7 @@ impl Html {
             folds: manifest.training.folds.clone(),
             losses,
             trials,
+            importance: manifest.importance.clone(),
             facts: facts(&bundle),
         };
         run::write(&self.out, page(&contents).as_bytes())?;
@@ -71,7 +75,10 @@ impl Html {
     }
 
     fn of_run(&self) -> anyhow::Result<(Vec<(f32, f32)>, Option<usize>)> {
-        let Some(folder) = &self.run else { return Ok((Vec::new(), None)) };
+        // The members of an ensemble have curves of their own.
+        let Some(folder) = self.run.as_ref().filter(|folder| !folder.join(ENSEMBLE_NAME).exists()) else {
+            return Ok((Vec::new(), None));
+        };
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).with_context(|| format!("{}", path.display()))

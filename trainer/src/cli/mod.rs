@@ -2,6 +2,7 @@
 
 mod arima;
 mod controls;
+mod ensemble;
 mod export;
 mod html;
 mod import;
@@ -34,6 +35,7 @@ struct Cli {
 enum Command {
     Import(import::Import),
     Train(train::Train),
+    Ensemble(ensemble::Ensemble),
     Export(export::Export),
     Controls(controls::Controls),
     Arima(arima::Arima),
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Import(import) => import.run(),
         Command::Train(train) => train.run(),
+        Command::Ensemble(ensemble) => ensemble.run(),
         Command::Export(export) => export.run(),
         Command::Controls(controls) => controls.run(),
         Command::Arima(arima) => arima.run(),

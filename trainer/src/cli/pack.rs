@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::dataset::Dataset;
 use crate::release::{self, Release};
-use crate::run;
+use crate::{card, run};
 
 /// Judge an exported model on the held-out part, write its card, pack and sign it.
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(super) struct Pack {
     /// Dataset the run was trained on.
     #[arg(long, value_name = "FILE")]
     dataset: PathBuf,
-    /// Folder of the exported run.
+    /// Folder of the exported run or ensemble.
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Folder of the bundle.
@@ -65,6 +65,8 @@ impl Pack {
         for (source, report) in &packed.verified.manifest().metrics {
             super::report::print(&format!("held out, {source}"), report);
         }
+        let training = &packed.verified.manifest().training;
+        println!("{}", card::trials(training.search, &training.members));
         println!("{}: digest {}", self.out.display(), packed.verified.digest());
         Ok(())
     }

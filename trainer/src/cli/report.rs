@@ -7,11 +7,12 @@ use anyhow::ensure;
 use bundle::{Manifest, Metrics, Verdict};
 use clap::Args;
 use infer::Model;
+use serde_json::json;
 
 use crate::dataset::Dataset;
-use crate::import;
 use crate::score::{self, Forecast};
 use crate::windows::{self, Window};
+use crate::{card, import, importance};
 
 /// Score a bundle on a candle file against "no change": one forecast a candle, no window spans a gap.
 #[derive(Debug, Args)]
@@ -25,9 +26,12 @@ pub(super) struct Report {
     /// Only windows and outcomes in the part that was held out in training (for its own candle files).
     #[arg(long)]
     held_out: bool,
+    /// Also tell which features the forecasts lean on: what becomes of them when one feature is that of other windows.
+    #[arg(long)]
+    importance: bool,
     #[command(flatten)]
     trust: super::Trust,
-    /// Print JSON.
+    /// Print JSON; with `--importance` an object of `skill` and `importance`.
     #[arg(long)]
     json: bool,
 }
@@ -55,11 +59,26 @@ impl Report {
             .collect();
         let horizons: Vec<u16> = manifest.horizons_min.iter().map(|horizon| horizon / needed).collect();
         let report = score::report(&dataset.series[0], &forecasts, &horizons);
+        let leans = match self.importance {
+            true => Some(importance::importance(&dataset, &model, &windows)?),
+            false => None,
+        };
         if self.json {
-            println!("{}", serde_json::to_string(&report)?);
+            let told = match leans {
+                Some(leans) => serde_json::to_string(&json!({ "skill": report, "importance": leans }))?,
+                None => serde_json::to_string(&report)?,
+            };
+            println!("{told}");
         } else {
             let report = report.iter().map(|(horizon, skill)| (*horizon, score::metrics(skill))).collect();
             print(&dataset.series[0].source, &report);
+            println!("{}", card::trials(manifest.training.search, &manifest.training.members));
+            for (feature, one) in leans.iter().flat_map(card::by_importance) {
+                let (moves, error) = (one.moves * 100.0, one.error * 100.0);
+                println!(
+                    "  {feature:16} moves the forecasts by {moves:5.1} % of their size, their error by {error:+.3} %"
+                );
+            }
         }
         Ok(())
     }

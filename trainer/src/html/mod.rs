@@ -1,9 +1,13 @@
 //! A report as one HTML file: plots drawn here, no script, nothing from elsewhere.
 
 mod chart;
+mod leans;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
+use bundle::Importance;
 use bundle::manifest::MetricsBySource;
 use engine::skill::{Scorecard, Sealed, Verdict};
 use engine::stats::probability::wilson;
@@ -34,6 +38,8 @@ pub struct Contents {
     pub losses: Vec<(f32, f32)>,
     /// Of how many trials the settings were the best; `None` where no search is known.
     pub trials: Option<usize>,
+    /// What the forecasts lean on, by feature; empty where it was not measured.
+    pub importance: BTreeMap<String, Importance>,
     /// Facts by name: data, settings, digest.
     pub facts: Vec<(String, String)>,
 }
@@ -75,6 +81,12 @@ pub fn page(contents: &Contents) -> String {
             "Forecasts in ten groups by the probability of a rise that was said: its mean against the share that rose, with 95 % intervals that allow \
              for overlap.",
             &contents.held_out.iter().map(|held| rises(&names, held)).collect::<String>(),
+        ),
+        section(
+            "What it leans on",
+            "One feature at a time is that of other windows of the held-out part. A feature that moves the forecasts without a change of their error \
+             is listened to in vain.",
+            &leans::figures(&contents.importance),
         ),
         section("Intervals and training", "", &(bands(contents, &names) + &training(contents))),
     ];

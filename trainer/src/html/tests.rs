@@ -34,6 +34,9 @@ fn contents() -> Contents {
         folds: Vec::new(),
         losses: vec![(0.9, 0.8), (0.7, 0.75), (0.6, 0.78)],
         trials: Some(12),
+        importance: [("rsi_14", 0.5), ("ret_1", 0.75)]
+            .map(|(name, moves)| (name.to_owned(), Importance { moves, error: 1e-3 }))
+            .into(),
         facts: vec![("seed".to_owned(), "7".to_owned())],
     }
 }
@@ -50,8 +53,10 @@ fn a_page_says_what_came_out_and_takes_nothing_from_elsewhere() {
     }
     assert!(!page.contains("<b>") && page.contains("BTC&lt;b&gt;"), "names are text");
     assert_eq!(page.matches("<figure>").count(), page.matches("</figure>").count());
-    // Two of skill, two of outcomes, two of reliability, coverage, losses.
-    assert_eq!(page.matches("<figure>").count(), 8);
+    // Two of skill, two of outcomes, two of reliability, two of importance, coverage, losses.
+    assert_eq!(page.matches("<figure>").count(), 10);
+    let [first, second] = ["ret_1", "rsi_14"].map(|name| page.find(name).expect("both features are there"));
+    assert!(first < second, "what moves the forecasts most comes first");
 }
 
 #[test]

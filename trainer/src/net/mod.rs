@@ -13,9 +13,11 @@ pub mod lstm;
 pub mod patchtst;
 pub mod transformer;
 
+use std::ops::Range;
+
 use burn::module::{Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear};
-use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData, module};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -157,13 +159,27 @@ struct Product {
 
 impl Product {
     fn of(self, linear: &Linear, x: Tensor<3>) -> Tensor<3> {
-        if !self.bf16 {
-            return linear.forward(x);
-        }
-        let weight = linear.weight.val().cast(FloatDType::BF16).unsqueeze::<3>();
-        let product = x.cast(FloatDType::BF16).matmul(weight).cast(FloatDType::F32);
-        product + linear.bias.as_ref().expect("our products have a bias").val().unsqueeze::<3>()
+        self.product(x, linear.weight.val(), bias(linear))
     }
+
+    /// Only some columns of the result.
+    fn of_columns(self, linear: &Linear, x: Tensor<3>, columns: Range<usize>) -> Tensor<3> {
+        let weight = linear.weight.val();
+        let rows = weight.dims()[0];
+        self.product(x, weight.slice([0..rows, columns.clone()]), bias(linear).slice([columns]))
+    }
+
+    fn product(self, x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<3> {
+        if !self.bf16 {
+            return module::linear(x, weight, Some(bias));
+        }
+        let weight = weight.cast(FloatDType::BF16).unsqueeze::<3>();
+        x.cast(FloatDType::BF16).matmul(weight).cast(FloatDType::F32) + bias.unsqueeze::<3>()
+    }
+}
+
+fn bias(linear: &Linear) -> Tensor<1> {
+    linear.bias.as_ref().expect("our products have a bias").val()
 }
 
 /// Uniform weights of variance `gain`² / rows, no bias.

@@ -59,12 +59,12 @@ impl PatchTst {
         let cut = windows.swap_dims(1, 2).select(2, rows).reshape([batch * features, count, self.patch]);
         observe(Site::Input, &cut);
         let x = product.of(&self.input, cut) + self.position.val().unsqueeze::<3>();
-        let (x, weights) = self.encoder.forward(x, product, observe);
+        let (x, looked) = self.encoder.forward(x, false, product, observe);
         let flat = self.norm.forward(x).reshape([batch as i32, features as i32, -1]);
         observe(Site::Summary, &flat);
         let state = product.of(&self.summary, flat).reshape([batch, features * SUMMARY]);
         // How much each patch was looked at by any patch of any channel.
-        let looked = weights.mean_dim(1).reshape([batch, features, count]).mean_dim(1).reshape([batch, count]);
+        let looked = looked.reshape([batch, features, count]).mean_dim(1).reshape([batch, count]);
         let spread = Tensor::<2>::from_data(TensorData::new(spread(&patches, window), [count, window]), &device);
         Encoded { state, attention: Some(looked.matmul(spread)) }
     }

@@ -27,15 +27,10 @@ impl Transformer {
     }
 
     pub(super) fn forward(&self, windows: Tensor<3>, product: Product, observe: &mut Observer<'_>) -> Encoded {
-        let [batch, window, _] = windows.dims();
         observe(Site::Input, &windows);
         let x = product.of(&self.input, windows) + self.position.val().unsqueeze::<3>();
-        let (x, attention) = self.encoder.forward(x, product, observe);
-        let [_, _, width] = x.dims();
-        let last = window - 1..window;
-        Encoded {
-            state: x.slice([0..batch, last.clone(), 0..width]).reshape([batch, width]),
-            attention: Some(attention.slice([0..batch, last, 0..window]).reshape([batch, window])),
-        }
+        let (x, attention) = self.encoder.forward(x, true, product, observe);
+        let [batch, _, width] = x.dims();
+        Encoded { state: x.reshape([batch, width]), attention: Some(attention) }
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use super::graph::{Graph, Value};
 use super::proto::Attribute;
 use super::quantise::{Calibration, Int8Matrix, ZERO_POINT};
-use crate::net::heads::{RISK_MIN, ladder, widths};
+use crate::net::heads::{ACTIONS, RISK_MIN, ladder, widths};
 use crate::net::{Body, NORM_EPSILON, Net, Shape, Site};
 use crate::scaling::Scaling;
 
@@ -20,15 +20,54 @@ pub enum Precision<'a> {
     Int8(&'a Calibration),
 }
 
-/// The ONNX file of a network. Batch one, all shapes fixed.
-pub fn export(
-    net: &Net,
-    shape: &Shape,
-    scaling: &Scaling,
-    precision: Precision<'_>,
-    metadata: &[(&str, String)],
-) -> Vec<u8> {
-    Exporter { graph: Graph::new(), net, shape, scaling, precision }.run(metadata)
+/// A network and what it is written with.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    pub net: &'a Net,
+    pub shape: &'a Shape,
+    pub scaling: &'a Scaling,
+    pub precision: Precision<'a>,
+}
+
+/// The ONNX file of a network, or of several that read the same window: each output is then the mean of theirs, the attention
+/// that of the members which tell it. Batch one, all shapes fixed.
+pub fn export(members: &[Member<'_>], metadata: &[(&str, String)]) -> Vec<u8> {
+    let Shape { window, features, horizons, quantiles, .. } = *members.first().expect("a model has a network").shape;
+    let mut graph = Graph::new();
+    let raw = graph.input(INPUT, &[1, window, features]);
+    let mut told = Vec::with_capacity(members.len());
+    for member in members {
+        let Member { net, shape, scaling, precision } = *member;
+        let (next, answer) = Exporter { graph, net, shape, scaling, precision }.run(&raw);
+        (graph, told) = (next, [told, vec![answer]].concat());
+    }
+    let outputs = [
+        (LOG_RETURN, &[1, horizons][..]),
+        (P_UP, &[1, horizons]),
+        (QUANTILES, &[1, horizons, quantiles]),
+        (ACTION, &[1, ACTIONS]),
+        (SIZE, &[1, 1]),
+        (RISK, &[1, 1]),
+    ];
+    for (index, (name, dims)) in outputs.into_iter().enumerate() {
+        let values: Vec<&Value> = told.iter().map(|answer| &answer.heads[index]).collect();
+        let mean = graph.mean(&values);
+        graph.output(name, &mean, dims);
+    }
+    let looked: Vec<&Value> = told.iter().filter_map(|answer| answer.attention.as_ref()).collect();
+    if !looked.is_empty() {
+        let mean = graph.mean(&looked);
+        graph.output(ATTENTION, &mean, &[1, window]);
+    }
+    graph.finish("forecaster", env!("CARGO_PKG_VERSION"), metadata)
+}
+
+/// What one network tells, in real units.
+#[derive(Clone)]
+struct Told {
+    /// Log-returns, probabilities of a rise, quantiles, action, size, risk.
+    heads: [Value; 6],
+    attention: Option<Value>,
 }
 
 pub(super) struct Exporter<'a> {
@@ -46,20 +85,16 @@ pub(super) struct Activation {
 }
 
 impl Exporter<'_> {
-    fn run(mut self, metadata: &[(&str, String)]) -> Vec<u8> {
-        let Shape { window, features, horizons, quantiles, .. } = *self.shape;
-        let raw = self.graph.input(INPUT, &[1, window, features]);
-        let normal = self.normalise(&raw);
+    fn run(mut self, raw: &Value) -> (Graph, Told) {
+        let Shape { horizons, quantiles, .. } = *self.shape;
+        let normal = self.normalise(raw);
         let (state, attention) = match &self.net.body {
             Body::Transformer(body) => self.transformer(body, normal),
             Body::PatchTst(body) => self.patchtst(body, &normal),
             Body::Lstm(body) => (self.lstm(body, &normal), None),
         };
-        self.heads(&raw, &state, [horizons, quantiles]);
-        if let Some(attention) = attention {
-            self.graph.output(ATTENTION, &attention, &[1, window]);
-        }
-        self.graph.finish("forecaster", env!("CARGO_PKG_VERSION"), metadata)
+        let heads = self.heads(raw, &state, [horizons, quantiles]);
+        (self.graph, Told { heads, attention })
     }
 
     /// Raw rows to what the network reads.
@@ -74,7 +109,7 @@ impl Exporter<'_> {
     }
 
     /// All heads from the state `[1, n]`, in real units: a return is a multiple of the window's own last volatility.
-    fn heads(&mut self, raw: &Value, state: &Value, [horizons, quantiles]: [usize; 2]) {
+    fn heads(&mut self, raw: &Value, state: &Value, [horizons, quantiles]: [usize; 2]) -> [Value; 6] {
         let (heads, scaling, median) = (&self.net.heads, self.scaling, self.shape.median);
         let normal = self.layer_norm(state, &heads.norm);
         let (rows, weight, bias) = parts(&heads.linear);
@@ -124,16 +159,7 @@ impl Exporter<'_> {
         let risk = graph.node("Add", &[&risk, &least], &[]);
         let longest = graph.tail(&unit, 1, 1);
         let risk = graph.node("Mul", &[&risk, &longest], &[]);
-        for (name, value, dims) in [
-            (LOG_RETURN, &log_return, &[1, horizons][..]),
-            (P_UP, &p_up, &[1, horizons]),
-            (QUANTILES, &levels, &[1, horizons, quantiles]),
-            (ACTION, &action, &[1, 3]),
-            (SIZE, &size, &[1, 1]),
-            (RISK, &risk, &[1, 1]),
-        ] {
-            graph.output(name, value, dims);
-        }
+        [log_return, p_up, levels, action, size, risk]
     }
 
     pub(super) fn layer_norm(&mut self, x: &Value, norm: &LayerNorm) -> Value {

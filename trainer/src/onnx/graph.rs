@@ -113,6 +113,17 @@ impl Graph {
         values
     }
 
+    /// The mean of values of one shape; the value itself where there is only one.
+    pub fn mean(&mut self, values: &[&Value]) -> Value {
+        let (first, others) = values.split_first().expect("a mean is of something");
+        if others.is_empty() {
+            return (*first).clone();
+        }
+        let sum = others.iter().fold((*first).clone(), |sum, value| self.node("Add", &[&sum, value], &[]));
+        let share = self.scalar((values.len() as f32).recip());
+        self.node("Mul", &[&sum, &share], &[])
+    }
+
     /// The last `len` positions of an axis.
     pub fn tail(&mut self, value: &Value, axis: i64, len: i64) -> Value {
         self.slice(value, axis, -len, i64::MAX)

@@ -15,5 +15,5 @@ mod lstm;
 mod proto;
 mod quantise;
 
-pub use forecaster::{Precision, export};
+pub use forecaster::{Member, Precision, export};
 pub use quantise::Calibration;

@@ -45,6 +45,14 @@ pub struct Summary {
     pub parameters: Settings,
 }
 
+impl From<&Summary> for bundle::Search {
+    fn from(summary: &Summary) -> Self {
+        let Summary { trials, finished, pruned, failed, .. } = *summary;
+        let [trials, finished, pruned, failed] = [trials, finished, pruned, failed].map(|count| count as u64);
+        Self { trials, finished, pruned, failed }
+    }
+}
+
 impl Study {
     /// Opens or begins the journal at `path`.
     ///
