@@ -1,5 +1,6 @@
 //! What the newest forecast of a model rests on.
 
+use bundle::manifest::Importance;
 use serde::Serialize;
 use types::Timestamp;
 
@@ -45,6 +46,8 @@ struct Feature {
     value: f64,
     /// What the forecast is above the one without knowing it, horizon by horizon.
     effect_bps: Vec<f64>,
+    /// What its maker measured of it on held-out days ([`bundle::manifest::Importance`]); null where nothing was.
+    held_out: Option<Importance>,
 }
 
 impl Feature {
@@ -64,6 +67,7 @@ impl Why {
         for (weight, value) in weights.into_iter().zip(last) {
             let definition = engine::feature::columns_of(&[&weight.feature])?[0].definition();
             features.push(Feature {
+                held_out: manifest.importance.get(&weight.feature).copied(),
                 name: weight.feature,
                 unit: definition.unit,
                 description: definition.description,
