@@ -2,13 +2,13 @@
 """Training steps of the Transformer on the CPU, ours beside PyTorch eager: same sizes, batch and threads, turn by turn.
 
     python3 -m venv venv && venv/bin/pip install torch numpy
-    cargo bench --workspace --bench steps --no-run
+    cargo bench -p tickerbox-trainer --bench steps --no-run
     venv/bin/python benches/compare_pytorch.py [--threads 1] [--batch 128] [--steps 10] [--turns 3] [--ours COMMAND]
 
 Both take windows of 60 rows and 16 features through four pre-norm blocks (width 128, 4 heads, feed-forward 512, GELU, no dropout) into
 heads for three horizons, take the losses of all heads, clip the gradients and step AdamW. PyTorch uses its own
 `TransformerEncoderLayer`, whose attention is fused, and AdamW as it comes. Each turn is a process of its own; prints one JSON object with the
-medians of steps per second and of the largest resident memory, and the ratios.
+medians of steps per second, per second of processor time (which a busy machine does not change) and of the largest resident memory, and the ratios.
 """
 
 import argparse
@@ -74,8 +74,8 @@ def pytorch(threads: int, batch: int, steps: int) -> dict:
     windows = torch.randn(batch * 4, WINDOW, FEATURES)
     units, action = torch.randn(batch * 4, HORIZONS), torch.randint(0, 3, (batch * 4,))
 
-    def take(count: int) -> tuple[float, float]:
-        began = time.perf_counter()
+    def take(count: int) -> tuple[float, float, float]:
+        began, worked = time.perf_counter(), time.process_time()
         for step in range(count):
             part = slice(step % 4 * batch, (step % 4 + 1) * batch)
             loss = loss_of(net(windows[part]), units[part], action[part])
@@ -83,13 +83,13 @@ def pytorch(threads: int, batch: int, steps: int) -> dict:
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
-        return time.perf_counter() - began, loss.item()
+        return time.perf_counter() - began, time.process_time() - worked, loss.item()
 
     take(WARM_UP)
-    seconds, loss = take(steps)
+    seconds, cpu_s, loss = take(steps)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     parameters = sum(parameter.numel() for parameter in net.parameters())
-    told = {"steps_per_s": steps / seconds, "peak_mib": peak_mib, "loss": loss}
+    told = {"steps_per_s": steps / seconds, "steps_per_cpu_s": steps / cpu_s, "peak_mib": peak_mib, "loss": loss}
     return told | {"version": torch.__version__, "parameters": parameters}
 
 
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--ours", default="cargo bench --quiet --workspace --bench steps --")
+    parser.add_argument("--ours", default="cargo bench --quiet -p tickerbox-trainer --bench steps --")
     parser.add_argument("--pytorch", action="store_true", help="only PyTorch, in this process")
     arguments = parser.parse_args()
     threads, batch, steps = arguments.threads, arguments.batch, arguments.steps
@@ -123,7 +123,7 @@ def main() -> None:
     median = lambda name, key: statistics.median(one[key] for one in told[name])  # noqa: E731
     result = {"threads": threads, "batch": batch, "steps": steps, "turns": arguments.turns}
     result["version"] = told["pytorch"][0]["version"]
-    for key in ("steps_per_s", "peak_mib"):
+    for key in ("steps_per_s", "steps_per_cpu_s", "peak_mib"):
         ours, theirs = median("ours", key), median("pytorch", key)
         result[key] = {"ours": round(ours, 3), "pytorch": round(theirs, 3), "ratio": round(ours / theirs, 3)}
     print(json.dumps(result))

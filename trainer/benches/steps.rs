@@ -1,7 +1,7 @@
 //! Steps of a fit on the CPU: batch, forward, backward and optimiser of the Transformer with its usual size.
 //!
-//! `cargo bench --workspace --bench steps -- [THREADS] [BATCH] [STEPS]` prints one JSON object: steps a second after a warm-up,
-//! the largest resident memory of the process so far in MiB, and the last loss. `compare_pytorch.py` beside this file runs it
+//! `cargo bench -p tickerbox-trainer --bench steps -- [THREADS] [BATCH] [STEPS]` prints one JSON object: steps a second after a warm-up, by
+//! the clock and by processor time (which a busy machine does not change), the largest resident memory of the process so far in MiB, and the last loss. `compare_pytorch.py` beside this file runs it
 //! next to PyTorch.
 #![allow(clippy::print_stdout, reason = "the result is what a bench is for")]
 
@@ -45,9 +45,11 @@ fn main() {
         began.elapsed().as_secs_f64()
     };
     take(WARM_UP);
+    let before = processor_s();
     let seconds = take(steps);
     let told = serde_json::json!({
         "steps_per_s": steps as f64 / seconds,
+        "steps_per_cpu_s": processor_s().zip(before).map(|(after, before)| steps as f64 / (after - before)),
         "peak_mib": peak_mib(),
         "loss": loss,
     });
@@ -104,6 +106,14 @@ fn dataset() -> Dataset {
         rows,
     };
     Dataset { features, fingerprint: String::new(), series: vec![series] }
+}
+
+/// Processor time of all threads so far, in steps of 10 ms; Linux only.
+fn processor_s() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Behind the name, which may hold anything, `utime` and `stime` are the 12th and 13th.
+    let ticks = stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Some(ticks.sum::<Result<f64, _>>().ok()? / 100.0)
 }
 
 /// The kernel's own count; Linux only.

@@ -83,10 +83,9 @@ pub fn gather(runs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Member>> {
         check_alike(&found[0].trained, &other.trained)
             .with_context(|| format!("{} and {}", runs[0].display(), folder.display()))?;
     }
-    let files = |folder: &PathBuf| COPIED.map(|name| fs::read(folder.join(name)).ok());
-    for (index, folder) in runs.iter().enumerate() {
-        let twin = runs[..index].iter().find(|other| files(other)[1] == files(folder)[1]);
-        ensure!(twin.is_none(), "{}: has the weights of another member", folder.display());
+    for (index, (folder, mine)) in runs.iter().zip(&found).enumerate() {
+        let has_twin = found[..index].iter().any(|other| other.trained.settings == mine.trained.settings);
+        ensure!(!has_twin, "{}: has settings and seed of another member, so it is the same network", folder.display());
     }
     ensure!(!out.exists(), "{}: exists already", out.display());
     let names: Vec<String> = (1..=runs.len()).map(|number| format!("member-{number}")).collect();

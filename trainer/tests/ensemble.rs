@@ -137,7 +137,7 @@ fn runs_that_do_not_fit_together_are_refused_in_words() {
     refused(&[&a], "2 to 16 members");
     refused(&[&a, &far], "not the same horizons");
     refused(&[&a, &later], "not the same data");
-    refused(&[&a, &same], "weights of another member");
+    refused(&[&a, &same], "the same network");
     let made = dir.path().join("made");
     ensemble::gather(&[a.clone(), other.clone()], &made).expect("two seeds");
     refused(&[&made, &a], "an ensemble itself");

@@ -256,23 +256,29 @@ fn any_manifest_does_not_panic() {
     });
 }
 
-#[test]
-fn what_a_model_has_not_leaves_no_trace_in_its_manifest() {
-    let mut plain = manifest();
-    plain.training.search = None;
-    plain.importance = BTreeMap::new();
-    let text = String::from_utf8(plain.to_bytes()).expect("JSON is text");
-    assert!(["search", "members", "importance"].iter().all(|key| !text.contains(key)), "{text}");
-    assert_eq!(Manifest::parse(text.as_bytes()).expect("its own bytes"), plain);
+/// The manifest as it is stored, changed and packed and read again.
+fn stored(change: impl Fn(&mut Manifest)) -> Result<Manifest, BundleError> {
+    let mut manifest = manifest();
+    change(&mut manifest);
+    let packed = Bundle::pack(manifest, files(), &key())?.into_files();
+    Manifest::parse(&packed[MANIFEST_NAME])
 }
 
 #[test]
-fn searches_and_members_that_cannot_be_are_refused() {
-    let changed = |change: fn(&mut Training)| {
-        let mut manifest = manifest();
-        change(&mut manifest.training);
-        Manifest::parse(&manifest.to_bytes())
+fn what_a_model_has_not_leaves_no_trace_in_its_manifest() {
+    let plain = |manifest: &mut Manifest| {
+        manifest.training.search = None;
+        manifest.importance = BTreeMap::new();
     };
+    let text = String::from_utf8(stored(plain).expect("a sound manifest").to_bytes()).expect("JSON is text");
+    assert!(["search", "members", "importance"].iter().all(|key| !text.contains(key)), "{text}");
+    let whole = stored(|_| {}).expect("a sound manifest");
+    assert_eq!(whole.training.search.expect("it was searched").trials, 9);
+    assert_eq!(whole.importance["rsi_14"], Importance { moves: 0.5, error: -1e-3 });
+}
+
+#[test]
+fn searches_members_and_importances_that_cannot_be_are_refused() {
     fn member(training: &Training) -> Member {
         Member {
             architecture: "none".to_owned(),
@@ -283,18 +289,16 @@ fn searches_and_members_that_cannot_be_are_refused() {
             metrics: BTreeMap::new(),
         }
     }
-    let two = changed(|training| training.members = vec![member(training), member(training)]).expect("two members");
-    assert_eq!(two.training.members[1].search.expect("it was searched").trials, 9);
-    for (change, says) in [
-        ((|training| training.members = vec![member(training)]) as fn(&mut Training), "members"),
-        (|training| training.search = Some(Search::default()), "search"),
-        (|training| training.search = Some(Search { trials: 30, finished: 6, pruned: 2, failed: 1 }), "search"),
-    ] {
-        let error = changed(change).expect_err("must be refused").to_string();
+    let two = |manifest: &mut Manifest| manifest.training.members = vec![member(&manifest.training); 2];
+    assert_eq!(stored(two).expect("two members").training.members[1].seed, 2);
+    let changes: [(fn(&mut Manifest), &str); 4] = [
+        (|manifest| manifest.training.members = vec![member(&manifest.training)], "members"),
+        (|manifest| manifest.training.search = Some(Search::default()), "search"),
+        (|manifest| manifest.training.search.iter_mut().for_each(|search| search.trials = 30), "search"),
+        (|manifest| manifest.importance = [("ema_9".to_owned(), Importance::default())].into(), "importance"),
+    ];
+    for (change, says) in changes {
+        let error = stored(change).expect_err("must be refused").to_string();
         assert!(error.contains(says), "{error:?} does not say {says:?}");
     }
-    let mut stranger = manifest();
-    stranger.importance = [("ema_9".to_owned(), Importance::default())].into();
-    let error = Manifest::parse(&stranger.to_bytes()).expect_err("must be refused").to_string();
-    assert!(error.contains("a feature that the model lacks"), "{error}");
 }
