@@ -202,6 +202,25 @@ pub enum OrderEnd {
     Unknown,
 }
 
+impl OrderEnd {
+    /// The name used in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Filled => "filled",
+            Self::NoDepth => "no-depth",
+            Self::Expired => "expired",
+            Self::StaleBook => "stale-book",
+            Self::Cancelled => "cancelled",
+            Self::Rejected(_) => "rejected",
+            Self::NotAtOnce => "not-at-once",
+            Self::Killed => "killed",
+            Self::OtherOfPair => "other-of-pair",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Why a venue does not take an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
