@@ -3,9 +3,10 @@
 use serde::Serialize;
 use store::state::Listing;
 use store::{ScoredForecast, Span, State};
+use types::decimal::Fixed;
 use types::effect::{CandleRecord, EquityRecord};
 use types::market::CandleSource;
-use types::order::OrderKind;
+use types::order::{OrderKind, Trigger};
 use types::{Aggressor, Candle, Cash, Fill, Input, InstrumentId, Level, Scale, Side, Stamped, Timeframe, Timestamp};
 
 #[derive(Debug, Serialize)]
@@ -244,10 +245,7 @@ pub(crate) fn orders(state: &State, known: &[Known], span: Span) -> Rows<OrderRo
             id: order.id.0.to_string(),
             side: side_name(order.side),
             qty: known.scale.qty(order.qty).to_string(),
-            kind: match order.kind {
-                OrderKind::Market => "market".to_owned(),
-                OrderKind::Limit { price, .. } => format!("limit {}", known.scale.price(price)),
-            },
+            kind: kind_text(order.kind, known.scale),
             reason: format!("{:?}", order.reason),
             end: end.map(|(end, _)| format!("{end:?}")),
             ended: end.map(|(_, at)| at.to_string()),
@@ -255,6 +253,22 @@ pub(crate) fn orders(state: &State, known: &[Known], span: Span) -> Rows<OrderRo
         rows.push((order.at, row));
     }
     Ok(rows)
+}
+
+/// `market`, `limit 9.5`, `stop 9.6 limit 9.5`.
+fn kind_text(kind: OrderKind, scale: Scale) -> String {
+    let ticket = kind.ticket();
+    let trigger = match ticket.trigger {
+        None => String::new(),
+        Some(Trigger::Stop(price)) => format!("stop {} ", scale.price(price)),
+        Some(Trigger::TakeProfit(price)) => format!("take-profit {} ", scale.price(price)),
+        Some(Trigger::Trailing(distance)) => {
+            let distance = Fixed { mantissa: i128::from(distance), decimals: scale.price_decimals };
+            format!("trailing {distance} ")
+        }
+    };
+    let limit = ticket.price.map_or_else(|| "market".to_owned(), |price| format!("limit {}", scale.price(price)));
+    format!("{trigger}{limit}")
 }
 
 /// Fills of paper orders of these instruments.

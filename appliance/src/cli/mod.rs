@@ -14,6 +14,7 @@ mod features;
 mod feed;
 mod import;
 mod input;
+mod paper;
 pub(crate) mod predict;
 mod quality;
 mod query;
@@ -71,6 +72,8 @@ enum Command {
     CheckConfig(check_config::Args),
     /// Rebuild the books of a recording and check every checksum and sequence number.
     Feed(feed::Args),
+    /// Run given orders against a recording, by the box's own paper venue.
+    Paper(paper::Args),
     /// Fetch candles of the past from the venues.
     Backfill(backfill::Args),
     /// Take over candles of files.
@@ -119,6 +122,7 @@ impl Cli {
             Command::Sim(args) => args.run(environment),
             Command::CheckConfig(args) => args.run(),
             Command::Feed(args) => args.run(),
+            Command::Paper(args) => args.run(),
             Command::Backfill(args) => args.run(),
             Command::Import(args) => args.run(),
             Command::Candles(args) => args.run(),

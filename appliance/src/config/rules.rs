@@ -52,8 +52,12 @@ pub(super) enum Rule {
     Text,
     /// Dated fees, oldest first.
     Fees,
+    /// Recorded times in microseconds.
+    Times,
 }
 
+/// Most recorded times in a list.
+const TIMES_MAX: usize = 10_000;
 const PPM: Rule = Rule::Range(0, 1_000_000);
 /// Keys of a row of fees, and whether one may be left out.
 pub(super) const FEE_ROW: [(&str, Rule, bool); 5] = [
@@ -108,6 +112,15 @@ const PLAIN: &[(&str, Rule)] = &[
     ("engine.risk.daily_loss_max_ppm", Rule::Range(1, 1_000_000)),
     ("engine.risk.orders_per_min_max", Rule::Range(1, 600)),
     ("engine.paper.latency_ms", Rule::Range(0, 60_000)),
+    ("engine.paper.response_ms", Rule::Range(0, 60_000)),
+    ("engine.paper.book_lag_ms", Rule::Range(0, 60_000)),
+    ("engine.paper.entry_us", Rule::Times),
+    ("engine.paper.answer_us", Rule::Times),
+    ("engine.paper.seed", Rule::Range(0, 4_294_967_295)),
+    ("engine.paper.queue", Rule::Word(&["risk-averse", "power"])),
+    ("engine.paper.queue_power", Rule::Range(1, 8)),
+    ("engine.paper.depth_share_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.paper.impact_ppm", PPM),
     ("engine.arbitrage.enabled", Rule::Switch),
     ("engine.arbitrage.net_min_cbps", Rule::Range(0, 1_000_000)),
     ("engine.arbitrage.book_age_max_ms", Rule::Range(100, 600_000)),
@@ -209,6 +222,7 @@ impl Rule {
             }
             Self::Text => self.text(value).map(drop),
             Self::Fees => self.fees(value),
+            Self::Times => self.times(value),
         }
     }
 
@@ -236,6 +250,14 @@ impl Rule {
 }
 
 impl Rule {
+    fn times(self, value: &DeValue<'_>) -> Result<(), String> {
+        let times = value.as_array().ok_or_else(|| self.mismatch(value))?;
+        if times.len() > TIMES_MAX {
+            return Err(format!("has {} times: must be at most {TIMES_MAX}", times.len()));
+        }
+        times.iter().try_for_each(|time| Self::Range(0, 60_000_000).check(time.get_ref()))
+    }
+
     /// The rows of a venue's fees, each from a later date than the one before.
     fn fees(self, value: &DeValue<'_>) -> Result<(), String> {
         let rows = value.as_array().ok_or_else(|| self.mismatch(value))?;
@@ -291,6 +313,7 @@ impl fmt::Display for Rule {
             Self::Path | Self::LogLevel | Self::Text | Self::Topic => f.write_str("a text"),
             Self::Date => f.write_str("a text such as \"2025-11-01\""),
             Self::Fees => f.write_str("a list of rows, each from a later date than the one before"),
+            Self::Times => f.write_str("a list of whole numbers from 0 to 60000000"),
             Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers => f.write_str("a list of texts"),
         }
     }

@@ -68,6 +68,11 @@ impl Book {
         Ok(())
     }
 
+    /// Forgets when the venue says it made the book: where another clock counts.
+    pub(crate) const fn forget_venue_time(&mut self) {
+        self.top.venue_at = None;
+    }
+
     /// Says that the book does not hold. The first reason stands until the next book.
     pub fn mark_stale(&mut self, reason: StaleReason, at: Timestamp) {
         if !matches!(self.standing, Standing::Stale { .. }) {

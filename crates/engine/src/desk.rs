@@ -1,7 +1,7 @@
 //! The trading side: what signal wants goes through risk to the paper venue, what the venue fills is booked.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use types::effect::{EquityRecord, ForecastRecord, Record, Severity};
@@ -15,7 +15,7 @@ use types::{
 
 use crate::market::{Market, Markets};
 use crate::notice::{self, Notices};
-use crate::paper::{PaperEvent, PaperVenue, Terms, Working};
+use crate::paper::{self, PaperEvent, PaperVenue, Terms, Working};
 use crate::portfolio::{Holding, Portfolio};
 use crate::quality::ClockStanding;
 use crate::risk::{Risk, Scene};
@@ -44,9 +44,13 @@ pub(crate) struct Turn<'a> {
 
 impl Turn<'_> {
     fn terms(&self, market: &Market) -> Terms {
-        let instrument = &market.instrument;
-        let fee = self.settings.fees.at(instrument.venue, self.at);
-        Terms { scale: instrument.scale, lot: instrument.lot, fee }
+        Terms::new(&market.instrument, self.settings.fees.at(market.instrument.venue, self.at))
+    }
+
+    /// What the paper venue is for an instrument now.
+    fn venue<'b>(&'b self, market: &'b Market) -> paper::Scene<'b> {
+        let (instrument, book, settings) = (market.instrument.id, market.book(), &self.settings.paper);
+        paper::Scene { instrument, book, terms: self.terms(market), settings }
     }
 
     fn order_id(&mut self) -> Option<OrderId> {
@@ -158,14 +162,25 @@ impl Desk {
 
     /// Every start: nothing from before is at the venue any more.
     pub(crate) fn on_boot(&mut self, turn: &mut Turn<'_>) {
+        let lost = self.left.len() + self.venue.orders().len();
         for order in self.left.drain(..) {
-            turn.effects.record(Record::OrderEnd { order, end: OrderEnd::Cancelled, at: turn.at });
+            turn.effects.record(Record::OrderEnd { order, end: OrderEnd::Unknown, at: turn.at });
         }
         self.is_changed = true;
         self.is_clock_set = false;
         self.is_trading = turn.settings.risk.trading && !self.is_stopped_by_user;
-        self.venue.cancel(|_| true, &mut self.events);
+        self.venue.abandon(OrderEnd::Unknown, turn.at, &mut self.events);
         self.settle(turn);
+        if lost > 0 {
+            let orders = if lost == 1 { "A paper order was" } else { "Paper orders were" };
+            let text = format!(
+                "{orders} at work when the box stopped ({lost}). What is not filled is cancelled as unknown: nobody saw what \
+                 the market did meanwhile."
+            );
+            turn.notices.tell(Severity::Info, turn.at, None, text, turn.effects);
+        }
+        // The limit may have been set below what was lost already.
+        self.watch_drawdown(turn);
     }
 
     /// The user allows or stops new positions. What is open may always be closed.
@@ -173,19 +188,24 @@ impl Desk {
         (self.is_trading, self.is_stopped_by_user) = (on, !on);
         self.is_changed = true;
         if !on {
-            self.venue.cancel(|order| order.side == Side::Buy, &mut self.events);
-            self.settle(turn);
+            self.cancel(|order| order.side == Side::Buy, turn);
         }
+    }
+
+    /// Asks the venue to cancel orders; they may be filled until it hears of that.
+    fn cancel(&mut self, which: impl Fn(&Order) -> bool, turn: &mut Turn<'_>) {
+        self.venue.cancel(which, turn.at, &turn.settings.paper, &mut self.events);
+        self.settle(turn);
     }
 
     /// The clock cannot be believed any more: nothing trades.
     pub(crate) fn on_clock_lost(&mut self, turn: &mut Turn<'_>) {
-        self.venue.cancel(|_| true, &mut self.events);
+        self.venue.abandon(OrderEnd::Cancelled, turn.at, &mut self.events);
         self.settle(turn);
     }
 
-    /// Time went on, before the input of this moment is looked at.
-    pub(crate) fn on_time(&mut self, turn: &mut Turn<'_>) {
+    /// Time went on, before the input of this moment is looked at. `was_away` when nobody saw the market meanwhile.
+    pub(crate) fn on_time(&mut self, was_away: bool, turn: &mut Turn<'_>) {
         let minute = turn.at.floor_to(NS_PER_MIN);
         // Without a clock no minute and no day can be told.
         if minute > self.equity_minute && self.is_clock_set {
@@ -194,10 +214,16 @@ impl Desk {
             self.portfolio.roll_day(turn.at);
             self.is_changed = true;
         }
-        if !self.venue.orders().is_empty() {
-            self.venue.on_time(turn.at, &mut self.events);
-            self.settle(turn);
+        if was_away || self.venue.is_idle() {
+            return;
         }
+        let at_work: BTreeSet<InstrumentId> =
+            self.venue.orders().iter().map(|working| working.order.instrument).collect();
+        for market in at_work.into_iter().filter_map(|id| turn.markets.get(id)) {
+            self.venue.pass(&turn.venue(market), turn.at, &mut self.events);
+        }
+        self.venue.tell(turn.at, &mut self.events);
+        self.settle(turn);
     }
 
     /// Once a second: positions whose time is over, and tries that failed.
@@ -211,7 +237,7 @@ impl Desk {
     /// A proven book came.
     pub(crate) fn on_book(&mut self, market: &Market, turn: &mut Turn<'_>) {
         let instrument = market.instrument.id;
-        self.venue.on_book(instrument, market.book(), &turn.terms(market), turn.at, &mut self.events);
+        self.venue.on_book(&turn.venue(market), turn.at, &mut self.events);
         self.settle(turn);
         if !self.portfolio.hold().holds(instrument) && market.mark().is_some() {
             self.portfolio.hold_joins(instrument, turn.markets);
@@ -225,10 +251,8 @@ impl Desk {
 
     /// A trade happened.
     pub(crate) fn on_trade(&mut self, market: &Market, trade: &Trade, turn: &mut Turn<'_>) {
-        if market.book().is_proven() && self.venue.is_working(trade.instrument) {
-            self.venue.on_trade(trade, &turn.terms(market), turn.at, &mut self.events);
-            self.settle(turn);
-        }
+        self.venue.on_trade(trade, &turn.venue(market), turn.at, &mut self.events);
+        self.settle(turn);
     }
 
     /// A forecast was made.
@@ -308,11 +332,8 @@ impl Desk {
     }
 
     fn enter(&mut self, market: &Market, kind: OrderKind, reason: Reason, exit_at: Timestamp, turn: &mut Turn<'_>) {
-        let price = match kind {
-            OrderKind::Limit { price, .. } => Some(price),
-            OrderKind::Market => market.book().asks().first().map(|level| level.price),
-        };
-        let Some(price) = price else { return };
+        let best = || market.book().asks().first().map(|level| level.price);
+        let Some(price) = kind.ticket().price.or_else(best) else { return };
         let size = self.portfolio.equity().share(Ppm(turn.settings.signal.size_ppm), Rounding::Floor);
         let qty = market.instrument.scale.affordable(size, price);
         if self.send(market, Side::Buy, qty, kind, reason, turn) {
@@ -346,8 +367,7 @@ impl Desk {
             return;
         }
         if self.venue.is_working(instrument) {
-            self.venue.cancel(|order| order.instrument == instrument && order.side == Side::Buy, &mut self.events);
-            self.settle(turn);
+            self.cancel(|order| order.instrument == instrument && order.side == Side::Buy, turn);
         }
         if !self.venue.is_working(instrument) {
             if let Some(plan) = self.plans.get_mut(&instrument) {
@@ -385,8 +405,7 @@ impl Desk {
             Ok(approved) => {
                 self.is_changed = true;
                 turn.effects.record(Record::Order(approved.get().clone()));
-                let latency = Duration::from_millis(u64::from(turn.settings.paper.latency_ms));
-                self.venue.accept(approved, latency);
+                self.venue.accept(approved, &turn.settings.paper);
                 true
             }
             Err((order, refusal)) => {
@@ -407,7 +426,7 @@ impl Desk {
         for event in events.drain(..) {
             match event {
                 PaperEvent::Fill { fill, is_first } => self.book(fill, is_first, turn),
-                PaperEvent::End { working, end } => self.end(&working, end, turn),
+                PaperEvent::End { working, end, at } => self.end(&working, end, at, turn),
             }
         }
         self.events = events;
@@ -428,9 +447,9 @@ impl Desk {
         self.fills.push_back(fill);
     }
 
-    fn end(&mut self, working: &Working, end: OrderEnd, turn: &mut Turn<'_>) {
+    fn end(&mut self, working: &Working, end: OrderEnd, at: Timestamp, turn: &mut Turn<'_>) {
         let instrument = working.order.instrument;
-        turn.effects.record(Record::OrderEnd { order: working.order.id, end, at: turn.at });
+        turn.effects.record(Record::OrderEnd { order: working.order.id, end, at });
         if let Some(market) = turn.markets.get(instrument).filter(|_| !working.filled.is_zero()) {
             let gain = self.plans.get(&instrument).map_or(Cash::ZERO, |plan| plan.gain);
             let text = story::of_order(&market.instrument, working, gain);
@@ -455,8 +474,7 @@ impl Desk {
             notice::percent(limit)
         );
         turn.notices.tell(Severity::Alarm, turn.at, None, text, turn.effects);
-        self.venue.cancel(|order| order.side == Side::Buy, &mut self.events);
-        self.settle(turn);
+        self.cancel(|order| order.side == Side::Buy, turn);
         self.on_tick(turn);
     }
 }

@@ -98,7 +98,7 @@ impl Engine {
     /// Sequence numbers rise from 1 and times never fall; see [`Stamped`].
     pub fn handle(&mut self, input: &Stamped<Input>, effects: &mut Effects) {
         let outcome = self.admit(input).and_then(|()| {
-            self.pass_time(effects);
+            self.pass_time(matches!(input.input, Input::Boot { .. }), effects);
             self.apply(&input.input, effects)
         });
         let instrument = instrument_of(&input.input);
@@ -142,10 +142,10 @@ impl Engine {
         if self.boots == 0 && !is_boot { Err(Rejection::BeforeBoot) } else { Ok(()) }
     }
 
-    fn pass_time(&mut self, effects: &mut Effects) {
+    fn pass_time(&mut self, was_away: bool, effects: &mut Effects) {
         if self.boots > 0 {
             let (desk, mut turn) = self.turn(effects);
-            desk.on_time(&mut turn);
+            desk.on_time(was_away, &mut turn);
         }
     }
 

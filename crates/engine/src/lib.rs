@@ -26,6 +26,7 @@ pub mod notice;
 pub mod paper;
 pub mod portfolio;
 pub mod quality;
+pub mod rehearsal;
 pub mod rejection;
 pub mod risk;
 pub mod seal;

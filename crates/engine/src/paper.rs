@@ -1,274 +1,392 @@
 //! The paper venue: what the market of that moment would have given an order.
 //!
 //! ```text
-//! Approved<Order> ──latency──► travelling ──first proven book after arrival──► market: walks the book, the rest is cancelled
-//!                                                                          └─► limit: takes what is better, the rest
-//!                                                                              joins the queue ──later trades──► fills
+//! Approved<Order> ──entry latency──► arrival: the venue's rules ──► rejected, with its reason
+//!                                       │
+//!              trigger? ──► armed ──a trade at its price──► blind ──first proven book after it──┐
+//!                 │ none                                    (also: arrived while no book held)  │
+//!                 ▼                                                                             ▼
+//!              active: walks the proven book as it stands ◄─────────────────────────────────────┘
+//!                 │ left over: cancelled (market, IOC), or nothing was taken at all (FOK), or
+//!                 ▼
+//!              resting: queue at its price ──trades, the other side crossing it──► maker fills
+//!                                                                                       │
+//!              fills and ends ──response latency──► PaperEvent ◄────────────────────────┘
 //! ```
 //!
-//! Every rule errs against us:
-//! - Only books and trades of strictly after the arrival count, so nothing is filled from what was on screen at the decision.
-//! - A fill never has a better price than a published level; quantity beyond the published levels does not exist.
-//! - A resting order waits behind all that was displayed at its price when it joined. Only trades at that price shorten the
-//!   queue; quantity that is cancelled does not. A trade through the price fills at most its own quantity.
-//! - While a book does not hold nothing fills: resting orders wait, market orders give up after [`MARKET_WAIT`].
+//! An order meets the book that stands at its arrival: everything received up to and with that moment, nothing after it. The
+//! caller passes time with [`PaperVenue::pass`] *before* it changes a book.
 //!
-//! What it cannot show: our order does not move the market. The next book shows levels we "took" at full size again.
+//! Every rule errs against us:
+//! - A fill never has a better price than a published level; quantity beyond the published levels does not exist. A market
+//!   order's rest is cancelled, a limit order's rests.
+//! - What we took of a level is gone for us until the market refreshes it (see `used`), for all our orders.
+//! - A resting order waits behind all that was displayed at its price when it joined (see [`Queue`]). A trade gives it at most
+//!   its own quantity, less what stood before it; a trade through its price, all of that.
+//! - When the other side is displayed at its price or better, whoever put that there would have met us first: it is filled, at
+//!   its own price, by at most what is displayed, which is used up then.
+//! - While a book does not hold nothing fills: what must be filled at once is cancelled, what may rest waits, and so does what
+//!   was triggered. It acts on the first book that holds.
+//! - A stop acts on the first book after the trade that triggered it: the one before still shows what that trade took.
+//!
+//! What it cannot show: the market does not react to us, apart from an optional square-root impact on what we take.
 
-use core::time::Duration;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use types::fee::Fee;
-use types::market::Side;
-use types::order::{Liquidity, OrderEnd, OrderKind};
-use types::{Cash, Fill, InstrumentId, Order, Ppm, Price, Qty, Scale, Timestamp, Trade};
+use types::order::{Liquidity, OrderEnd, TimeInForce, VenueReject};
+use types::settings::PaperSettings;
+use types::{Cash, InstrumentId, Order, Ppm, Price, Qty, Side, Timestamp, Trade};
 
 use crate::book::Book;
 use crate::risk::Approved;
 
+mod latency;
 mod queue;
+mod report;
 mod take;
+mod terms;
+mod trigger;
+mod used;
+mod working;
 
 pub use queue::Queue;
-use take::Depth;
+pub use report::PaperEvent;
+pub(crate) use terms::FEE_MAX;
+pub use terms::Terms;
+pub use trigger::Armed;
+pub use working::{Stage, Working};
 
-/// How long a market order waits after its arrival for a proven book before it is cancelled.
-pub const MARKET_WAIT: Duration = Duration::from_secs(30);
+use latency::Draws;
+use report::{Reports, spent};
+use used::Used;
+use working::Due;
 
-/// An order at the paper venue or on its way there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Working {
-    /// The order.
-    pub order: Order,
-    /// When it reaches the venue.
-    pub arrives_at: Timestamp,
-    /// Cash set aside that it may still spend; zero for a sale.
-    pub budget: Cash,
-    /// How much is filled.
-    pub filled: Qty,
-    /// What the filled part is worth at its prices.
-    pub value: Cash,
-    /// Its place in the queue once it rests.
-    pub queue: Option<Queue>,
-}
-
-impl Working {
-    /// How much is not filled.
-    #[must_use]
-    pub const fn left(&self) -> Qty {
-        self.order.qty.saturating_sub(self.filled)
-    }
-
-    fn limit(&self) -> Option<Price> {
-        match self.order.kind {
-            OrderKind::Market => None,
-            OrderKind::Limit { price, .. } => Some(price),
-        }
-    }
-
-    /// When and how it ends if nothing fills it.
-    fn deadline(&self) -> (Timestamp, OrderEnd) {
-        match self.order.kind {
-            OrderKind::Market => (self.arrives_at.plus(MARKET_WAIT), OrderEnd::StaleBook),
-            OrderKind::Limit { expires, .. } => (expires, OrderEnd::Expired),
-        }
-    }
-
-    fn fill(&mut self, price: Price, qty: Qty, liquidity: Liquidity, terms: &Terms, at: Timestamp) -> Fill {
-        let value = terms.value(self.order.side, price, qty);
-        let fee = terms.fee(value, liquidity);
-        self.filled = self.filled.saturating_add(qty);
-        self.value = self.value.saturating_add(value);
-        if self.order.side == Side::Buy {
-            self.budget = self.budget.saturating_sub(value).saturating_sub(fee);
-        }
-        let Order { id, instrument, side, .. } = self.order;
-        Fill { order: id, instrument, side, price, qty, fee, liquidity, at }
-    }
-}
-
-/// What trading an instrument costs and how its integers read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// Digits.
-    pub scale: Scale,
-    /// Quantity step.
-    pub lot: u64,
-    /// Fees.
-    pub fee: Fee,
-}
-
-/// A fee never exceeds the traded value.
-pub(crate) const FEE_MAX: Ppm = Ppm(1_000_000);
-
-impl Terms {
-    /// What the account pays or gets for `qty` at `price`, rounded against it.
-    #[must_use]
-    pub fn value(&self, side: Side, price: Price, qty: Qty) -> Cash {
-        use types::Rounding::{Ceil, Floor};
-        self.scale.notional(price, qty, if side == Side::Buy { Ceil } else { Floor })
-    }
-
-    /// The fee on a traded value, rounded up.
-    #[must_use]
-    pub fn fee(&self, value: Cash, liquidity: Liquidity) -> Cash {
-        value.share(self.rate(liquidity), types::Rounding::Ceil)
-    }
-
-    /// The fee rate, at most the whole value.
-    #[must_use]
-    pub fn rate(&self, liquidity: Liquidity) -> Ppm {
-        let rate = match liquidity {
-            Liquidity::Taker => self.fee.taker_ppm,
-            Liquidity::Maker => self.fee.maker_ppm,
-        };
-        rate.min(FEE_MAX)
-    }
-
-    /// The most that `budget` buys at `price` with the fee, in whole lots.
-    fn affordable(&self, budget: Cash, price: Price, liquidity: Liquidity) -> Qty {
-        let rate = i128::from(self.rate(liquidity).0);
-        let before_fee = i128::from(budget.0.max(0)) * 1_000_000 / (1_000_000 + rate);
-        let qty = self.scale.affordable(Cash(before_fee as i64), price).0;
-        Qty(qty - qty % self.lot.max(1))
-    }
-}
-
-/// What happened to orders, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PaperEvent {
-    /// A part was filled.
-    Fill {
-        /// The fill.
-        fill: Fill,
-        /// True for the first fill of its order.
-        is_first: bool,
-    },
-    /// An order left the venue.
-    End {
-        /// As it was when it left.
-        working: Working,
-        /// How it ended.
-        end: OrderEnd,
-    },
+/// What the venue is for one instrument at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// Whose.
+    pub instrument: InstrumentId,
+    /// Its book as it stands.
+    pub book: &'a Book,
+    /// Its rules and fees.
+    pub terms: Terms,
+    /// How the venue behaves.
+    pub settings: &'a PaperSettings,
 }
 
 /// All orders at the paper venue, oldest first. Risk lets in one per instrument.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaperVenue {
     orders: Vec<Working>,
+    used: BTreeMap<InstrumentId, Used>,
+    draws: Draws,
+    reports: Reports,
 }
 
 impl PaperVenue {
     /// Sends an order on its way.
-    pub fn accept(&mut self, approved: Approved<Order>, latency: Duration) {
+    pub fn accept(&mut self, approved: Approved<Order>, settings: &PaperSettings) {
         let budget = approved.reserve();
         let order = approved.into_inner();
-        let arrives_at = order.at.plus(latency);
-        let (filled, value, queue) = (Qty::ZERO, Cash::ZERO, None);
-        self.orders.push(Working { order, arrives_at, budget, filled, value, queue });
+        let arrives_at = order.at.plus(self.draws.entry(settings));
+        let (filled, value, stage) = (Qty::ZERO, Cash::ZERO, Stage::Travelling);
+        let (cancel_at, ended) = (None, None);
+        self.orders.push(Working { order, arrives_at, budget, filled, value, stage, cancel_at, ended });
     }
 
-    /// All orders, oldest first.
+    /// All orders, oldest first, without those whose end is not heard of yet.
     #[must_use]
     pub fn orders(&self) -> &[Working] {
         &self.orders
     }
 
-    /// True while an order for `instrument` works.
+    /// True while an order for `instrument` works, as far as we know.
     #[must_use]
     pub fn is_working(&self, instrument: InstrumentId) -> bool {
+        self.has_orders(instrument) || self.reports.concern(instrument)
+    }
+
+    /// True while there is nothing to do and nothing to hear.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.orders.is_empty() && self.reports.is_empty()
+    }
+
+    /// Cash set aside for all orders, and what they have spent that we do not know of yet.
+    #[must_use]
+    pub fn reserved(&self) -> Cash {
+        self.orders.iter().fold(self.reports.spent(), |sum, working| sum.saturating_add(working.budget))
+    }
+
+    fn has_orders(&self, instrument: InstrumentId) -> bool {
         self.orders.iter().any(|working| working.order.instrument == instrument)
     }
 
-    /// Cash set aside for all orders.
-    #[must_use]
-    pub fn reserved(&self) -> Cash {
-        self.orders.iter().fold(Cash::ZERO, |sum, working| sum.saturating_add(working.budget))
+    /// Time goes on to `to` with the book as it stands: orders and wishes to cancel that arrive before it, and orders whose
+    /// time is over by then.
+    pub fn pass(&mut self, scene: &Scene<'_>, to: Timestamp, out: &mut Vec<PaperEvent>) {
+        while let Some((at, due, index)) = self.next_due(scene.instrument, to) {
+            match due {
+                Due::Expiry => self.orders[index].end(OrderEnd::Expired, at),
+                Due::Cancel => self.orders[index].end(OrderEnd::Cancelled, at),
+                Due::Arrival => self.arrive(index, scene, at),
+            }
+            self.sweep(scene.settings);
+        }
+        self.tell(to, out);
     }
 
-    /// A proven book of `instrument` came.
-    pub fn on_book(
-        &mut self,
-        instrument: InstrumentId,
-        book: &Book,
-        terms: &Terms,
-        at: Timestamp,
-        out: &mut Vec<PaperEvent>,
-    ) {
-        if !book.is_proven() || !self.is_working(instrument) {
+    /// Hands out what is heard up to and with `to`.
+    pub fn tell(&mut self, to: Timestamp, out: &mut Vec<PaperEvent>) {
+        self.reports.tell(to, out);
+    }
+
+    fn next_due(&self, instrument: InstrumentId, to: Timestamp) -> Option<(Timestamp, Due, usize)> {
+        let of_instrument =
+            self.orders.iter().enumerate().filter(|(_, working)| working.order.instrument == instrument);
+        of_instrument.filter_map(|(index, working)| working.due(to).map(|(at, due)| (at, due, index))).min()
+    }
+
+    fn arrive(&mut self, index: usize, scene: &Scene<'_>, at: Timestamp) {
+        let working = &mut self.orders[index];
+        let ticket = working.ticket();
+        let best = scene.book.facing(working.order.side).first().map(|level| level.price);
+        if let Err(reject) = scene.terms.admit(&working.order, best) {
+            working.end(OrderEnd::Rejected(reject), at);
+        } else if ticket.trigger.is_some() {
+            working.stage = Stage::Armed(Armed::new(working.order.side, scene.book));
+        } else if scene.book.is_proven() {
+            self.activate(index, scene, at);
+        } else if ticket.may_rest() {
+            working.stage = Stage::Blind;
+        } else {
+            working.end(OrderEnd::StaleBook, at);
+        }
+    }
+
+    /// An order meets a proven book.
+    fn activate(&mut self, index: usize, scene: &Scene<'_>, at: Timestamp) {
+        let (ticket, side) = (self.orders[index].ticket(), self.orders[index].order.side);
+        let untouched = Used::default();
+        let used = self.used.get(&scene.instrument).unwrap_or(&untouched);
+        let parts = take::walk(&self.orders[index], used, scene);
+        if ticket.is_post_only && !parts.is_empty() {
+            return self.orders[index].end(OrderEnd::Rejected(VenueReject::WouldTake), at);
+        }
+        for part in &parts {
+            self.used.entry(scene.instrument).or_default().take(side, part.level, part.qty);
+            self.fill(index, part.price, part.qty, Liquidity::Taker, scene, at);
+        }
+        let working = &mut self.orders[index];
+        match (ticket.price, ticket.lives) {
+            (_, TimeInForce::Fok) => working.end(OrderEnd::Killed, at),
+            (None, _) => working.end(OrderEnd::NoDepth, at),
+            (Some(_), TimeInForce::Ioc) => working.end(OrderEnd::NotAtOnce, at),
+            (Some(price), TimeInForce::Gtc | TimeInForce::Gtd(_)) => {
+                let queue = Queue::join(price, side, scene.book, at, scene.settings);
+                working.stage = Stage::Resting(queue);
+            }
+        }
+    }
+
+    /// A proven book stands from `at` on. Time was passed to `at` before.
+    pub fn on_book(&mut self, scene: &Scene<'_>, at: Timestamp, out: &mut Vec<PaperEvent>) {
+        let id = scene.instrument;
+        if !scene.book.is_proven() {
             return;
         }
-        let mut depth = Depth::new(book);
-        for working in self.orders.iter_mut().filter(|working| working.order.instrument == instrument) {
-            if let Some(queue) = &mut working.queue {
-                queue.look(book.own(working.order.side));
-            } else if at > working.arrives_at {
-                depth.take(working, terms, at, out);
-                if let Some(price) = working.limit() {
-                    working.queue = Some(Queue::join(price, working.order.side, book, at));
+        if let Some(used) = self.used.get_mut(&id) {
+            used.refresh(scene.book);
+            if used.is_empty() {
+                self.used.remove(&id);
+            }
+        }
+        if !self.has_orders(id) {
+            return;
+        }
+        for working in self.orders.iter_mut().filter(|working| working.order.instrument == id) {
+            if let Stage::Resting(queue) = &mut working.stage {
+                queue.look(scene.book, scene.settings);
+            }
+        }
+        for side in [Side::Buy, Side::Sell] {
+            let best = scene.book.facing(side).first().map(|level| level.price);
+            for index in best.map(|best| self.resting(id, side, |price| meets(side, price, best))).unwrap_or_default() {
+                self.cross(index, scene, at);
+            }
+        }
+        for index in 0..self.orders.len() {
+            let working = &self.orders[index];
+            if working.order.instrument == id && working.stage == Stage::Blind && working.ended.is_none() {
+                self.activate(index, scene, at);
+            }
+        }
+        self.sweep(scene.settings);
+        self.tell(at, out);
+    }
+
+    /// The other side is displayed at the price of a resting order or better: it would have met that order.
+    fn cross(&mut self, index: usize, scene: &Scene<'_>, at: Timestamp) {
+        let side = self.orders[index].order.side;
+        let Some(price) = self.orders[index].queue().map(Queue::price) else { return };
+        for level in scene.book.facing(side).iter().take_while(|level| meets(side, price, level.price)) {
+            let used = self.used.get(&scene.instrument);
+            let shown = used.map_or(level.qty, |used| used.left(side, *level, Ppm(1_000_000)));
+            let qty = self.fillable(index, price, shown, &scene.terms);
+            if !qty.is_zero() {
+                self.used.entry(scene.instrument).or_default().take(side, level.price, qty);
+                self.fill(index, price, qty, Liquidity::Maker, scene, at);
+            }
+        }
+    }
+
+    /// A trade happened, with the book as it stands. Time was passed to `at` before.
+    pub fn on_trade(&mut self, trade: &Trade, scene: &Scene<'_>, at: Timestamp, out: &mut Vec<PaperEvent>) {
+        if !self.has_orders(scene.instrument) {
+            return;
+        }
+        if scene.book.is_proven() {
+            let mut left = trade.qty;
+            for side in [Side::Buy, Side::Sell] {
+                for index in self.resting(scene.instrument, side, |price| meets(side, price, trade.price)) {
+                    left = self.give(index, trade, left, scene, at);
                 }
             }
         }
-        self.sweep(out, |working| {
-            let arrived = at > working.arrives_at && working.order.instrument == instrument;
-            if working.left().is_zero() {
-                Some(OrderEnd::Filled)
-            } else if arrived && working.order.kind == OrderKind::Market {
-                Some(OrderEnd::NoDepth)
-            } else {
-                None
-            }
-        });
-    }
-
-    /// A trade happened while the instrument's book held.
-    pub fn on_trade(&mut self, trade: &Trade, terms: &Terms, at: Timestamp, out: &mut Vec<PaperEvent>) {
-        let mut left = trade.qty;
-        for working in self.orders.iter_mut().filter(|working| working.order.instrument == trade.instrument) {
-            if trade.venue_at <= working.arrives_at {
-                continue;
-            }
-            let (wanted, side) = (working.left(), working.order.side);
-            let Some(queue) = &mut working.queue else { continue };
-            let given = queue.give(trade, side, at, left).min(wanted);
-            let price = queue.price();
-            let qty = match side {
-                Side::Buy => given.min(terms.affordable(working.budget, price, Liquidity::Maker)),
-                Side::Sell => given,
-            };
-            if qty.is_zero() {
-                continue;
-            }
-            left = left.saturating_sub(qty);
-            let is_first = working.filled.is_zero();
-            out.push(PaperEvent::Fill { fill: working.fill(price, qty, Liquidity::Maker, terms, at), is_first });
+        for index in 0..self.orders.len() {
+            self.trigger(index, trade, scene, at);
         }
-        self.sweep(out, |working| working.left().is_zero().then_some(OrderEnd::Filled));
+        self.sweep(scene.settings);
+        self.tell(at, out);
     }
 
-    /// Time went on: ends what is over.
-    pub fn on_time(&mut self, at: Timestamp, out: &mut Vec<PaperEvent>) {
-        self.sweep(out, |working| {
-            let (deadline, end) = working.deadline();
-            (deadline <= at).then_some(end)
+    /// Gives a resting order its part of what is left of a trade; tells what is left then.
+    fn give(&mut self, index: usize, trade: &Trade, left: Qty, scene: &Scene<'_>, at: Timestamp) -> Qty {
+        let working = &mut self.orders[index];
+        if trade.venue_at <= working.arrives_at || working.ended.is_some() {
+            return left;
+        }
+        let Stage::Resting(queue) = &mut working.stage else { return left };
+        let (given, price) = (queue.give(trade, at, left), queue.price());
+        let qty = self.fillable(index, price, given, &scene.terms);
+        if qty.is_zero() {
+            return left;
+        }
+        self.fill(index, price, qty, Liquidity::Maker, scene, at);
+        left.saturating_sub(qty)
+    }
+
+    fn trigger(&mut self, index: usize, trade: &Trade, scene: &Scene<'_>, at: Timestamp) {
+        let working = &mut self.orders[index];
+        let is_later = at > working.arrives_at && trade.venue_at > working.arrives_at;
+        if working.order.instrument != scene.instrument || working.ended.is_some() || !is_later {
+            return;
+        }
+        let (Stage::Armed(armed), Some(trigger)) = (&mut working.stage, working.order.kind.ticket().trigger) else {
+            return;
+        };
+        if armed.hear(trigger, working.order.side, trade.price) {
+            working.stage = Stage::Blind;
+            self.end_others_of_pair(index, at);
+        }
+    }
+
+    /// Resting orders of a side whose price is wanted, as they stand at the venue: the best price first, then the oldest.
+    fn resting(&self, instrument: InstrumentId, side: Side, wants: impl Fn(Price) -> bool) -> Vec<usize> {
+        let resting = |(index, working): (usize, &Working)| {
+            let is_meant = working.order.instrument == instrument && working.order.side == side;
+            let price = working.queue().filter(|_| is_meant && working.ended.is_none()).map(Queue::price)?;
+            wants(price).then_some((price, index))
+        };
+        let mut found: Vec<(Price, usize)> = self.orders.iter().enumerate().filter_map(resting).collect();
+        found.sort_by_key(|(price, index)| {
+            let rank = if side == Side::Buy { -price.mantissa() } else { price.mantissa() };
+            (rank, self.orders[*index].arrives_at, *index)
         });
+        found.into_iter().map(|(_, index)| index).collect()
     }
 
-    /// Cancels the orders that `which` names.
-    pub fn cancel(&mut self, which: impl Fn(&Order) -> bool, out: &mut Vec<PaperEvent>) {
-        self.sweep(out, |working| which(&working.order).then_some(OrderEnd::Cancelled));
+    /// How much of `offered` an order can take as a maker.
+    fn fillable(&self, index: usize, price: Price, offered: Qty, terms: &Terms) -> Qty {
+        let working = &self.orders[index];
+        let qty = offered.min(working.left());
+        match working.order.side {
+            _ if working.ended.is_some() => Qty::ZERO,
+            Side::Buy => qty.min(terms.affordable(working.budget, price, Liquidity::Maker)),
+            Side::Sell => qty,
+        }
     }
 
-    fn sweep(&mut self, out: &mut Vec<PaperEvent>, end_of: impl Fn(&Working) -> Option<OrderEnd>) {
-        self.orders.retain(|working| match end_of(working) {
-            Some(end) => {
-                out.push(PaperEvent::End { working: working.clone(), end });
-                false
+    fn fill(&mut self, index: usize, price: Price, qty: Qty, liquidity: Liquidity, scene: &Scene<'_>, at: Timestamp) {
+        let working = &mut self.orders[index];
+        let (is_first, before) = (working.filled.is_zero(), working.value);
+        let fill = working.fill(price, qty, liquidity, &scene.terms, at);
+        let value = working.value.saturating_sub(before);
+        self.report(PaperEvent::Fill { fill: fill.clone(), is_first }, spent(&fill, value), scene.settings);
+        if is_first {
+            self.end_others_of_pair(index, at);
+        }
+    }
+
+    /// One cancels the other.
+    fn end_others_of_pair(&mut self, index: usize, at: Timestamp) {
+        let (id, instrument) = (self.orders[index].order.id, self.orders[index].order.instrument);
+        let Some(pair) = self.orders[index].ticket().oco else { return };
+        let is_other = |working: &&mut Working| {
+            working.order.id != id && working.order.instrument == instrument && working.ticket().oco == Some(pair)
+        };
+        self.orders.iter_mut().filter(is_other).for_each(|working| working.end(OrderEnd::OtherOfPair, at));
+    }
+
+    fn report(&mut self, event: PaperEvent, spent: Cash, settings: &PaperSettings) {
+        let heard_at = event.at().plus(self.draws.answer(settings));
+        self.reports.push(event, heard_at, spent);
+    }
+
+    /// Asks the venue to cancel the orders that `which` names: they may still be filled until the wish arrives.
+    pub fn cancel(
+        &mut self,
+        which: impl Fn(&Order) -> bool,
+        at: Timestamp,
+        settings: &PaperSettings,
+        out: &mut Vec<PaperEvent>,
+    ) {
+        for working in self.orders.iter_mut().filter(|working| working.cancel_at.is_none() && which(&working.order)) {
+            let travels = self.draws.request(settings);
+            if travels.is_zero() {
+                working.end(OrderEnd::Cancelled, at);
+            } else {
+                working.cancel_at = Some(at.plus(travels));
             }
-            None => true,
-        });
+        }
+        self.sweep(settings);
+        self.tell(at, out);
     }
+
+    /// Takes all orders away at once, and hands out all that is not heard yet: the connection to the venue is gone, or the
+    /// time cannot be told any more.
+    pub fn abandon(&mut self, end: OrderEnd, at: Timestamp, out: &mut Vec<PaperEvent>) {
+        self.reports.tell(Timestamp::MAX, out);
+        out.extend(self.orders.drain(..).map(|working| PaperEvent::End { working, end, at }));
+    }
+
+    fn sweep(&mut self, settings: &PaperSettings) {
+        if self.orders.iter().all(|working| working.ended.is_none()) {
+            return;
+        }
+        let gone: Vec<Working> = self.orders.extract_if(.., |working| working.ended.is_some()).collect();
+        for mut working in gone {
+            if let Some((end, at)) = working.ended.take() {
+                self.report(PaperEvent::End { working, end, at }, Cash::ZERO, settings);
+            }
+        }
+    }
+}
+
+/// Whether a price of the other side meets an order of `side` at `price`.
+fn meets(side: Side, price: Price, other: Price) -> bool {
+    if side == Side::Buy { other <= price } else { other >= price }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use types::order::{Liquidity, OrderKind, Refusal};
+use types::order::{Liquidity, Refusal, Trigger};
 use types::settings::RiskSettings;
 use types::{Cash, Order, Ppm, Price, Qty, Rounding, Side, Timestamp};
 
@@ -139,23 +139,38 @@ fn check_buy(order: &Order, price: Price, value: Cash, held: Qty, scene: &Scene<
     if reserve > scene.cash_free { Err(Refusal::Cash) } else { Ok(reserve) }
 }
 
-/// The price an order is valued at before it is filled: its limit, or the best price for a market order.
+/// The price an order is valued at before it is filled: its limit, or for an order at any price the best one, or the one
+/// that triggers it where that is worse.
 fn worst_price(order: &Order, best: Price) -> Price {
-    match order.kind {
-        OrderKind::Market => best,
-        OrderKind::Limit { price, .. } => price,
-    }
+    let ticket = order.kind.ticket();
+    let triggered = match ticket.trigger {
+        Some(Trigger::Stop(price) | Trigger::TakeProfit(price)) => price,
+        Some(Trigger::Trailing(_)) | None => best,
+    };
+    ticket.price.unwrap_or(match order.side {
+        Side::Buy => best.max(triggered),
+        Side::Sell => best.min(triggered),
+    })
 }
 
 /// Cash to set aside for a buy: its value, room for slippage of a market order, and the dearer fee.
 fn reserve(order: &Order, value: Cash, terms: &Terms) -> Cash {
-    let slippage = match order.kind {
-        OrderKind::Market => value.share(SLIPPAGE_RESERVE, Rounding::Ceil),
-        OrderKind::Limit { .. } => Cash::ZERO,
+    let slippage = match order.kind.ticket().price {
+        None => value.share(SLIPPAGE_RESERVE, Rounding::Ceil),
+        Some(_) => Cash::ZERO,
     };
     let value = value.saturating_add(slippage);
     let fee = terms.fee(value, Liquidity::Taker).max(terms.fee(value, Liquidity::Maker));
     value.saturating_add(fee).saturating_add(ROUNDING_RESERVE)
+}
+
+/// An order of a rehearsal: its account holds plenty of both sides, and no account is at stake.
+pub(crate) const fn approve_plenty(order: Order) -> Approved<Order> {
+    let reserve = match order.side {
+        Side::Buy => Cash(i64::MAX),
+        Side::Sell => Cash::ZERO,
+    };
+    Approved { inner: order, reserve }
 }
 
 /// An approval without a look, for tests of what comes after it.

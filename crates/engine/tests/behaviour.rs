@@ -350,8 +350,9 @@ fn a_start_cancels_orders_marks_books_stale_and_keeps_the_account() {
     assert_eq!(driver.engine.view().orders().len(), 1, "the expiry's sale is on its way");
     let cash = driver.engine.view().portfolio().cash();
     driver.boot(cheap());
-    let cancelled = driver.records().filter(|r| matches!(r, Record::OrderEnd { end: OrderEnd::Cancelled, .. })).count();
+    let cancelled = driver.records().filter(|r| matches!(r, Record::OrderEnd { end: OrderEnd::Unknown, .. })).count();
     assert_eq!((cancelled, driver.engine.view().orders().len()), (1, 0));
+    assert!(driver.notices().iter().any(|text| text.contains("cancelled as unknown")), "{:?}", driver.notices());
     let view = driver.engine.view();
     assert_eq!((view.portfolio().cash(), view.positions().count(), view.boots()), (cash, 1, 2));
     assert!(!view.market(ID).expect("listed").book().is_proven() && !view.is_clock_set() && view.model().is_none());
@@ -416,7 +417,7 @@ fn another_version_goes_on_with_the_account_and_nothing_else() {
     let (before, hold) = (driver.engine.view().portfolio().clone(), driver.engine.view().hold_value());
     driver.engine = Engine::resumed(&account_left(&driver), Chain::default());
     let effects = driver.send(Input::Boot { version: "next".to_owned(), settings: Box::new(cheap()) });
-    let is_end = |effect: &Effect| matches!(effect, Effect::Record(Record::OrderEnd { order, end: OrderEnd::Cancelled, .. }) if *order == working);
+    let is_end = |effect: &Effect| matches!(effect, Effect::Record(Record::OrderEnd { order, end: OrderEnd::Unknown, .. }) if *order == working);
     assert_eq!(effects.iter().filter(|effect| is_end(effect)).count(), 1, "{effects:?}");
     assert!(
         effects

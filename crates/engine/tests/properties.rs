@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use common::random;
 use engine::Engine;
 use types::arbitrage::ArbitrageLeg;
-use types::order::{Liquidity, OrderKind};
+use types::order::Liquidity;
 use types::settings::EngineSettings;
 use types::{
     ArbitrageRecord, BookTop, Cash, Effect, Effects, Fill, Input, Instrument, InstrumentId, Level, Order, OrderId, Ppm,
-    Qty, Record, Rounding, Side, Stamped, Timestamp,
+    Price, Qty, Record, Rounding, Side, Stamped, Timestamp,
 };
 
 const SEEDS: u64 = 60;
@@ -109,6 +109,8 @@ fn listed(engine: &Engine, instrument: InstrumentId) -> Instrument {
 struct Auditor {
     settings: EngineSettings,
     books: BTreeMap<InstrumentId, (BookTop, bool)>,
+    /// As they stood before the input.
+    before: BTreeMap<InstrumentId, (BookTop, bool)>,
     open: BTreeMap<OrderId, (Order, Qty)>,
     cash: i128,
     fees: i128,
@@ -123,6 +125,7 @@ impl Auditor {
         Self {
             settings: EngineSettings::default(),
             books: BTreeMap::new(),
+            before: BTreeMap::new(),
             open: BTreeMap::new(),
             cash: 0,
             fees: 0,
@@ -135,6 +138,7 @@ impl Auditor {
 
     /// What an accepted input changes. `is_rejected` as the engine says.
     fn hear(&mut self, input: &Stamped<Input>, is_rejected: bool) {
+        self.before.clone_from(&self.books);
         match &input.input {
             Input::Book(top) if is_rejected => self.mark_stale(top.instrument),
             Input::BookStale { instrument, .. } if !is_rejected => self.mark_stale(*instrument),
@@ -211,10 +215,7 @@ impl Auditor {
         if order.side == Side::Sell {
             assert!(order.qty <= held, "sold what is not there");
         } else {
-            let price = match order.kind {
-                OrderKind::Market => top.asks[0].price,
-                OrderKind::Limit { price, .. } => price,
-            };
+            let price = order.kind.ticket().price.unwrap_or(top.asks[0].price);
             let value = listed.scale.notional(price, held.saturating_add(order.qty), Rounding::Floor);
             let limit = view.portfolio().equity().share(Ppm(limits.position_max_ppm), Rounding::Ceil);
             assert!(value <= limit, "position of {value:?} beyond its limit {limit:?}");
@@ -231,31 +232,33 @@ impl Auditor {
         let (order, filled) = self.open.get_mut(&fill.order).expect("a fill of a working order");
         *filled = filled.saturating_add(fill.qty);
         assert!(!fill.qty.is_zero() && *filled <= order.qty, "filled more than was ordered");
-        assert_eq!((fill.side, fill.instrument, fill.at), (order.side, order.instrument, input.at));
-        let arrival = order.at.as_nanos() + i64::from(self.settings.paper.latency_ms) * 1_000_000;
-        assert!(input.at.as_nanos() > arrival, "filled before it can have arrived");
-        assert!(self.books[&fill.instrument].1, "filled on a stale book");
-        let limit = match order.kind {
-            OrderKind::Market => None,
-            OrderKind::Limit { price, .. } => Some(price),
-        };
-        if let Some(limit) = limit {
-            assert!(
-                if fill.side == Side::Buy { fill.price <= limit } else { fill.price >= limit },
-                "worse than its limit"
-            );
-        }
+        assert_eq!((fill.side, fill.instrument), (order.side, order.instrument));
+        let paper = &self.settings.paper;
+        let travels_ms = i64::from(paper.latency_ms) + i64::from(paper.book_lag_ms);
+        let arrival = order.at.as_nanos() + travels_ms * 1_000_000;
+        assert!(fill.at.as_nanos() >= arrival && fill.at <= input.at, "filled before it arrived, or in the future");
+        // An order that arrived between this input and the one before met the book that stood then.
+        let stood_at_arrival = fill.at.as_nanos() == arrival && fill.at < input.at;
+        let books = if stood_at_arrival { &self.before } else { &self.books };
+        let (top, is_proven) = &books[&fill.instrument];
+        assert!(is_proven, "filled on a stale book");
+        let limit = order.kind.ticket().price;
+        let meets = |price: Price, limit: Price| if fill.side == Side::Buy { price <= limit } else { price >= limit };
+        assert!(limit.is_none_or(|limit| meets(fill.price, limit)), "worse than its limit");
+        let facing = if fill.side == Side::Buy { &top.asks } else { &top.bids };
         match (&input.input, fill.liquidity) {
-            (Input::Book(top), Liquidity::Taker) => {
-                let side = if fill.side == Side::Buy { &top.asks } else { &top.bids };
-                let level = side.iter().find(|level| level.price == fill.price).expect("a price of the book");
+            (_, Liquidity::Taker) => {
+                let level = facing.iter().find(|level| level.price == fill.price).expect("a price of the book");
                 assert!(fill.qty <= level.qty, "more than the book held");
             }
             (Input::Trade(trade), Liquidity::Maker) => {
                 assert_eq!((trade.instrument, Some(fill.price)), (fill.instrument, limit));
-                let through =
-                    if fill.side == Side::Buy { trade.price <= fill.price } else { trade.price >= fill.price };
-                assert!(through && fill.qty <= trade.qty, "more than was traded");
+                assert!(meets(trade.price, fill.price) && fill.qty <= trade.qty, "more than was traded");
+            }
+            (Input::Book(_), Liquidity::Maker) => {
+                assert_eq!(Some(fill.price), limit);
+                let shown = facing.iter().filter(|level| meets(level.price, fill.price)).map(|level| level.qty);
+                assert!(fill.qty <= shown.fold(Qty::ZERO, Qty::saturating_add), "more than was offered");
             }
             (other, liquidity) => panic!("a {liquidity:?} fill from {other:?}"),
         }

@@ -8,9 +8,9 @@
 
 use std::path::Path;
 
-use feed::capture::{Capture, CaptureError, CaptureReport, LINE_BYTES_MAX};
+use feed::capture::{Capture, CaptureError, CaptureReport, Heard, LINE_BYTES_MAX, TAPE_SCALE};
 use serde_json::Value;
-use types::Venue;
+use types::{BookTop, Input, Venue};
 
 const KRAKEN: &[u8] = include_bytes!("../fixtures/kraken_book10.jsonl");
 const KRAKEN_FRAMES: &[u8] = include_bytes!("../fixtures/kraken_public_frames.jsonl");
@@ -350,4 +350,76 @@ fn a_file_that_was_cut_off_anywhere_is_told_or_read_to_its_last_whole_line() {
             }
         }
     }
+}
+
+/// All that a recording tells as the engine hears it.
+fn play(venue: Venue, file: &[u8]) -> (CaptureReport, Vec<Heard>) {
+    let mut capture = Capture::with_tape(venue);
+    let mut heard = Vec::new();
+    for (number, line) in (1..).zip(file.split(|byte| *byte == b'\n')) {
+        capture.line(number, line).expect("a line of the recording");
+        heard.extend(capture.take_heard());
+    }
+    (capture.finish().expect("readable"), heard)
+}
+
+#[test]
+fn a_tape_tells_every_trade_and_ends_with_the_books_of_the_report() {
+    for (venue, file) in
+        [(Venue::Kraken, KRAKEN), (Venue::BinanceUs, BINANCE_US), (Venue::Coinbase, COINBASE), (Venue::Kucoin, KUCOIN)]
+    {
+        let (report, heard) = play(venue, file);
+        assert!(heard.is_sorted_by_key(|heard| heard.at), "{venue}");
+        let trades = heard.iter().filter(|heard| matches!(heard.input, Input::Trade(_))).count() as u64;
+        assert_eq!(trades, report.instruments.iter().map(|instrument| instrument.trades).sum::<u64>(), "{venue}");
+        let mut last = std::collections::BTreeMap::new();
+        for heard in &heard {
+            match &heard.input {
+                Input::Book(top) => drop(last.insert(top.instrument, top)),
+                Input::BookStale { instrument, .. } => drop(last.remove(instrument)),
+                _ => {}
+            }
+        }
+        let live: Vec<_> = report.instruments.iter().filter(|instrument| instrument.live).collect();
+        assert_eq!(last.len(), live.len(), "{venue}");
+        let number = |text: &str, decimals| {
+            types::decimal::parse(text.as_bytes(), decimals, types::decimal::Exponent::Refuse).expect("a decimal")
+        };
+        for instrument in live {
+            let best = &instrument.book.bids[0];
+            let (price, qty) = (number(&best.0, TAPE_SCALE.price_decimals), number(&best.1, TAPE_SCALE.qty_decimals));
+            let told = |top: &&&BookTop| {
+                top.bids.first().is_some_and(|bid| (bid.price.mantissa(), bid.qty.0 as i64) == (price, qty))
+            };
+            assert!(last.values().any(|top| told(&top)), "{venue}: {best:?} of {}", instrument.symbol);
+        }
+    }
+}
+
+#[test]
+fn a_tape_has_the_receivers_times_and_marks_what_does_not_hold() {
+    let frame = |ts: &str, data: &str| format!(r#"{{"t":"recv","conn":"a","ts":{ts},"data":{}}}"#, Value::from(data));
+    let depth = |first: u64, bid: &str| {
+        format!(r#"{{"e":"depthUpdate","E":5,"s":"X","U":{first},"u":{first},"b":[["{bid}","1"]],"a":[["9","2"]]}}"#)
+    };
+    let snapshot = r#"{\"lastUpdateId\":1,\"bids\":[],\"asks\":[]}"#;
+    let file = [
+        frame(r#""100.5""#, &depth(1, "7")),
+        format!(r#"{{"t":"http","url":"/api/v3/depth?symbol=X","ts":"100.6","data":"{snapshot}"}}"#),
+        frame("101.25", &depth(2, "8")),
+        frame(r#""102.000000001""#, &depth(4, "8")),
+    ];
+    let (_, heard) = play(Venue::BinanceUs, file.join("\n").as_bytes());
+    let told: Vec<String> = heard
+        .iter()
+        .map(|heard| {
+            let what = match &heard.input {
+                Input::Book(top) => format!("{} bids", top.bids.len()),
+                other => format!("{other:?}"),
+            };
+            format!("{} {what}", heard.at.as_nanos())
+        })
+        .collect();
+    let stale = "BookStale { instrument: InstrumentId(0), reason: SequenceGap }";
+    assert_eq!(told, ["100600000000 0 bids", "101250000000 1 bids", &format!("102000000001 {stale}")]);
 }

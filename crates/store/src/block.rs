@@ -1,6 +1,6 @@
 //! Consecutive inputs with the count and digest of what they caused.
 
-use types::legacy::StartV1;
+use types::legacy::{StartV1, StartV2};
 use types::{Effect, Input, Stamped, Timestamp};
 
 use crate::digest::{Digest, EffectDigest, append};
@@ -8,8 +8,8 @@ use crate::error::Fault;
 
 /// Block format written by this program, and the highest it reads.
 ///
-/// Format 1 had a start with undated fees and nothing about arbitrage.
-pub const BLOCK_FORMAT: u16 = 2;
+/// Format 1 had a start with undated fees and nothing about arbitrage, format 2 one with a single latency for paper orders.
+pub const BLOCK_FORMAT: u16 = 3;
 /// Bytes of a block before its payload.
 pub const HEADER_BYTES: usize = 84;
 /// Most bytes of a block's payload before compression.
@@ -369,12 +369,18 @@ impl<'a> Sealed<'a> {
 /// The next input of a payload with the time since the one before, and what follows it.
 fn take_input(format: u16, bytes: &[u8]) -> postcard::Result<((u64, Input), &[u8])> {
     let (since, rest) = postcard::take_from_bytes::<u64>(bytes)?;
-    // A start is the first variant of both: only its content had another shape.
-    let (input, tail) = if format == 1 && rest.first() == Some(&0) {
-        let (start, tail) = postcard::take_from_bytes::<StartV1>(rest)?;
-        (start.into(), tail)
-    } else {
-        postcard::take_from_bytes(rest)?
+    // A start is the first variant of all: only its content had another shape.
+    let is_start = rest.first() == Some(&0);
+    let (input, tail) = match format {
+        1 if is_start => {
+            let (start, tail) = postcard::take_from_bytes::<StartV1>(rest)?;
+            (start.into(), tail)
+        }
+        2 if is_start => {
+            let (start, tail) = postcard::take_from_bytes::<StartV2>(rest)?;
+            (start.into(), tail)
+        }
+        _ => postcard::take_from_bytes(rest)?,
     };
     Ok(((since, input), tail))
 }

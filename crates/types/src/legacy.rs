@@ -43,7 +43,7 @@ impl From<SettingsV1> for EngineSettings {
         Self {
             signal: old.signal,
             risk: old.risk,
-            paper: PaperSettings { latency_ms: old.latency_ms },
+            paper: PaperSettings::constant(old.latency_ms),
             // Nothing was compared then, so nothing may be compared when it is replayed.
             arbitrage: ArbitrageSettings { enabled: false, ..ArbitrageSettings::default() },
             fees: Fees {
@@ -53,6 +53,37 @@ impl From<SettingsV1> for EngineSettings {
                 kucoin: undated(old.kucoin),
             },
         }
+    }
+}
+
+/// A start as journal block format 2 had it: a paper venue with one constant latency and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub enum StartV2 {
+    /// What [`Input::Boot`] was.
+    Boot {
+        /// Version of the program.
+        version: String,
+        /// Everything that affected trading.
+        settings: Box<SettingsV2>,
+    },
+}
+
+/// What [`EngineSettings`] were.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SettingsV2 {
+    signal: SignalSettings,
+    risk: RiskSettings,
+    latency_ms: u32,
+    arbitrage: ArbitrageSettings,
+    fees: Fees,
+}
+
+impl From<StartV2> for Input {
+    fn from(start: StartV2) -> Self {
+        let StartV2::Boot { version, settings } = start;
+        let SettingsV2 { signal, risk, latency_ms, arbitrage, fees } = *settings;
+        let paper = PaperSettings::constant(latency_ms);
+        Self::Boot { version, settings: Box::new(EngineSettings { signal, risk, paper, arbitrage, fees }) }
     }
 }
 
@@ -76,10 +107,23 @@ mod tests {
         let Input::Boot { version, settings } = start.into() else { panic!("a start is a start") };
         assert_eq!(version, "0.1.0");
         let today = EngineSettings::default();
-        assert_eq!((&settings.signal, &settings.risk, &settings.paper), (&today.signal, &today.risk, &today.paper));
+        assert_eq!((&settings.signal, &settings.risk), (&today.signal, &today.risk));
+        assert_eq!(settings.paper, PaperSettings::constant(150));
         let fees = |venue| settings.fees.at(venue, Timestamp::EPOCH);
         assert_eq!(fees(Venue::Kraken), Fee { maker_ppm: Ppm(2_500), taker_ppm: Ppm(4_000) });
         assert_eq!(fees(Venue::Coinbase), Fee { maker_ppm: Ppm(4_000), taker_ppm: Ppm(6_000) });
         assert!(!settings.arbitrage.enabled);
+    }
+
+    #[test]
+    fn a_start_of_format_2_is_read() {
+        let today = EngineSettings::default();
+        let parts = (&today.signal, &today.risk, 70u32, &today.arbitrage, &today.fees);
+        let bytes = postcard::to_allocvec(&(0u8, "0.2.0", parts)).expect("encodes");
+        let (start, rest) = postcard::take_from_bytes::<StartV2>(&bytes).expect("reads");
+        assert_eq!(rest, b"");
+        let Input::Boot { version, settings } = start.into() else { panic!("a start is a start") };
+        assert_eq!(version, "0.2.0");
+        assert_eq!(*settings, EngineSettings { paper: PaperSettings::constant(70), ..today });
     }
 }

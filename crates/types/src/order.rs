@@ -24,6 +24,81 @@ pub enum OrderKind {
         /// When the rest is cancelled.
         expires: Timestamp,
     },
+    /// Anything else that a venue takes.
+    Ticket(Ticket),
+}
+
+impl OrderKind {
+    /// The order in full words: a market order is one without a price that takes at once, a limit order one good till its date.
+    #[must_use]
+    pub const fn ticket(self) -> Ticket {
+        match self {
+            Self::Market => Ticket::new(None, TimeInForce::Ioc),
+            Self::Limit { price, expires } => Ticket::new(Some(price), TimeInForce::Gtd(expires)),
+            Self::Ticket(ticket) => ticket,
+        }
+    }
+}
+
+/// All that an order can say about how it wants to be filled.
+///
+/// | order | price | trigger | lives |
+/// |---|---|---|---|
+/// | market | none | none | at once |
+/// | limit, post-only | yes | none | any; post-only never at once |
+/// | stop, take-profit, trailing stop | none | yes | until triggered, then at once |
+/// | stop-limit, take-profit-limit | yes | yes | any, counted from the trigger on |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Worst acceptable price; `None` for whatever the book holds.
+    pub price: Option<Price>,
+    /// How long it lives once it is active.
+    pub lives: TimeInForce,
+    /// Refused where it would take, instead of paying the taker fee.
+    pub is_post_only: bool,
+    /// What must happen before it becomes active.
+    pub trigger: Option<Trigger>,
+    /// One cancels the other: all orders with the same name here are cancelled when one of them is triggered or gets its
+    /// first fill. By custom the identifier of the first of them.
+    pub oco: Option<OrderId>,
+}
+
+impl Ticket {
+    /// A plain order: active from its arrival on, takes and rests.
+    #[must_use]
+    pub const fn new(price: Option<Price>, lives: TimeInForce) -> Self {
+        Self { price, lives, is_post_only: false, trigger: None, oco: None }
+    }
+
+    /// Whether anything of it may rest in the book.
+    #[must_use]
+    pub const fn may_rest(&self) -> bool {
+        self.price.is_some() && matches!(self.lives, TimeInForce::Gtc | TimeInForce::Gtd(_))
+    }
+}
+
+/// How long an active order lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeInForce {
+    /// Good till cancelled.
+    Gtc,
+    /// Good till this moment, by our clock.
+    Gtd(Timestamp),
+    /// Immediate or cancel: takes what is there, the rest is cancelled.
+    Ioc,
+    /// Fill or kill: all of it at once or nothing.
+    Fok,
+}
+
+/// What makes a waiting order active: a price at which somebody traded after the order's arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trigger {
+    /// A trade at the price or worse for whoever waits: at or above it for a buy, at or below it for a sale.
+    Stop(Price),
+    /// A trade at the price or better for whoever waits: at or below it for a buy, at or above it for a sale.
+    TakeProfit(Price),
+    /// A stop that follows the best trade since the arrival at this distance, price units.
+    Trailing(u64),
 }
 
 /// Why an order was wanted: what "why did it trade" shows.
@@ -113,8 +188,70 @@ pub enum OrderEnd {
     Expired,
     /// The rest was cancelled: the book went stale.
     StaleBook,
-    /// The rest was cancelled by the user, a breaker or a restart.
+    /// The rest was cancelled by the user or a breaker.
     Cancelled,
+    /// The venue did not take it.
+    Rejected(VenueReject),
+    /// The rest was cancelled: it had to be filled at once (immediate or cancel).
+    NotAtOnce,
+    /// Nothing was filled: not all of it could be at once (fill or kill).
+    Killed,
+    /// The rest was cancelled: the other order of its pair was triggered or filled.
+    OtherOfPair,
+    /// The rest was cancelled: the program was away, and nobody saw what the market did meanwhile.
+    Unknown,
+}
+
+impl OrderEnd {
+    /// The name used in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Filled => "filled",
+            Self::NoDepth => "no-depth",
+            Self::Expired => "expired",
+            Self::StaleBook => "stale-book",
+            Self::Cancelled => "cancelled",
+            Self::Rejected(_) => "rejected",
+            Self::NotAtOnce => "not-at-once",
+            Self::Killed => "killed",
+            Self::OtherOfPair => "other-of-pair",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Why a venue does not take an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VenueReject {
+    /// A price between the venue's steps.
+    PriceStep,
+    /// A quantity between the venue's steps.
+    QtyStep,
+    /// Less than the venue's smallest quantity.
+    QtyMinimum,
+    /// Worth less than the venue's smallest order.
+    NotionalMinimum,
+    /// Post-only, and it would have taken.
+    WouldTake,
+    /// What it asks for contradicts itself: post-only without resting, a trailing distance of zero.
+    Contradiction,
+}
+
+impl VenueReject {
+    /// The name used in JSON and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PriceStep => "price-step",
+            Self::QtyStep => "qty-step",
+            Self::QtyMinimum => "qty-minimum",
+            Self::NotionalMinimum => "notional-minimum",
+            Self::WouldTake => "would-take",
+            Self::Contradiction => "contradiction",
+        }
+    }
 }
 
 /// Why risk refused an order.

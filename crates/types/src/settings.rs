@@ -106,14 +106,68 @@ impl RiskSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaperSettings {
-    /// Time from the decision to the order's arrival at the venue, milliseconds. Fills use books from after it.
+    /// Time from the decision to the order's arrival at the venue, milliseconds. So long a wish to cancel travels too.
     pub latency_ms: u32,
+    /// Time from a fill to the moment we know of it, milliseconds.
+    pub response_ms: u32,
+    /// How far published books lag behind the venue's at most, milliseconds (see `publish_interval_ms` of the feeds). An order is matched so
+    /// much later, so that the book it meets knows all that had happened when it arrived.
+    pub book_lag_ms: u32,
+    /// Recorded times from the decision to the arrival, microseconds. Where there are any one is drawn for each order, and
+    /// `latency_ms` does not count.
+    pub entry_us: Vec<u32>,
+    /// Recorded times from a fill to the moment we know of it, microseconds. Where there are any one is drawn for each
+    /// report, and `response_ms` does not count.
+    pub answer_us: Vec<u32>,
+    /// Seed of these draws. They are part of what is journalled: a replay draws the same.
+    pub seed: u32,
+    /// How a resting order moves up: `risk-averse` (only trades and what a level cannot hold any more) or `power` (of what
+    /// others cancel, the likely part).
+    pub queue: QueueModel,
+    /// Exponent of the model `power`: the higher, the more of what is cancelled counts for the longer part of the queue,
+    /// before us or behind us.
+    pub queue_power: u8,
+    /// Largest part of a level's displayed quantity that we take, millionths.
+    pub depth_share_ppm: u32,
+    /// Square-root impact: how much worse the price of an order is that takes as much as the book shows on its side,
+    /// millionths; of a quarter of that, half as much. Zero for none.
+    pub impact_ppm: u32,
+}
+
+impl PaperSettings {
+    /// The venue as old journals knew it: a constant time to arrive, and nothing else.
+    #[must_use]
+    pub const fn constant(latency_ms: u32) -> Self {
+        Self {
+            latency_ms,
+            response_ms: 0,
+            book_lag_ms: 0,
+            entry_us: Vec::new(),
+            answer_us: Vec::new(),
+            seed: 1,
+            queue: QueueModel::RiskAverse,
+            queue_power: 3,
+            depth_share_ppm: 1_000_000,
+            impact_ppm: 0,
+        }
+    }
 }
 
 impl Default for PaperSettings {
     fn default() -> Self {
-        Self { latency_ms: 150 }
+        Self { book_lag_ms: 250, ..Self::constant(150) }
     }
+}
+
+/// How a resting order's place in the queue changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueModel {
+    /// What others cancel stood behind us, unless the level holds less than we thought to be before us.
+    #[default]
+    RiskAverse,
+    /// What others cancel stood before us with a probability that grows with the part of the level before us.
+    Power,
 }
 
 /// When a price difference between two exchanges counts as an opportunity. Nothing is ever traded on one.

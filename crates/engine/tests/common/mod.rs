@@ -9,7 +9,7 @@ use types::effect::InferRequest;
 use types::fee::{Fee, FeeRows, Fees};
 use types::input::{Answer, Command, HorizonAnswer, ModelSeat, ModelSpec};
 use types::market::{Aggressor, Proof, StaleReason};
-use types::settings::EngineSettings;
+use types::settings::{EngineSettings, PaperSettings};
 use types::{
     BookTop, Cash, Effect, Effects, Input, Instrument, InstrumentId, Level, Ppm, Price, Qty, Record, Scale, Stamped,
     Timestamp, Trade, Venue,
@@ -55,7 +55,7 @@ pub(crate) fn settings(fee_ppm: u32) -> EngineSettings {
     let rows = FeeRows::always(fee, false, "test");
     let fees = Fees { kraken: rows.clone(), binance_us: rows.clone(), coinbase: rows.clone(), kucoin: rows };
     let mut settings = EngineSettings { fees, ..EngineSettings::default() };
-    settings.paper.latency_ms = 0;
+    settings.paper = PaperSettings::constant(0);
     settings.signal.horizon_min = HORIZONS[0];
     settings
 }

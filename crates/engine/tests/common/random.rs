@@ -134,6 +134,7 @@ impl Source {
         let fee = self.rng.pick(&[0, 10, 1_000, 4_000, 2_000_000]);
         let mut settings = if self.rng.one_in(8) { EngineSettings::default() } else { settings(fee) };
         settings.paper.latency_ms = self.rng.below(3) as u32 * 400;
+        settings.paper.book_lag_ms = self.rng.below(2) as u32 * 250;
         settings.signal.rule = self.rng.pick(&[Rule::Forecast, Rule::Forecast, Rule::Reversion, Rule::Off]);
         settings.signal.edge_min_cbps = self.rng.below(100) as u32;
         settings.signal.size_ppm = self.rng.pick(&[10_000, 100_000, 300_000, 900_000, 4_000_000]);

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use types::decimal::fraction_digits;
-use types::{InstrumentId, Scale};
+use types::market::Proof;
+use types::{InstrumentId, Scale, Timestamp};
 
 use super::report::InstrumentReport;
+use super::tape::Tape;
 use crate::binance_us::messages::{self, DepthData, KlineData, Message, SnapshotData, TradeData, TradeStream};
 use crate::binance_us::{SyncedBook, WRITTEN};
+use crate::book::Verdict;
 use crate::decode::DecodeError;
 use crate::level::LevelData;
 use crate::session::TradeGate;
@@ -23,6 +26,7 @@ pub(super) struct BinanceUsCapture {
 
 #[derive(Debug)]
 struct Symbol {
+    name: String,
     counts: Counts,
     book: SyncedBook,
     /// Most digits seen in the venue's text.
@@ -39,12 +43,12 @@ impl BinanceUsCapture {
         }
     }
 
-    pub(super) fn frame(&mut self, text: &str) -> Result<(), DecodeError> {
+    pub(super) fn frame(&mut self, text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
         match messages::decode(text)? {
-            Message::Depth(data) => self.symbol(data.symbol.as_str())?.depth(&data),
-            Message::Trade(data) => self.symbol(data.symbol.as_str())?.trade(&data),
-            Message::Kline(data) => self.symbol(data.symbol.as_str())?.kline(&data),
-            Message::Snapshot(data) => self.unnamed(&data, text),
+            Message::Depth(data) => self.symbol(data.symbol.as_str(), tape)?.depth(&data, tape),
+            Message::Trade(data) => self.symbol(data.symbol.as_str(), tape)?.trade(&data, tape),
+            Message::Kline(data) => self.symbol(data.symbol.as_str(), tape)?.kline(&data),
+            Message::Snapshot(data) => self.unnamed(&data, text, tape),
             Message::Refused { .. } => {
                 self.refused += 1;
                 Ok(())
@@ -54,25 +58,25 @@ impl BinanceUsCapture {
     }
 
     /// A REST answer: depth snapshots of any version of the interface. False for everything else, which is left aside.
-    pub(super) fn http(&mut self, url: &str, body: &str) -> Result<bool, DecodeError> {
+    pub(super) fn http(&mut self, url: &str, body: &str, tape: &mut Tape) -> Result<bool, DecodeError> {
         let Some((path, query)) = url.split_once('?').filter(|(path, _)| path.ends_with("/depth")) else {
             return Ok(false);
         };
         let symbol = query.split('&').find_map(|pair| pair.strip_prefix("symbol="));
         let symbol = symbol.ok_or_else(|| DecodeError::malformed(format_args!("no symbol in the query of {path}")))?;
         match messages::decode(body)? {
-            Message::Snapshot(data) => self.symbol(symbol)?.snapshot(&data).map(|()| true),
+            Message::Snapshot(data) => self.symbol(symbol, tape)?.snapshot(&data, tape).map(|()| true),
             _ => Err(DecodeError::malformed("no order book in the answer")),
         }
     }
 
     /// A snapshot that does not say of which symbol it is: of the file's only one.
-    fn unnamed(&mut self, data: &SnapshotData<'_>, text: &str) -> Result<(), DecodeError> {
+    fn unnamed(&mut self, data: &SnapshotData<'_>, text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
         if self.symbols.len() > 1 {
             return Err(DecodeError::malformed("a snapshot without a symbol among several symbols"));
         }
         match self.symbols.values_mut().next() {
-            Some(only) => only.snapshot(data),
+            Some(only) => only.snapshot(data, tape),
             None => {
                 self.unnamed_snapshot = Some(text.to_owned());
                 Ok(())
@@ -80,13 +84,13 @@ impl BinanceUsCapture {
         }
     }
 
-    fn symbol(&mut self, name: &str) -> Result<&mut Symbol, DecodeError> {
+    fn symbol(&mut self, name: &str, tape: &mut Tape) -> Result<&mut Symbol, DecodeError> {
         if !self.symbols.contains_key(name) {
-            self.symbols.insert(name.to_owned(), Symbol::new());
+            self.symbols.insert(name.to_owned(), Symbol::new(name));
             if let Some(text) = self.unnamed_snapshot.take()
                 && let Message::Snapshot(data) = messages::decode(&text)?
             {
-                self.unnamed(&data, &text)?;
+                self.unnamed(&data, &text, tape)?;
             }
         }
         Ok(self.symbols.get_mut(name).expect("it was inserted if it was absent"))
@@ -104,8 +108,9 @@ impl BinanceUsCapture {
 }
 
 impl Symbol {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         Self {
+            name: name.to_owned(),
             counts: Counts::default(),
             book: SyncedBook::new(WRITTEN),
             written: Scale { price_decimals: 0, qty_decimals: 0 },
@@ -114,30 +119,39 @@ impl Symbol {
         }
     }
 
-    fn depth(&mut self, data: &DepthData<'_>) -> Result<(), DecodeError> {
+    fn depth(&mut self, data: &DepthData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         self.counts.deltas += 1;
         self.note_digits(data.bids.iter().chain(&data.asks));
-        let verdict = self.book.update(data)?;
-        self.counts.count(verdict);
-        self.book.settle(0);
+        let verdict = self.book.update(data).inspect_err(|_| tape.malformed(&self.name))?;
+        self.judge(verdict, Some(data.venue_at()), tape);
         Ok(())
     }
 
-    fn snapshot(&mut self, data: &SnapshotData<'_>) -> Result<(), DecodeError> {
+    /// Taken for the whole book: a recording has no other snapshot for when the market has moved to the edge of this one.
+    fn snapshot(&mut self, data: &SnapshotData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         self.note_digits(data.bids.iter().chain(&data.asks));
         let verdict = self.book.snapshot(data.last_id, data.book(WRITTEN, false)?);
-        self.counts.count(verdict);
-        self.book.settle(0);
+        self.judge(verdict, None, tape);
         Ok(())
     }
 
-    fn trade(&mut self, data: &TradeData<'_>) -> Result<(), DecodeError> {
+    fn judge(&mut self, verdict: Verdict, venue_at: Option<Timestamp>, tape: &mut Tape) {
+        self.counts.count(verdict);
+        self.book.settle(0);
+        tape.book(&self.name, verdict, self.book.book().map(|book| (book, WRITTEN)), Proof::Sequence, venue_at);
+    }
+
+    fn trade(&mut self, data: &TradeData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         let trade = data.trade(InstrumentId(0), WRITTEN)?;
         // Both streams tell the same trades under different numbers: the one heard first counts.
         if *self.trade_stream.get_or_insert(data.stream) != data.stream {
             return Ok(());
         }
-        self.counts.count_trade(self.trade_gate.pass(data.id, trade.venue_at));
+        let passed = self.trade_gate.pass(data.id, trade.venue_at);
+        self.counts.count_trade(passed);
+        if passed.is_new() {
+            tape.trade(&self.name, trade, WRITTEN);
+        }
         Ok(())
     }
 

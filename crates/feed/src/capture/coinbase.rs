@@ -4,9 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use types::market::Proof;
 use types::{InstrumentId, Scale, Timestamp};
 
 use super::report::InstrumentReport;
+use super::tape::Tape;
+use crate::book::Verdict;
 use crate::coinbase::CheckedBook;
 use crate::coinbase::messages::{self, MatchData, Message, SnapshotData, TickerData, UpdateData};
 use crate::decode::DecodeError;
@@ -34,11 +37,11 @@ impl CoinbaseCapture {
         self.products.values_mut().for_each(|product| product.book.drop_book());
     }
 
-    pub(super) fn frame(&mut self, text: &str) -> Result<(), DecodeError> {
+    pub(super) fn frame(&mut self, text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
         match messages::decode(text)? {
-            Message::Update(data) => self.product(data.product_id.as_str()).update(&data)?,
-            Message::Snapshot(data) => self.product(data.product_id.as_str()).snapshot(&data)?,
-            Message::Match { data, is_last } => self.product(data.product_id.as_str()).trade(&data, is_last)?,
+            Message::Update(data) => self.product(data.product_id.as_str()).update(&data, tape)?,
+            Message::Snapshot(data) => self.product(data.product_id.as_str()).snapshot(&data, tape)?,
+            Message::Match { data, is_last } => self.product(data.product_id.as_str()).trade(&data, is_last, tape)?,
             Message::Ticker(data) => self.product(data.product_id.as_str()).ticker(&data)?,
             Message::Heartbeat(data) => drop(data.venue_at()?),
             Message::Error { .. } => self.refused += 1,
@@ -73,28 +76,41 @@ impl Product {
         }
     }
 
-    fn snapshot(&mut self, data: &SnapshotData<'_>) -> Result<(), NumberError> {
+    fn snapshot(&mut self, data: &SnapshotData<'_>, tape: &mut Tape) -> Result<(), NumberError> {
         self.note_digits(data.bids.iter().chain(&data.asks))?;
         let verdict = self.book.snapshot(data.venue_at().unwrap_or(Timestamp::EPOCH), data)?;
         self.counts.count(verdict);
+        self.tell(data.product_id.as_str(), verdict, data.venue_at(), tape);
         Ok(())
     }
 
-    fn update(&mut self, data: &UpdateData<'_>) -> Result<(), NumberError> {
+    fn tell(&self, product: &str, verdict: Verdict, venue_at: Option<Timestamp>, tape: &mut Tape) {
+        let held = self.book.has_snapshot().then(|| (self.book.book(), self.book.scale()));
+        // A recording has nothing to compare with: what holds it together is that the venue's times do not step back.
+        tape.book(product, verdict, held, Proof::Compared, venue_at);
+    }
+
+    fn update(&mut self, data: &UpdateData<'_>, tape: &mut Tape) -> Result<(), NumberError> {
         self.counts.deltas += 1;
         self.note_digits(data.changes.iter().map(|change| &change.level))?;
         // The venue's own time stands for the time of receipt, which not all recordings tell.
         let at = data.venue_at().unwrap_or(Timestamp::EPOCH);
-        let applied = self.book.update(at, data, true, |_| {})?;
+        let applied = self.book.update(at, data, true, |_| {});
+        let applied = applied.inspect_err(|_| tape.malformed(data.product_id.as_str()))?;
         self.counts.count(applied.verdict);
+        self.tell(data.product_id.as_str(), applied.verdict, data.venue_at(), tape);
         Ok(())
     }
 
-    fn trade(&mut self, data: &MatchData<'_>, is_last: bool) -> Result<(), DecodeError> {
+    fn trade(&mut self, data: &MatchData<'_>, is_last: bool, tape: &mut Tape) -> Result<(), DecodeError> {
         let scale = written_scale([(data.price, data.size)].into_iter())?;
         let trade = data.trade(InstrumentId(0), scale)?;
         if !(is_last && self.trade_gate.begin(data.trade_id, trade.venue_at)) {
-            self.counts.count_trade(self.trade_gate.pass(data.trade_id, trade.venue_at));
+            let passed = self.trade_gate.pass(data.trade_id, trade.venue_at);
+            self.counts.count_trade(passed);
+            if passed.is_new() {
+                tape.trade(data.product_id.as_str(), trade, scale);
+            }
         }
         Ok(())
     }

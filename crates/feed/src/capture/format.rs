@@ -9,6 +9,8 @@
 //! The first line decides.
 
 use serde::Deserialize;
+use types::Timestamp;
+use types::decimal::{self, Exponent};
 
 use crate::decode::{DecodeError, from_json};
 use crate::number::Text;
@@ -53,23 +55,29 @@ impl Format {
         }
     }
 
-    /// What a line of this format says.
-    pub(super) fn read(self, line: &str) -> Result<Record<'_>, DecodeError> {
+    /// What a line of this format says, and when it was received where that is told.
+    pub(super) fn read(self, line: &str) -> Result<(Option<Timestamp>, Record<'_>), DecodeError> {
         match self {
-            Self::Capture => from_json::<CaptureRecord<'_>>(line)?.record(),
-            Self::Recorder => recorded(line)
-                .map(|text| Record::Received(Text(text.into())))
-                .ok_or_else(|| DecodeError::malformed("not a time and a JSON text, as the lines before")),
-            Self::Bare => Ok(Record::Received(Text(line.into()))),
+            Self::Capture => {
+                let record = from_json::<CaptureRecord<'_>>(line)?;
+                Ok((record.at()?, record.record()?))
+            }
+            Self::Recorder => {
+                let missing = || DecodeError::malformed("not a time and a JSON text, as the lines before");
+                let (time, text) = recorded(line).ok_or_else(missing)?;
+                let at = time.parse().map_err(|_| DecodeError::malformed("a time that is none, nanoseconds"))?;
+                Ok((Some(Timestamp::from_nanos(at)), Record::Received(Text(text.into()))))
+            }
+            Self::Bare => Ok((None, Record::Received(Text(line.into())))),
         }
     }
 }
 
-/// The JSON text of a recorder's line.
-fn recorded(line: &str) -> Option<&str> {
+/// The time and the JSON text of a recorder's line.
+fn recorded(line: &str) -> Option<(&str, &str)> {
     let (time, text) = line.split_once(' ')?;
     let is_time = !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit());
-    (is_time && text.starts_with(['{', '['])).then_some(text)
+    (is_time && text.starts_with(['{', '['])).then_some((time, text))
 }
 
 #[derive(Deserialize)]
@@ -82,6 +90,17 @@ struct CaptureRecord<'a> {
     url: Option<Text<'a>>,
     #[serde(borrow, default)]
     data: Option<Text<'a>>,
+    /// The receiver's clock, seconds.
+    #[serde(borrow, default)]
+    ts: Option<Stamp<'a>>,
+}
+
+/// A time as text or as a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stamp<'a> {
+    Text(#[serde(borrow)] Text<'a>),
+    Number(f64),
 }
 
 /// Kraken's REST envelope.
@@ -99,6 +118,26 @@ struct KucoinAnswer<'a> {
 }
 
 impl<'a> CaptureRecord<'a> {
+    /// When it was received, where that is told.
+    fn at(&self) -> Result<Option<Timestamp>, DecodeError> {
+        let none = |what: &dyn std::fmt::Display| DecodeError::malformed(format_args!("ts {what} is no time, seconds"));
+        match &self.ts {
+            None => Ok(None),
+            Some(Stamp::Text(text)) => {
+                let text = text.as_str();
+                // Clocks that tell more than nanoseconds are cut there.
+                let end = text.find('.').map_or(text.len(), |dot| text.len().min(dot + 10));
+                let nanos = text.get(..end).and_then(|text| decimal::parse(text.as_bytes(), 9, Exponent::Refuse).ok());
+                nanos.map(|nanos| Some(Timestamp::from_nanos(nanos))).ok_or_else(|| none(&text))
+            }
+            // A double of today's seconds holds a quarter of a microsecond.
+            Some(Stamp::Number(seconds)) if (0.0..9e9).contains(seconds) => {
+                Ok(Some(Timestamp::from_micros((seconds * 1e6).round() as i64)))
+            }
+            Some(Stamp::Number(seconds)) => Err(none(seconds)),
+        }
+    }
+
     fn record(self) -> Result<Record<'a>, DecodeError> {
         let missing = |field| DecodeError::malformed(format_args!("a {} record without {field}", self.t.as_str()));
         match self.t.as_str() {

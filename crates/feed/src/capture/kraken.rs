@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use types::Scale;
+use types::market::Proof;
 
 use super::report::{Checksums, InstrumentReport};
+use super::tape::Tape;
 use crate::book::Verdict;
 use crate::decode::DecodeError;
 use crate::io::RejectReason;
@@ -50,18 +52,18 @@ impl KrakenCapture {
         }
     }
 
-    pub(super) fn frame(&mut self, text: &str) -> Result<(), DecodeError> {
+    pub(super) fn frame(&mut self, text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
         match messages::decode(text)? {
             Message::Book { kind, books } => {
                 for data in &books {
                     let name = data.symbol.as_str();
                     let rules = self.rules.get(name).copied();
-                    self.symbol(name).book(kind, data, rules)?;
+                    self.symbol(name).book(kind, data, rules, tape)?;
                 }
                 Ok(())
             }
             Message::Trades { trades } => {
-                trades.iter().try_for_each(|data| self.symbol(data.symbol.as_str()).trade(data))
+                trades.iter().try_for_each(|data| self.symbol(data.symbol.as_str()).trade(data, tape))
             }
             Message::Candles { rows, .. } => {
                 rows.iter().try_for_each(|data| self.symbol(data.symbol.as_str()).candle(data))
@@ -124,7 +126,13 @@ impl KrakenCapture {
 }
 
 impl Symbol {
-    fn book(&mut self, kind: Kind, data: &BookData<'_>, rules: Option<Scale>) -> Result<(), DecodeError> {
+    fn book(
+        &mut self,
+        kind: Kind,
+        data: &BookData<'_>,
+        rules: Option<Scale>,
+        tape: &mut Tape,
+    ) -> Result<(), DecodeError> {
         self.counts.deltas += u64::from(kind == Kind::Update);
         if kind == Kind::Snapshot {
             self.prepare(data, rules)?;
@@ -137,9 +145,14 @@ impl Symbol {
         self.holds = match applied {
             Ok(verdict) => {
                 self.counts.count(verdict);
+                let held = (book.book(), book.scale());
+                tape.book(data.symbol.as_str(), verdict, Some(held), Proof::Checksum, data.venue_at());
                 matches!(verdict, Verdict::Rebuilt | Verdict::Held | Verdict::Crossed)
             }
-            Err(_) => false,
+            Err(_) => {
+                tape.malformed(data.symbol.as_str());
+                false
+            }
         };
         applied.map(|_| ()).map_err(DecodeError::from)
     }
@@ -163,10 +176,14 @@ impl Symbol {
         Ok(())
     }
 
-    fn trade(&mut self, data: &TradeData<'_>) -> Result<(), DecodeError> {
+    fn trade(&mut self, data: &TradeData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         let scale = written_scale([(data.price.0, data.qty.0)].into_iter())?;
         let trade = data.trade(types::InstrumentId(0), scale)?;
-        self.counts.count_trade(self.trade_gate.pass(data.trade_id, trade.venue_at));
+        let passed = self.trade_gate.pass(data.trade_id, trade.venue_at);
+        self.counts.count_trade(passed);
+        if passed.is_new() {
+            tape.trade(data.symbol.as_str(), trade, scale);
+        }
         Ok(())
     }
 

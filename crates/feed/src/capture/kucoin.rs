@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use types::{InstrumentId, Scale};
+use types::market::Proof;
+use types::{InstrumentId, Scale, Timestamp};
 
 use super::report::InstrumentReport;
+use super::tape::Tape;
 use crate::book::Verdict;
 use crate::decode::DecodeError;
 use crate::kraken::Candles;
@@ -28,6 +30,7 @@ pub(super) struct KucoinCapture {
 
 #[derive(Debug)]
 struct Symbol {
+    name: String,
     counts: Counts,
     source: Option<KucoinBook>,
     book: VenueBook,
@@ -44,11 +47,11 @@ impl KucoinCapture {
         }
     }
 
-    pub(super) fn frame(&mut self, text: &str) -> Result<(), DecodeError> {
+    pub(super) fn frame(&mut self, text: &str, tape: &mut Tape) -> Result<(), DecodeError> {
         match decode(text)? {
-            Message::Changes(data) => self.symbol(data.symbol.as_str()).changes(&data),
-            Message::Picture(data) => self.symbol(data.symbol.as_str()).picture(&data),
-            Message::Trade(data) => self.symbol(data.symbol.as_str()).trade(&data),
+            Message::Changes(data) => self.symbol(data.symbol.as_str()).changes(&data, tape),
+            Message::Picture(data) => self.symbol(data.symbol.as_str()).picture(&data, tape),
+            Message::Trade(data) => self.symbol(data.symbol.as_str()).trade(&data, tape),
             Message::Candle(data) => self.symbol(data.symbol.as_str()).candle(&data),
             Message::Refused(_) => {
                 self.refused += 1;
@@ -63,7 +66,7 @@ impl KucoinCapture {
     }
 
     /// A REST answer: book snapshots of any version of the interface. False for everything else, which is left aside.
-    pub(super) fn http(&mut self, url: &str, body: &str) -> Result<bool, DecodeError> {
+    pub(super) fn http(&mut self, url: &str, body: &str, tape: &mut Tape) -> Result<bool, DecodeError> {
         let Some((path, query)) = url.split_once('?').filter(|(path, _)| path.contains("/orderbook/level2")) else {
             return Ok(false);
         };
@@ -75,13 +78,13 @@ impl KucoinCapture {
         };
         let data = rest::book(symbol, body.as_bytes())
             .map_err(|error| DecodeError::malformed(format_args!("no order book in the answer: {error}")))?;
-        self.symbol(symbol).snapshot(&data, levels_max)?;
+        self.symbol(symbol).snapshot(&data, levels_max, tape)?;
         Ok(true)
     }
 
     fn symbol(&mut self, name: &str) -> &mut Symbol {
         if !self.symbols.contains_key(name) {
-            self.symbols.insert(name.to_owned(), Symbol::new());
+            self.symbols.insert(name.to_owned(), Symbol::new(name));
         }
         self.symbols.get_mut(name).expect("it was inserted if it was absent")
     }
@@ -108,8 +111,9 @@ fn decode(text: &str) -> Result<Message<'_>, DecodeError> {
 }
 
 impl Symbol {
-    fn new() -> Self {
+    fn new(name: &str) -> Self {
         Self {
+            name: name.to_owned(),
             counts: Counts::default(),
             source: None,
             book: VenueBook::new(KucoinBook::AllChanges, SCALE),
@@ -126,35 +130,45 @@ impl Symbol {
         }
     }
 
-    fn changes(&mut self, data: &ChangesData<'_>) -> Result<(), DecodeError> {
+    fn changes(&mut self, data: &ChangesData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         self.made_of(KucoinBook::AllChanges);
         self.counts.deltas += 1;
         let verdict = self.book.changes(data);
-        self.count(verdict)
+        self.count(verdict, data.venue_at, tape)
     }
 
-    fn picture(&mut self, data: &PictureData<'_>) -> Result<(), DecodeError> {
+    fn picture(&mut self, data: &PictureData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         self.made_of(if data.id.is_some() { KucoinBook::Unified } else { KucoinBook::Pictures });
         let verdict = self.book.picture(data);
-        self.count(verdict)
+        self.count(verdict, data.venue_at, tape)
     }
 
-    fn snapshot(&mut self, data: &PictureData<'_>, levels_max: usize) -> Result<(), DecodeError> {
+    fn snapshot(&mut self, data: &PictureData<'_>, levels_max: usize, tape: &mut Tape) -> Result<(), DecodeError> {
         let verdict = self.book.snapshot(data, levels_max);
-        self.count(verdict)
+        self.count(verdict, None, tape)
     }
 
-    fn count(&mut self, verdict: Result<Verdict, NumberError>) -> Result<(), DecodeError> {
-        self.counts.count(verdict?);
+    fn count(
+        &mut self,
+        verdict: Result<Verdict, NumberError>,
+        venue_at: Option<Timestamp>,
+        tape: &mut Tape,
+    ) -> Result<(), DecodeError> {
+        let verdict = verdict.inspect_err(|_| tape.malformed(&self.name))?;
+        self.counts.count(verdict);
         self.book.settle(0);
+        tape.book(&self.name, verdict, self.book.book().map(|book| (book, SCALE)), Proof::Sequence, venue_at);
         Ok(())
     }
 
-    fn trade(&mut self, data: &TradeData<'_>) -> Result<(), DecodeError> {
+    fn trade(&mut self, data: &TradeData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         let trade = data.trade(InstrumentId(0), SCALE)?;
         match self.trade_gate.pass(data.number, trade.venue_at) {
             Passed::Doubled => self.counts.duplicates += 1,
-            Passed::AfterGap | Passed::Next | Passed::Late => self.counts.trades += 1,
+            Passed::AfterGap | Passed::Next | Passed::Late => {
+                self.counts.trades += 1;
+                tape.trade(&self.name, trade, SCALE);
+            }
         }
         Ok(())
     }

@@ -12,12 +12,14 @@ mod format;
 mod kraken;
 mod kucoin;
 mod report;
+mod tape;
 
 pub use report::{BookReport, CaptureReport, Checksums, InstrumentReport, RejectionReport};
+pub use tape::{Heard, TAPE_SCALE};
 
 use std::collections::BTreeSet;
 
-use types::Venue;
+use types::{Timestamp, Venue};
 
 use crate::decode::DecodeError;
 use binance_us::BinanceUsCapture;
@@ -25,6 +27,7 @@ use coinbase::CoinbaseCapture;
 use format::{Format, Record};
 use kraken::KrakenCapture;
 use kucoin::KucoinCapture;
+use tape::Tape;
 
 /// Longest line of a recorded file, bytes. Readers should stop reading a line here.
 pub const LINE_BYTES_MAX: usize = 32 << 20;
@@ -45,6 +48,7 @@ pub struct Capture {
     /// The last message, if it ended too early.
     cut_off: Option<u64>,
     connections: BTreeSet<String>,
+    tape: Tape,
 }
 
 #[derive(Debug)]
@@ -129,6 +133,38 @@ impl Capture {
             rejections: Vec::new(),
             cut_off: None,
             connections: BTreeSet::new(),
+            tape: Tape::default(),
+        }
+    }
+
+    /// The same, and all that it tells about its markets can be had with [`Capture::take_heard`].
+    #[must_use]
+    pub fn with_tape(venue: Venue) -> Self {
+        Self { tape: Tape::running(), ..Self::new(venue) }
+    }
+
+    /// Takes out what was heard since the last time, in order.
+    pub fn take_heard(&mut self) -> impl Iterator<Item = Heard> + '_ {
+        self.tape.heard.drain(..)
+    }
+
+    /// The symbols heard of so far, in the order of their [instrument numbers](Heard::input).
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.tape.symbols()
+    }
+
+    /// When the newest line was received, as far as the recording tells; see [`Heard::at`].
+    #[must_use]
+    pub const fn at(&self) -> Option<Timestamp> {
+        self.tape.at()
+    }
+
+    /// Whether the lines tell when they were received; `None` before the first one.
+    #[must_use]
+    pub const fn has_receive_times(&self) -> Option<bool> {
+        match self.format {
+            Some(_) => Some(self.tape.line_at.is_some()),
+            None => None,
         }
     }
 
@@ -153,7 +189,8 @@ impl Capture {
         };
         self.format = Some(format);
         match format.read(text) {
-            Ok(record) => {
+            Ok((at, record)) => {
+                self.tape.begin(at);
                 self.record(number, record);
                 Ok(())
             }
@@ -163,24 +200,28 @@ impl Capture {
     }
 
     fn record(&mut self, number: u64, record: Record<'_>) {
+        let tape = &mut self.tape;
         let result = match (record, &mut self.machine) {
             (Record::Received(text), machine) => {
                 self.frames += 1;
                 self.cut_off = None;
                 let read = match machine {
-                    Machine::Kraken(kraken) => kraken.frame(text.as_str()),
-                    Machine::BinanceUs(binance_us) => binance_us.frame(text.as_str()),
-                    Machine::Coinbase(coinbase) => coinbase.frame(text.as_str()),
-                    Machine::Kucoin(kucoin) => kucoin.frame(text.as_str()),
+                    Machine::Kraken(kraken) => kraken.frame(text.as_str(), tape),
+                    Machine::BinanceUs(binance_us) => binance_us.frame(text.as_str(), tape),
+                    Machine::Coinbase(coinbase) => coinbase.frame(text.as_str(), tape),
+                    Machine::Kucoin(kucoin) => kucoin.frame(text.as_str(), tape),
                 };
                 read.map(|()| true)
             }
             (Record::Http { url, body }, Machine::BinanceUs(binance_us)) => {
-                binance_us.http(url.as_str(), body.as_str())
+                binance_us.http(url.as_str(), body.as_str(), tape)
             }
-            (Record::Http { url, body }, Machine::Kucoin(kucoin)) => kucoin.http(url.as_str(), body.as_str()),
+            (Record::Http { url, body }, Machine::Kucoin(kucoin)) => kucoin.http(url.as_str(), body.as_str(), tape),
             (Record::Connect { conn }, machine) => {
                 let is_again = !self.connections.insert(conn.as_str().to_owned());
+                if is_again {
+                    tape.disconnected();
+                }
                 match machine {
                     Machine::Kraken(kraken) if is_again => kraken.reconnected(),
                     Machine::BinanceUs(binance_us) if is_again => binance_us.reconnected(),

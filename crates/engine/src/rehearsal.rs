@@ -1,0 +1,191 @@
+//! Given orders against a recorded market: what the paper venue would have made of them.
+//!
+//! ```text
+//! orders, by the time they are sent ─┐
+//! books, marks and trades, by the    ├─► Rehearsal ──► fills, ends, what is still open, cash and position
+//! time they were received ───────────┘
+//! ```
+//!
+//! The very [`PaperVenue`] of the box, without signal and risk before it and without an account behind it: nothing is refused but
+//! by the venue, and the account holds plenty of both sides. What it changes of them is told to the last integer.
+//!
+//! A recording has one clock that counts, that of its receiver, and its order of messages is believed: whatever times the venue
+//! wrote into them do not matter here.
+
+use std::collections::VecDeque;
+
+use core::time::Duration;
+
+use types::fee::Fees;
+use types::market::StaleReason;
+use types::order::OrderEnd;
+use types::settings::PaperSettings;
+use types::{BookTop, Fill, Input, Instrument, Order, OrderId, Qty, Side, Timestamp, Trade};
+
+use crate::book::Book;
+use crate::paper::{PaperEvent, PaperVenue, Scene, Terms};
+use crate::rejection::Rejection;
+use crate::risk;
+
+/// How long a book is believed after the last word of a recording, as a feed believes it that hears nothing any more.
+pub const SILENT_AFTER: Duration = Duration::from_secs(30);
+
+/// Given orders on their way through a recorded market.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    instrument: Instrument,
+    fees: Fees,
+    settings: PaperSettings,
+    book: Book,
+    venue: PaperVenue,
+    /// Not sent yet, the earliest first.
+    unsent: VecDeque<Order>,
+    events: Vec<PaperEvent>,
+    at: Timestamp,
+    outcome: Outcome,
+}
+
+/// What became of the orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// All fills in the order of their reports.
+    pub fills: Vec<Fill>,
+    /// Orders that left the venue.
+    pub ended: Vec<Ended>,
+    /// Orders that are still there, or were never sent, with what is left of them.
+    pub open: Vec<(OrderId, Qty)>,
+    /// How much more cash the account has than before, 10^-8: below zero when it paid.
+    pub cash: i128,
+    /// How much more base it has than before, quantity units.
+    pub position: i128,
+}
+
+/// An order that left the venue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub order: OrderId,
+    /// How.
+    pub end: OrderEnd,
+    /// When.
+    pub at: Timestamp,
+    /// What was not filled.
+    pub left: Qty,
+}
+
+impl Rehearsal {
+    /// Orders for one instrument, sent at their own times; those of the same time in the order given.
+    #[must_use]
+    pub fn new(instrument: Instrument, settings: PaperSettings, fees: Fees, mut orders: Vec<Order>) -> Self {
+        orders.sort_by_key(|order| order.at);
+        Self {
+            book: Book::new(instrument.id),
+            instrument,
+            fees,
+            settings,
+            venue: PaperVenue::default(),
+            unsent: orders.into(),
+            events: Vec::new(),
+            at: Timestamp::EPOCH,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Takes what was received at `at`, which must not decrease: books, marks and trades of the instrument. All else is left
+    /// aside.
+    ///
+    /// # Errors
+    /// Why a book is none. It counts as stale then.
+    pub fn hear(&mut self, at: Timestamp, input: &Input) -> Result<(), Rejection> {
+        let id = self.instrument.id;
+        match input {
+            Input::Book(top) if top.instrument == id => self.hear_book(at, top),
+            Input::BookStale { instrument, reason } if *instrument == id => {
+                self.pass(at);
+                self.book.mark_stale(*reason, at);
+                Ok(())
+            }
+            Input::Trade(trade) if trade.instrument == id => {
+                self.pass(at);
+                let heard = Trade { venue_at: at, ..trade.clone() };
+                self.with_venue(at, |venue, scene, events| venue.on_trade(&heard, scene, at, events));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn hear_book(&mut self, at: Timestamp, top: &BookTop) -> Result<(), Rejection> {
+        self.pass(at);
+        self.book.replace(top, at)?;
+        self.book.forget_venue_time();
+        self.with_venue(at, |venue, scene, events| venue.on_book(scene, at, events));
+        Ok(())
+    }
+
+    /// The recording is over: what is on its way arrives, and meets the last book for [`SILENT_AFTER`].
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        let last = self.at;
+        self.send(Timestamp::MAX);
+        let arrivals = self.venue.orders().iter().map(|working| working.arrives_at);
+        let end = arrivals.max().unwrap_or(last).max(last).plus(Duration::from_nanos(1));
+        let silent_at = last.plus(SILENT_AFTER);
+        if end > silent_at {
+            self.pass(silent_at);
+            self.book.mark_stale(StaleReason::Silent, silent_at);
+        }
+        self.pass(end);
+        self.with_venue(end, |venue, _, events| venue.tell(Timestamp::MAX, events));
+        let open = self.venue.orders().iter().map(|working| (working.order.id, working.left()));
+        self.outcome.open = open.collect();
+        self.outcome
+    }
+
+    /// Time goes on to `to` without a word of the instrument: orders are sent and arrive before it.
+    pub fn pass(&mut self, to: Timestamp) {
+        self.at = self.at.max(to);
+        self.send(to);
+        if !self.venue.is_idle() {
+            self.with_venue(to, |venue, scene, events| venue.pass(scene, to, events));
+        }
+    }
+
+    fn send(&mut self, to: Timestamp) {
+        while let Some(order) = self.unsent.pop_front_if(|order| order.at < to) {
+            self.venue.accept(risk::approve_plenty(order), &self.settings);
+        }
+    }
+
+    fn with_venue(&mut self, at: Timestamp, act: impl FnOnce(&mut PaperVenue, &Scene<'_>, &mut Vec<PaperEvent>)) {
+        let terms = Terms::new(&self.instrument, self.fees.at(self.instrument.venue, at));
+        let scene = Scene { instrument: self.instrument.id, book: &self.book, terms, settings: &self.settings };
+        act(&mut self.venue, &scene, &mut self.events);
+        for event in self.events.drain(..) {
+            self.outcome.note(event, &terms);
+        }
+    }
+}
+
+impl Outcome {
+    fn note(&mut self, event: PaperEvent, terms: &Terms) {
+        match event {
+            PaperEvent::Fill { fill, .. } => {
+                let value = i128::from(terms.value(fill.side, fill.price, fill.qty).0);
+                let (paid, bought) = match fill.side {
+                    Side::Buy => (value, i128::from(fill.qty.0)),
+                    Side::Sell => (-value, -i128::from(fill.qty.0)),
+                };
+                self.cash -= paid + i128::from(fill.fee.0);
+                self.position += bought;
+                self.fills.push(fill);
+            }
+            PaperEvent::End { working, end, at } => {
+                self.ended.push(Ended { order: working.order.id, end, at, left: working.left() });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
