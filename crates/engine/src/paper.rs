@@ -368,7 +368,7 @@ impl PaperVenue {
     /// time cannot be told any more.
     pub fn abandon(&mut self, end: OrderEnd, at: Timestamp, out: &mut Vec<PaperEvent>) {
         self.reports.tell(Timestamp::MAX, out);
-        out.extend(self.orders.drain(..).map(|working| PaperEvent::End { working, end, at }));
+        out.extend(self.orders.drain(..).map(|working| PaperEvent::End { working: Box::new(working), end, at }));
     }
 
     fn sweep(&mut self, settings: &PaperSettings) {
@@ -378,7 +378,7 @@ impl PaperVenue {
         let gone: Vec<Working> = self.orders.extract_if(.., |working| working.ended.is_some()).collect();
         for mut working in gone {
             if let Some((end, at)) = working.ended.take() {
-                self.report(PaperEvent::End { working, end, at }, Cash::ZERO, settings);
+                self.report(PaperEvent::End { working: Box::new(working), end, at }, Cash::ZERO, settings);
             }
         }
     }

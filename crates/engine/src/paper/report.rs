@@ -21,7 +21,7 @@ pub enum PaperEvent {
     /// An order left the venue.
     End {
         /// As it was when it left.
-        working: Working,
+        working: Box<Working>,
         /// How it ended.
         end: OrderEnd,
         /// When.

@@ -84,7 +84,7 @@ impl Terms {
             Some(Trigger::Stop(price) | Trigger::TakeProfit(price)) => Some(price),
             Some(Trigger::Trailing(_)) | None => None,
         };
-        let is_between = |price: Price| price.mantissa().unsigned_abs() % self.tick.max(1) != 0;
+        let is_between = |price: Price| !price.mantissa().unsigned_abs().is_multiple_of(self.tick.max(1));
         refuse([ticket.price, trigger].into_iter().flatten().any(is_between), VenueReject::PriceStep)?;
         refuse(self.whole_lots(order.qty) != order.qty, VenueReject::QtyStep)?;
         refuse(order.qty.is_zero() || order.qty < self.qty_min, VenueReject::QtyMinimum)?;
