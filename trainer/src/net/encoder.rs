@@ -2,9 +2,10 @@
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
+use super::gelu::gelu;
 use super::{Observer, Product, Shape, Site, linear, norm};
 use crate::random::Random;
 

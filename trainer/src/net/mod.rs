@@ -8,6 +8,7 @@
 //! [`crate::scaling`], the meaning of the heads to [`heads`].
 
 pub mod encoder;
+mod gelu;
 pub mod heads;
 pub mod lstm;
 pub mod patchtst;
