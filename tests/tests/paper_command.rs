@@ -1,5 +1,6 @@
 //! `tickerbox paper`: the worked cases, on recordings made by hand and on real ones.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ fn run(frames: &Path, orders: &str, more: &[&str]) -> Finished {
     std::fs::write(&file, orders).expect("writes");
     let mut args = vec!["paper".as_ref(), "--frames".as_ref(), frames.as_os_str()];
     args.extend(["--orders".as_ref(), file.as_os_str(), "--json".as_ref()]);
-    args.extend(more.iter().map(AsRef::as_ref));
+    args.extend(more.iter().map(|one| OsStr::new(*one)));
     tickerbox(&args)
 }
 

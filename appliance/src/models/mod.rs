@@ -64,6 +64,9 @@ pub(crate) struct Models {
     inner: Arc<Inner>,
 }
 
+/// What was asked for last, by instrument and model, with the candle that its forecast saw last.
+type Explained = BTreeMap<(InstrumentId, String), (Timestamp, Arc<Why>)>;
+
 struct Inner {
     shelf: Mutex<Shelf>,
     keys: TrustedKeys,
@@ -74,8 +77,7 @@ struct Inner {
     engine: mpsc::Sender<Message>,
     wanted: watch::Sender<Wanted>,
     health: watch::Sender<ModelHealth>,
-    /// What was asked for last, by instrument and model, with the candle that its forecast saw last.
-    explained: Mutex<BTreeMap<(InstrumentId, String), (Timestamp, Arc<Why>)>>,
+    explained: Mutex<Explained>,
 }
 
 /// Why something could not be done; nothing was changed.
@@ -416,36 +418,35 @@ impl Models {
     /// Loads those that have a place and are not among `known`, and gives what the engine is to be told: the seats, and `news`. Whoever
     /// cannot answer loses the place, and the news say so.
     fn seat_all(&self, known: &[String], news: Option<(Severity, String)>) -> anyhow::Result<Input> {
-        let (mut new, mut seats, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut new, mut failed) = (Vec::new(), Vec::new());
+        let mut ready = BTreeMap::new();
         let mut shelf = self.shelf();
-        for place in shelf.seats().to_vec() {
-            let seated = self.engine_seats().into_iter().find(|seat| seat.spec.id == place.model);
-            let (spec, timeframe) = match seated.filter(|_| known.contains(&place.model)) {
-                Some(seat) => (seat.spec, seat.timeframe),
-                None => match self.load(&shelf, &place.model) {
-                    Ok((model, spec, timeframe)) => {
-                        new.push((place.model.clone(), model));
-                        (spec, timeframe)
-                    }
-                    Err(error) => {
-                        let (why, name) = (format!("{error:#}"), title(shelf.version(&place.model)?));
-                        tracing::error!("model {name}: {why}");
-                        shelf.unseat(&self.now(), &place.model, What::Failed, &why)?;
-                        failed.push(taken_away(&name, &why));
-                        continue;
-                    }
-                },
-            };
+        // Whoever loses a place may give it to somebody else, and change who leads.
+        while let Some(place) = shelf.seats().iter().find(|place| !ready.contains_key(&place.model)) {
+            let model = place.model.clone();
+            let seated = self.engine_seats().into_iter().find(|seat| seat.spec.id == model && known.contains(&model));
+            if let Some(seat) = seated {
+                ready.insert(model, (seat.spec, seat.timeframe));
+                continue;
+            }
+            match self.load(&shelf, &model) {
+                Ok((loaded, spec, timeframe)) => {
+                    new.push((model.clone(), loaded));
+                    ready.insert(model, (spec, timeframe));
+                }
+                Err(error) => {
+                    let (why, name) = (format!("{error:#}"), title(shelf.version(&model)?));
+                    tracing::error!("model {name}: {why}");
+                    shelf.unseat(&self.now(), &model, What::Failed, &why)?;
+                    failed.push(taken_away(&name, &why));
+                }
+            }
+        }
+        let mut seats = Vec::new();
+        for place in shelf.seats() {
+            let (spec, timeframe) = ready[&place.model].clone();
             let instruments = self.instruments(&place.symbols)?;
             seats.push(ModelSeat { spec, timeframe, role: place.role, instruments });
-        }
-        // Somebody may have come into a place that became free.
-        let sat = |model: &str| seats.iter().any(|seat: &ModelSeat| seat.spec.id == model);
-        let late: Vec<Place> = shelf.seats().iter().filter(|place| !sat(&place.model)).cloned().collect();
-        for place in late {
-            let (model, spec, timeframe) = self.load(&shelf, &place.model)?;
-            new.push((place.model.clone(), model));
-            seats.push(ModelSeat { spec, timeframe, role: place.role, instruments: self.instruments(&place.symbols)? });
         }
         let lead = seats.iter().find(|seat| seat.role == ModelRole::Active);
         self.inner.health.send_modify(|health| {

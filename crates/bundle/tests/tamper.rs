@@ -291,7 +291,8 @@ fn searches_members_and_importances_that_cannot_be_are_refused() {
     }
     let two = |manifest: &mut Manifest| manifest.training.members = vec![member(&manifest.training); 2];
     assert_eq!(stored(two).expect("two members").training.members[1].seed, 2);
-    let changes: [(fn(&mut Manifest), &str); 4] = [
+    type Change = fn(&mut Manifest);
+    let changes: [(Change, &str); 4] = [
         (|manifest| manifest.training.members = vec![member(&manifest.training)], "members"),
         (|manifest| manifest.training.search = Some(Search::default()), "search"),
         (|manifest| manifest.training.search.iter_mut().for_each(|search| search.trials = 30), "search"),

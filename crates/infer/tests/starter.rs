@@ -29,8 +29,10 @@ fn it_loads_meets_its_probes_and_answers_alike_every_time() {
     let horizons: Vec<u16> = answer.horizons.iter().map(|horizon| horizon.horizon_min).collect();
     assert_eq!(horizons, [5, 10, 30]);
     assert_eq!(answer.attention.len(), model.manifest().rows());
-    assert_eq!(answer.decision, None, "format 1 has none");
-    assert_eq!((model.manifest().format, model.manifest().timeframe_min), (1, 1));
+    assert_eq!((model.manifest().format, model.manifest().timeframe_min), (2, 1));
+    let acts = answer.decision.map(|decision| decision.sell + decision.hold + decision.buy);
+    assert!(acts.is_some_and(|sum| (sum - 1.0).abs() < 1e-3), "{:?}", answer.decision);
+    assert!(answer.horizons.iter().all(|horizon| horizon.quantiles.len() == 5 && horizon.quantiles.is_sorted()));
     let sum: f32 = answer.attention.iter().sum();
     assert!((sum - 1.0).abs() < 1e-3, "attention sums to {sum}");
     for _ in 0..3 {
@@ -136,12 +138,15 @@ fn a_model_with_a_weight_that_is_no_number_is_refused() {
 fn a_model_that_does_not_fit_its_manifest_is_refused() {
     let fewer = changed(|manifest, _| {
         manifest.horizons_min.pop();
-        for output in &mut manifest.outputs[..2] {
+        for output in
+            manifest.outputs.iter_mut().filter(|output| ["log_return", "p_up", "quantiles"].contains(&&*output.name))
+        {
             output.shape[1] -= 1;
         }
         for probe in &mut manifest.probes {
             probe.log_return.pop();
             probe.p_up.pop();
+            probe.quantiles.truncate(10);
         }
         manifest.metrics.clear();
     });

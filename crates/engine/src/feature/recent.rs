@@ -187,7 +187,7 @@ mod tests {
             [Some(30.0), Some(59.0), Some(275.0), Some(465.0), None]
         );
         assert_eq!(recent.sum(30), Some(465.0));
-        assert_eq!(squares_around(recent.last(11).unwrap(), 25.0), 110.0);
+        assert_eq!(squares_around(recent.last(11).unwrap(), 25.0).to_bits(), 110f64.to_bits());
         assert_eq!((recent.lowest(19), recent.highest(19)), (Some(12.0), Some(30.0)));
     }
 }
