@@ -45,12 +45,8 @@ fn part(count: f64, share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close;
     use super::*;
-
-    #[track_caller]
-    fn close(found: f64, expected: f64, tolerance: f64) {
-        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
-    }
 
     #[test]
     fn the_bank_of_the_textbook_is_just_refused() {

@@ -125,28 +125,24 @@ impl Trades {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close;
     use super::*;
-
-    #[track_caller]
-    fn close(found: f64, expected: f64) {
-        assert!((found - expected).abs() <= 1e-12, "{found} is not {expected}");
-    }
 
     #[test]
     fn a_curve_by_hand() {
         // Returns 10 %, -50 %, 100 %, 0: up, half lost, back at the peak after two periods, still there.
         let found = Performance::of(&[100.0, 110.0, 55.0, 110.0, 110.0], 4.0).unwrap();
-        close(found.total_return, 0.1);
-        close(found.annual_return, 0.1);
+        close(found.total_return, 0.1, 1e-12);
+        close(found.annual_return, 0.1, 1e-12);
         let deviation = ((0.05f64.powi(2) + 0.65f64.powi(2) + 0.85f64.powi(2) + 0.15f64.powi(2)) / 3.0).sqrt();
-        close(found.annual_volatility, 2.0 * deviation);
-        close(found.sharpe.unwrap(), 0.15 / deviation * 2.0);
-        close(found.sortino.unwrap(), 0.15 / 0.25 * 2.0);
-        close(found.drawdown_max, 0.5);
-        close(found.calmar.unwrap(), 0.2);
+        close(found.annual_volatility, 2.0 * deviation, 1e-12);
+        close(found.sharpe.unwrap(), 0.15 / deviation * 2.0, 1e-12);
+        close(found.sortino.unwrap(), 0.15 / 0.25 * 2.0, 1e-12);
+        close(found.drawdown_max, 0.5, 1e-12);
+        close(found.calmar.unwrap(), 0.2, 1e-12);
         assert_eq!((found.periods, found.drawdown_periods_max), (4, 1));
-        close(found.value_at_risk_95, 0.5);
-        close(found.expected_shortfall_95, 0.5);
+        close(found.value_at_risk_95, 0.5, 1e-12);
+        close(found.expected_shortfall_95, 0.5, 1e-12);
     }
 
     #[test]

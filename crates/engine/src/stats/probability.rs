@@ -84,12 +84,8 @@ pub fn reliability(pairs: &[(f64, bool)], bins: usize) -> Option<Reliability> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close;
     use super::*;
-
-    #[track_caller]
-    fn close(found: f64, expected: f64, tolerance: f64) {
-        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
-    }
 
     #[test]
     fn wilsons_interval_is_the_published_one() {

@@ -49,12 +49,8 @@ pub fn coverage(intervals: &[(f64, f64, f64)]) -> Option<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close;
     use super::*;
-
-    #[track_caller]
-    fn close(found: f64, expected: f64, tolerance: f64) {
-        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
-    }
 
     #[test]
     fn the_score_of_a_normal_forecast_is_the_published_one() {

@@ -84,12 +84,8 @@ pub fn expected_best(trials: usize, variance: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close;
     use super::*;
-
-    #[track_caller]
-    fn close(found: f64, expected: f64, tolerance: f64) {
-        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
-    }
 
     #[test]
     fn the_fund_of_the_paper_is_less_sure_than_a_normal_one() {

@@ -113,12 +113,8 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::close;
     use super::*;
-
-    #[track_caller]
-    fn close(found: f64, expected: f64, tolerance: f64) {
-        assert!((found - expected).abs() <= tolerance, "{found} is not {expected}");
-    }
 
     #[test]
     fn the_normal_distribution_is_that_of_the_tables() {
