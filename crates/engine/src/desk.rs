@@ -1,76 +1,69 @@
-//! The trading side: what signal wants goes through risk to the paper venue, what the venue fills is booked.
+//! One account with all that acts on it: what signal wants goes through risk to the paper venue, what the venue fills is booked.
+//!
+//! Each account has a paper venue of its own: it meets the same market as the others and never takes anything from them.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use types::effect::{EquityRecord, ForecastRecord, Record, Severity};
+use types::effect::{EquityRecord, Record, Severity};
 use types::order::{OrderEnd, OrderKind, Reason, Refusal};
-use types::settings::EngineSettings;
+use types::settings::{EngineSettings, RiskSettings, Rule, SignalSettings};
 use types::time::NS_PER_MIN;
 use types::{
-    AccountPosition, AccountRecord, Candle, Cash, Effects, Fill, InstrumentId, Order, OrderId, Ppm, Qty, Rounding,
-    Side, Timestamp, Trade,
+    AccountId, AccountPosition, AccountRecord, Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId, Ppm, Qty,
+    Rounding, Side, Timestamp, Trade,
 };
 
-use crate::market::{Market, Markets};
-use crate::notice::{self, Notices};
-use crate::paper::{self, PaperEvent, PaperVenue, Terms, Working};
-use crate::portfolio::{Holding, Portfolio};
+use crate::feature::Column;
+use crate::market::Market;
+use crate::notice;
+use crate::paper::{PaperEvent, PaperVenue, Working};
+use crate::portfolio::{Portfolio, Purse};
 use crate::quality::ClockStanding;
-use crate::risk::{Risk, Scene};
-use crate::signal::{self, Band, Intent, Plan};
+use crate::risk::{self, Risk, Scene};
+use crate::signal::{self, Band, Intent, Outlook, Plan};
 
+pub(crate) mod mirror;
 mod story;
+mod turn;
+
+use mirror::{Done, Step};
+pub(crate) use turn::{Permit, Turn};
 
 /// Newest fills kept, for the screen.
 pub(crate) const FILLS_MAX: usize = 500;
 /// Time between two tries to close a position.
 const RETRY: Duration = Duration::from_secs(5);
-/// Order identifiers that one input can have.
-const RANKS: u16 = 256;
+/// The control that buys and holds waits so long, until the box knows what is traded.
+const HOLD_AFTER: Duration = Duration::from_secs(120);
 
-/// One input's moment: all that the desk may look at, and where it speaks.
-pub(crate) struct Turn<'a> {
-    pub(crate) seq: u64,
-    pub(crate) at: Timestamp,
-    pub(crate) settings: &'a EngineSettings,
-    pub(crate) markets: &'a Markets,
-    pub(crate) notices: &'a mut Notices,
-    pub(crate) effects: &'a mut Effects,
-    /// Orders made so far by this input.
-    pub(crate) rank: u16,
+/// Whose wishes an account follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Mandate {
+    /// The first strategy of the settings.
+    Lead,
+    /// Buys once and holds.
+    Hold,
+    /// Does what the first one does, at random.
+    Random,
+    /// A rival of the settings, by its name.
+    Rival,
+    /// None any more.
+    Retired,
 }
 
-impl Turn<'_> {
-    fn terms(&self, market: &Market) -> Terms {
-        Terms::new(&market.instrument, self.settings.fees.at(market.instrument.venue, self.at))
-    }
-
-    /// What the paper venue is for an instrument now.
-    fn venue<'b>(&'b self, market: &'b Market) -> paper::Scene<'b> {
-        let (instrument, book, settings) = (market.instrument.id, market.book(), &self.settings.paper);
-        paper::Scene { instrument, book, terms: self.terms(market), settings }
-    }
-
-    fn order_id(&mut self) -> Option<OrderId> {
-        let rank = self.rank;
-        self.rank += 1;
-        (rank < RANKS).then(|| OrderId(self.seq.wrapping_mul(u64::from(RANKS)).wrapping_add(u64::from(rank))))
-    }
-}
-
-/// The paper account with everything that acts on it.
+/// A paper account with everything that acts on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Desk {
+    pub(crate) id: AccountId,
+    pub(crate) name: String,
+    pub(crate) mandate: Mandate,
     pub(crate) portfolio: Portfolio,
     pub(crate) venue: PaperVenue,
     pub(crate) refusals: BTreeMap<Refusal, u64>,
     pub(crate) fills: VecDeque<Fill>,
-    pub(crate) is_trading: bool,
-    pub(crate) is_clock_set: bool,
-    /// The user's word outlives a restart.
-    is_stopped_by_user: bool,
+    opened_at: Timestamp,
     risk: Risk,
     plans: BTreeMap<InstrumentId, Plan>,
     bands: BTreeMap<InstrumentId, Band>,
@@ -84,111 +77,156 @@ pub(crate) struct Desk {
     /// The ledger changed with this input; always false between them.
     #[serde(skip)]
     is_changed: bool,
+    /// What it did with this input; always empty between them.
+    #[serde(skip)]
+    done: Vec<Done>,
 }
 
 impl Desk {
-    pub(crate) fn new() -> Self {
+    /// A new account with the start money.
+    pub(crate) fn open(id: AccountId, name: &str, mandate: Mandate, start: Cash, at: Timestamp) -> Self {
         Self {
-            portfolio: Portfolio::new(Cash::ZERO, Timestamp::EPOCH),
+            id,
+            name: name.to_owned(),
+            mandate,
+            portfolio: Portfolio::new(start, at),
             venue: PaperVenue::default(),
             refusals: BTreeMap::new(),
             fills: VecDeque::new(),
-            is_trading: false,
-            is_clock_set: false,
-            is_stopped_by_user: false,
+            opened_at: at,
             risk: Risk::default(),
             plans: BTreeMap::new(),
             bands: BTreeMap::new(),
-            equity_minute: Timestamp::EPOCH,
+            equity_minute: at.floor_to(NS_PER_MIN),
             left: Vec::new(),
             events: Vec::new(),
             is_changed: false,
+            done: Vec::new(),
         }
     }
 
-    /// The very first start: the account gets its money.
-    pub(crate) fn open_account(&mut self, settings: &EngineSettings, at: Timestamp) {
-        self.portfolio = Portfolio::new(settings.risk.start_cash(), at);
-        self.equity_minute = at.floor_to(NS_PER_MIN);
-    }
-
-    /// The account as another version of the program left it.
-    pub(crate) fn resumed(account: &AccountRecord) -> Self {
+    /// The account as another version of the program left it. Whose wishes it follows is found out at the next start.
+    pub(crate) fn resumed(told: &AccountRecord) -> Self {
         let plan = |position: &AccountPosition| {
-            let AccountPosition { instrument, rule, exit_at, gain, .. } = *position;
-            (instrument, Plan { rule, exit_at, leaving: None, retry_at: account.at, gain })
+            let AccountPosition { rule, ref opener, exit_at, value_max, gain, .. } = *position;
+            let plan = Plan::new(rule, opener.clone());
+            (position.instrument, Plan { exit_at, value_max, gain, retry_at: told.at, ..plan })
         };
         Self {
-            portfolio: Portfolio::resumed(account),
-            is_stopped_by_user: account.is_stopped_by_user,
-            plans: account.positions.iter().map(plan).collect(),
-            equity_minute: account.at.floor_to(NS_PER_MIN),
-            left: account.working.clone(),
-            ..Self::new()
+            portfolio: Portfolio::resumed(told),
+            plans: told.positions.iter().map(plan).collect(),
+            left: told.working.clone(),
+            ..Self::open(told.account, &told.name, Mandate::Retired, told.start, told.at)
         }
     }
 
-    /// All that another version of the program must know of the account, where it changed or a minute is over.
-    pub(crate) fn tell_account(&mut self, at: Timestamp, boots: u64, markets: &Markets, effects: &mut Effects) {
+    /// All that another version of the program must know of the account; `None` where nothing changed with this input.
+    pub(crate) fn told(&mut self, at: Timestamp, boots: u64, is_stopped_by_user: bool) -> Option<AccountRecord> {
         if !core::mem::take(&mut self.is_changed) {
-            return;
+            return None;
         }
-        let portfolio = &self.portfolio;
-        let position = |(id, holding): (&InstrumentId, &Holding)| {
-            let plan = self.plans.get(id).copied().unwrap_or_else(|| Plan::orphan(at));
-            let Holding { qty, cost, fees, opened_at } = *holding;
-            let Plan { rule, exit_at, gain, .. } = plan;
-            AccountPosition { instrument: *id, qty, cost, fees, opened_at, rule, exit_at, gain }
+        let position = |(id, holding): (&InstrumentId, &crate::portfolio::Holding)| {
+            let orphan = || Plan::orphan(at);
+            let Plan { rule, opener, exit_at, value_max, gain, .. } =
+                self.plans.get(id).cloned().unwrap_or_else(orphan);
+            let lots = holding.lots().copied().collect();
+            AccountPosition { instrument: *id, lots, rule, opener, exit_at, value_max, gain }
         };
-        let (hold_cash, hold) = portfolio.hold_told(markets);
-        effects.record(Record::Account(Box::new(AccountRecord {
+        Some(self.portfolio.told(AccountRecord {
+            account: self.id,
+            name: self.name.clone(),
             at,
             boots,
-            start: portfolio.start(),
-            cash: portfolio.cash(),
-            fees: portfolio.fees(),
-            realised: portfolio.realised(),
-            equity: portfolio.equity(),
-            peak: portfolio.peak(),
-            day: *portfolio.day(),
-            is_breaker_open: portfolio.is_breaker_open(),
-            is_stopped_by_user: self.is_stopped_by_user,
-            positions: portfolio.holdings().iter().map(position).collect(),
+            start: Cash::ZERO,
+            unassigned: Cash::ZERO,
+            purses: Vec::new(),
+            equity: Cash::ZERO,
+            peak: Cash::ZERO,
+            day: *self.portfolio.day(),
+            week_start: Cash::ZERO,
+            is_breaker_open: false,
+            is_stopped_by_user,
+            losses_in_row: 0,
+            positions: self.portfolio.holdings().iter().map(position).collect(),
+            by_instrument: Vec::new(),
+            by_opener: Vec::new(),
             working: self.venue.orders().iter().map(|working| working.order.id).collect(),
-            hold_cash,
-            hold,
-        })));
+        }))
     }
 
-    /// Every start: nothing from before is at the venue any more.
-    pub(crate) fn on_boot(&mut self, turn: &mut Turn<'_>) {
+    /// What it did since it was asked last.
+    pub(crate) fn done(&mut self) -> impl Iterator<Item = Done> + '_ {
+        self.done.drain(..)
+    }
+
+    /// Whether a minute is over whose equity was not recorded.
+    pub(crate) fn is_minute_over(&self, at: Timestamp) -> bool {
+        at.floor_to(NS_PER_MIN) > self.equity_minute
+    }
+
+    /// The strategy that it follows; `None` for one that has no rule of the settings.
+    fn signal<'s>(&self, settings: &'s EngineSettings) -> Option<&'s SignalSettings> {
+        match self.mandate {
+            Mandate::Lead => Some(&settings.signal),
+            Mandate::Rival => settings.rivals.iter().find(|rival| rival.name == self.name).map(|rival| &rival.signal),
+            Mandate::Hold | Mandate::Random | Mandate::Retired => None,
+        }
+    }
+
+    /// What limits it: the control that buys and holds is not guarded, for nobody would guard that.
+    const fn limits<'s>(&self, settings: &'s EngineSettings) -> &'s RiskSettings {
+        const OPEN: &RiskSettings = &RiskSettings::open();
+        if self.is_unguarded() { OPEN } else { &settings.risk }
+    }
+
+    const fn is_unguarded(&self) -> bool {
+        matches!(self.mandate, Mandate::Hold)
+    }
+
+    /// Every start: nothing from before is at the venue any more. Tells how many orders that ended.
+    pub(crate) fn on_boot(&mut self, turn: &mut Turn<'_>) -> usize {
         let lost = self.left.len() + self.venue.orders().len();
         for order in self.left.drain(..) {
             turn.effects.record(Record::OrderEnd { order, end: OrderEnd::Unknown, at: turn.at });
         }
         self.is_changed = true;
-        self.is_clock_set = false;
-        self.is_trading = turn.settings.risk.trading && !self.is_stopped_by_user;
         self.venue.abandon(OrderEnd::Unknown, turn.at, &mut self.events);
         self.settle(turn);
-        if lost > 0 {
-            let orders = if lost == 1 { "A paper order was" } else { "Paper orders were" };
-            let text = format!(
-                "{orders} at work when the box stopped ({lost}). What is not filled is cancelled as unknown: nobody saw what \
-                 the market did meanwhile."
-            );
-            turn.notices.tell(Severity::Info, turn.at, None, text, turn.effects);
+        if self.mandate == Mandate::Retired {
+            self.plans.values_mut().for_each(|plan| plan.exit_at = plan.exit_at.min(turn.at));
         }
         // The limit may have been set below what was lost already.
         self.watch_drawdown(turn);
+        lost
     }
 
-    /// The user allows or stops new positions. What is open may always be closed.
-    pub(crate) fn on_trading(&mut self, on: bool, turn: &mut Turn<'_>) {
-        (self.is_trading, self.is_stopped_by_user) = (on, !on);
+    /// An instrument appeared in the catalogue, or was heard of again.
+    pub(crate) fn on_instrument(&mut self, instrument: &Instrument, turn: &Turn<'_>) {
+        let venue = &self.venue;
+        let pays_for = |purse: &Purse, id: InstrumentId| {
+            let instrument = turn.markets.get(id).map(|market| &market.instrument);
+            instrument.is_some_and(|it| it.venue == purse.venue && it.quote == purse.currency)
+        };
+        let reserved = |purse: &Purse| venue.reserved(|id| pays_for(purse, id));
+        if self.portfolio.open_purse(instrument, turn.markets, reserved) {
+            self.portfolio.mark(turn.markets);
+            self.is_changed = true;
+        }
+    }
+
+    /// New positions are not wanted any more: those on their way are cancelled.
+    pub(crate) fn on_stop(&mut self, turn: &mut Turn<'_>) {
         self.is_changed = true;
-        if !on {
-            self.cancel(|order| order.side == Side::Buy, turn);
+        self.cancel(|order| order.side == Side::Buy, turn);
+    }
+
+    /// The user wants everything closed.
+    pub(crate) fn flatten(&mut self, turn: &mut Turn<'_>) {
+        let held: Vec<InstrumentId> = self.portfolio.holdings().keys().copied().collect();
+        for instrument in held {
+            self.plans.entry(instrument).or_insert_with(|| Plan::orphan(turn.at));
+            self.leave(instrument, Reason::User);
+            self.guard(instrument, turn);
         }
     }
 
@@ -204,13 +242,15 @@ impl Desk {
         self.settle(turn);
     }
 
-    /// Time went on, before the input of this moment is looked at. `was_away` when nobody saw the market meanwhile.
-    pub(crate) fn on_time(&mut self, was_away: bool, turn: &mut Turn<'_>) {
-        let minute = turn.at.floor_to(NS_PER_MIN);
+    /// Time went on, before the input of this moment is looked at. `was_away` when nobody saw the market meanwhile, `hold` is what the
+    /// control that buys and holds is worth.
+    pub(crate) fn on_time(&mut self, was_away: bool, hold: Cash, turn: &mut Turn<'_>) {
         // Without a clock no minute and no day can be told.
-        if minute > self.equity_minute && self.is_clock_set {
+        if self.is_minute_over(turn.at) && turn.permit.is_clock_set {
+            let minute = turn.at.floor_to(NS_PER_MIN);
             self.equity_minute = minute;
-            turn.effects.record(Record::Equity(self.equity_record(minute, turn.markets)));
+            self.portfolio.mark(turn.markets);
+            turn.effects.record(Record::Equity(self.equity_record(minute, hold)));
             self.portfolio.roll_day(turn.at);
             self.is_changed = true;
         }
@@ -239,10 +279,8 @@ impl Desk {
         let instrument = market.instrument.id;
         self.venue.on_book(&turn.venue(market), turn.at, &mut self.events);
         self.settle(turn);
-        if !self.portfolio.hold().holds(instrument) && market.mark().is_some() {
-            self.portfolio.hold_joins(instrument, turn.markets);
-        }
-        if self.portfolio.holding(instrument).is_some() {
+        // What nothing guards is valued once a minute.
+        if !self.is_unguarded() && self.portfolio.holding(instrument).is_some() {
             self.portfolio.mark(turn.markets);
             self.watch_drawdown(turn);
             self.guard(instrument, turn);
@@ -255,17 +293,19 @@ impl Desk {
         self.settle(turn);
     }
 
-    /// A forecast was made.
-    pub(crate) fn on_forecast(&mut self, market: &Market, forecast: &ForecastRecord, turn: &mut Turn<'_>) {
-        let taker = turn.terms(market).rate(types::order::Liquidity::Taker);
-        let Some(cost_cbps) = signal::round_trip_cbps(taker.0, market.book()) else { return };
+    /// A forecast was made that counts.
+    pub(crate) fn on_forecast(&mut self, market: &Market, outlook: &Outlook<'_>, turn: &mut Turn<'_>) {
+        let Some(settings) = self.signal(turn.settings) else { return };
         let plan = self.plan(market);
-        let intent = signal::on_forecast(&turn.settings.signal, forecast, cost_cbps, plan.as_ref());
-        self.act(market, intent, turn);
+        let intent = signal::on_forecast(settings, outlook, plan.as_ref());
+        self.act(market, intent, settings.rule, &outlook.forecast.model, turn);
     }
 
     /// A minute closed just now.
     pub(crate) fn on_minute(&mut self, market: &Market, candle: &Candle, turn: &mut Turn<'_>) {
+        if self.mandate == Mandate::Hold {
+            return self.buy_and_hold(market, turn);
+        }
         let close = market.instrument.scale.price_f64(candle.close);
         let row = market.row().filter(|(open_time, _)| *open_time == candle.open_time);
         let band = row.and_then(|(open_time, row)| Band::of(row, open_time, close));
@@ -273,38 +313,77 @@ impl Desk {
             Some(band) => self.bands.insert(market.instrument.id, band),
             None => self.bands.remove(&market.instrument.id),
         };
-        let Some(band) = band else { return };
+        let (Some(band), Some(settings)) = (band, self.signal(turn.settings)) else { return };
         let plan = self.plan(market);
-        let settings = &turn.settings.signal;
-        let intent = signal::on_minute(settings, before.as_ref(), &band, market.book(), plan.as_ref(), turn.at);
-        self.act(market, intent, turn);
+        let minute = signal::Minute { before: before.as_ref(), now: &band, deviation: deviation(market) };
+        let intent = signal::on_minute(settings, &minute, market.book(), plan.as_ref(), turn.at);
+        self.act(market, intent, settings.rule, "reversion", turn);
     }
 
-    /// Closes the breaker; the peak starts again from now.
-    pub(crate) fn reset_breaker(&mut self, markets: &Markets) {
-        self.portfolio.mark(markets);
+    /// The control that buys and holds: an equal part of each purse into everything it pays for.
+    fn buy_and_hold(&mut self, market: &Market, turn: &mut Turn<'_>) {
+        let instrument = &market.instrument;
+        let is_early = self.opened_at.plus(HOLD_AFTER) > turn.at;
+        let is_bought = self.portfolio.holding(instrument.id).is_some() || self.venue.is_working(instrument.id);
+        let best = market.book().asks().first().map(|level| level.price);
+        let (Some(purse), Some(best)) = (self.portfolio.purse(instrument), best) else { return };
+        let waits = turn.markets.iter().map(|market| &market.instrument).filter(|other| {
+            other.venue == instrument.venue
+                && other.quote == instrument.quote
+                && self.portfolio.holding(other.id).is_none()
+                && !self.venue.is_working(other.id)
+        });
+        let parts = waits.count().max(1) as i64;
+        let terms = turn.terms(market);
+        let spend = risk::spendable(Cash(self.cash_free(purse, turn).0 / parts), &terms);
+        let qty = terms.whole_lots(instrument.scale.affordable(spend, best));
+        let is_small = qty.is_zero() || qty < instrument.qty_min || spend < instrument.notional_min;
+        // Asked for every minute, so nothing is that must be refused.
+        if is_early || is_bought || is_small || !market.book().is_proven() || !turn.permit.is_clock_set {
+            return;
+        }
+        if self.send(market, Side::Buy, qty, OrderKind::Market, Reason::Hold, turn) {
+            self.plans.insert(instrument.id, Plan::new(Rule::Hold, "hold".to_owned()));
+        }
+    }
+
+    /// The control that does what the first account did, at random.
+    pub(crate) fn take_step(&mut self, step: Step, turn: &mut Turn<'_>) {
+        match step {
+            Step::Enter { instrument, size } => {
+                let Some(market) = turn.markets.get(instrument) else { return };
+                if self.portfolio.holding(instrument).is_none() {
+                    let (kind, exit_at) = (OrderKind::Market, Timestamp::MAX);
+                    let enter = Intent::Enter { kind, reason: Reason::Random, size, exit_at };
+                    self.act(market, Some(enter), Rule::Random, "random", turn);
+                }
+            }
+            Step::Leave { instrument } => {
+                self.leave(instrument, Reason::Random);
+                self.guard(instrument, turn);
+            }
+        }
+    }
+
+    /// Closes the breaker of the drawdown; the peak starts again from now.
+    pub(crate) fn reset_breaker(&mut self, turn: &Turn<'_>) {
+        self.portfolio.mark(turn.markets);
         self.portfolio.reset_breaker();
         self.is_changed = true;
     }
 
     /// The account as it is kept for ever.
-    fn equity_record(&self, at: Timestamp, markets: &Markets) -> EquityRecord {
+    fn equity_record(&self, at: Timestamp, hold: Cash) -> EquityRecord {
         let portfolio = &self.portfolio;
         let positions = portfolio.holdings().iter().map(|(id, holding)| (*id, holding.position())).collect();
-        EquityRecord {
-            at,
-            cash: portfolio.cash(),
-            equity: portfolio.equity(),
-            hold: portfolio.hold().value(markets),
-            fees: portfolio.fees(),
-            positions,
-        }
+        let worth = portfolio.worth();
+        EquityRecord { account: self.id, at, cash: worth.cash, equity: worth.equity, hold, fees: worth.fees, positions }
     }
 
     /// The plan of an open position that is worth closing. What is too small to sell counts as no position.
     fn plan(&self, market: &Market) -> Option<Plan> {
         self.sellable(market)?;
-        self.plans.get(&market.instrument.id).copied()
+        self.plans.get(&market.instrument.id).cloned()
     }
 
     fn sellable(&self, market: &Market) -> Option<Qty> {
@@ -314,11 +393,16 @@ impl Desk {
         (qty >= instrument.qty_min && qty.0 >= instrument.lot && value >= instrument.notional_min).then_some(qty)
     }
 
-    fn act(&mut self, market: &Market, intent: Option<Intent>, turn: &mut Turn<'_>) {
+    fn act(&mut self, market: &Market, intent: Option<Intent>, rule: Rule, opener: &str, turn: &mut Turn<'_>) {
         let instrument = market.instrument.id;
         match intent {
             None => {}
-            Some(Intent::Enter { kind, reason, exit_at }) => self.enter(market, kind, reason, exit_at, turn),
+            Some(Intent::Enter { kind, reason, size, exit_at }) => {
+                if self.enter(market, kind, reason, size, turn) {
+                    let plan = Plan::new(rule, opener.to_owned());
+                    self.plans.insert(instrument, Plan { size, exit_at, retry_at: turn.at, ..plan });
+                }
+            }
             Some(Intent::Extend { exit_at }) => {
                 if let Some(plan) = self.plans.get_mut(&instrument) {
                     plan.exit_at = exit_at;
@@ -331,16 +415,26 @@ impl Desk {
         }
     }
 
-    fn enter(&mut self, market: &Market, kind: OrderKind, reason: Reason, exit_at: Timestamp, turn: &mut Turn<'_>) {
+    /// Buys for a share of equity, or for what the purse holds where that is less.
+    fn enter(&mut self, market: &Market, kind: OrderKind, reason: Reason, size: Ppm, turn: &mut Turn<'_>) -> bool {
+        let instrument = &market.instrument;
         let best = || market.book().asks().first().map(|level| level.price);
-        let Some(price) = kind.ticket().price.or_else(best) else { return };
-        let size = self.portfolio.equity().share(Ppm(turn.settings.signal.size_ppm), Rounding::Floor);
-        let qty = market.instrument.scale.affordable(size, price);
-        if self.send(market, Side::Buy, qty, kind, reason, turn) {
-            let rule = turn.settings.signal.rule;
-            let plan = Plan { rule, exit_at, leaving: None, retry_at: turn.at, gain: Cash::ZERO };
-            self.plans.insert(market.instrument.id, plan);
-        }
+        let Some(price) = kind.ticket().price.or_else(best) else { return false };
+        let share = self.portfolio.equity().share(size, Rounding::Floor);
+        let wanted = turn.markets.rate(&instrument.quote).map_or(Cash::ZERO, |rate| rate.amount(share));
+        let free = self.portfolio.purse(instrument).map_or(Cash::ZERO, |purse| self.cash_free(purse, turn));
+        let spend = wanted.min(risk::spendable(free, &turn.terms(market)));
+        let qty = instrument.scale.affordable(spend, price);
+        self.send(market, Side::Buy, qty, kind, reason, turn)
+    }
+
+    /// Cash of a purse that no working order may spend.
+    fn cash_free(&self, purse: &Purse, turn: &Turn<'_>) -> Cash {
+        let is_paid_here = |id: InstrumentId| {
+            let market = turn.markets.get(id);
+            market.is_some_and(|it| it.instrument.venue == purse.venue && it.instrument.quote == purse.currency)
+        };
+        purse.cash.saturating_sub(self.venue.reserved(is_paid_here))
     }
 
     /// Decides that a position is closed. The first reason stands, but a breaker outranks it.
@@ -356,14 +450,17 @@ impl Desk {
     fn guard(&mut self, instrument: InstrumentId, turn: &mut Turn<'_>) {
         let Some(market) = turn.markets.get(instrument) else { return };
         let (Some(qty), Some(price)) = (self.sellable(market), market.mark()) else { return };
-        let Some(holding) = self.portfolio.holding(instrument).copied() else { return };
-        let plan = *self.plans.entry(instrument).or_insert_with(|| Plan::orphan(turn.at));
+        let Some(holding) = self.portfolio.holding(instrument) else { return };
+        let (cost, opened_at) = (holding.cost, holding.opened_at);
         let value = holding.value(market.instrument.scale, price);
-        let must = signal::must_leave(&plan, holding.cost, value, turn.settings.risk.stop_loss_ppm, turn.at);
+        let limits = self.limits(turn.settings);
+        let plan = self.plans.entry(instrument).or_insert_with(|| Plan::orphan(turn.at));
+        plan.value_max = plan.value_max.max(value);
+        let must = signal::must_leave(plan, signal::Standing { cost, value, opened_at }, limits, turn.at);
         let reason = if self.portfolio.is_breaker_open() { Some(Reason::Breaker) } else { plan.leaving.or(must) };
-        let Some(reason) = reason else { return };
+        let (Some(reason), retry_at) = (reason, plan.retry_at) else { return };
         self.leave(instrument, reason);
-        if turn.at < plan.retry_at || !market.book().is_proven() || !self.is_clock_set {
+        if turn.at < retry_at || !market.book().is_proven() || !turn.permit.is_clock_set {
             return;
         }
         if self.venue.is_working(instrument) {
@@ -389,17 +486,24 @@ impl Desk {
     ) -> bool {
         let Some(id) = turn.order_id() else { return false };
         let instrument = market.instrument.id;
-        let order = Order { id, instrument, side, qty, kind, reason, at: turn.at };
+        let order = Order { id, account: self.id, instrument, side, qty, kind, reason, at: turn.at };
+        let purse = self.portfolio.purse(&market.instrument);
         let scene = Scene {
-            limits: &turn.settings.risk,
-            is_clock_set: self.is_clock_set,
-            is_trading: self.is_trading,
+            limits: self.limits(turn.settings),
+            is_clock_set: turn.permit.is_clock_set,
+            // What nobody may stop is the measure of what may be.
+            is_trading: turn.permit.is_trading || self.is_unguarded(),
+            is_retired: self.mandate == Mandate::Retired,
+            markets: turn.markets,
             market: Some(market),
             is_venue_clock_wrong: turn.markets.clock(market.instrument.venue) == ClockStanding::Wrong,
             terms: turn.terms(market),
             portfolio: &self.portfolio,
+            breakers: (!self.is_unguarded()).then_some(turn.breakers),
+            returns: turn.returns,
             is_working: self.venue.is_working(instrument),
-            cash_free: self.portfolio.cash().saturating_sub(self.venue.reserved()),
+            cash_free: purse.map_or(Cash::ZERO, |purse| self.cash_free(purse, turn)),
+            reserved: self.reserved(turn),
         };
         match self.risk.assess(order, &scene) {
             Ok(approved) => {
@@ -414,6 +518,16 @@ impl Desk {
                 false
             }
         }
+    }
+
+    /// What all working orders may spend, dollars.
+    fn reserved(&self, turn: &Turn<'_>) -> Cash {
+        let purses = self.portfolio.purses().iter();
+        let in_dollars = |purse: &Purse| {
+            let reserved = purse.cash.saturating_sub(self.cash_free(purse, turn));
+            turn.markets.rate(&purse.currency).map_or(Cash::ZERO, |rate| rate.value(reserved))
+        };
+        purses.map(in_dollars).fold(Cash::ZERO, Cash::saturating_add)
     }
 
     /// Books what happened at the venue.
@@ -436,9 +550,27 @@ impl Desk {
 
     fn book(&mut self, fill: Fill, is_first: bool, turn: &mut Turn<'_>) {
         let Some(market) = turn.markets.get(fill.instrument) else { return };
-        let gain = self.portfolio.book(&fill, market.instrument.scale, is_first);
+        let Some(rate) = turn.markets.rate(&market.instrument.quote) else { return };
+        let was_held = self.portfolio.holding(fill.instrument).is_some();
+        let gain = self.portfolio.book(&fill, &market.instrument, is_first, rate);
         if let Some(plan) = self.plans.get_mut(&fill.instrument) {
             plan.gain = plan.gain.saturating_add(gain);
+        }
+        match (was_held, self.portfolio.holding(fill.instrument).is_some()) {
+            (false, true) => {
+                let size = self.plans.get(&fill.instrument).map_or(Ppm(0), |plan| plan.size);
+                self.done.push(Done::Opened { instrument: fill.instrument, size });
+            }
+            (true, false) => {
+                let plan = self.plans.get(&fill.instrument);
+                let (opener, result) = plan.map_or(("", gain), |plan| (plan.opener.as_str(), plan.gain));
+                self.portfolio.finish(fill.instrument, opener, rate.value(result));
+                self.done.push(Done::Closed { instrument: fill.instrument });
+                if turn.judge_losses(self.id, self.portfolio.losses_in_row()) {
+                    self.portfolio.forget_losses();
+                }
+            }
+            _ => {}
         }
         turn.effects.record(Record::Fill(fill.clone()));
         if self.fills.len() == FILLS_MAX {
@@ -450,7 +582,8 @@ impl Desk {
     fn end(&mut self, working: &Working, end: OrderEnd, at: Timestamp, turn: &mut Turn<'_>) {
         let instrument = working.order.instrument;
         turn.effects.record(Record::OrderEnd { order: working.order.id, end, at });
-        if let Some(market) = turn.markets.get(instrument).filter(|_| !working.filled.is_zero()) {
+        let is_told = self.mandate == Mandate::Lead && !working.filled.is_zero();
+        if let Some(market) = turn.markets.get(instrument).filter(|_| is_told) {
             let gain = self.plans.get(&instrument).map_or(Cash::ZERO, |plan| plan.gain);
             let text = story::of_order(&market.instrument, working, gain);
             turn.notices.tell(Severity::Info, turn.at, Some(instrument), text, turn.effects);
@@ -461,20 +594,27 @@ impl Desk {
     }
 
     fn watch_drawdown(&mut self, turn: &mut Turn<'_>) {
-        let (drawdown, limit) = (self.portfolio.drawdown_ppm(), turn.settings.risk.drawdown_max_ppm);
-        if self.portfolio.is_breaker_open() || drawdown == 0 || drawdown < limit {
+        let (drawdown, limit) = (self.portfolio.drawdown_ppm(), self.limits(turn.settings).drawdown_max_ppm);
+        if self.is_unguarded() || self.portfolio.is_breaker_open() || drawdown == 0 || drawdown < limit {
             return;
         }
         self.portfolio.open_breaker();
         self.is_changed = true;
+        let whose = if self.mandate == Mandate::Lead { String::new() } else { format!(" of account {}", self.name) };
         let text = format!(
-            "Equity fell {} % from its peak, the limit is {} %. Paper trading has stopped and positions are being closed \
-             until you reset the breaker.",
+            "Equity{whose} fell {} % from its peak, the limit is {} %. Its paper trading has stopped and positions are being \
+             closed until you reset the breaker.",
             notice::percent(drawdown),
             notice::percent(limit)
         );
-        turn.notices.tell(Severity::Alarm, turn.at, None, text, turn.effects);
+        let severity = if self.mandate == Mandate::Lead { Severity::Alarm } else { Severity::Info };
+        turn.notices.tell(severity, turn.at, None, text, turn.effects);
         self.cancel(|order| order.side == Side::Buy, turn);
         self.on_tick(turn);
     }
+}
+
+/// Standard deviation of a minute's log-return over the last hour.
+pub(crate) fn deviation(market: &Market) -> Option<f64> {
+    market.row().and_then(|(_, row)| row.get(Column::Volatility60))
 }

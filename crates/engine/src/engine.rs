@@ -1,5 +1,7 @@
 //! The loop: one input in, effects out.
 
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use types::effect::Severity;
 use types::input::{Answer, Command, ModelSeat, ModelSpec};
@@ -8,12 +10,12 @@ use types::quality::QuarantineRecord;
 use types::settings::EngineSettings;
 use types::{
     AccountRecord, BookTop, Cash, Effects, Input, Instrument, InstrumentId, Price, QualityMinute, Record, RulesRecord,
-    Stamped, StatusRecord, Ticker, Timestamp, Trade, TradingStatus,
+    Stamped, StatusRecord, Ticker, Timeframe, Timestamp, Trade, TradingStatus,
 };
 
 use crate::arbitrage::{Pen, Scanner, Scene};
 use crate::candle::{Change, Closed};
-use crate::desk::{Desk, Turn};
+use crate::desks::{Desks, Here};
 use crate::feature::Stake;
 use crate::forecast::Forecasts;
 use crate::market::{Market, Markets, Moment};
@@ -24,7 +26,7 @@ use crate::seal::Chain;
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 12;
+pub const STATE_VERSION: u32 = 13;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -42,7 +44,7 @@ pub struct Engine {
     pub(crate) settings: EngineSettings,
     pub(crate) markets: Markets,
     pub(crate) forecasts: Forecasts,
-    pub(crate) desk: Desk,
+    pub(crate) desks: Desks,
     pub(crate) arbitrage: Scanner,
     pub(crate) notices: Notices,
     pub(crate) rejections: Rejections,
@@ -74,7 +76,7 @@ impl Engine {
             settings: EngineSettings::default(),
             markets: Markets::default(),
             forecasts: Forecasts::default(),
-            desk: Desk::new(),
+            desks: Desks::new(),
             arbitrage: Scanner::default(),
             notices: Notices::default(),
             rejections: Rejections::default(),
@@ -84,19 +86,21 @@ impl Engine {
         }
     }
 
-    /// An engine that goes on with the account and the chain of forecasts that another version of the program left, and with
+    /// An engine that goes on with the accounts and the chain of forecasts that another version of the program left, and with
     /// nothing else: markets, indicators and scores begin anew.
     #[must_use]
-    pub fn resumed(account: &AccountRecord, chain: Chain) -> Self {
+    pub fn resumed(accounts: &[AccountRecord], chain: Chain) -> Self {
         let mut forecasts = Forecasts::default();
         forecasts.resume(chain);
-        Self { boots: account.boots.max(1), is_resumed: true, desk: Desk::resumed(account), forecasts, ..Self::new() }
+        let boots = accounts.iter().map(|account| account.boots).max().unwrap_or(0).max(1);
+        Self { boots, is_resumed: true, desks: Desks::resumed(accounts), forecasts, ..Self::new() }
     }
 
     /// Takes one input and adds what follows from it to `effects`. Never fails: what cannot be used is counted by reason.
     ///
     /// Sequence numbers rise from 1 and times never fall; see [`Stamped`].
     pub fn handle(&mut self, input: &Stamped<Input>, effects: &mut Effects) {
+        self.desks.begin();
         let outcome = self.admit(input).and_then(|()| {
             self.pass_time(matches!(input.input, Input::Boot { .. }), effects);
             self.apply(&input.input, effects)
@@ -108,7 +112,7 @@ impl Engine {
         if let Some(instrument) = instrument {
             self.set_aside(instrument, effects);
         }
-        self.desk.tell_account(self.at, self.boots, &self.markets, effects);
+        self.desks.tell_accounts(self.at, self.boots, effects);
     }
 
     fn refuse(&mut self, reason: Rejection, instrument: Option<InstrumentId>) {
@@ -136,7 +140,7 @@ impl Engine {
         }
         let is_boot = matches!(input.input, Input::Boot { .. });
         if !is_boot {
-            self.markets.pass(input.at, input.at.since(self.at), self.desk.is_clock_set);
+            self.markets.pass(input.at, input.at.since(self.at), self.desks.is_clock_set);
         }
         (self.seq, self.at) = (input.seq, input.at);
         if self.boots == 0 && !is_boot { Err(Rejection::BeforeBoot) } else { Ok(()) }
@@ -144,8 +148,8 @@ impl Engine {
 
     fn pass_time(&mut self, was_away: bool, effects: &mut Effects) {
         if self.boots > 0 {
-            let (desk, mut turn) = self.turn(effects);
-            desk.on_time(was_away, &mut turn);
+            let (desks, mut here) = self.here(effects);
+            desks.on_time(was_away, &mut here);
         }
     }
 
@@ -191,9 +195,7 @@ impl Engine {
         self.booted_at = self.at;
         version.clone_into(&mut self.version);
         self.settings.clone_from(settings);
-        if self.boots == 1 {
-            self.desk.open_account(&self.settings, self.at);
-        }
+        let is_first = self.boots == 1;
         self.is_clock_told = None;
         self.markets.restart_times();
         for market in self.markets.iter_mut() {
@@ -201,8 +203,8 @@ impl Engine {
         }
         // Nothing is loaded before the box says so; without a model nothing can be wrong with it.
         self.set_models(&[], |_, _| {});
-        let (desk, mut turn) = self.turn(effects);
-        desk.on_boot(&mut turn);
+        let (desks, mut here) = self.here(effects);
+        desks.on_boot(is_first, &mut here);
         let (arbitrage, _, mut pen) = self.scan(effects);
         arbitrage.on_boot(&mut pen);
         if core::mem::take(&mut self.is_resumed) {
@@ -214,11 +216,8 @@ impl Engine {
 
     fn clock(&mut self, synchronised: bool, effects: &mut Effects) {
         let was_told = self.is_clock_told.replace(synchronised);
-        self.desk.is_clock_set = synchronised;
-        if !synchronised {
-            let (desk, mut turn) = self.turn(effects);
-            desk.on_clock_lost(&mut turn);
-        }
+        let (desks, mut here) = self.here(effects);
+        desks.on_clock(synchronised, &mut here);
         let text = match (was_told, synchronised) {
             (None | Some(true), false) => {
                 Some("The clock is not set yet: recording, not trading. What is recorded is marked.")
@@ -245,6 +244,8 @@ impl Engine {
         if is_news {
             effects.record(Record::Rules(Box::new(RulesRecord { at: self.at, instrument: instrument.clone() })));
         }
+        let (desks, mut here) = self.here(effects);
+        desks.on_instrument(instrument, &mut here);
         Ok(())
     }
 
@@ -302,7 +303,7 @@ impl Engine {
     fn book(&mut self, top: &BookTop, effects: &mut Effects) -> Result<(), Rejection> {
         let id = top.instrument;
         if let Some(venue_at) = top.venue_at {
-            self.markets.hear_time(id, self.at, venue_at, self.desk.is_clock_set);
+            self.markets.hear_time(id, self.at, venue_at, self.desks.is_clock_set);
         }
         let moment = self.moment(id);
         let elsewhere = self.elsewhere(id, |market| market.doubts_book(top, moment.at));
@@ -311,9 +312,9 @@ impl Engine {
             self.book_lost(id, effects);
             return taken;
         }
-        let (desk, mut turn) = self.turn(effects);
-        if let Some(market) = turn.markets.get(id) {
-            desk.on_book(market, &mut turn);
+        let (desks, mut here) = self.here(effects);
+        if let Some(market) = here.markets.get(id) {
+            desks.on_book(market, &mut here);
         }
         let (arbitrage, scene, mut pen) = self.scan(effects);
         arbitrage.on_book(id, scene, &mut pen);
@@ -342,15 +343,15 @@ impl Engine {
         // Only the newest trade tells the time: others were fetched afterwards.
         let is_newest = self.markets.get(id).is_some_and(|market| market.newest_trade() < Some(trade.id));
         if is_newest {
-            self.markets.hear_time(id, self.at, trade.venue_at, self.desk.is_clock_set);
+            self.markets.hear_time(id, self.at, trade.venue_at, self.desks.is_clock_set);
         }
         let moment = self.moment(id);
         let elsewhere = self.elsewhere(id, |market| market.doubts(trade.price, moment.at));
         let outcome = self.markets.get_mut(id)?.on_trade(trade, moment, &elsewhere);
         if outcome.is_ok() {
-            let (desk, mut turn) = self.turn(effects);
-            if let Some(market) = turn.markets.get(id) {
-                desk.on_trade(market, trade, &mut turn);
+            let (desks, mut here) = self.here(effects);
+            if let Some(market) = here.markets.get(id) {
+                desks.on_trade(market, trade, &mut here);
             }
         }
         self.close(id, effects)?;
@@ -372,7 +373,7 @@ impl Engine {
     }
 
     fn moment(&mut self, instrument: InstrumentId) -> Moment {
-        self.markets.moment(instrument, self.at, self.desk.is_clock_set)
+        self.markets.moment(instrument, self.at, self.desks.is_clock_set)
     }
 
     /// Where other venues trade the same, if the instrument wants to know.
@@ -383,7 +384,7 @@ impl Engine {
 
     fn quality(&mut self, minute: &QualityMinute, effects: &mut Effects) -> Result<(), Rejection> {
         let market = self.markets.get_mut(minute.instrument)?;
-        let record = market.quality.on_minute(minute, self.desk.is_clock_set)?;
+        let record = market.quality.on_minute(minute, self.desks.is_clock_set)?;
         effects.record(Record::Quality(record));
         Ok(())
     }
@@ -391,11 +392,19 @@ impl Engine {
     fn answer(&mut self, answer: &Answer, effects: &mut Effects) -> Result<(), Rejection> {
         let market = self.markets.get(answer.instrument).ok_or(Rejection::UnknownInstrument)?;
         let made = self.forecasts.answer(market, answer, self.at, effects)?;
-        let (desk, mut turn) = self.turn(effects);
-        if let Some(market) = turn.markets.get(answer.instrument) {
-            for forecast in &made {
-                desk.on_forecast(market, forecast, &mut turn);
-            }
+        if made.is_empty() {
+            return Ok(());
+        }
+        let candle_ns = self.forecasts.timeframe(&answer.model).map_or(0, Timeframe::nanos);
+        let ended_ns = answer.open_time.as_nanos() + candle_ns;
+        let took = Duration::from_nanos(self.at.as_nanos().saturating_sub(ended_ns).max(0) as u64);
+        let (seq, at, settings, markets, notices) =
+            (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
+        let mut here = Here { seq, at, settings, markets, notices, effects };
+        let (forecasts, horizon_min) = (&self.forecasts, settings.signal.horizon_min);
+        let skill = || forecasts.report(answer.instrument, horizon_min);
+        if let Some(market) = markets.get(answer.instrument) {
+            self.desks.on_forecasts(market, &made, answer.decision, took, skill, &mut here);
         }
         Ok(())
     }
@@ -412,14 +421,14 @@ impl Engine {
             self.set_aside(instrument, effects);
         }
         self.watch_clocks(effects);
-        let (desk, mut turn) = self.turn(effects);
-        desk.on_tick(&mut turn);
+        let (desks, mut here) = self.here(effects);
+        desks.on_tick(&mut here);
         let (arbitrage, scene, mut pen) = self.scan(effects);
         arbitrage.on_time(scene, &mut pen);
     }
 
     fn watch_clocks(&mut self, effects: &mut Effects) {
-        for (venue, standing, ahead_ns) in self.markets.watch_clocks(self.at, self.desk.is_clock_set) {
+        for (venue, standing, ahead_ns) in self.markets.watch_clocks(self.at, self.desks.is_clock_set) {
             let name = venue.name();
             let apart = notice::seconds(ahead_ns);
             let (severity, text) = match standing {
@@ -453,9 +462,9 @@ impl Engine {
         if let (Some(candle), Some(market)) = (newest, self.markets.get(instrument)) {
             self.forecasts.ask(market, candle, moment, effects);
             if moment.is_current(candle) {
-                let (desk, mut turn) = self.turn(effects);
-                if let Some(market) = turn.markets.get(instrument) {
-                    desk.on_minute(market, candle, &mut turn);
+                let (desks, mut here) = self.here(effects);
+                if let Some(market) = here.markets.get(instrument) {
+                    desks.on_minute(market, candle, &mut here);
                 }
             }
         }
@@ -466,14 +475,14 @@ impl Engine {
 
     /// What the paper account holds of an instrument; `None` while nobody knows what that is worth.
     fn stake(&self, instrument: InstrumentId) -> Option<Stake> {
-        let portfolio = &self.desk.portfolio;
+        let portfolio = &self.desks.lead().portfolio;
         let Some(holding) = portfolio.holding(instrument) else { return Some(Stake::default()) };
         let market = self.markets.get(instrument)?;
         let price = market.mark()?;
         let over = |part: Cash, whole: Cash| if whole.0 > 0 { part.0 as f64 / whole.0 as f64 } else { 0.0 };
-        let scale = market.instrument.scale;
+        let (scale, rate) = (market.instrument.scale, self.markets.rate(&market.instrument.quote)?);
         Some(Stake {
-            share: over(holding.value(scale, price), portfolio.equity()),
+            share: over(rate.value(holding.value(scale, price)), portfolio.equity()),
             pnl_bps: over(holding.pnl(scale, price), holding.cost) * 1e4,
             age_min: self.at.since(holding.opened_at).as_secs_f64() / 60.0,
         })
@@ -496,8 +505,8 @@ impl Engine {
     fn command(&mut self, command: Command, effects: &mut Effects) {
         match command {
             Command::Trading { on } => {
-                let (desk, mut turn) = self.turn(effects);
-                desk.on_trading(on, &mut turn);
+                let (desks, mut here) = self.here(effects);
+                desks.on_trading(on, &mut here);
                 let text = if on {
                     "Paper trading is on."
                 } else {
@@ -505,24 +514,31 @@ impl Engine {
                 };
                 self.notices.tell(Severity::Info, self.at, None, text.to_owned(), effects);
             }
-            // A peak that may be forgotten at any time would make the limit worthless.
-            Command::ResetBreaker if !self.desk.portfolio.is_breaker_open() => {}
             Command::ResetBreaker => {
-                self.desk.reset_breaker(&self.markets);
-                let text = "The drawdown breaker is closed again; the peak counts from now.".to_owned();
+                let (desks, mut here) = self.here(effects);
+                if desks.reset_breakers(&mut here) {
+                    let text = "The breakers are closed again; the peak counts from now.".to_owned();
+                    self.notices.tell(Severity::Info, self.at, None, text, effects);
+                }
+            }
+            Command::Flatten => {
+                let text = "All positions are being closed, and paper trading is off.".to_owned();
                 self.notices.tell(Severity::Info, self.at, None, text, effects);
+                let (desks, mut here) = self.here(effects);
+                desks.flatten(&mut here);
             }
         }
     }
 
-    fn turn<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Desk, Turn<'a>) {
-        let (settings, markets, notices) = (&self.settings, &self.markets, &mut self.notices);
-        (&mut self.desk, Turn { seq: self.seq, at: self.at, settings, markets, notices, effects, rank: 0 })
+    fn here<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Desks, Here<'a>) {
+        let (seq, at, settings, markets, notices) =
+            (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
+        (&mut self.desks, Here { seq, at, settings, markets, notices, effects })
     }
 
     fn scan<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Scanner, Scene<'a>, Pen<'a>) {
         let (seq, at, settings, markets) = (self.seq, self.at, &self.settings, &self.markets);
-        let scene = Scene { at, settings, markets, is_clock_set: self.desk.is_clock_set };
+        let scene = Scene { at, settings, markets, is_clock_set: self.desks.is_clock_set };
         (&mut self.arbitrage, scene, Pen { seq, at, settings: &settings.arbitrage, effects })
     }
 }

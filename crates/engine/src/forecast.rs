@@ -241,6 +241,11 @@ impl Forecasts {
         self.chain = chain;
     }
 
+    /// Length of the candles of a seated model.
+    pub(crate) fn timeframe(&self, model: &str) -> Option<Timeframe> {
+        self.seats.iter().find(|seated| seated.seat.spec.id == model).map(|seated| seated.seat.timeframe)
+    }
+
     pub(crate) fn newest(&self, instrument: InstrumentId, horizon_min: u16) -> Option<&ForecastRecord> {
         self.leading(instrument, horizon_min)?.newest.get(&(instrument, horizon_min))
     }

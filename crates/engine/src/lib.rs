@@ -18,6 +18,7 @@ pub mod arbitrage;
 pub mod book;
 pub mod candle;
 mod desk;
+mod desks;
 mod engine;
 pub mod feature;
 pub mod forecast;

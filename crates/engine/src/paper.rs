@@ -113,10 +113,11 @@ impl PaperVenue {
         self.orders.is_empty() && self.reports.is_empty()
     }
 
-    /// Cash set aside for all orders, and what they have spent that we do not know of yet.
+    /// Cash set aside for the orders of some instruments, and what they have spent that we do not know of yet.
     #[must_use]
-    pub fn reserved(&self) -> Cash {
-        self.orders.iter().fold(self.reports.spent(), |sum, working| sum.saturating_add(working.budget))
+    pub fn reserved(&self, which: impl Fn(InstrumentId) -> bool) -> Cash {
+        let orders = self.orders.iter().filter(|working| which(working.order.instrument));
+        orders.fold(self.reports.spent(&which), |sum, working| sum.saturating_add(working.budget))
     }
 
     fn has_orders(&self, instrument: InstrumentId) -> bool {

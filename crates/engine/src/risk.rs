@@ -4,9 +4,18 @@
 //! |---|---|---|
 //! | instrument known and with a price, clock set, book proven | yes | yes |
 //! | no other order working, order rate, venue's minimums | yes | yes |
-//! | trading allowed, venue's clock near ours, drawdown breaker closed, day's loss | yes | no: what is open may always be closed |
-//! | position limit, cash with fee and slippage | yes | no |
+//! | strategy in the settings, trading allowed, venue's clock near ours | yes | no: what is open may always be closed |
+//! | drawdown breaker closed, losses of day and week, no other breaker open | yes | no |
+//! | limits of order, position, exchange, what moves together, value at risk | yes | no |
+//! | cash with fee and slippage in the purse, and the part that must stay cash | yes | no |
 //! | something to sell | no | yes |
+//!
+//! Limits are shares of the equity of the account whose order it is, and everything is valued in dollars.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`breaker`] | what stops new positions for a while |
+//! | [`returns`] | how prices moved together |
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -14,11 +23,17 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use types::order::{Liquidity, Refusal, Trigger};
 use types::settings::RiskSettings;
-use types::{Cash, Order, Ppm, Price, Qty, Rounding, Side, Timestamp};
+use types::{Cash, InstrumentId, Order, Ppm, Price, Qty, Rounding, Side, Timestamp};
 
-use crate::market::Market;
+use crate::market::{Market, Markets};
 use crate::paper::Terms;
-use crate::portfolio::Portfolio;
+use crate::portfolio::{self, Portfolio, Rate};
+
+pub mod breaker;
+pub mod returns;
+
+use breaker::Breakers;
+use returns::Returns;
 
 /// Over which time [`RiskSettings::orders_per_min_max`] counts.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
@@ -59,15 +74,23 @@ pub(crate) struct Scene<'a> {
     pub(crate) limits: &'a RiskSettings,
     pub(crate) is_clock_set: bool,
     pub(crate) is_trading: bool,
+    /// The account's strategy is not in the settings any more.
+    pub(crate) is_retired: bool,
+    pub(crate) markets: &'a Markets,
     pub(crate) market: Option<&'a Market>,
     /// The venue's clock and ours are too far apart.
     pub(crate) is_venue_clock_wrong: bool,
     pub(crate) terms: Terms,
     pub(crate) portfolio: &'a Portfolio,
-    /// An order for this instrument is at the venue.
+    /// `None` for an account that no breaker stops.
+    pub(crate) breakers: Option<&'a Breakers>,
+    pub(crate) returns: &'a Returns,
+    /// An order of the account for this instrument is at the venue.
     pub(crate) is_working: bool,
-    /// Cash that no working order may spend.
+    /// Cash of the purse that no working order may spend, in its currency.
     pub(crate) cash_free: Cash,
+    /// What all working orders of the account may spend, dollars.
+    pub(crate) reserved: Cash,
 }
 
 /// The memory of risk: when the newest approved orders were made.
@@ -96,7 +119,6 @@ impl Risk {
     }
 
     fn check(&self, order: &Order, scene: &Scene<'_>) -> Result<Cash, Refusal> {
-        let refuse = |refused: bool, refusal: Refusal| if refused { Err(refusal) } else { Ok(()) };
         let market = scene.market.ok_or(Refusal::NoPrice)?;
         refuse(!scene.is_clock_set, Refusal::ClockUnset)?;
         refuse(!market.book().is_proven(), Refusal::StaleBook)?;
@@ -110,33 +132,88 @@ impl Risk {
         refuse(is_small, Refusal::BelowMinimum)?;
         let held = scene.portfolio.holding(order.instrument).map_or(Qty::ZERO, |holding| holding.qty);
         match order.side {
-            Side::Buy => check_buy(order, price, value, held, scene),
+            Side::Buy => {
+                check_standing(order, scene)?;
+                refuse(held.saturating_add(order.qty) > QTY_MAX, Refusal::PositionLimit)?;
+                let rate = scene.markets.rate(&instrument.quote).ok_or(Refusal::NoRate)?;
+                let after = scene.terms.value(Side::Buy, price, held.saturating_add(order.qty));
+                check_shares(market, rate.value(value), rate.value(after), scene)?;
+                check_cash(order, value, rate, scene)
+            }
             Side::Sell => refuse(order.qty > held, Refusal::NoPosition).map(|()| Cash::ZERO),
         }
     }
 }
 
-fn check_buy(order: &Order, price: Price, value: Cash, held: Qty, scene: &Scene<'_>) -> Result<Cash, Refusal> {
+const fn refuse(refused: bool, refusal: Refusal) -> Result<(), Refusal> {
+    if refused { Err(refusal) } else { Ok(()) }
+}
+
+/// Whether any position may be opened now.
+fn check_standing(order: &Order, scene: &Scene<'_>) -> Result<(), Refusal> {
     let (limits, portfolio) = (scene.limits, scene.portfolio);
-    if !scene.is_trading {
-        return Err(Refusal::TradingOff);
+    refuse(scene.is_retired, Refusal::Retired)?;
+    refuse(!scene.is_trading, Refusal::TradingOff)?;
+    refuse(scene.is_venue_clock_wrong, Refusal::VenueClock)?;
+    refuse(portfolio.is_breaker_open(), Refusal::Drawdown)?;
+    let reached = |loss_ppm: u32, limit_ppm: u32| loss_ppm > 0 && loss_ppm >= limit_ppm;
+    refuse(reached(portfolio.day_loss_ppm(), limits.daily_loss_max_ppm), Refusal::DailyLoss)?;
+    refuse(reached(portfolio.week_loss_ppm(), limits.weekly_loss_max_ppm), Refusal::WeeklyLoss)?;
+    let stopping = scene.breakers.and_then(|breakers| breakers.stopping(order));
+    stopping.map_or(Ok(()), |cause| Err(cause.refusal()))
+}
+
+/// Whether the order and the position `after` it, in dollars, keep the shares of equity that are allowed.
+fn check_shares(market: &Market, value: Cash, after: Cash, scene: &Scene<'_>) -> Result<(), Refusal> {
+    let (limits, portfolio, id) = (scene.limits, scene.portfolio, market.instrument.id);
+    let share = |ppm: u32| portfolio.equity().share(Ppm(ppm), Rounding::Floor);
+    refuse(value > share(limits.order_max_ppm), Refusal::OrderLimit)?;
+    refuse(after > share(limits.position_max_ppm), Refusal::PositionLimit)?;
+    let others = portfolio.holdings().iter().filter(|(other, _)| **other != id);
+    let others: Vec<(InstrumentId, Cash)> =
+        others.map(|(other, holding)| (*other, portfolio::value(*other, holding, scene.markets))).collect();
+    let with = |counts: &dyn Fn(InstrumentId) -> bool| {
+        let counted = others.iter().filter(|(other, _)| counts(*other));
+        counted.fold(after, |sum, (_, value)| sum.saturating_add(*value))
+    };
+    let venue = market.instrument.venue;
+    let is_there = |other| scene.markets.get(other).is_some_and(|other| other.instrument.venue == venue);
+    refuse(with(&is_there) > share(limits.venue_max_ppm), Refusal::VenueLimit)?;
+    if limits.correlated_max_ppm < 1_000_000 {
+        let limit = f64::from(limits.correlation_max_ppm) / 1e6;
+        let moves_along = |other| scene.returns.correlation(id, other).is_none_or(|found| found > limit);
+        refuse(with(&moves_along) > share(limits.correlated_max_ppm), Refusal::Correlation)?;
     }
-    if scene.is_venue_clock_wrong {
-        return Err(Refusal::VenueClock);
+    if limits.value_at_risk_max_ppm < 1_000_000 {
+        let mut positions: Vec<(InstrumentId, f64)> = others.iter().map(|(id, value)| (*id, value.0 as f64)).collect();
+        positions.push((id, after.0 as f64));
+        let at_risk = scene.returns.value_at_risk(&positions);
+        let most = share(limits.value_at_risk_max_ppm).0 as f64;
+        refuse(at_risk.is_some_and(|at_risk| at_risk > most), Refusal::ValueAtRisk)?;
     }
-    if portfolio.is_breaker_open() {
-        return Err(Refusal::Drawdown);
-    }
-    if portfolio.day_loss_ppm() > 0 && portfolio.day_loss_ppm() >= limits.daily_loss_max_ppm {
-        return Err(Refusal::DailyLoss);
-    }
-    let after = held.saturating_add(order.qty);
-    let position_max = portfolio.equity().share(Ppm(limits.position_max_ppm), Rounding::Floor);
-    if after > QTY_MAX || scene.terms.value(Side::Buy, price, after) > position_max {
-        return Err(Refusal::PositionLimit);
-    }
+    Ok(())
+}
+
+/// Whether the purse holds what the order may spend, and enough stays cash. Tells what it may spend, in the purse's currency.
+fn check_cash(order: &Order, value: Cash, rate: Rate, scene: &Scene<'_>) -> Result<Cash, Refusal> {
     let reserve = reserve(order, value, &scene.terms);
-    if reserve > scene.cash_free { Err(Refusal::Cash) } else { Ok(reserve) }
+    refuse(reserve > scene.cash_free, Refusal::Cash)?;
+    let portfolio = scene.portfolio;
+    let left = portfolio.worth().cash.saturating_sub(scene.reserved).saturating_sub(rate.value(reserve));
+    let stays = portfolio.equity().share(Ppm(scene.limits.cash_reserve_ppm), Rounding::Ceil);
+    // Without a part that must stay only the purse counts: what it is worth in dollars may be rounded.
+    refuse(scene.limits.cash_reserve_ppm > 0 && left < stays, Refusal::CashReserve)?;
+    Ok(reserve)
+}
+
+/// The most of a purse that a market order can be worth at the best price, so that fee, slippage and rounding are covered.
+pub(crate) fn spendable(cash: Cash, terms: &Terms) -> Cash {
+    let cash = i128::from(cash.saturating_sub(ROUNDING_RESERVE).0.max(0));
+    let fee = i128::from(terms.rate(Liquidity::Taker).max(terms.rate(Liquidity::Maker)).0);
+    let (million, slippage) = (1_000_000, i128::from(SLIPPAGE_RESERVE.0));
+    // Reserved is the value with slippage rounded up, and on that the fee rounded up.
+    let worth = cash * million / (million + fee) * million / (million + slippage);
+    Cash((worth - 2).max(0) as i64)
 }
 
 /// The price an order is valued at before it is filled: its limit, or for an order at any price the best one, or the one

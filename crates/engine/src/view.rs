@@ -6,17 +6,20 @@ use types::effect::{ForecastRecord, Notice};
 use types::input::{Decision, ModelRole, ModelSeat, ModelSpec};
 use types::order::Refusal;
 use types::settings::EngineSettings;
-use types::{Cash, Fill, Instrument, InstrumentId, Price, Qty, Timestamp, Venue};
+use types::{AccountId, Cash, Fill, Instrument, InstrumentId, Price, Qty, Timestamp, Venue};
 
 use crate::Engine;
 use crate::arbitrage::ledger::Ledger;
 use crate::arbitrage::{Outlook, Scene};
+use crate::desk::{Desk, Mandate};
 use crate::forecast::Missing;
 use crate::market::Market;
 use crate::paper::Working;
 use crate::portfolio::Portfolio;
 use crate::quality::ClockStanding;
 use crate::rejection::{Rejection, Rejections};
+use crate::risk::breaker::Breakers;
+use crate::risk::returns::Returns;
 use crate::skill::{ScoreBook, SkillReport};
 
 /// Read access to an [`Engine`].
@@ -38,6 +41,56 @@ pub struct PositionView<'a> {
     pub pnl: Cash,
     /// When its first part was bought.
     pub opened_at: Timestamp,
+}
+
+/// Read access to one account.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountView<'a> {
+    view: View<'a>,
+    desk: &'a Desk,
+}
+
+impl<'a> AccountView<'a> {
+    /// Its number.
+    #[must_use]
+    pub const fn id(self) -> AccountId {
+        self.desk.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'a str {
+        &self.desk.name
+    }
+
+    /// Its money and positions.
+    #[must_use]
+    pub const fn portfolio(self) -> &'a Portfolio {
+        &self.desk.portfolio
+    }
+
+    /// Its open positions by instrument.
+    pub fn positions(self) -> impl Iterator<Item = PositionView<'a>> {
+        self.view.positions_of(self.portfolio())
+    }
+
+    /// Its orders at the paper venue or on their way, oldest first.
+    #[must_use]
+    pub fn orders(self) -> &'a [Working] {
+        self.desk.venue.orders()
+    }
+
+    /// Its orders that risk refused, by reason.
+    #[must_use]
+    pub const fn refusals(self) -> &'a BTreeMap<Refusal, u64> {
+        &self.desk.refusals
+    }
+
+    /// False once the settings do not name its strategy any more.
+    #[must_use]
+    pub fn is_active(self) -> bool {
+        self.desk.mandate != Mandate::Retired
+    }
 }
 
 impl<'a> View<'a> {
@@ -92,15 +145,36 @@ impl<'a> View<'a> {
         self.0.markets.get(instrument)
     }
 
-    /// The account.
+    /// The first account.
     #[must_use]
-    pub const fn portfolio(self) -> &'a Portfolio {
-        &self.0.desk.portfolio
+    pub fn portfolio(self) -> &'a Portfolio {
+        &self.0.desks.lead().portfolio
     }
 
-    /// Open positions by instrument.
+    /// All accounts, the first one first.
+    pub fn accounts(self) -> impl Iterator<Item = AccountView<'a>> {
+        self.0.desks.all().iter().map(move |desk| AccountView { view: self, desk })
+    }
+
+    /// Breakers that are open, but for those of drawdowns, which accounts know themselves.
+    #[must_use]
+    pub const fn breakers(self) -> &'a Breakers {
+        self.0.desks.breakers()
+    }
+
+    /// How prices moved together over the last day.
+    #[must_use]
+    pub const fn returns(self) -> &'a Returns {
+        self.0.desks.returns()
+    }
+
+    /// Open positions of the first account by instrument.
     pub fn positions(self) -> impl Iterator<Item = PositionView<'a>> {
-        self.portfolio().holdings().iter().filter_map(move |(id, holding)| {
+        self.positions_of(self.portfolio())
+    }
+
+    fn positions_of(self, portfolio: &'a Portfolio) -> impl Iterator<Item = PositionView<'a>> {
+        portfolio.holdings().iter().filter_map(move |(id, holding)| {
             let market = self.market(*id)?;
             let (instrument, scale) = (&market.instrument, market.instrument.scale);
             let price = market.mark()?;
@@ -115,33 +189,33 @@ impl<'a> View<'a> {
         })
     }
 
-    /// What the same start money would be worth, bought in equal parts and held.
+    /// What the account that buys once and holds is worth, as of the last minute.
     #[must_use]
     pub fn hold_value(self) -> Cash {
-        self.portfolio().hold().value(&self.0.markets)
+        self.0.desks.hold().map_or(Cash::ZERO, Portfolio::equity)
     }
 
-    /// Orders at the paper venue or on their way, oldest first.
+    /// Orders of the first account at the paper venue or on their way, oldest first.
     #[must_use]
     pub fn orders(self) -> &'a [Working] {
-        self.0.desk.venue.orders()
+        self.0.desks.lead().venue.orders()
     }
 
-    /// Newest fills, newest first.
+    /// Newest fills of the first account, newest first.
     pub fn fills(self) -> impl Iterator<Item = &'a Fill> {
-        self.0.desk.fills.iter().rev()
+        self.0.desks.lead().fills.iter().rev()
     }
 
     /// True when new positions may be opened, as far as the user and the settings say.
     #[must_use]
     pub const fn is_trading(self) -> bool {
-        self.0.desk.is_trading
+        self.0.desks.is_trading
     }
 
     /// True when the clock may be believed.
     #[must_use]
     pub const fn is_clock_set(self) -> bool {
-        self.0.desk.is_clock_set
+        self.0.desks.is_clock_set
     }
 
     /// A venue's time minus ours, nanoseconds, as far as its messages tell; `None` before enough of them.
@@ -156,10 +230,10 @@ impl<'a> View<'a> {
         self.0.markets.clock(venue)
     }
 
-    /// Orders that risk refused, by reason.
+    /// Orders of the first account that risk refused, by reason.
     #[must_use]
-    pub const fn refusals(self) -> &'a BTreeMap<Refusal, u64> {
-        &self.0.desk.refusals
+    pub fn refusals(self) -> &'a BTreeMap<Refusal, u64> {
+        &self.0.desks.lead().refusals
     }
 
     /// Inputs that were not used, by reason.

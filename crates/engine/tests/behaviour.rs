@@ -14,8 +14,8 @@ use types::effect::Base;
 use types::input::{Answer, Command, ModelSeat};
 use types::market::{Aggressor, Quote, StaleReason, Timeframe};
 use types::order::{OrderEnd, Reason, Refusal};
-use types::settings::{EngineSettings, Rule};
-use types::{AccountRecord, Cash, Effect, Effects, Input, InstrumentId, Qty, Record, Side, Stamped, Timestamp};
+use types::settings::{EngineSettings, Rival, Rule, SignalSettings};
+use types::{AccountId, Cash, Effect, Effects, Input, InstrumentId, Qty, Record, Side, Stamped, Timestamp};
 
 const MID: i64 = 1_000_000;
 const ID: InstrumentId = InstrumentId(0);
@@ -319,7 +319,114 @@ fn no_position_is_opened_beyond_a_limit() {
     check(|settings| settings.risk.position_max_ppm = 49_000, Refusal::PositionLimit);
     check(|settings| settings.risk.orders_per_min_max = 0, Refusal::OrderRate);
     check(|settings| settings.signal.size_ppm = 100, Refusal::BelowMinimum);
-    check(|settings| (settings.signal.size_ppm, settings.risk.position_max_ppm) = (999_000, 1_000_000), Refusal::Cash);
+    check(|settings| settings.risk.order_max_ppm = 49_000, Refusal::OrderLimit);
+    check(|settings| settings.risk.venue_max_ppm = 49_000, Refusal::VenueLimit);
+    check(|settings| settings.risk.cash_reserve_ppm = 960_000, Refusal::CashReserve);
+    check(|settings| settings.risk.breakers.depth_min = 1_000_000, Refusal::ThinBook);
+    check(|settings| settings.risk.breakers.spread_max_cbps = 1, Refusal::WideSpread);
+    check(|settings| settings.risk.breakers.answer_max_ms = 1_000, Refusal::Latency);
+}
+
+#[test]
+fn what_moves_together_counts_as_one_position() {
+    let mut settings = cheap();
+    settings.risk.correlated_max_ppm = 90_000;
+    settings.signal.horizon_min = HORIZONS[2];
+    let mut driver = Driver::ready(settings);
+    driver.send(Input::Instrument(instrument(1)));
+    let effects = driver.warm(MID);
+    let asked_first = asked(&effects).expect("asked").clone();
+    driver.answer(&asked_first, 0.01);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    assert_eq!(driver.fills().len(), 1, "five hundredths of equity");
+    let of_other = |effects: &[Effect]| {
+        let mut asked = effects.iter().filter_map(|it| if let Effect::Infer(asked) = it { Some(asked) } else { None });
+        asked.find(|asked| asked.instrument == InstrumentId(1)).cloned()
+    };
+    let mut seconds = 0..330;
+    let found = seconds.find_map(|second| {
+        driver.wait_ms(1_000);
+        driver.book(MID);
+        driver.send(Input::Book(book(1, MID, 5)));
+        if second % 10 == 0 {
+            driver.trade(MID, 100, Aggressor::Buy);
+            driver.trade_of(1, MID, 100, Aggressor::Buy);
+        }
+        of_other(&driver.send(Input::Tick))
+    });
+    driver.answer(&found.expect("asked"), 0.01);
+    let refusals = driver.engine.view().refusals();
+    assert_eq!(
+        refusals.get(&Refusal::Correlation),
+        Some(&1),
+        "nobody knows yet whether they move together: {refusals:?}"
+    );
+}
+
+#[test]
+fn rivals_trade_beside_the_first_account_with_their_own_money() {
+    let mut settings = cheap();
+    let bold = SignalSettings { size_ppm: 150_000, ..settings.signal.clone() };
+    settings.rivals = vec![Rival { name: "bold".to_owned(), signal: bold }];
+    let mut driver = bought(settings.clone());
+    let rival = AccountId::RIVAL;
+    let bought = |driver: &Driver, account| {
+        let fills = driver
+            .records_of(account)
+            .filter_map(|it| if let Record::Fill(fill) = it { Some(fill.qty.0) } else { None });
+        fills.sum::<u64>()
+    };
+    let (lead, bold) = (bought(&driver, AccountId::LEAD), bought(&driver, rival));
+    assert!(bold.abs_diff(3 * lead) <= 30, "three times as much of the same money: {lead} {bold}");
+    let names = |driver: &Driver| {
+        driver.engine.view().accounts().map(|it| (it.name().to_owned(), it.is_active())).collect::<Vec<_>>()
+    };
+    let all = ["lead", "hold", "random", "bold"].map(|name| (name.to_owned(), true));
+    assert_eq!(names(&driver), all);
+    // A name that the settings do not have any more: its position is closed, nothing new is opened, and its number stays its own.
+    settings.rivals = vec![Rival { name: "timid".to_owned(), signal: settings.signal.clone() }];
+    driver.engine = Engine::resumed(&driver.accounts_left(), Chain::default());
+    driver.boot(settings);
+    driver.send(Input::Instrument(instrument(0)));
+    driver.send(Input::Clock { synchronised: true });
+    driver.book(MID);
+    driver.wait_ms(6_000);
+    driver.book(MID);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    let account = |id| driver.engine.view().accounts().find(|it| it.id() == id).expect("there");
+    assert_eq!((account(rival).is_active(), account(rival).positions().count()), (false, 0));
+    assert_eq!((account(AccountId(4)).name(), account(AccountId::LEAD).positions().count()), ("timid", 1));
+}
+
+#[test]
+fn the_random_control_trades_as_often_and_as_long() {
+    let mut driver = bought(cheap());
+    for _ in 0..70 {
+        driver.minute(MID, MID);
+    }
+    let orders = |driver: &Driver, account| {
+        let orders =
+            driver.records_of(account).filter_map(|it| if let Record::Order(order) = it { Some(order) } else { None });
+        orders.map(|order| (order.side, order.reason)).collect::<Vec<_>>()
+    };
+    assert_eq!(driver.orders().len(), 2, "bought and sold");
+    let random = orders(&driver, AccountId::RANDOM);
+    assert_eq!(random, [(Side::Buy, Reason::Random), (Side::Sell, Reason::Random)]);
+    let hold = orders(&driver, AccountId::HOLD);
+    assert_eq!(hold, [(Side::Buy, Reason::Hold)]);
+}
+
+#[test]
+fn flatten_closes_everything_and_stops() {
+    let mut driver = bought(cheap());
+    driver.command(Command::Flatten);
+    driver.wait_ms(1_000);
+    driver.book(MID);
+    let view = driver.engine.view();
+    assert_eq!((view.positions().count(), view.is_trading()), (0, false));
+    assert_eq!(last_order_reason(&driver), Reason::User);
 }
 
 #[test]
@@ -348,13 +455,13 @@ fn a_start_cancels_orders_marks_books_stale_and_keeps_the_account() {
     let effects = driver.minute(MID, MID);
     assert!(asked(&effects).is_some());
     assert_eq!(driver.engine.view().orders().len(), 1, "the expiry's sale is on its way");
-    let cash = driver.engine.view().portfolio().cash();
+    let cash = driver.engine.view().portfolio().worth().cash;
     driver.boot(cheap());
     let cancelled = driver.records().filter(|r| matches!(r, Record::OrderEnd { end: OrderEnd::Unknown, .. })).count();
     assert_eq!((cancelled, driver.engine.view().orders().len()), (1, 0));
     assert!(driver.notices().iter().any(|text| text.contains("cancelled as unknown")), "{:?}", driver.notices());
     let view = driver.engine.view();
-    assert_eq!((view.portfolio().cash(), view.positions().count(), view.boots()), (cash, 1, 2));
+    assert_eq!((view.portfolio().worth().cash, view.positions().count(), view.boots()), (cash, 1, 2));
     assert!(!view.market(ID).expect("listed").book().is_proven() && !view.is_clock_set() && view.model().is_none());
     driver.send(Input::Clock { synchronised: true });
     driver.wait_ms(6_000);
@@ -402,12 +509,6 @@ fn a_row_tells_what_books_here_and_elsewhere_did() {
     assert_eq!(value(&driver, Column::PremiumBps), None, "what was heard a minute ago is old");
 }
 
-/// What a program of another version finds of the account.
-fn account_left(driver: &Driver) -> AccountRecord {
-    let accounts = driver.records().filter_map(|r| if let Record::Account(account) = r { Some(account) } else { None });
-    (**accounts.last().expect("told at every change")).clone()
-}
-
 #[test]
 fn another_version_goes_on_with_the_account_and_nothing_else() {
     let mut driver = bought(cheap());
@@ -415,7 +516,7 @@ fn another_version_goes_on_with_the_account_and_nothing_else() {
     let [working] = driver.engine.view().orders() else { panic!("the expiry's sale is on its way") };
     let working = working.order.id;
     let (before, hold) = (driver.engine.view().portfolio().clone(), driver.engine.view().hold_value());
-    driver.engine = Engine::resumed(&account_left(&driver), Chain::default());
+    driver.engine = Engine::resumed(&driver.accounts_left(), Chain::default());
     let effects = driver.send(Input::Boot { version: "next".to_owned(), settings: Box::new(cheap()) });
     let is_end = |effect: &Effect| matches!(effect, Effect::Record(Record::OrderEnd { order, end: OrderEnd::Unknown, .. }) if *order == working);
     assert_eq!(effects.iter().filter(|effect| is_end(effect)).count(), 1, "{effects:?}");
@@ -426,7 +527,7 @@ fn another_version_goes_on_with_the_account_and_nothing_else() {
     );
     let view = driver.engine.view();
     let resumed = view.portfolio();
-    assert_eq!((resumed.cash(), resumed.holdings(), resumed.fees()), (before.cash(), before.holdings(), before.fees()));
+    assert_eq!((resumed.purses(), resumed.holdings()), (before.purses(), before.holdings()));
     assert_eq!((resumed.start(), resumed.peak(), resumed.day()), (before.start(), before.peak(), before.day()));
     assert_eq!((view.boots(), view.orders().len(), view.hold_value()), (2, 0, hold));
     // Without a price what is held counts with what it cost: nothing looks lost.
@@ -441,8 +542,11 @@ fn another_version_goes_on_with_the_account_and_nothing_else() {
     driver.wait_ms(1_000);
     driver.book(MID);
     assert_eq!(driver.engine.view().positions().count(), 0, "what was to be closed is closed");
-    let ends = account_left(&driver);
-    assert_eq!((ends.cash, ends.positions.len(), ends.working.len()), (driver.engine.view().portfolio().cash(), 0, 0));
+    let ends = driver.accounts_left().swap_remove(0);
+    assert_eq!(
+        (ends.purses[0].cash, ends.positions.len(), ends.working.len()),
+        (driver.engine.view().portfolio().worth().cash, 0, 0)
+    );
     // The next start is as any other.
     let boot = driver.send(Input::Boot { version: "next".to_owned(), settings: Box::new(cheap()) });
     assert!(!boot.iter().any(is_end));
@@ -452,7 +556,7 @@ fn another_version_goes_on_with_the_account_and_nothing_else() {
 fn the_users_stop_and_an_open_breaker_outlive_another_version() {
     let mut driver = Driver::ready(cheap());
     driver.command(Command::Trading { on: false });
-    driver.engine = Engine::resumed(&account_left(&driver), Chain::default());
+    driver.engine = Engine::resumed(&driver.accounts_left(), Chain::default());
     driver.boot(cheap());
     assert!(!driver.engine.view().is_trading());
 }
@@ -478,7 +582,14 @@ fn equity_is_recorded_every_minute_with_its_control() {
     assert_eq!(equities.len(), 5);
     assert!(equities.windows(2).all(|pair| pair[1].at.as_nanos() - pair[0].at.as_nanos() == 60_000_000_000));
     assert_eq!(equities[0].hold, Cash::from_units(10_000));
-    assert_eq!(driver.engine.view().hold_value(), Cash::from_units(12_000));
+    // Bought after two minutes, with what fee and slippage leave; worth 12 000 less that now.
+    driver.minute(MID * 6 / 5, MID * 6 / 5);
+    let hold = driver.engine.view().hold_value();
+    assert!(hold > Cash::from_units(11_900) && hold < Cash::from_units(12_000), "{hold:?}");
+    assert_eq!(
+        driver.engine.view().accounts().map(|account| account.name()).collect::<Vec<_>>(),
+        ["lead", "hold", "random"]
+    );
 }
 
 /// A box whose rule `reversion` just joined the bid.
@@ -515,7 +626,7 @@ fn rule_reversion_joins_the_bid_after_the_price_came_back_into_its_band() {
     driver.wait_ms(1_000);
     driver.book(MID + 50);
     assert_eq!(driver.engine.view().positions().count(), 0, "sold at the middle");
-    assert!(driver.engine.view().portfolio().realised() > Cash::ZERO);
+    assert!(driver.engine.view().portfolio().worth().realised > Cash::ZERO);
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn random_forecasts_on_a_driftless_market_lose_the_fees() {
         let path = path(seed, 0, 6);
         let mut rng = Rng(seed ^ 0xdead);
         let driver = trade(&path, horizon_settings(1_000), |_| rng.between(-100, 100) as f32 * 1e-4);
-        let fees = driver.engine.view().portfolio().fees().0;
+        let fees = driver.engine.view().portfolio().worth().fees.0;
         println!(
             "seed {seed}: gain {}, fees {}, fills {}",
             Cash(gain(&driver)).fixed(),

@@ -13,8 +13,8 @@ use types::arbitrage::ArbitrageLeg;
 use types::order::Liquidity;
 use types::settings::EngineSettings;
 use types::{
-    ArbitrageRecord, BookTop, Cash, Effect, Effects, Fill, Input, Instrument, InstrumentId, Level, Order, OrderId, Ppm,
-    Price, Qty, Record, Rounding, Side, Stamped, Timestamp,
+    AccountId, ArbitrageRecord, BookTop, Cash, Effect, Effects, Fill, Input, Instrument, InstrumentId, Level, Order,
+    OrderId, Ppm, Price, Qty, Record, Rounding, Side, Stamped, Timestamp, Venue,
 };
 
 const SEEDS: u64 = 60;
@@ -112,12 +112,17 @@ struct Auditor {
     /// As they stood before the input.
     before: BTreeMap<InstrumentId, (BookTop, bool)>,
     open: BTreeMap<OrderId, (Order, Qty)>,
-    cash: i128,
-    fees: i128,
+    ledgers: BTreeMap<AccountId, Ledger>,
+    clock: bool,
+}
+
+/// What fills did to an account.
+#[derive(Default)]
+struct Ledger {
+    /// What came into a purse less what went out of it, and the fees in that.
+    flows: BTreeMap<(Venue, String), (i128, i128)>,
     positions: BTreeMap<InstrumentId, Qty>,
     sent: Vec<Timestamp>,
-    clock: bool,
-    started: bool,
 }
 
 impl Auditor {
@@ -127,12 +132,8 @@ impl Auditor {
             books: BTreeMap::new(),
             before: BTreeMap::new(),
             open: BTreeMap::new(),
-            cash: 0,
-            fees: 0,
-            positions: BTreeMap::new(),
-            sent: Vec::new(),
+            ledgers: BTreeMap::new(),
             clock: false,
-            started: false,
         }
     }
 
@@ -148,10 +149,6 @@ impl Auditor {
                 self.settings = (**settings).clone();
                 self.clock = false;
                 self.books.values_mut().for_each(|book| book.1 = false);
-                if !self.started {
-                    self.started = true;
-                    self.cash = i128::from(settings.risk.start_cash().0);
-                }
             }
             _ => {}
         }
@@ -201,29 +198,44 @@ impl Auditor {
     fn check_order(&mut self, order: &Order, engine: &Engine) {
         let (limits, listed) = (&self.settings.risk, listed(engine, order.instrument));
         let view = engine.view();
+        let account = view.accounts().find(|account| account.id() == order.account).expect("an account");
         let (top, is_proven) = &self.books[&order.instrument];
         assert!(self.clock && *is_proven, "an order without clock or book");
-        assert!(self.open.values().all(|(open, _)| open.instrument != order.instrument), "two orders at once");
+        let is_other = |(open, _): &(Order, Qty)| (open.instrument, open.account) != (order.instrument, order.account);
+        assert!(self.open.values().all(is_other), "two orders at once");
         assert!(
             order.qty >= listed.qty_min && order.qty.0.is_multiple_of(listed.lot),
             "not a whole lot of allowed size"
         );
-        self.sent.push(order.at);
-        let recent = |at: &&Timestamp| order.at.since(**at).as_secs() < 60;
-        assert!(self.sent.iter().filter(recent).count() <= usize::from(limits.orders_per_min_max), "too many orders");
-        let held = self.positions.get(&order.instrument).copied().unwrap_or_default();
+        let ledger = self.ledgers.entry(order.account).or_default();
+        let held = ledger.positions.get(&order.instrument).copied().unwrap_or_default();
         if order.side == Side::Sell {
             assert!(order.qty <= held, "sold what is not there");
-        } else {
+        }
+        ledger.sent.push(order.at);
+        let recent = |at: &&Timestamp| order.at.since(**at).as_secs() < 60;
+        let (is_guarded, portfolio) = (order.account != AccountId::HOLD, account.portfolio());
+        if is_guarded {
+            let sent = ledger.sent.iter().filter(recent).count();
+            assert!(sent <= usize::from(limits.orders_per_min_max), "too many orders");
+        }
+        if is_guarded && order.side == Side::Buy {
             let price = order.kind.ticket().price.unwrap_or(top.asks[0].price);
-            let value = listed.scale.notional(price, held.saturating_add(order.qty), Rounding::Floor);
-            let limit = view.portfolio().equity().share(Ppm(limits.position_max_ppm), Rounding::Ceil);
-            assert!(value <= limit, "position of {value:?} beyond its limit {limit:?}");
-            assert!(view.is_trading() && !view.portfolio().is_breaker_open());
-            assert!(
-                view.portfolio().day_loss_ppm() == 0 || view.portfolio().day_loss_ppm() < limits.daily_loss_max_ppm
-            );
-            assert!(view.portfolio().drawdown_ppm() == 0 || view.portfolio().drawdown_ppm() < limits.drawdown_max_ppm);
+            let value = |qty| listed.scale.notional(price, qty, Rounding::Floor);
+            let share = |ppm| portfolio.equity().share(Ppm(ppm), Rounding::Ceil);
+            let after = value(held.saturating_add(order.qty));
+            assert!(value(order.qty) <= share(limits.order_max_ppm), "an order beyond its limit");
+            assert!(after <= share(limits.position_max_ppm), "a position beyond its limit");
+            let there =
+                account.positions().filter(|it| it.instrument.venue == listed.venue && it.instrument.id != listed.id);
+            let at_venue = there.fold(after, |sum, position| sum.saturating_add(position.value));
+            assert!(at_venue <= share(limits.venue_max_ppm), "too much at one exchange");
+            assert!(view.is_trading() && !portfolio.is_breaker_open());
+            let below = |loss: u32, limit: u32| loss == 0 || loss < limit;
+            assert!(below(portfolio.day_loss_ppm(), limits.daily_loss_max_ppm));
+            assert!(below(portfolio.week_loss_ppm(), limits.weekly_loss_max_ppm));
+            assert!(below(portfolio.drawdown_ppm(), limits.drawdown_max_ppm));
+            assert_eq!(view.breakers().stopping(order), None);
         }
         self.open.insert(order.id, (order.clone(), Qty::ZERO));
     }
@@ -268,25 +280,55 @@ impl Auditor {
         let value = listed.scale.notional(fill.price, fill.qty, rounding);
         assert_eq!(fill.fee, value.share(rate.min(Ppm(1_000_000)), Rounding::Ceil));
         let (value, fee) = (i128::from(value.0), i128::from(fill.fee.0));
-        let held = self.positions.entry(fill.instrument).or_default();
+        let ledger = self.ledgers.entry(fill.account).or_default();
+        let held = ledger.positions.entry(fill.instrument).or_default();
+        let (flow, fees) = ledger.flows.entry((listed.venue, listed.quote.clone())).or_default();
         match fill.side {
-            Side::Buy => (self.cash, held.0) = (self.cash - value - fee, held.0 + fill.qty.0),
-            Side::Sell => (self.cash, held.0) = (self.cash + value - fee, held.0 - fill.qty.0),
+            Side::Buy => (*flow, held.0) = (*flow - value - fee, held.0 + fill.qty.0),
+            Side::Sell => (*flow, held.0) = (*flow + value - fee, held.0 - fill.qty.0),
         }
-        self.fees += fee;
+        *fees += fee;
     }
 
     fn balances(&self, engine: &Engine) {
-        let view = engine.view();
-        let portfolio = view.portfolio();
-        assert_eq!(i128::from(portfolio.cash().0), self.cash, "cash");
-        assert!(self.cash >= 0, "cash below zero");
-        assert_eq!(i128::from(portfolio.fees().0), self.fees, "fees");
-        let open = self.positions.iter().filter(|(_, qty)| !qty.is_zero());
-        assert!(open.eq(portfolio.holdings().iter().map(|(id, holding)| (id, &holding.qty))), "positions");
-        assert_eq!(view.orders().len(), self.open.len(), "working orders");
-        let reserved = view.orders().iter().fold(Cash::ZERO, |sum, order| sum.saturating_add(order.budget));
-        assert!(reserved <= portfolio.cash(), "set aside more than there is");
+        for account in engine.view().accounts() {
+            let (portfolio, id) = (account.portfolio(), account.id());
+            let nothing = Ledger::default();
+            let ledger = self.ledgers.get(&id).unwrap_or(&nothing);
+            let mut deposited = i128::from(portfolio.unassigned().0);
+            for purse in portfolio.purses() {
+                let (flow, fees) =
+                    ledger.flows.get(&(purse.venue, purse.currency.clone())).copied().unwrap_or_default();
+                assert_eq!(i128::from(purse.cash.0), i128::from(purse.deposited.0) + flow, "cash of {id:?}");
+                assert_eq!(i128::from(purse.fees.0), fees, "fees");
+                assert!(purse.cash >= Cash::ZERO, "cash below zero");
+                deposited += i128::from(purse.deposited.0);
+                let paid_here = |instrument| {
+                    let listed = listed(engine, instrument);
+                    (listed.venue, &listed.quote) == (purse.venue, &purse.currency)
+                };
+                // What the first in, first out says was gained and what is still held is all that ever moved.
+                let held = portfolio.holdings().iter().filter(|(id, _)| paid_here(**id));
+                let tied =
+                    held.map(|(_, holding)| i128::from(holding.cost.0) + i128::from(holding.fees.0)).sum::<i128>();
+                assert_eq!(flow, i128::from(purse.realised.0) - tied, "gains of {id:?}");
+                let working = account.orders().iter().filter(|working| paid_here(working.order.instrument));
+                let reserved = working.fold(Cash::ZERO, |sum, working| sum.saturating_add(working.budget));
+                assert!(reserved <= purse.cash, "set aside more than there is");
+            }
+            // All quote currencies of these markets are worth a dollar.
+            assert_eq!(deposited, i128::from(portfolio.start().0), "the money it started with");
+            for (instrument, holding) in portfolio.holdings() {
+                let lots = holding
+                    .lots()
+                    .fold((0, 0, 0), |(qty, cost, fees), lot| (qty + lot.qty.0, cost + lot.cost.0, fees + lot.fees.0));
+                assert_eq!(lots, (holding.qty.0, holding.cost.0, holding.fees.0), "lots of {instrument:?}");
+            }
+            let open = ledger.positions.iter().filter(|(_, qty)| !qty.is_zero());
+            assert!(open.eq(portfolio.holdings().iter().map(|(id, holding)| (id, &holding.qty))), "positions");
+            let working = self.open.values().filter(|(order, _)| order.account == id);
+            assert_eq!(account.orders().len(), working.count(), "working orders");
+        }
     }
 }
 

@@ -94,6 +94,7 @@ fn orders() -> impl Strategy<Value = Vec<Order>> {
     let order = (0i64..2_500, any::<bool>(), 1u64..100, ticket());
     prop::collection::vec(order, 1..25).prop_map(|orders| {
         let order = |(number, (ms, is_buy, qty, ticket)): (u64, (i64, bool, u64, Ticket))| Order {
+            account: types::AccountId::LEAD,
             id: OrderId(number),
             instrument: ID,
             side: if is_buy { Side::Buy } else { Side::Sell },

@@ -1,6 +1,6 @@
 //! Consecutive inputs with the count and digest of what they caused.
 
-use types::legacy::{StartV1, StartV2};
+use types::legacy::{StartV1, StartV2, StartV3};
 use types::{Effect, Input, Stamped, Timestamp};
 
 use crate::digest::{Digest, EffectDigest, append};
@@ -9,7 +9,7 @@ use crate::error::Fault;
 /// Block format written by this program, and the highest it reads.
 ///
 /// Format 1 had a start with undated fees and nothing about arbitrage, format 2 one with a single latency for paper orders.
-pub const BLOCK_FORMAT: u16 = 3;
+pub const BLOCK_FORMAT: u16 = 4;
 /// Bytes of a block before its payload.
 pub const HEADER_BYTES: usize = 84;
 /// Most bytes of a block's payload before compression.
@@ -378,6 +378,10 @@ fn take_input(format: u16, bytes: &[u8]) -> postcard::Result<((u64, Input), &[u8
         }
         2 if is_start => {
             let (start, tail) = postcard::take_from_bytes::<StartV2>(rest)?;
+            (start.into(), tail)
+        }
+        3 if is_start => {
+            let (start, tail) = postcard::take_from_bytes::<StartV3>(rest)?;
             (start.into(), tail)
         }
         _ => postcard::take_from_bytes(rest)?,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::AccountRecord;
+use crate::account::{AccountId, AccountRecord};
 use crate::arbitrage::ArbitrageRecord;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{Candle, CandleSource, Quote, Timeframe, TradingStatus};
@@ -78,7 +78,7 @@ pub enum Record {
     Status(StatusRecord),
     /// An instrument's rules were told for the first time, or have changed.
     Rules(Box<RulesRecord>),
-    /// The account, for a later version of the program. The newest counts.
+    /// An account, for a later version of the program. The newest of each counts.
     Account(Box<AccountRecord>),
     /// What a model said at a time was bound to all that was said before.
     Seal(SealRecord),
@@ -213,16 +213,18 @@ pub struct ScoreRecord {
     pub outcome: f32,
 }
 
-/// The paper account at a moment.
+/// A paper account at a moment, in [`ACCOUNT_CURRENCY`](crate::account::ACCOUNT_CURRENCY).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquityRecord {
+    /// Whose.
+    pub account: AccountId,
     /// When.
     pub at: Timestamp,
     /// Cash not in positions.
     pub cash: Cash,
     /// Cash and positions at the mid price, after fees paid so far.
     pub equity: Cash,
-    /// What the same start money would be worth, bought and held in equal parts from the first price on.
+    /// What the account that buys once and holds is worth at the same moment.
     pub hold: Cash,
     /// Fees paid since the start.
     pub fees: Cash,

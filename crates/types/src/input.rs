@@ -95,8 +95,10 @@ pub enum Command {
         /// True to allow.
         on: bool,
     },
-    /// Close the drawdown breaker if it is open; the peak starts again from today's equity.
+    /// Close all breakers that are open, that of the drawdown too: its peak starts again from today's equity.
     ResetBreaker,
+    /// Close all positions, and open no new ones.
+    Flatten,
 }
 
 /// What a model needs and gives, as its manifest says.

@@ -23,7 +23,7 @@ pub mod rename;
 pub mod settings;
 pub mod time;
 
-pub use account::{AccountDay, AccountPosition, AccountRecord};
+pub use account::{AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, Lot, Tally};
 pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize};
 pub use date::Date;
 pub use effect::{Effect, Effects, Record, RulesRecord, StatusRecord};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::AccountId;
 use crate::instrument::InstrumentId;
 use crate::market::Side;
 use crate::money::{Cash, Price, Qty};
@@ -126,6 +127,25 @@ pub enum Reason {
     Breaker,
     /// Asked for by the user.
     User,
+    /// The gain at which the position is closed was reached.
+    TakeProfit,
+    /// The position's value fell so far from its highest.
+    TrailingStop,
+    /// The position was held for the longest time that is allowed.
+    TooOld,
+    /// The model itself would do that (rule `policy`).
+    Policy {
+        /// What it gives the action, millionths.
+        probability_ppm: u32,
+        /// Expected move in our favour at its longest horizon, hundredths of a basis point.
+        edge_cbps: i32,
+        /// Round-trip fees and spread, hundredths of a basis point.
+        cost_cbps: i32,
+    },
+    /// Bought once and held (rule `hold`).
+    Hold,
+    /// Drawn (rule `random`).
+    Random,
 }
 
 /// A paper order as wanted, before or after risk has looked at it.
@@ -133,6 +153,8 @@ pub enum Reason {
 pub struct Order {
     /// Identifier.
     pub id: OrderId,
+    /// Whose money it spends.
+    pub account: AccountId,
     /// What to trade.
     pub instrument: InstrumentId,
     /// Direction.
@@ -161,6 +183,8 @@ pub enum Liquidity {
 pub struct Fill {
     /// The order.
     pub order: OrderId,
+    /// Whose it is.
+    pub account: AccountId,
     /// What was traded.
     pub instrument: InstrumentId,
     /// Direction of the order.
@@ -284,4 +308,32 @@ pub enum Refusal {
     NoPrice,
     /// The venue's clock and ours are too far apart.
     VenueClock,
+    /// The order is larger than any may be.
+    OrderLimit,
+    /// The positions at the exchange would pass their limit.
+    VenueLimit,
+    /// The cash that must stay would be spent.
+    CashReserve,
+    /// The week's loss limit was reached.
+    WeeklyLoss,
+    /// The positions that move together would pass their limit.
+    Correlation,
+    /// What the positions may lose in a day would pass its limit.
+    ValueAtRisk,
+    /// Nobody knows what the quote currency is worth.
+    NoRate,
+    /// The price jumped just now.
+    PriceJump,
+    /// The spread is too wide.
+    WideSpread,
+    /// The book holds too little.
+    ThinBook,
+    /// Too many losing trades in a row.
+    LossStreak,
+    /// The forecast has been worse than "no change" for too long.
+    Skill,
+    /// The model answers too late.
+    Latency,
+    /// The account's strategy is not in the settings any more.
+    Retired,
 }

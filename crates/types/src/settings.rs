@@ -12,6 +12,9 @@ use crate::money::Cash;
 pub struct EngineSettings {
     /// When the box wants to trade.
     pub signal: SignalSettings,
+    /// Other ways to trade, beside the first: each with a sub-account of its own with the same start money. Buying and holding, and
+    /// buying at random as often as the first, always run beside it too.
+    pub rivals: Vec<Rival>,
     /// What it may never do.
     pub risk: RiskSettings,
     /// How the paper venue behaves.
@@ -23,6 +26,19 @@ pub struct EngineSettings {
     /// check yours.
     pub fees: Fees,
 }
+
+/// Another way to trade, with a sub-account of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rival {
+    /// What its account is called. Another name is another account.
+    pub name: String,
+    /// When it wants to trade.
+    pub signal: SignalSettings,
+}
+
+/// Most [`EngineSettings::rivals`].
+pub const RIVALS_MAX: usize = 8;
 
 /// What makes the box want to trade.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,48 +52,114 @@ pub enum Rule {
     /// A plain rule without a model: buy when the price comes back into its lower Bollinger band, sell at the middle
     /// or after the holding time.
     Reversion,
+    /// What the model says itself: it buys where buying is the likeliest of its three answers and covers the costs, and sells where
+    /// selling is.
+    Policy,
+    /// Buys equal parts of everything once, and holds.
+    Hold,
+    /// Buys as often and as much as the first account, and holds as long, but what it buys and how much later is drawn.
+    Random,
+}
+
+/// How large a position is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sizing {
+    /// Always `size_ppm` of equity.
+    #[default]
+    Fixed,
+    /// So much that its own fluctuation of a day is `volatility_ppm` of equity.
+    Volatility,
+    /// A part (`kelly_ppm`) of what Kelly's criterion says: expected net return over its variance (Thorp, "The Kelly criterion in
+    /// blackjack, sports betting and the stock market", 1997).
+    Kelly,
+    /// What the model says itself, between nothing and `size_max_ppm`.
+    Model,
 }
 
 /// When the box wants to trade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignalSettings {
-    /// `off`, `forecast` or `reversion`.
+    /// `off`, `forecast`, `reversion` or `policy`.
     pub rule: Rule,
     /// Horizon of the forecast that rule `forecast` acts on, minutes (5, 10 or 30).
     pub horizon_min: u16,
     /// What the forecast must promise beyond the round-trip cost, hundredths of a basis point.
     pub edge_min_cbps: u32,
-    /// Share of equity to put into one position, millionths.
+    /// How large a position is: `fixed`, `volatility`, `kelly` or `model`.
+    pub sizing: Sizing,
+    /// Share of equity to put into one position with sizing `fixed`, millionths.
     pub size_ppm: u32,
+    /// Largest share of equity that any other sizing puts into one position, millionths.
+    pub size_max_ppm: u32,
+    /// Fluctuation of a position in a day (one standard deviation) that sizing `volatility` aims at, millionths of equity.
+    pub volatility_ppm: u32,
+    /// Part of the full Kelly size that sizing `kelly` takes, millionths.
+    pub kelly_ppm: u32,
     /// Longest time a position of rule `reversion` is held, minutes.
     pub hold_max_min: u16,
 }
 
 impl Default for SignalSettings {
     fn default() -> Self {
-        Self { rule: Rule::Forecast, horizon_min: 30, edge_min_cbps: 100, size_ppm: 50_000, hold_max_min: 60 }
+        Self {
+            rule: Rule::Forecast,
+            horizon_min: 30,
+            edge_min_cbps: 100,
+            sizing: Sizing::Fixed,
+            size_ppm: 50_000,
+            size_max_ppm: 250_000,
+            volatility_ppm: 2_000,
+            kelly_ppm: 250_000,
+            hold_max_min: 60,
+        }
     }
 }
 
-/// What paper trading may never do.
+/// What paper trading may never do. Shares are of the equity of the sub-account concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RiskSettings {
     /// Whether new orders are allowed at start.
     pub trading: bool,
-    /// Paper money at the first start, whole units of quote currency.
+    /// Paper money at the first start, whole US dollars. It lies in equal parts at every exchange in every quote currency that is
+    /// watched there.
     pub start_cash: u32,
+    /// Largest share of equity in one order, millionths.
+    pub order_max_ppm: u32,
     /// Largest share of equity in one position, millionths.
     pub position_max_ppm: u32,
+    /// Largest share of equity in positions at one exchange, millionths.
+    pub venue_max_ppm: u32,
+    /// Share of equity that always stays cash, millionths.
+    pub cash_reserve_ppm: u32,
     /// Loss of a position at which it is closed, millionths of its cost.
     pub stop_loss_ppm: u32,
+    /// Gain of a position at which it is closed, millionths of its cost; 0 for never.
+    pub take_profit_ppm: u32,
+    /// Fall of a position's value from its highest at which it is closed, millionths; 0 for never.
+    pub trailing_stop_ppm: u32,
+    /// Longest time that a position is held whatever its rule says, minutes; 0 for any.
+    pub age_max_min: u32,
     /// Fall of equity from its peak at which trading stops until the user allows it again, millionths.
     pub drawdown_max_ppm: u32,
     /// Loss since 00:00 UTC at which no new position is opened that day, millionths of equity.
     pub daily_loss_max_ppm: u32,
+    /// Loss since Monday 00:00 UTC at which no new position is opened that week, millionths of equity.
+    pub weekly_loss_max_ppm: u32,
+    /// Correlation of five-minute returns over the last day from which on two positions count as one, millionths. What is not known for
+    /// want of an hour of returns counts as correlated.
+    pub correlation_max_ppm: u32,
+    /// Largest share of equity in positions that count as one by their correlation, millionths.
+    pub correlated_max_ppm: u32,
+    /// Largest loss of a day that the positions surpass on one day in twenty, as the last day's five-minute returns tell it (95 % value
+    /// at risk), millionths of equity.
+    pub value_at_risk_max_ppm: u32,
     /// Most orders in a minute, over all instruments.
     pub orders_per_min_max: u16,
+    /// What stops new positions for a while.
+    pub breakers: BreakerSettings,
 }
 
 impl Default for RiskSettings {
@@ -85,16 +167,109 @@ impl Default for RiskSettings {
         Self {
             trading: true,
             start_cash: 10_000,
+            order_max_ppm: 250_000,
             position_max_ppm: 200_000,
+            venue_max_ppm: 600_000,
+            cash_reserve_ppm: 50_000,
             stop_loss_ppm: 20_000,
+            take_profit_ppm: 40_000,
+            trailing_stop_ppm: 0,
+            age_max_min: 0,
             drawdown_max_ppm: 200_000,
             daily_loss_max_ppm: 50_000,
+            weekly_loss_max_ppm: 100_000,
+            correlation_max_ppm: 700_000,
+            correlated_max_ppm: 400_000,
+            value_at_risk_max_ppm: 50_000,
             orders_per_min_max: 6,
+            breakers: BreakerSettings::default(),
+        }
+    }
+}
+
+/// When new positions are not opened for a while. A breaker that has opened closes again when its cause has been gone for the time to
+/// cool down: a measure is gone when it is below `release_ppm` of its limit (above the inverse of that for what must not be too small).
+/// What is open may always be closed. Zero switches a breaker off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerSettings {
+    /// Time without its cause before a breaker closes, seconds.
+    pub cool_down_s: u32,
+    /// Part of its limit below which a cause counts as gone, millionths.
+    pub release_ppm: u32,
+    /// Move of an instrument's price within a minute, millionths.
+    pub jump_ppm: u32,
+    /// Spread of a book, hundredths of a basis point.
+    pub spread_max_cbps: u32,
+    /// Least value that the published levels of each side of a book hold, whole units of the quote currency.
+    pub depth_min: u32,
+    /// Losing trades in a row of an account.
+    pub losses_max: u16,
+    /// Least skill of the forecast that the account acts on, over the last seven days and at least a hundred forecasts, hundredths of a
+    /// percent below "no change": 100 for one percent worse.
+    pub skill_below_max: u32,
+    /// Longest time from the end of a minute to the model's answer, milliseconds.
+    pub answer_max_ms: u32,
+}
+
+impl BreakerSettings {
+    /// No breaker at all.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self {
+            cool_down_s: 0,
+            release_ppm: 1_000_000,
+            jump_ppm: 0,
+            spread_max_cbps: 0,
+            depth_min: 0,
+            losses_max: 0,
+            skill_below_max: 0,
+            answer_max_ms: 0,
+        }
+    }
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self {
+            cool_down_s: 600,
+            release_ppm: 700_000,
+            jump_ppm: 20_000,
+            spread_max_cbps: 3_000,
+            depth_min: 1_000,
+            losses_max: 6,
+            skill_below_max: 200,
+            answer_max_ms: 20_000,
         }
     }
 }
 
 impl RiskSettings {
+    /// Every limit open: for what trades without being guarded, and for journals of before there were limits.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self {
+            trading: true,
+            start_cash: 0,
+            order_max_ppm: 1_000_000,
+            position_max_ppm: 1_000_000,
+            venue_max_ppm: 1_000_000,
+            cash_reserve_ppm: 0,
+            stop_loss_ppm: 0,
+            take_profit_ppm: 0,
+            trailing_stop_ppm: 0,
+            age_max_min: 0,
+            drawdown_max_ppm: 1_000_000,
+            daily_loss_max_ppm: 1_000_000,
+            weekly_loss_max_ppm: 1_000_000,
+            correlation_max_ppm: 1_000_000,
+            correlated_max_ppm: 1_000_000,
+            value_at_risk_max_ppm: 1_000_000,
+            orders_per_min_max: u16::MAX,
+            breakers: BreakerSettings::off(),
+        }
+    }
+
     /// The start money.
     #[must_use]
     pub fn start_cash(&self) -> Cash {

@@ -3,7 +3,7 @@
 use types::order::Reason;
 use types::{Cash, Instrument, Side};
 
-use crate::notice::{bps, money, price, qty};
+use crate::notice::{bps, money, percent, price, qty};
 use crate::paper::Working;
 use crate::portfolio::average_price;
 
@@ -37,5 +37,19 @@ fn why(reason: Reason, side: Side) -> String {
         (Reason::StopLoss, _) => "Stop-loss reached.".to_owned(),
         (Reason::Breaker, _) => "The drawdown breaker closed it.".to_owned(),
         (Reason::User, _) => "As you asked.".to_owned(),
+        (Reason::TakeProfit, _) => "Take-profit reached.".to_owned(),
+        (Reason::TrailingStop, _) => "It fell too far from its highest value.".to_owned(),
+        (Reason::TooOld, _) => "Held for the longest time that is allowed.".to_owned(),
+        (Reason::Policy { probability_ppm, edge_cbps, cost_cbps }, Side::Buy) => format!(
+            "The model buys with {} %: {} bps expected, cost {}.",
+            percent(probability_ppm),
+            bps(edge_cbps),
+            bps(cost_cbps)
+        ),
+        (Reason::Policy { probability_ppm, .. }, Side::Sell) => {
+            format!("The model sells with {} %.", percent(probability_ppm))
+        }
+        (Reason::Hold, _) => "Bought to hold.".to_owned(),
+        (Reason::Random, _) => "Drawn.".to_owned(),
     }
 }

@@ -4,14 +4,17 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use types::account::ACCOUNT_CURRENCY;
 use types::{Instrument, InstrumentId, Level, Price, Qty, Timestamp, Venue};
 
 use super::{DECIMALS_MAX, INSTRUMENTS_MAX, Market, Moment};
 use crate::feature::Elsewhere;
+use crate::portfolio::Rate;
 use crate::quality::{ClockStanding, ClockWatch, Explained, VenueTime};
 use crate::rejection::Rejection;
 
-/// Quote currencies that are worth the same, nearly enough to see whether a price is absurd.
+/// Quote currencies that are worth the same, nearly enough to see whether a price is absurd, and for an account where no book says
+/// otherwise.
 const DOLLARS: [&str; 3] = ["USD", "USDT", "USDC"];
 
 /// All instruments of the catalogue.
@@ -20,6 +23,8 @@ pub struct Markets {
     all: BTreeMap<InstrumentId, Market>,
     times: [VenueTime; Venue::ALL.len()],
     watches: [ClockWatch; Venue::ALL.len()],
+    /// The instruments that tell what a currency is worth in dollars, by that currency.
+    rates: BTreeMap<String, Vec<InstrumentId>>,
 }
 
 impl Markets {
@@ -55,7 +60,12 @@ impl Markets {
         } else if self.all.len() == INSTRUMENTS_MAX {
             return Err(Rejection::CatalogueFull);
         }
-        let market = self.all.entry(instrument.id).or_insert_with(|| Market::new(instrument.clone()));
+        let market = self.all.entry(instrument.id).or_insert_with(|| {
+            if instrument.quote == ACCOUNT_CURRENCY {
+                self.rates.entry(instrument.base.clone()).or_default().push(instrument.id);
+            }
+            Market::new(instrument.clone())
+        });
         market.instrument.clone_from(instrument);
         Ok(market)
     }
@@ -132,6 +142,20 @@ impl Markets {
                 rescaled(market.book.mid()?, decimals)
             })
             .collect()
+    }
+
+    /// What a unit of a currency is worth in dollars: by the first book of it in the catalogue's order that was ever proven. `None` where
+    /// nobody knows.
+    #[must_use]
+    pub fn rate(&self, currency: &str) -> Option<Rate> {
+        if currency == ACCOUNT_CURRENCY {
+            return Some(Rate::Par);
+        }
+        let told = self.rates.get(currency).into_iter().flatten().find_map(|id| {
+            let market = self.get(*id)?;
+            Some(Rate::Book { price: market.mark()?, decimals: market.instrument.scale.price_decimals })
+        });
+        told.or_else(|| DOLLARS.contains(&currency).then_some(Rate::Par))
     }
 
     /// What other exchanges show of the very same pair; `None` where none does.

@@ -82,8 +82,9 @@ impl Reports {
     }
 
     /// Cash spent that is not known of yet.
-    pub(super) fn spent(&self) -> Cash {
-        self.untold.iter().fold(Cash::ZERO, |sum, report| sum.saturating_add(report.spent))
+    pub(super) fn spent(&self, which: impl Fn(InstrumentId) -> bool) -> Cash {
+        let reports = self.untold.iter().filter(|report| which(report.event.instrument()));
+        reports.fold(Cash::ZERO, |sum, report| sum.saturating_add(report.spent))
     }
 
     pub(super) fn is_empty(&self) -> bool {

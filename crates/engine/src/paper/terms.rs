@@ -63,7 +63,7 @@ impl Terms {
     }
 
     /// `qty` without what is less than a lot.
-    pub(super) const fn whole_lots(&self, qty: Qty) -> Qty {
+    pub(crate) const fn whole_lots(&self, qty: Qty) -> Qty {
         let lot = if self.lot == 0 { 1 } else { self.lot };
         Qty(qty.0 - qty.0 % lot)
     }

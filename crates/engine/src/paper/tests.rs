@@ -1,7 +1,7 @@
 use types::fee::Fee;
 use types::market::{Aggressor, Proof, StaleReason};
 use types::order::{OrderId, OrderKind, Reason, Ticket, TimeInForce, Trigger};
-use types::{BookTop, Level, Scale};
+use types::{AccountId, BookTop, Level, Scale};
 
 use super::*;
 use crate::risk::approve_unchecked;
@@ -79,7 +79,8 @@ impl Rig {
     fn order_with(mut self, at: i64, side: Side, qty: u64, kind: OrderKind, budget: Cash) -> Self {
         self.orders += 1;
         let (id, reason) = (OrderId(self.orders), Reason::User);
-        let order = Order { id, instrument: ID, side, qty: Qty(qty), kind, reason, at: ms(at) };
+        let order =
+            Order { id, account: AccountId::LEAD, instrument: ID, side, qty: Qty(qty), kind, reason, at: ms(at) };
         self.venue.accept(approve_unchecked(order, budget), &self.settings);
         self
     }

@@ -102,7 +102,7 @@ impl Working {
         if self.left().is_zero() {
             self.end(OrderEnd::Filled, at);
         }
-        let Order { id, instrument, side, .. } = self.order;
-        Fill { order: id, instrument, side, price, qty, fee, liquidity, at }
+        let Order { id, account, instrument, side, .. } = self.order;
+        Fill { order: id, account, instrument, side, price, qty, fee, liquidity, at }
     }
 }

@@ -1,6 +1,6 @@
 use types::market::{Aggressor, Proof};
 use types::order::{OrderKind, Reason, Ticket, TimeInForce};
-use types::{Cash, Level, Price, Scale, Venue};
+use types::{AccountId, Cash, Level, Price, Scale, Venue};
 
 use types::InstrumentId;
 
@@ -28,7 +28,16 @@ fn ms(ms: i64) -> Timestamp {
 }
 
 fn order(id: u64, at: i64, side: Side, qty: u64, kind: OrderKind) -> Order {
-    Order { id: OrderId(id), instrument: ID, side, qty: Qty(qty), kind, reason: Reason::User, at: ms(at) }
+    Order {
+        id: OrderId(id),
+        account: AccountId::LEAD,
+        instrument: ID,
+        side,
+        qty: Qty(qty),
+        kind,
+        reason: Reason::User,
+        at: ms(at),
+    }
 }
 
 fn book(bids: &[(i64, u64)], asks: &[(i64, u64)]) -> Input {

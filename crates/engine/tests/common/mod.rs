@@ -9,10 +9,10 @@ use types::effect::InferRequest;
 use types::fee::{Fee, FeeRows, Fees};
 use types::input::{Answer, Command, HorizonAnswer, ModelSeat, ModelSpec};
 use types::market::{Aggressor, Proof, StaleReason};
-use types::settings::{EngineSettings, PaperSettings};
+use types::settings::{BreakerSettings, EngineSettings, PaperSettings};
 use types::{
-    BookTop, Cash, Effect, Effects, Input, Instrument, InstrumentId, Level, Ppm, Price, Qty, Record, Scale, Stamped,
-    Timestamp, Trade, Venue,
+    AccountId, AccountRecord, BookTop, Cash, Effect, Effects, Input, Instrument, InstrumentId, Level, OrderId, Ppm,
+    Price, Qty, Record, Scale, Stamped, Timestamp, Trade, Venue,
 };
 
 /// 2026-01-05T00:00:00Z, a midnight.
@@ -57,6 +57,13 @@ pub(crate) fn settings(fee_ppm: u32) -> EngineSettings {
     let mut settings = EngineSettings { fees, ..EngineSettings::default() };
     settings.paper = PaperSettings::constant(0);
     settings.signal.horizon_min = HORIZONS[0];
+    // Markets by hand jump.
+    settings.risk.breakers = BreakerSettings { cool_down_s: 60, ..BreakerSettings::off() };
+    settings.risk.take_profit_ppm = 0;
+    settings.risk.order_max_ppm = 1_000_000;
+    settings.risk.venue_max_ppm = 1_000_000;
+    settings.risk.correlated_max_ppm = 1_000_000;
+    settings.risk.cash_reserve_ppm = 0;
     settings
 }
 
@@ -132,8 +139,12 @@ impl Driver {
     }
 
     pub(crate) fn trade(&mut self, at: i64, qty: u64, aggressor: Aggressor) -> Vec<Effect> {
+        self.trade_of(0, at, qty, aggressor)
+    }
+
+    pub(crate) fn trade_of(&mut self, instrument: u16, at: i64, qty: u64, aggressor: Aggressor) -> Vec<Effect> {
         self.trades += 1;
-        let (instrument, id, venue_at) = (InstrumentId(0), self.trades, self.at);
+        let (instrument, id, venue_at) = (InstrumentId(instrument), self.trades, self.at);
         self.send(Input::Trade(Trade {
             instrument,
             id,
@@ -192,9 +203,41 @@ impl Driver {
         self.records().filter_map(|record| if let Record::Fill(fill) = record { Some(fill) } else { None }).collect()
     }
 
-    /// Records so far.
+    /// Records so far, of the first account where they are of one.
     pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
-        self.effects.iter().filter_map(|effect| if let Effect::Record(record) = effect { Some(record) } else { None })
+        self.records_of(AccountId::LEAD)
+    }
+
+    /// Records so far, of one account where they are of one.
+    pub(crate) fn records_of(&self, account: AccountId) -> impl Iterator<Item = &Record> {
+        let records = || {
+            self.effects
+                .iter()
+                .filter_map(|effect| if let Effect::Record(record) = effect { Some(record) } else { None })
+        };
+        let order = |record: &Record| match record {
+            Record::Order(order) if order.account == account => Some(order.id),
+            _ => None,
+        };
+        let own: Vec<OrderId> = records().filter_map(order).collect();
+        records().filter(move |record| match record {
+            Record::Order(order) | Record::Refused { order, .. } => order.account == account,
+            Record::Fill(fill) => fill.account == account,
+            Record::Equity(equity) => equity.account == account,
+            Record::Account(told) => told.account == account,
+            Record::OrderEnd { order, .. } => own.contains(order),
+            _ => true,
+        })
+    }
+
+    /// What another version of the program finds of the accounts.
+    pub(crate) fn accounts_left(&self) -> Vec<AccountRecord> {
+        let newest = |account: AccountId| {
+            let told =
+                self.records_of(account).filter_map(|it| if let Record::Account(it) = it { Some(it) } else { None });
+            told.last().map(|told| (**told).clone())
+        };
+        (0..=u8::MAX).filter_map(|id| newest(AccountId(id))).collect()
     }
 
     /// Texts of the notices so far.

@@ -2,7 +2,7 @@
 
 use types::input::{Answer, Command, HorizonAnswer, ModelSeat};
 use types::market::{Aggressor, CandleSource, CandleState, Proof, StaleReason, VenueCandle};
-use types::settings::{EngineSettings, Rule};
+use types::settings::{BreakerSettings, EngineSettings, Rival, Rule, SignalSettings, Sizing};
 use types::time::NS_PER_MIN;
 use types::{BookTop, Candle, Input, InstrumentId, Level, Qty, Stamped, Timestamp, Trade};
 
@@ -133,7 +133,7 @@ impl Source {
     fn boot(&mut self) -> Input {
         let fee = self.rng.pick(&[0, 10, 1_000, 4_000, 2_000_000]);
         let mut settings = if self.rng.one_in(8) { EngineSettings::default() } else { settings(fee) };
-        settings.paper.latency_ms = self.rng.below(3) as u32 * 400;
+        settings.paper.latency_ms = self.rng.pick(&[0, 400, 800, 20_000]);
         settings.paper.book_lag_ms = self.rng.below(2) as u32 * 250;
         settings.signal.rule = self.rng.pick(&[Rule::Forecast, Rule::Forecast, Rule::Reversion, Rule::Off]);
         settings.signal.edge_min_cbps = self.rng.below(100) as u32;
@@ -143,6 +143,22 @@ impl Source {
         settings.risk.stop_loss_ppm = self.rng.pick(&[0, 2_000, 20_000]);
         settings.risk.drawdown_max_ppm = self.rng.pick(&[1_000, 50_000, 900_000]);
         settings.risk.daily_loss_max_ppm = self.rng.pick(&[1_000, 50_000, 900_000]);
+        settings.risk.order_max_ppm = self.rng.pick(&[100_000, 1_000_000, 5_000_000, 5_000_000]);
+        settings.risk.venue_max_ppm = self.rng.pick(&[300_000, 1_000_000, 5_000_000, 5_000_000]);
+        settings.risk.correlated_max_ppm = self.rng.pick(&[400_000, 1_000_000, 1_000_000, 1_000_000]);
+        settings.risk.take_profit_ppm = self.rng.pick(&[0, 5_000]);
+        settings.risk.trailing_stop_ppm = self.rng.pick(&[0, 5_000]);
+        settings.risk.age_max_min = self.rng.pick(&[0, 5]);
+        if self.rng.one_in(6) {
+            let cool_down_s = self.rng.pick(&[10, 600]);
+            settings.risk.breakers = BreakerSettings { cool_down_s, losses_max: 3, ..BreakerSettings::default() };
+        }
+        let sizing = self.rng.pick(&[Sizing::Volatility, Sizing::Kelly, Sizing::Model, Sizing::Fixed]);
+        for name in ["a", "b"].into_iter().take(1 + self.rng.below(2) as usize) {
+            let rule = self.rng.pick(&[Rule::Forecast, Rule::Reversion, Rule::Reversion, Rule::Policy]);
+            let signal = SignalSettings { rule, sizing, ..settings.signal.clone() };
+            settings.rivals.push(Rival { name: name.to_owned(), signal });
+        }
         settings.risk.trading = !self.rng.one_in(10);
         Input::Boot { version: "random".to_owned(), settings: Box::new(settings) }
     }

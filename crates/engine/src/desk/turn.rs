@@ -1,0 +1,61 @@
+//! One input's moment.
+
+use types::account::AccountId;
+use types::settings::EngineSettings;
+use types::{Effects, OrderId, Timestamp};
+
+use crate::market::{Market, Markets};
+use crate::notice::Notices;
+use crate::paper::{self, Terms};
+use crate::risk::breaker::Breakers;
+use crate::risk::returns::Returns;
+
+/// Order identifiers that one input can have.
+const RANKS: u16 = 256;
+
+/// Whether anything may be traded at all, for all accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Permit {
+    /// New positions may be opened, as far as the user and the settings say.
+    pub(crate) is_trading: bool,
+    /// The clock may be believed.
+    pub(crate) is_clock_set: bool,
+}
+
+/// One input's moment: all that a desk may look at, and where it speaks.
+pub(crate) struct Turn<'a> {
+    pub(crate) seq: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) settings: &'a EngineSettings,
+    pub(crate) markets: &'a Markets,
+    pub(crate) returns: &'a Returns,
+    pub(crate) breakers: &'a mut Breakers,
+    pub(crate) permit: Permit,
+    pub(crate) notices: &'a mut Notices,
+    pub(crate) effects: &'a mut Effects,
+    /// Orders made so far by this input.
+    pub(crate) rank: &'a mut u16,
+}
+
+impl Turn<'_> {
+    pub(crate) fn terms(&self, market: &Market) -> Terms {
+        Terms::new(&market.instrument, self.settings.fees.at(market.instrument.venue, self.at))
+    }
+
+    /// What the paper venue is for an instrument now.
+    pub(crate) fn venue<'b>(&'b self, market: &'b Market) -> paper::Scene<'b> {
+        let (instrument, book, settings) = (market.instrument.id, market.book(), &self.settings.paper);
+        paper::Scene { instrument, book, terms: self.terms(market), settings }
+    }
+
+    pub(crate) fn order_id(&mut self) -> Option<OrderId> {
+        let rank = *self.rank;
+        *self.rank = rank.saturating_add(1);
+        (rank < RANKS).then(|| OrderId(self.seq.wrapping_mul(u64::from(RANKS)).wrapping_add(u64::from(rank))))
+    }
+
+    /// Opens the breaker of an account that lost too often in a row. True when that was so.
+    pub(crate) fn judge_losses(&mut self, account: AccountId, losses: u16) -> bool {
+        self.breakers.on_losses(account, losses, &self.settings.risk.breakers, self.at)
+    }
+}
