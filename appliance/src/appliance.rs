@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use types::{Input, Timestamp};
+use types::{AccountId, Input, Timestamp};
 
 use crate::backup::Keeper;
 use crate::card::Card;
@@ -81,7 +81,7 @@ impl Appliance {
         let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
         let card = Arc::new(Card::new(repaired));
         let feeds = config.feeds.resolve(&state)?;
-        let equity = state.equity(store::Span::last(POINTS_MAX, Timestamp::MAX))?;
+        let equity = state.equity(AccountId::LEAD, store::Span::last(POINTS_MAX, Timestamp::MAX))?;
         let curve = Curve::from_records(&equity);
 
         let (to_engine, inbox) = mpsc::channel(engine_thread::QUEUE_MAX);

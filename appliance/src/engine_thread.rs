@@ -18,6 +18,7 @@ use types::input::{Input, Stamped};
 use types::market::StaleReason;
 use types::{Effect, Effects, InstrumentId, Timestamp};
 
+use crate::accounts;
 use crate::backup::Moment;
 use crate::card::{Card, Thrift, spare};
 use crate::clock::Clock;
@@ -37,6 +38,8 @@ pub(crate) enum Message {
     Project,
     /// A browser wants to follow a market.
     Watch(Watch),
+    /// The paper accounts as they are, once all money in them is written down.
+    Accounts(oneshot::Sender<accounts::Told>),
     /// The box as it is now, for a backup; left unanswered when it cannot be read.
     Backup(oneshot::Sender<Moment>),
     /// The day that is written to, for reading; `None` before the first write ever.
@@ -116,6 +119,7 @@ struct Running {
     ledger_seq: u64,
     thrift: Thrift,
     waiting: Vec<Watch>,
+    accounts_wanted: Vec<oneshot::Sender<accounts::Told>>,
 }
 
 impl Running {
@@ -125,6 +129,7 @@ impl Running {
             ledger_seq: 0,
             thrift: Thrift::default(),
             waiting: Vec::new(),
+            accounts_wanted: Vec::new(),
             parts,
             effects: Effects::new(),
             block: BlockBuilder::new(),
@@ -143,6 +148,12 @@ impl Running {
                 Some(Message::Watch(watch)) => {
                     self.waiting.retain(|waiting| !waiting.reply.is_closed());
                     self.waiting.push(watch);
+                    self.answer();
+                    Ok(())
+                }
+                Some(Message::Accounts(reply)) => {
+                    self.accounts_wanted.retain(|reply| !reply.is_closed());
+                    self.accounts_wanted.push(reply);
                     self.answer();
                     Ok(())
                 }
@@ -241,7 +252,7 @@ impl Running {
         self.parts.written.committed_seq.load(Ordering::Acquire) >= self.ledger_seq
     }
 
-    /// Answers the browsers that wait for a market.
+    /// Answers those who wait for a market or for the accounts.
     fn answer(&mut self) {
         if !self.may_show() {
             return;
@@ -249,6 +260,10 @@ impl Running {
         let now = self.parts.clock.now().max(self.parts.last.1);
         for watch in self.waiting.drain(..) {
             self.parts.projection.watch(&self.parts.engine, now, watch);
+        }
+        for reply in self.accounts_wanted.drain(..) {
+            // Whoever asked may have gone.
+            let _ = reply.send(accounts::told(self.parts.engine.view()));
         }
     }
 

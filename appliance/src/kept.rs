@@ -7,7 +7,9 @@ use types::decimal::Fixed;
 use types::effect::{CandleRecord, EquityRecord};
 use types::market::CandleSource;
 use types::order::{OrderKind, Trigger};
-use types::{Aggressor, Candle, Cash, Fill, Input, InstrumentId, Level, Scale, Side, Stamped, Timeframe, Timestamp};
+use types::{
+    AccountId, Aggressor, Candle, Cash, Fill, Input, InstrumentId, Level, Scale, Side, Stamped, Timeframe, Timestamp,
+};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct CandleRow {
@@ -64,6 +66,7 @@ pub(crate) struct ForecastRow {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct OrderRow {
+    pub(crate) account: String,
     pub(crate) venue: &'static str,
     pub(crate) symbol: String,
     pub(crate) at: String,
@@ -78,6 +81,7 @@ pub(crate) struct OrderRow {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct FillRow {
+    pub(crate) account: String,
     pub(crate) venue: &'static str,
     pub(crate) symbol: String,
     pub(crate) at: String,
@@ -91,6 +95,7 @@ pub(crate) struct FillRow {
 
 #[derive(Debug, Serialize)]
 pub(crate) struct EquityRow {
+    pub(crate) account: String,
     pub(crate) at: String,
     pub(crate) cash: String,
     pub(crate) equity: String,
@@ -232,13 +237,47 @@ pub(crate) fn book(known: &[Known], input: &Stamped<Input>) -> Option<BookRow> {
     })
 }
 
+/// Which accounts are wanted, and what they are called.
+pub(crate) struct Accounts {
+    names: Vec<(AccountId, String)>,
+    wanted: Option<AccountId>,
+}
+
+impl Accounts {
+    /// The account of a name, or `all` of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the names there are when none is meant.
+    pub(crate) fn named(state: &State, name: &str) -> store::Result<Result<Self, String>> {
+        let mut names: Vec<_> = state.accounts()?.into_iter().map(|told| (told.account, told.name)).collect();
+        if names.is_empty() {
+            names.push((AccountId::LEAD, LEAD.to_owned()));
+        }
+        let wanted = names.iter().find(|(_, known)| known == name).map(|(id, _)| *id);
+        Ok(if wanted.is_some() || name == "all" {
+            Ok(Self { names, wanted })
+        } else {
+            let known: Vec<&str> = names.iter().map(|(_, known)| known.as_str()).collect();
+            Err(format!("{name:?} is no account; there are {} and all", known.join(", ")))
+        })
+    }
+
+    fn name(&self, id: AccountId) -> String {
+        self.names.iter().find(|(known, _)| *known == id).map_or_else(|| id.0.to_string(), |(_, name)| name.clone())
+    }
+}
+
+/// The name of the first account.
+pub(crate) const LEAD: &str = "lead";
+
 /// Paper orders of these instruments.
-pub(crate) fn orders(state: &State, known: &[Known], span: Span) -> Rows<OrderRow> {
+pub(crate) fn orders(state: &State, accounts: &Accounts, known: &[Known], span: Span) -> Rows<OrderRow> {
     let mut rows = Vec::new();
-    for order in state.orders(span)? {
+    for order in state.orders(accounts.wanted, span)? {
         let Some(known) = known.iter().find(|known| known.id == order.instrument) else { continue };
         let end = state.order_end(order.id)?;
         let row = OrderRow {
+            account: accounts.name(order.account),
             venue: known.venue,
             symbol: known.symbol.clone(),
             at: order.at.to_string(),
@@ -272,10 +311,11 @@ fn kind_text(kind: OrderKind, scale: Scale) -> String {
 }
 
 /// Fills of paper orders of these instruments.
-pub(crate) fn fills(state: &State, known: &[Known], span: Span) -> Rows<FillRow> {
+pub(crate) fn fills(state: &State, accounts: &Accounts, known: &[Known], span: Span) -> Rows<FillRow> {
     let row = |fill: Fill| {
         let known = known.iter().find(|known| known.id == fill.instrument)?;
         let row = FillRow {
+            account: accounts.name(fill.account),
             venue: known.venue,
             symbol: known.symbol.clone(),
             at: fill.at.to_string(),
@@ -288,13 +328,14 @@ pub(crate) fn fills(state: &State, known: &[Known], span: Span) -> Rows<FillRow>
         };
         Some((fill.at, row))
     };
-    Ok(state.fills(span)?.into_iter().filter_map(row).collect())
+    Ok(state.fills(accounts.wanted, span)?.into_iter().filter_map(row).collect())
 }
 
-/// The paper account.
-pub(crate) fn equity(state: &State, span: Span) -> Rows<EquityRow> {
+/// Paper accounts, one after the other.
+pub(crate) fn equity(state: &State, accounts: &Accounts, span: Span) -> Rows<EquityRow> {
     let row = |record: EquityRecord| {
         let row = EquityRow {
+            account: accounts.name(record.account),
             at: record.at.to_string(),
             cash: cash(record.cash),
             equity: cash(record.equity),
@@ -304,7 +345,11 @@ pub(crate) fn equity(state: &State, span: Span) -> Rows<EquityRow> {
         };
         (record.at, row)
     };
-    Ok(state.equity(span)?.into_iter().map(row).collect())
+    let mut rows = Vec::new();
+    for (id, _) in accounts.names.iter().filter(|(id, _)| accounts.wanted.is_none_or(|wanted| *id == wanted)) {
+        rows.extend(state.equity(*id, span)?.into_iter().map(row));
+    }
+    Ok(rows)
 }
 
 const fn side_name(side: Side) -> &'static str {

@@ -8,6 +8,7 @@
 //!                          +----------------------------------+
 //! ```
 
+mod accounts;
 mod appliance;
 mod backfill;
 mod backup;

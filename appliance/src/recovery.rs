@@ -58,7 +58,7 @@ pub(crate) fn recover(dir: &Path) -> anyhow::Result<Recovered> {
     Ok(Recovered { journal, state, engine, last_seq: found.last_seq, last_at: found.last_at, repaired })
 }
 
-/// The engine of a folder in which another version of the program kept its state: only the account goes on. What the journal
+/// The engine of a folder in which another version of the program kept its state: only the accounts go on. What the journal
 /// holds after that state stays recorded, and is not applied.
 fn take_over(
     dir: &Path,
@@ -68,7 +68,8 @@ fn take_over(
     repaired: &mut Vec<String>,
 ) -> anyhow::Result<Engine> {
     let (found, known) = (checkpoint.state_version, engine::STATE_VERSION);
-    let account = state.account()?.with_context(|| {
+    let accounts = state.accounts()?;
+    let account = accounts.first().with_context(|| {
         format!(
             "{}: the engine's state was written by another version of this program ({found}, this one knows {known}), which did \
              not write down the account; run that version, or move the journal away to start anew",
@@ -88,7 +89,7 @@ fn take_over(
         tracing::error!("{}", repaired[repaired.len() - 1]);
     }
     let chain = state.last_seal()?.as_ref().map_or_else(Chain::default, Chain::after);
-    Ok(Engine::resumed(&account, chain))
+    Ok(Engine::resumed(&accounts, chain))
 }
 
 /// Opens the state file, or makes it again from the journal where it is damaged.

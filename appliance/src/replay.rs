@@ -4,7 +4,7 @@ use engine::Engine;
 use serde::Serialize;
 use store::{Replay, Replayer};
 use types::settings::EngineSettings;
-use types::{Cash, Effect, Effects, Input, Record, Stamped};
+use types::{AccountId, Cash, Effect, Effects, Input, Record, Stamped};
 
 /// What a replay found. The keys are a contract.
 #[derive(Clone, Debug, Serialize)]
@@ -87,9 +87,11 @@ impl Replayer for EngineReplayer {
         }
         for effect in effects.as_slice() {
             match effect {
-                Effect::Record(Record::Order(_)) => self.orders += 1,
-                Effect::Record(Record::Fill(_)) => self.fills += 1,
-                Effect::Record(Record::Equity(equity)) => self.equity = Some(equity.equity),
+                Effect::Record(Record::Order(order)) => self.orders += u64::from(order.account == AccountId::LEAD),
+                Effect::Record(Record::Fill(fill)) => self.fills += u64::from(fill.account == AccountId::LEAD),
+                Effect::Record(Record::Equity(equity)) if equity.account == AccountId::LEAD => {
+                    self.equity = Some(equity.equity);
+                }
                 _ => {}
             }
         }

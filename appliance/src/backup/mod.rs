@@ -212,10 +212,10 @@ fn prove(manifest: &Manifest, dir: &Path) -> anyhow::Result<()> {
     if checkpoint.state_version == engine::STATE_VERSION {
         postcard::from_bytes::<Engine>(&checkpoint.state).context("the engine cannot read its state")?;
     } else {
-        // The start goes on with the account alone.
-        let account = State::open_read(dir)?.account()?;
+        // The start goes on with the accounts alone.
+        let accounts = State::open_read(dir)?.accounts()?;
         ensure!(
-            account.is_some(),
+            !accounts.is_empty(),
             "the engine's state has version {}, this program knows {}, and the account was not written down: restore it with \
              program {}",
             checkpoint.state_version,
@@ -254,7 +254,7 @@ fn tempdir_in(dir: &Path, name: &str) -> anyhow::Result<Scratch> {
 mod tests {
     use store::Entry;
     use types::effect::EquityRecord;
-    use types::{AccountDay, AccountRecord, Cash, Record};
+    use types::{AccountDay, AccountId, AccountRecord, Cash, Record};
 
     use super::*;
 
@@ -263,7 +263,15 @@ mod tests {
     fn moment(dir: &Path) -> Moment {
         let state = State::open(dir).unwrap();
         let cash = Cash(7);
-        let equity = EquityRecord { at: NOW, cash, equity: cash, hold: cash, fees: cash, positions: Vec::new() };
+        let equity = EquityRecord {
+            account: AccountId::LEAD,
+            at: NOW,
+            cash,
+            equity: cash,
+            hold: cash,
+            fees: cash,
+            positions: Vec::new(),
+        };
         state.write(&[Entry { seq: 41, rank: 0, record: Record::Equity(equity) }], 41).unwrap();
         let saved = postcard::to_allocvec(&Engine::new()).unwrap();
         let checkpoint = Checkpoint { seq: 41, at: NOW, state_version: engine::STATE_VERSION, state: saved };
@@ -301,7 +309,8 @@ mod tests {
         assert_eq!((manifest.rows(), manifest.files.len()), (made.rows, 2));
         let (_, found) = Journal::open(fresh.path()).unwrap();
         assert_eq!(found.last_seq, 41);
-        let equity = State::open(fresh.path()).unwrap().equity(store::Span::last(9, Timestamp::MAX)).unwrap();
+        let equity =
+            State::open(fresh.path()).unwrap().equity(AccountId::LEAD, store::Span::last(9, Timestamp::MAX)).unwrap();
         assert_eq!(equity.len(), 1);
         let error = restore(&file, fresh.path()).unwrap_err().to_string();
         assert!(error.contains("holds a box already"), "{error}");
@@ -322,21 +331,24 @@ mod tests {
         assert!(error.contains("the account was not written down"), "{error}");
 
         let account = AccountRecord {
+            account: AccountId::LEAD,
+            name: "lead".to_owned(),
             at: NOW,
             boots: 3,
             start: Cash(100),
-            cash: Cash(70),
-            fees: Cash(1),
-            realised: Cash(2),
+            unassigned: Cash(70),
+            purses: Vec::new(),
             equity: Cash(99),
             peak: Cash(101),
             day: AccountDay { day: NOW.day(), equity_start: Cash(98), trades: 1, fees: Cash(1) },
+            week_start: Cash(98),
             is_breaker_open: true,
             is_stopped_by_user: false,
+            losses_in_row: 0,
             positions: Vec::new(),
+            by_instrument: Vec::new(),
+            by_opener: Vec::new(),
             working: vec![types::OrderId(9)],
-            hold_cash: Cash(50),
-            hold: Vec::new(),
         };
         let record = Record::Account(Box::new(account));
         let state = State::open(home.path()).unwrap();
@@ -346,7 +358,10 @@ mod tests {
         restore(&file, fresh.path()).unwrap();
         let found = crate::recovery::recover(fresh.path()).unwrap();
         let portfolio = found.engine.view().portfolio();
-        assert_eq!((portfolio.cash(), portfolio.peak(), portfolio.is_breaker_open()), (Cash(70), Cash(101), true));
+        assert_eq!(
+            (portfolio.unassigned(), portfolio.peak(), portfolio.is_breaker_open()),
+            (Cash(70), Cash(101), true)
+        );
         assert_eq!((found.last_seq, found.engine.view().boots()), (41, 3));
         assert!(found.repaired.is_empty(), "{:?}", found.repaired);
     }

@@ -15,7 +15,7 @@ use types::market::Level;
 use types::{Input, Stamped, Timeframe, Timestamp};
 
 use super::time;
-use crate::kept::{self, CandleRow, Known, candle_row, full_name, is_meant};
+use crate::kept::{self, Accounts, CandleRow, Known, candle_row, full_name, is_meant};
 
 /// Shows candles, trades, books, forecasts, orders and more that a box has kept.
 ///
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// Length of the candles: 1m, 5m, 15m, 1h, 1d.
     #[arg(long, value_name = "LENGTH", default_value = "1m")]
     timeframe: Timeframe,
+    /// Only this account of orders, fills and equity; `all` for all.
+    #[arg(long, value_name = "NAME", default_value = kept::LEAD)]
+    account: String,
     /// From this time on, UTC: 2026-07-19 or 2026-07-19T17:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     from: Option<Timestamp>,
@@ -66,7 +69,7 @@ enum Kind {
     Orders,
     /// Parts of paper orders that were filled.
     Fills,
-    /// The paper account, minute by minute.
+    /// A paper account, minute by minute.
     Equity,
 }
 
@@ -116,15 +119,22 @@ impl Args {
             }
             Kind::Orders => {
                 let (state, known) = self.opened()?;
-                write_rows(self.format, told(kept::orders(&state, &known, span)), out)
+                write_rows(self.format, told(kept::orders(&state, &self.accounts(&state)?, &known, span)), out)
             }
             Kind::Fills => {
                 let (state, known) = self.opened()?;
-                write_rows(self.format, told(kept::fills(&state, &known, span)), out)
+                write_rows(self.format, told(kept::fills(&state, &self.accounts(&state)?, &known, span)), out)
             }
-            Kind::Equity => write_rows(self.format, told(kept::equity(&self.opened()?.0, span)), out),
+            Kind::Equity => {
+                let (state, _) = self.opened()?;
+                write_rows(self.format, told(kept::equity(&state, &self.accounts(&state)?, span)), out)
+            }
         }?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn accounts(&self, state: &State) -> anyhow::Result<Accounts> {
+        Accounts::named(state, &self.account)?.map_err(|why| anyhow::anyhow!("--account: {why}"))
     }
 
     /// The state file and the chosen instruments.

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use toml::de::{DeTable, DeValue};
 use tracing_subscriber::EnvFilter;
 use types::fee::ROWS_MAX;
+use types::settings::RIVALS_MAX;
 use types::{Date, Venue};
 
 use super::suggest::nearest;
@@ -54,6 +55,8 @@ pub(super) enum Rule {
     Fees,
     /// Recorded times in microseconds.
     Times,
+    /// Strategies beside the first one.
+    Rivals,
 }
 
 /// Most recorded times in a list.
@@ -99,18 +102,41 @@ const PLAIN: &[(&str, Rule)] = &[
     ("model.auto_promote", Rule::Switch),
     ("model.auto_rollback", Rule::Switch),
     ("model.retrain_on_alarm", Rule::Switch),
-    ("engine.signal.rule", Rule::Word(&["off", "forecast", "reversion"])),
+    ("engine.signal.rule", Rule::Word(&["off", "forecast", "reversion", "policy"])),
     ("engine.signal.horizon_min", Rule::OneOf(&[5, 10, 30])),
     ("engine.signal.edge_min_cbps", Rule::Range(0, 1_000_000)),
+    ("engine.signal.sizing", Rule::Word(&["fixed", "volatility", "kelly", "model"])),
     ("engine.signal.size_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.signal.size_max_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.signal.volatility_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.signal.kelly_ppm", Rule::Range(1, 1_000_000)),
     ("engine.signal.hold_max_min", Rule::Range(1, 1_440)),
+    ("engine.rivals", Rule::Rivals),
     ("engine.risk.trading", Rule::Switch),
     ("engine.risk.start_cash", Rule::Range(1, 1_000_000_000)),
+    ("engine.risk.order_max_ppm", PPM),
     ("engine.risk.position_max_ppm", PPM),
+    ("engine.risk.venue_max_ppm", PPM),
+    ("engine.risk.cash_reserve_ppm", PPM),
     ("engine.risk.stop_loss_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.risk.take_profit_ppm", Rule::Range(0, 100_000_000)),
+    ("engine.risk.trailing_stop_ppm", PPM),
+    ("engine.risk.age_max_min", Rule::Range(0, 1_000_000)),
     ("engine.risk.drawdown_max_ppm", Rule::Range(1, 1_000_000)),
     ("engine.risk.daily_loss_max_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.risk.weekly_loss_max_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.risk.correlation_max_ppm", PPM),
+    ("engine.risk.correlated_max_ppm", PPM),
+    ("engine.risk.value_at_risk_max_ppm", PPM),
     ("engine.risk.orders_per_min_max", Rule::Range(1, 600)),
+    ("engine.risk.breakers.cool_down_s", Rule::Range(1, 86_400)),
+    ("engine.risk.breakers.release_ppm", Rule::Range(1, 1_000_000)),
+    ("engine.risk.breakers.jump_ppm", PPM),
+    ("engine.risk.breakers.spread_max_cbps", Rule::Range(0, 1_000_000)),
+    ("engine.risk.breakers.depth_min", Rule::Range(0, 1_000_000_000)),
+    ("engine.risk.breakers.losses_max", Rule::Range(0, 10_000)),
+    ("engine.risk.breakers.skill_below_max", Rule::Range(0, 10_000)),
+    ("engine.risk.breakers.answer_max_ms", Rule::Range(0, 60_000)),
     ("engine.paper.latency_ms", Rule::Range(0, 60_000)),
     ("engine.paper.response_ms", Rule::Range(0, 60_000)),
     ("engine.paper.book_lag_ms", Rule::Range(0, 60_000)),
@@ -223,6 +249,7 @@ impl Rule {
             Self::Text => self.text(value).map(drop),
             Self::Fees => self.fees(value),
             Self::Times => self.times(value),
+            Self::Rivals => self.rivals(value),
         }
     }
 
@@ -258,6 +285,38 @@ impl Rule {
         times.iter().try_for_each(|time| Self::Range(0, 60_000_000).check(time.get_ref()))
     }
 
+    /// Strategies with a name of their own and the keys of the first one's.
+    fn rivals(self, value: &DeValue<'_>) -> Result<(), String> {
+        let rivals = value.as_array().ok_or_else(|| self.mismatch(value))?;
+        if rivals.len() > RIVALS_MAX {
+            return Err(format!("has {}: must be at most {RIVALS_MAX}", rivals.len()));
+        }
+        let mut names = vec!["lead", "hold", "random", "flat", "all"];
+        for (number, rival) in (1..).zip(rivals.iter()) {
+            let rival = rival.get_ref().as_table().ok_or_else(|| self.mismatch(rival.get_ref()))?;
+            let told = |what: String| format!("rival {number}: {what}");
+            let name = rival.get("name").ok_or_else(|| told("name is missing".to_owned()))?;
+            let name = Self::Text.text(name.get_ref()).map_err(|what| told(format!("name: {what}")))?;
+            let is_short = (1..=32).contains(&name.len());
+            if !is_short || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+                return Err(told(format!("name: {name:?} must be 1 to 32 letters, digits, - and _")));
+            }
+            if names.contains(&name) {
+                return Err(told(format!("name: {name:?} is taken")));
+            }
+            names.push(name);
+            if let Some((key, _)) = rival.iter().find(|(key, _)| !["name", "signal"].contains(&key.get_ref().as_ref()))
+            {
+                return Err(told(format!("{}: unknown key; known are name, signal", key.get_ref())));
+            }
+            if let Some(signal) = rival.get("signal") {
+                let signal = signal.get_ref().as_table().ok_or_else(|| told("signal: must be a section".to_owned()))?;
+                check_signal(signal).map_err(|what| told(format!("signal: {what}")))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of a venue's fees, each from a later date than the one before.
     fn fees(self, value: &DeValue<'_>) -> Result<(), String> {
         let rows = value.as_array().ok_or_else(|| self.mismatch(value))?;
@@ -275,6 +334,22 @@ impl Rule {
         }
         Ok(())
     }
+}
+
+/// The keys of a rival's strategy are those of the first one's.
+fn check_signal(signal: &DeTable<'_>) -> Result<(), String> {
+    let known = || RULES.iter().filter_map(|(path, rule)| Some((path.strip_prefix("engine.signal.")?, *rule)));
+    for (key, value) in signal.iter() {
+        let key = key.get_ref();
+        let rule = known().find(|(known, _)| known == key).map(|(_, rule)| rule).ok_or_else(|| {
+            match nearest(key, known().map(|(key, _)| key)) {
+                Some(near) => format!("{key}: unknown key; did you mean {near}?"),
+                None => format!("{key}: unknown key"),
+            }
+        })?;
+        rule.check(value.get_ref()).map_err(|what| format!("{key}: {what}"))?;
+    }
+    Ok(())
 }
 
 /// Checks one row of fees and tells its date.
@@ -314,6 +389,7 @@ impl fmt::Display for Rule {
             Self::Date => f.write_str("a text such as \"2025-11-01\""),
             Self::Fees => f.write_str("a list of rows, each from a later date than the one before"),
             Self::Times => f.write_str("a list of whole numbers from 0 to 60000000"),
+            Self::Rivals => f.write_str("a list of strategies with a name each"),
             Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers => f.write_str("a list of texts"),
         }
     }

@@ -55,6 +55,7 @@ mod tests {
         let mut curve = Curve::default();
         for minute in 0..100_000 {
             curve.push(&EquityRecord {
+                account: types::AccountId::LEAD,
                 at: Timestamp::from_secs(minute * 60),
                 cash: Cash::ZERO,
                 equity: Cash(minute),

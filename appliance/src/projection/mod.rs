@@ -16,7 +16,7 @@ use axum::body::Bytes;
 use engine::Engine;
 use tokio::sync::watch;
 use types::effect::Record;
-use types::{InstrumentId, Timestamp};
+use types::{AccountId, InstrumentId, Timestamp};
 use wire::ServerMessage;
 
 use crate::card::Card;
@@ -71,7 +71,9 @@ impl Projection {
 
     /// A record was made.
     pub(crate) fn note(&mut self, record: &Record) {
-        if let Record::Equity(equity) = record {
+        if let Record::Equity(equity) = record
+            && equity.account == AccountId::LEAD
+        {
             self.curve.push(equity);
         }
     }

@@ -7,8 +7,8 @@
 //! | `forecasts` | `symbol` |
 //! | `scoreboard` | `symbol`; without `from` the last seven days with forecasts; no pages |
 //! | `trades`, `books` | `symbol`; by the time they were received, up to the last block in the journal |
-//! | `orders`, `fills` | |
-//! | `equity` | |
+//! | `orders`, `fills` | `account` (`lead`), or `all` |
+//! | `equity` | `account` (`lead`) |
 //!
 //! `from` and `to` are UTC times as text or milliseconds since 1970, `limit` is the length of a page. The answer has `rows`,
 //! oldest first, and `next`: the `from` of the page that follows, or null.
@@ -26,7 +26,7 @@ use store::state::Listing;
 use types::{Timeframe, Timestamp};
 
 use super::Site;
-use crate::kept::{self, Known, full_name, is_meant};
+use crate::kept::{self, Accounts, Known, full_name, is_meant};
 use crate::recordings::Open;
 use crate::scoreboard;
 
@@ -159,6 +159,10 @@ fn answer(
 ) -> Result<Value, Refusal> {
     let Asked { span, limit } = asked;
     let symbol = || symbol(parameters);
+    let accounts = || {
+        let name = text(parameters, "account").unwrap_or(kept::LEAD);
+        Accounts::named(state, name)?.map_err(|why| Refusal::Bad(format!("account: {why}")))
+    };
     match kind {
         "instruments" => Ok(json!({ "rows": instruments(state)?, "next": null })),
         "candles" => {
@@ -175,9 +179,13 @@ fn answer(
             let lines = scoreboard::lines(state, &one(state, symbol()?)?, from, span.to)?;
             Ok(json!({ "rows": lines, "next": null }))
         }
-        "orders" => page(kept::orders(state, &Known::all(state, |_| true)?, span)?, limit),
-        "fills" => page(kept::fills(state, &Known::all(state, |_| true)?, span)?, limit),
-        "equity" => page(kept::equity(state, span)?, limit),
+        "orders" => page(kept::orders(state, &accounts()?, &Known::all(state, |_| true)?, span)?, limit),
+        "fills" => page(kept::fills(state, &accounts()?, &Known::all(state, |_| true)?, span)?, limit),
+        // Pages go by time.
+        "equity" if text(parameters, "account") == Some("all") => {
+            Err(Refusal::Bad("account: ask for the equity of one account at a time".to_owned()))
+        }
+        "equity" => page(kept::equity(state, &accounts()?, span)?, limit),
         other => Err(Refusal::Unknown(format!(
             "{other:?} is not kept; there are instruments, candles, trades, books, forecasts, scoreboard, orders, fills, \
              equity"
@@ -296,6 +304,7 @@ mod tests {
         }
         let zero = Cash(0);
         records.push(Record::Equity(EquityRecord {
+            account: types::AccountId::LEAD,
             at: minute(1),
             cash: Cash(1_000_000_000_000),
             equity: Cash(1_000_000_000_000),

@@ -1,5 +1,6 @@
 //! The web server: the embedded dashboard, its WebSocket, `/healthz`, and what was kept.
 
+mod accounts;
 mod assets;
 mod backups;
 mod guard;
@@ -110,6 +111,8 @@ pub(crate) async fn serve(
         .route("/api/v1/retrain", get(models::requests).post(models::retrain))
         .route("/api/v1/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
         .route("/api/v1/why", get(models::why))
+        .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/trading", post(accounts::order))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))

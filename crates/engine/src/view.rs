@@ -15,7 +15,7 @@ use crate::desk::{Desk, Mandate};
 use crate::forecast::Missing;
 use crate::market::Market;
 use crate::paper::Working;
-use crate::portfolio::Portfolio;
+use crate::portfolio::{Portfolio, Rate};
 use crate::quality::ClockStanding;
 use crate::rejection::{Rejection, Rejections};
 use crate::risk::breaker::Breakers;
@@ -154,6 +154,12 @@ impl<'a> View<'a> {
     /// All accounts, the first one first.
     pub fn accounts(self) -> impl Iterator<Item = AccountView<'a>> {
         self.0.desks.all().iter().map(move |desk| AccountView { view: self, desk })
+    }
+
+    /// What a unit of a currency is worth in dollars.
+    #[must_use]
+    pub fn rate(self, currency: &str) -> Option<Rate> {
+        self.0.markets.rate(currency)
     }
 
     /// Breakers that are open, but for those of drawdowns, which accounts know themselves.

@@ -283,7 +283,11 @@ fn tables(
             found.extend(by_instrument.into_values().map(|(part, _, rows)| (part, Table::Trades(rows))));
         }
         Kind::Equity => {
-            let rows = state.equity(span)?.iter().map(rows::EquityRow::of).collect();
+            let mut rows = Vec::new();
+            for account in state.accounts()? {
+                let told = state.equity(account.account, span)?;
+                rows.extend(told.iter().map(|record| rows::EquityRow::of(&account.name, record)));
+            }
             found.push((part(None), Table::Equity(rows)));
         }
     }

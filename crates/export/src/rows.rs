@@ -48,6 +48,7 @@ pub(crate) struct ForecastRow {
 
 #[derive(Clone, Debug, Serialize, ParquetRecordWriter)]
 pub(crate) struct EquityRow {
+    pub(crate) account: String,
     pub(crate) at_ms: i64,
     pub(crate) cash: f64,
     pub(crate) equity: f64,
@@ -103,9 +104,10 @@ impl TradeRow {
 }
 
 impl EquityRow {
-    pub(crate) fn of(record: &EquityRecord) -> Self {
+    pub(crate) fn of(account: &str, record: &EquityRecord) -> Self {
         let amount = |cash: Cash| cash.0 as f64 / 1e8;
         Self {
+            account: account.to_owned(),
             at_ms: record.at.as_millis(),
             cash: amount(record.cash),
             equity: amount(record.equity),

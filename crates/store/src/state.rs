@@ -30,7 +30,7 @@ pub use quality::QUARANTINE_MAX;
 pub use series::ScoredForecast;
 
 /// State file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 5;
+pub const FORMAT: u64 = 6;
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);
@@ -219,20 +219,37 @@ impl State {
         span: Span,
         range: impl FnOnce(&Rows<K>) -> std::result::Result<redb::Range<'static, K, &'static [u8]>, redb::StorageError>,
     ) -> Result<Vec<T>> {
+        self.scan_where(table, span, range, |_| true)
+    }
+
+    /// The same of the rows that are wanted: the others do not count.
+    fn scan_where<K: Key + 'static, T: DeserializeOwned>(
+        &self,
+        table: TableDefinition<'_, K, &'static [u8]>,
+        span: Span,
+        range: impl FnOnce(&Rows<K>) -> std::result::Result<redb::Range<'static, K, &'static [u8]>, redb::StorageError>,
+        is_wanted: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>> {
         if span.from >= span.to {
             return Ok(Vec::new());
         }
         let found = self.read(table, |rows| {
             let range = range(rows)?;
-            let mut found = Vec::new();
-            let mut keep = |row: std::result::Result<Row<'_, K>, redb::StorageError>| {
-                row.map(|(_, value)| found.push(postcard::from_bytes::<T>(value.value())))
+            let decode = |row: std::result::Result<Row<'_, K>, redb::StorageError>| {
+                row.map(|(_, value)| postcard::from_bytes::<T>(value.value()))
+            };
+            // What cannot be read or decoded is not passed over.
+            let is_wanted = |row: &std::result::Result<postcard::Result<T>, redb::StorageError>| match row {
+                Ok(Ok(value)) => is_wanted(value),
+                _ => true,
+            };
+            let mut found: Vec<postcard::Result<T>> = if span.newest {
+                range.rev().map(decode).filter(is_wanted).take(span.limit).collect::<std::result::Result<_, _>>()?
+            } else {
+                range.map(decode).filter(is_wanted).take(span.limit).collect::<std::result::Result<_, _>>()?
             };
             if span.newest {
-                range.rev().take(span.limit).try_for_each(&mut keep)?;
                 found.reverse();
-            } else {
-                range.take(span.limit).try_for_each(&mut keep)?;
             }
             Ok(found)
         })?;
@@ -286,7 +303,7 @@ fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
     pass.table(ledger::REFUSALS)?;
     pass.table(ledger::ORDER_ENDS)?;
     pass.table(ledger::FILLS)?;
-    pass.table(ledger::ACCOUNT)?;
+    pass.table(ledger::ACCOUNTS)?;
     pass.table(arbitrage::OPPORTUNITIES)?;
     pass.table(quality::QUALITY)?;
     pass.table(quality::GAPS)?;

@@ -319,7 +319,15 @@ impl Life {
         }
         let at = self.at;
         let cash = Cash(seq as i64);
-        let equity = EquityRecord { at, cash, equity: cash, hold: cash, fees: cash, positions: Vec::new() };
+        let equity = EquityRecord {
+            account: types::AccountId::LEAD,
+            at,
+            cash,
+            equity: cash,
+            hold: cash,
+            fees: cash,
+            positions: Vec::new(),
+        };
         self.model.records.push((seq, equity.clone()));
         let entry = Entry { seq, rank: 0, record: Record::Equity(equity) };
         let is_synced = self.draw(3) == 0;
@@ -377,7 +385,8 @@ impl Life {
         }
         let state = self.state.as_ref().expect("open");
         let applied = state.applied().map_err(|e| e.to_string())?;
-        let rows = state.equity(Span::last(usize::MAX, Timestamp::MAX)).map_err(|e| e.to_string())?;
+        let rows =
+            state.equity(types::AccountId::LEAD, Span::last(usize::MAX, Timestamp::MAX)).map_err(|e| e.to_string())?;
         // What was not synced may have gone away, the last first.
         let (count, model) = (rows.len(), &mut self.model);
         let is_promised = (model.synced..=model.records.len()).contains(&count);

@@ -204,10 +204,10 @@ impl Known {
 fn ledger(state: &State) -> store::Result<BTreeMap<String, String>> {
     let all = Span::between(Timestamp::EPOCH, Timestamp::MAX, usize::MAX);
     let mut rows = BTreeMap::new();
-    for order in state.orders(all)? {
+    for order in state.orders(None, all)? {
         rows.insert(format!("order {}", order.id.0), format!("{order:?}"));
     }
-    for (n, fill) in state.fills(all)?.into_iter().enumerate() {
+    for (n, fill) in state.fills(None, all)?.into_iter().enumerate() {
         rows.insert(format!("fill {n}"), format!("{fill:?}"));
     }
     Ok(rows)

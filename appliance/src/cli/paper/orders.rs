@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use types::decimal::{self, Exponent};
 use types::order::{OrderId, OrderKind, Reason, Ticket, TimeInForce, Trigger};
-use types::{InstrumentId, Order, Price, Qty, Side, Timestamp};
+use types::{AccountId, InstrumentId, Order, Price, Qty, Side, Timestamp};
 
 /// Orders as given: the name of each and the order, whose identifier is its place.
 pub(super) struct Given {
@@ -86,7 +86,7 @@ fn order(id: OrderId, data: OrderData<'_>, pairs: &mut Vec<Value>) -> anyhow::Re
     let qty = Qty(u64::try_from(qty).ok().filter(|qty| *qty > 0).context("qty must be above zero")?);
     let at = time("at_ms", data.at_ms)?;
     let kind = OrderKind::Ticket(ticket(&data, pairs)?);
-    Ok(Order { id, instrument: InstrumentId(0), side, qty, kind, reason: Reason::User, at })
+    Ok(Order { id, account: AccountId::LEAD, instrument: InstrumentId(0), side, qty, kind, reason: Reason::User, at })
 }
 
 fn ticket(data: &OrderData<'_>, pairs: &mut Vec<Value>) -> anyhow::Result<Ticket> {

@@ -1,10 +1,10 @@
 //! Orders, refusals, fills and how orders ended: what happened to the paper money.
 
-use redb::{Error, Table, TableDefinition, WriteTransaction};
+use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use types::order::{OrderEnd, Refusal};
-use types::{AccountRecord, Fill, Order, OrderId, Timestamp};
+use types::{AccountId, AccountRecord, Fill, Order, OrderId, Timestamp};
 
-use super::{Span, State, encoded};
+use super::{Rows, Span, State, encoded};
 use crate::Result;
 
 type Bytes = &'static [u8];
@@ -17,10 +17,8 @@ pub(super) const ORDERS: TableDefinition<'static, OrderKey, Bytes> = TableDefini
 pub(super) const REFUSALS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("refusals");
 pub(super) const ORDER_ENDS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("order_ends");
 pub(super) const FILLS: TableDefinition<'static, FillKey, Bytes> = TableDefinition::new("fills");
-/// The account as it is, for a program that cannot read the engine's state.
-pub(super) const ACCOUNT: TableDefinition<'static, &'static str, Bytes> = TableDefinition::new("account");
-/// The only account there is.
-const PAPER: &str = "paper";
+/// The accounts as they are, by number, for a program that cannot read the engine's state.
+pub(super) const ACCOUNTS: TableDefinition<'static, u8, Bytes> = TableDefinition::new("accounts");
 
 pub(super) fn create(txn: &WriteTransaction) -> std::result::Result<(), Error> {
     Writer::open(txn).map(drop)
@@ -31,7 +29,7 @@ pub(super) struct Writer<'t> {
     refusals: Table<'t, OrderKey, Bytes>,
     order_ends: Table<'t, u64, Bytes>,
     fills: Table<'t, FillKey, Bytes>,
-    account: Table<'t, &'static str, Bytes>,
+    accounts: Table<'t, u8, Bytes>,
 }
 
 impl<'t> Writer<'t> {
@@ -41,7 +39,7 @@ impl<'t> Writer<'t> {
             refusals: txn.open_table(REFUSALS)?,
             order_ends: txn.open_table(ORDER_ENDS)?,
             fills: txn.open_table(FILLS)?,
-            account: txn.open_table(ACCOUNT)?,
+            accounts: txn.open_table(ACCOUNTS)?,
         })
     }
 
@@ -72,7 +70,7 @@ impl<'t> Writer<'t> {
     }
 
     pub(super) fn account(&mut self, account: &AccountRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
-        self.account.insert(PAPER, encoded(account, scratch))?;
+        self.accounts.insert(account.account.0, encoded(account, scratch))?;
         Ok(())
     }
 
@@ -89,40 +87,46 @@ impl<'t> Writer<'t> {
 }
 
 impl State {
-    /// Orders that risk approved, by when they were made.
+    /// Orders that risk approved, by when they were made: those of an account, or of all.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn orders(&self, span: Span) -> Result<Vec<Order>> {
-        self.scan(ORDERS, span, |rows| rows.range((span.from.as_nanos(), 0)..(span.to.as_nanos(), 0)))
+    pub fn orders(&self, account: Option<AccountId>, span: Span) -> Result<Vec<Order>> {
+        let range = |rows: &Rows<OrderKey>| rows.range((span.from.as_nanos(), 0)..(span.to.as_nanos(), 0));
+        self.scan_where(ORDERS, span, range, |order: &Order| account.is_none_or(|account| order.account == account))
     }
 
-    /// Orders that risk refused, and why, by when they were made.
+    /// Orders that risk refused, and why, by when they were made: those of an account, or of all.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn refusals(&self, span: Span) -> Result<Vec<(Order, Refusal)>> {
-        self.scan(REFUSALS, span, |rows| rows.range((span.from.as_nanos(), 0)..(span.to.as_nanos(), 0)))
+    pub fn refusals(&self, account: Option<AccountId>, span: Span) -> Result<Vec<(Order, Refusal)>> {
+        let range = |rows: &Rows<OrderKey>| rows.range((span.from.as_nanos(), 0)..(span.to.as_nanos(), 0));
+        let is_wanted = |(order, _): &(Order, Refusal)| account.is_none_or(|account| order.account == account);
+        self.scan_where(REFUSALS, span, range, is_wanted)
     }
 
-    /// Fills by time.
+    /// Fills by time: those of an account, or of all.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn fills(&self, span: Span) -> Result<Vec<Fill>> {
-        self.scan(FILLS, span, |rows| rows.range((span.from.as_nanos(), 0, 0)..(span.to.as_nanos(), 0, 0)))
+    pub fn fills(&self, account: Option<AccountId>, span: Span) -> Result<Vec<Fill>> {
+        let range = |rows: &Rows<FillKey>| rows.range((span.from.as_nanos(), 0, 0)..(span.to.as_nanos(), 0, 0));
+        self.scan_where(FILLS, span, range, |fill: &Fill| account.is_none_or(|account| fill.account == account))
     }
 
-    /// The account as it was after the last input whose records are here; `None` where a program without this record wrote the
-    /// file.
+    /// The accounts as they were after the last input whose records are here, by number; none where a program without these records
+    /// wrote the file.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn account(&self) -> Result<Option<AccountRecord>> {
-        let found = self.read(ACCOUNT, |table| {
-            Ok(table.get(PAPER)?.map(|value| postcard::from_bytes::<AccountRecord>(value.value())))
+    pub fn accounts(&self) -> Result<Vec<AccountRecord>> {
+        let found = self.read(ACCOUNTS, |table| {
+            let rows = table.iter()?.map(|row| Ok(row?.1.value().to_vec()));
+            rows.collect::<std::result::Result<Vec<Vec<u8>>, Error>>()
         })?;
-        found.transpose().map_err(|e| self.unreadable(ACCOUNT, e))
+        let decoded = found.iter().map(|bytes| postcard::from_bytes::<AccountRecord>(bytes));
+        decoded.collect::<postcard::Result<_>>().map_err(|e| self.unreadable(ACCOUNTS, e))
     }
 
     /// How and when an order ended; `None` while it works.

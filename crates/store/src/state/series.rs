@@ -3,7 +3,7 @@
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 use types::effect::{Base, CandleRecord, EquityRecord, ForecastRecord, ScoreRecord, SealRecord};
-use types::{InstrumentId, Timeframe, Timestamp};
+use types::{AccountId, InstrumentId, Timeframe, Timestamp};
 
 use super::{Span, State, encoded};
 use crate::Result;
@@ -24,7 +24,9 @@ pub(super) const REVISIONS: TableDefinition<'static, RevisionKey, Bytes> = Table
 pub(super) const FORECASTS: TableDefinition<'static, ForecastKey, Bytes> = TableDefinition::new("forecasts_by_time");
 /// The chain of forecasts.
 pub(super) const SEALS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("seals");
-pub(super) const EQUITY: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
+/// Account, when.
+pub(super) type EquityKey = (u8, i64);
+pub(super) const EQUITY: TableDefinition<'static, EquityKey, Bytes> = TableDefinition::new("equity_by_account");
 
 /// What a model said at a time, without what its row's key says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,7 +62,7 @@ pub(super) struct Writer<'t> {
     candles: Table<'t, CandleKey, Bytes>,
     revisions: Table<'t, RevisionKey, Bytes>,
     forecasts: Table<'t, ForecastKey, Bytes>,
-    equity: Table<'t, i64, Bytes>,
+    equity: Table<'t, EquityKey, Bytes>,
     seals: Table<'t, u64, Bytes>,
 }
 
@@ -131,7 +133,7 @@ impl<'t> Writer<'t> {
     }
 
     pub(super) fn equity(&mut self, equity: &EquityRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
-        self.equity.insert(equity.at.as_nanos(), encoded(equity, scratch))?;
+        self.equity.insert((equity.account.0, equity.at.as_nanos()), encoded(equity, scratch))?;
         Ok(())
     }
 }
@@ -224,12 +226,13 @@ impl State {
         Ok(self.scan(SEALS, Span::last(1, Timestamp::MAX), |rows| rows.range(0..))?.pop())
     }
 
-    /// The paper account by time.
+    /// A paper account by time.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn equity(&self, span: Span) -> Result<Vec<EquityRecord>> {
-        self.scan(EQUITY, span, |rows| rows.range(span.from.as_nanos()..span.to.as_nanos()))
+    pub fn equity(&self, account: AccountId, span: Span) -> Result<Vec<EquityRecord>> {
+        let key = |at: Timestamp| (account.0, at.as_nanos());
+        self.scan(EQUITY, span, |rows| rows.range(key(span.from)..key(span.to)))
     }
 }
 

@@ -3,13 +3,16 @@
 use std::ops::Bound::{Excluded, Unbounded};
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use types::effect::{Base, CandleRecord, ForecastRecord, ScoreRecord};
+use serde::{Deserialize, Serialize};
+use types::effect::{Base, CandleRecord, EquityRecord, ForecastRecord, ScoreRecord};
+use types::legacy::{AccountV1, EquityV1, FillV1, OrderV1};
 use types::market::CandleSource;
-use types::{Candle, InstrumentId, Price, Timeframe, Timestamp};
+use types::order::Refusal;
+use types::{Candle, Fill, InstrumentId, Order, Price, Timeframe, Timestamp};
 
-use super::series::{self, CANDLES, FORECASTS, Horizon, REVISIONS, Said};
+use super::ledger::{ACCOUNTS, FILLS, ORDERS, REFUSALS};
+use super::series::{self, CANDLES, EQUITY, FORECASTS, Horizon, REVISIONS, Said};
 use super::{FORMAT, encoded};
 use crate::file::META;
 
@@ -65,6 +68,10 @@ type HorizonKey = (u16, i64, u16, &'static str);
 const FORECASTS_V1: TableDefinition<'static, HorizonKey, Bytes> = TableDefinition::new("forecasts");
 const SCORES_V1: TableDefinition<'static, HorizonKey, Bytes> = TableDefinition::new("scores");
 
+/// The account and its equity up to format 5: there was one.
+const ACCOUNT_V1: TableDefinition<'static, &'static str, Bytes> = TableDefinition::new("account");
+const EQUITY_V1: TableDefinition<'static, i64, Bytes> = TableDefinition::new("equity");
+
 /// Brings a file to the present format.
 pub(super) fn upgrade(txn: &WriteTransaction) -> Result<(), Error> {
     let mut meta = txn.open_table(META)?;
@@ -81,6 +88,9 @@ pub(super) fn upgrade(txn: &WriteTransaction) -> Result<(), Error> {
         1 | 2 => join_horizons(txn)?,
         3 | 4 => with_base(txn)?,
         _ => {}
+    }
+    if format <= 5 {
+        with_accounts(txn)?;
     }
     if format < FORMAT {
         meta.insert("format", FORMAT)?;
@@ -100,17 +110,18 @@ fn from_v2(old: CandleV2) -> CandleRecord {
 }
 
 /// Row by row: a year of candles does not fit into memory.
-fn rewrite<K, T>(table: &mut Table<'_, K, Bytes>, present: fn(T) -> CandleRecord) -> Result<(), Error>
+fn rewrite<K, T, U>(table: &mut Table<'_, K, Bytes>, present: fn(T) -> U) -> Result<(), Error>
 where
     for<'a> K: redb::Key<SelfType<'a> = K> + Clone + 'static,
     T: DeserializeOwned,
+    U: Serialize,
 {
     let (mut after, mut scratch) = (None::<K>, Vec::new());
     loop {
         let from = after.as_ref().map_or(Unbounded, Excluded);
         let row = table.range::<&K>((from, Unbounded))?.next().transpose()?;
         let Some((key, old)) = row.map(|(key, value)| (key.value(), value.value().to_vec())) else { return Ok(()) };
-        let old = postcard::from_bytes(&old).map_err(|e| Error::Corrupted(format!("a candle: {e}")))?;
+        let old = postcard::from_bytes(&old).map_err(|e| Error::Corrupted(format!("a row: {e}")))?;
         table.insert(&key, encoded(&present(old), &mut scratch))?;
         after = Some(key);
     }
@@ -173,4 +184,29 @@ fn with_base(txn: &WriteTransaction) -> Result<(), Error> {
         }
         after = Some(key);
     }
+}
+
+/// Orders, fills and equity are of an account.
+fn with_accounts(txn: &WriteTransaction) -> Result<(), Error> {
+    rewrite(&mut txn.open_table(ORDERS)?, |old: OrderV1| Order::from(old))?;
+    rewrite(&mut txn.open_table(FILLS)?, |old: FillV1| Fill::from(old))?;
+    rewrite(&mut txn.open_table(REFUSALS)?, |(old, why): (OrderV1, Refusal)| (Order::from(old), why))?;
+    let unreadable = |e| Error::Corrupted(format!("a row: {e}"));
+    let mut scratch = Vec::new();
+    let mut equity = txn.open_table(EQUITY)?;
+    for row in txn.open_table(EQUITY_V1)?.iter()? {
+        let old: EquityV1 = postcard::from_bytes(row?.1.value()).map_err(unreadable)?;
+        let record = EquityRecord::from(old);
+        equity.insert((record.account.0, record.at.as_nanos()), encoded(&record, &mut scratch))?;
+    }
+    let mut accounts = txn.open_table(ACCOUNTS)?;
+    for row in txn.open_table(ACCOUNT_V1)?.iter()? {
+        let old: AccountV1 = postcard::from_bytes(row?.1.value()).map_err(unreadable)?;
+        for account in old.split() {
+            accounts.insert(account.account.0, encoded(&account, &mut scratch))?;
+        }
+    }
+    txn.delete_table(EQUITY_V1)?;
+    txn.delete_table(ACCOUNT_V1)?;
+    Ok(())
 }

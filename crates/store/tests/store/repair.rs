@@ -94,7 +94,8 @@ fn damage_to_what_is_not_packed_yet_is_found_and_fenced() {
     let mut world = write_day(dir.path(), 3);
     let path = days(dir.path()).expect("lists").remove(0).path;
     // Of the two tails one has the blocks.
-    let block = [&[3, 0, 2, 0, 50, 0, 0, 0][..], &51u64.to_le_bytes()].concat();
+    let head = [&store::block::BLOCK_FORMAT.to_le_bytes()[..], &[2, 0, 50, 0, 0, 0]].concat();
+    let block = [&head[..], &51u64.to_le_bytes()].concat();
     let tails = [0, 1].map(|n| dir.path().join(format!("journal.tail-{n}")));
     let has = |path: &&std::path::PathBuf| {
         std::fs::read(path).is_ok_and(|bytes| bytes.windows(block.len()).any(|window| window == block))

@@ -9,9 +9,9 @@ use types::market::{CandleSource, Quote};
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
 use types::{
-    AccountDay, AccountPosition, AccountRecord, ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, Candle, Cash, Fill,
-    Input, Instrument, InstrumentId, Order, OrderId, Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, Stamped,
-    StatusRecord, Timeframe, Timestamp, TradingStatus, Venue,
+    AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, ArbitrageEndReason, ArbitrageRecord,
+    ArbitrageSize, Candle, Cash, Fill, Input, Instrument, InstrumentId, Lot, Order, OrderId, Ppm, Price, Qty,
+    QualityMinute, RulesRecord, Scale, Side, Stamped, StatusRecord, Tally, Timeframe, Timestamp, TradingStatus, Venue,
 };
 
 use crate::world::START;
@@ -47,6 +47,7 @@ fn candle(n: i64, close: i64) -> CandleRecord {
 fn order(id: u64, n: i64) -> Order {
     Order {
         id: OrderId(id),
+        account: AccountId::LEAD,
         instrument: BTC,
         side: Side::Buy,
         qty: Qty(5),
@@ -59,6 +60,7 @@ fn order(id: u64, n: i64) -> Order {
 fn fill(order: u64, n: i64) -> Fill {
     Fill {
         order: OrderId(order),
+        account: AccountId::LEAD,
         instrument: BTC,
         side: Side::Buy,
         price: price(100),
@@ -170,7 +172,15 @@ fn forecasts_are_found_by_time_and_keep_what_came_of_them() {
 }
 
 fn equity() -> EquityRecord {
-    EquityRecord { at: minute(2), cash: Cash(1), equity: Cash(2), hold: Cash(3), fees: Cash(4), positions: vec![] }
+    EquityRecord {
+        account: AccountId::LEAD,
+        at: minute(2),
+        cash: Cash(1),
+        equity: Cash(2),
+        hold: Cash(3),
+        fees: Cash(4),
+        positions: vec![],
+    }
 }
 
 /// Every kind of record, with what could be taken for doubles.
@@ -205,17 +215,57 @@ pub(crate) fn kinds_of_format_2() -> Vec<Entry> {
 
 /// What came with format 4.
 pub(crate) fn kinds_of_format_4() -> Vec<Entry> {
-    let accounts = [account(6), account(7)].map(|account| Record::Account(Box::new(account)));
+    let accounts = [account(0, 6), account(0, 7)].map(|account| Record::Account(Box::new(account)));
     let seals = (1..=3).map(|number| Record::Seal(seal(number)));
     accounts.into_iter().chain(seals).zip(5..).map(|(record, rank)| entry(6, rank, record)).collect()
 }
 
-/// The state holds [`kinds_of_format_4`].
+/// The state holds the links of [`kinds_of_format_4`].
 #[track_caller]
 pub(crate) fn check_format_4(state: &State) {
-    assert_eq!(state.account().expect("reads"), Some(account(7)), "the newest counts");
     assert_eq!(state.seals(2, 9).expect("reads"), [seal(2), seal(3)]);
     assert_eq!(state.last_seal().expect("reads"), Some(seal(3)));
+}
+
+/// The state holds the one account that formats 4 and 5 had: 7 of cash, a position that cost 40, and a control with 50 of cash and
+/// something worth 51.
+#[track_caller]
+pub(crate) fn check_account_of_format_4(state: &State) {
+    let accounts = state.accounts().expect("reads");
+    let [lead, hold] = accounts.as_slice() else { panic!("one account, and its control: {accounts:?}") };
+    assert_eq!((lead.name.as_str(), lead.start, lead.unassigned, lead.equity), ("lead", Cash(100), Cash(7), Cash(99)));
+    assert_eq!(
+        (lead.peak, lead.boots, lead.is_stopped_by_user, lead.working.as_slice()),
+        (Cash(101), 2, true, &[OrderId(5)][..])
+    );
+    let lot = Lot { qty: Qty(3), cost: Cash(40), fees: Cash(1), at: minute(2) };
+    assert_eq!((lead.positions[0].lots.as_slice(), lead.positions[0].exit_at), (&[lot][..], minute(9)));
+    assert_eq!((hold.name.as_str(), hold.unassigned, hold.equity), ("hold", Cash(50), Cash(101)));
+    assert_eq!((hold.positions[0].lots[0].qty, hold.positions[0].lots[0].cost), (Qty(4), Cash(51)));
+}
+
+/// What came with format 6: accounts beside the first.
+pub(crate) fn kinds_of_format_6() -> Vec<Entry> {
+    let of_control = EquityRecord { account: AccountId::HOLD, equity: Cash(9), ..equity() };
+    vec![
+        entry(6, 13, Record::Account(Box::new(account(1, 8)))),
+        entry(6, 14, Record::Equity(of_control)),
+        entry(6, 15, Record::Order(Order { account: AccountId::HOLD, ..order(770, 3) })),
+        entry(6, 16, Record::Fill(Fill { account: AccountId::HOLD, ..fill(770, 3) })),
+    ]
+}
+
+/// The state holds [`kinds_of_format_6`].
+#[track_caller]
+pub(crate) fn check_format_6(state: &State) {
+    let all = Span::last(100, Timestamp::MAX);
+    assert_eq!(state.accounts().expect("reads"), [account(0, 7), account(1, 8)], "the newest of each");
+    assert_eq!(state.equity(AccountId::HOLD, all).expect("reads")[0].equity, Cash(9));
+    let orders =
+        |account| state.orders(account, all).expect("reads").iter().map(|order| order.id.0).collect::<Vec<_>>();
+    assert_eq!((orders(None), orders(Some(AccountId::HOLD))), (vec![768, 770], vec![770]));
+    let newest = Span::last(1, Timestamp::MAX);
+    assert_eq!(state.fills(Some(AccountId::LEAD), newest).expect("reads"), [fill(768, 2)], "others do not count");
 }
 
 /// What came with format 5: the book at a minute's close, and forecasts that count from it.
@@ -264,47 +314,60 @@ fn links_of_forecasts_that_are_gone_go_too_but_for_the_last() {
     assert_eq!(state.last_seal().expect("reads"), Some(seal(9)), "the chain goes on from it");
 }
 
-fn account(cash: i64) -> AccountRecord {
+fn account(id: u8, cash: i64) -> AccountRecord {
     let position = AccountPosition {
         instrument: BTC,
-        qty: types::Qty(3),
-        cost: Cash(40),
-        fees: Cash(1),
-        opened_at: minute(2),
+        lots: vec![Lot { qty: Qty(3), cost: Cash(40), fees: Cash(1), at: minute(2) }],
         rule: types::settings::Rule::Reversion,
+        opener: "reversion".to_owned(),
         exit_at: minute(9),
+        value_max: Cash(41),
         gain: Cash(-2),
     };
+    let purse = AccountPurse {
+        venue: Venue::Kraken,
+        currency: "USD".to_owned(),
+        cash: Cash(cash),
+        deposited: Cash(90),
+        fees: Cash(1),
+        realised: Cash(-2),
+    };
     AccountRecord {
+        account: AccountId(id),
+        name: format!("number {id}"),
         at: minute(4),
         boots: 2,
         start: Cash(100),
-        cash: Cash(cash),
-        fees: Cash(1),
-        realised: Cash(-2),
+        unassigned: Cash(10),
+        purses: vec![purse],
         equity: Cash(99),
         peak: Cash(101),
         day: AccountDay { day: minute(4).day(), equity_start: Cash(98), trades: 1, fees: Cash(1) },
+        week_start: Cash(97),
         is_breaker_open: false,
         is_stopped_by_user: true,
+        losses_in_row: 2,
         positions: vec![position],
+        by_instrument: vec![(BTC, Tally { trades: 3, ..Tally::default() })],
+        by_opener: vec![("reversion".to_owned(), Tally { trades: 3, ..Tally::default() })],
         working: vec![OrderId(5)],
-        hold_cash: Cash(50),
-        hold: vec![(BTC, types::Qty(4), Cash(51))],
     }
 }
 
 #[test]
-fn the_account_is_one_row_and_a_file_without_it_says_so() {
+fn an_account_is_one_row_and_a_file_without_any_says_so() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let state = State::open(dir.path()).expect("creates");
-    assert_eq!(state.account().expect("reads"), None);
+    assert_eq!(state.accounts().expect("reads"), []);
+    state.write(&one_of_each(), 6).expect("writes");
     state.write(&kinds_of_format_4(), 6).expect("writes");
     check_format_4(&state);
     state.write(&kinds_of_format_5(), 6).expect("writes");
     check_format_5(&state);
+    state.write(&kinds_of_format_6(), 6).expect("writes");
+    check_format_6(&state);
     let tables = state.tables().expect("reads");
-    assert_eq!(tables.iter().find(|table| table.name == "account").expect("there").rows, 1);
+    assert_eq!(tables.iter().find(|table| table.name == "accounts").expect("there").rows, 2);
 }
 
 /// The state holds [`kinds_of_format_2`] beside [`one_of_each`].
@@ -402,13 +465,13 @@ pub(crate) fn check_all(state: &State) {
     assert_eq!(state.applied().expect("reads"), 6);
     assert_eq!(state.candles(BTC, Timeframe::M1, all).expect("reads"), [candle(2, 7)]);
     check_forecasts(state);
-    assert_eq!(state.orders(all).expect("reads"), [order(768, 2)]);
-    assert_eq!(state.refusals(all).expect("reads"), [(order(769, 2), Refusal::Cash)]);
-    assert_eq!(state.fills(all).expect("reads"), [fill(768, 2), fill(768, 2)]);
+    assert_eq!(state.orders(None, all).expect("reads"), [order(768, 2)]);
+    assert_eq!(state.refusals(None, all).expect("reads"), [(order(769, 2), Refusal::Cash)]);
+    assert_eq!(state.fills(None, all).expect("reads"), [fill(768, 2), fill(768, 2)]);
     assert_eq!(state.order_end(OrderId(768)).expect("reads"), Some((OrderEnd::Filled, minute(2))));
     assert_eq!(state.order_end(OrderId(1)).expect("reads"), None);
-    assert_eq!(state.equity(all).expect("reads"), [equity()]);
-    assert_eq!(state.equity(Span::between(minute(0), minute(2), 9)).expect("reads"), []);
+    assert_eq!(state.equity(AccountId::LEAD, all).expect("reads"), [equity()]);
+    assert_eq!(state.equity(AccountId::LEAD, Span::between(minute(0), minute(2), 9)).expect("reads"), []);
 }
 
 #[test]
@@ -614,7 +677,7 @@ fn old_minutes_go_and_hours_and_the_ledger_stay() {
     assert_eq!(rounds, [20_000, 4_800, 0], "not all at once");
     assert_eq!((count(Timeframe::M1), count(Timeframe::H1)), (6_000, 500));
     assert_eq!(state.candles(BTC, Timeframe::M1, all).expect("reads")[0].candle.open_time, minute(24_000));
-    assert_eq!(state.fills(all).expect("reads").len(), 500);
+    assert_eq!(state.fills(None, all).expect("reads").len(), 500);
     assert_eq!(state.forecasts(BTC, all).expect("reads").len(), 100);
     assert_eq!(state.gaps(BTC, all).expect("reads").len(), 100);
 }

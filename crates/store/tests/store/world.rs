@@ -79,8 +79,15 @@ impl Replayer for Machine {
         }
         if self.seen.is_multiple_of(25) {
             let cash = Cash(self.volume as i64);
-            let equity =
-                EquityRecord { at: stamped.at, cash, equity: cash, hold: cash, fees: Cash(0), positions: vec![] };
+            let equity = EquityRecord {
+                account: types::AccountId::LEAD,
+                at: stamped.at,
+                cash,
+                equity: cash,
+                hold: cash,
+                fees: Cash(0),
+                positions: vec![],
+            };
             effects.record(Record::Equity(equity));
         }
     }

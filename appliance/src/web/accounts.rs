@@ -1,0 +1,79 @@
+//! `/api/v1/accounts` and `/api/v1/trading`: the paper accounts, and what the user may say to them.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /api/v1/accounts?days=30` | all accounts with their money, positions, results by symbol and by model, and their performance over the hours of so many days; the breakers that are open |
+//! | `POST /api/v1/trading?do=WORD` | `pause`: no new positions; `resume`: new ones are allowed; `flatten`: close all positions, and pause; `reset`: close all breakers. 202 |
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tokio::sync::oneshot;
+use types::Input;
+use types::input::Command;
+
+use super::kept::Refusal;
+use super::{Site, guard};
+use crate::engine_thread::Message;
+
+const DAYS: u32 = 30;
+const DAYS_MAX: u32 = 366;
+/// The engine answers between two inputs, once all money it knows of is written down.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `GET /api/v1/accounts`.
+pub(super) async fn list(State(site): State<Site>, Query(parameters): Query<HashMap<String, String>>) -> Response {
+    let days = match parameters.get("days").filter(|text| !text.is_empty()) {
+        None => DAYS,
+        Some(text) => match text.parse() {
+            Ok(days) if (1..=DAYS_MAX).contains(&days) => days,
+            _ => return Refusal::Bad(format!("days: {text:?} is not a number from 1 to {DAYS_MAX}")).into_response(),
+        },
+    };
+    let busy = || Refusal::Busy("the engine is busy; ask again".to_owned()).into_response();
+    let (reply, answer) = oneshot::channel();
+    if site.inner.engine.try_send(Message::Accounts(reply)).is_err() {
+        return busy();
+    }
+    let Ok(Ok(mut told)) = tokio::time::timeout(PATIENCE, answer).await else { return busy() };
+    let since = site.inner.clock.now().minus(Duration::from_secs(u64::from(days) * 86_400));
+    let state = site.inner.state.clone();
+    // Reading waits for the card.
+    let looked = tokio::task::spawn_blocking(move || {
+        told.accounts.iter_mut().try_for_each(|account| account.look_back(&state, since)).map(|()| told)
+    });
+    match looked.await {
+        Ok(Ok(told)) => Json(told).into_response(),
+        Ok(Err(error)) => Refusal::from(error).into_response(),
+        Err(error) => Refusal::Failed(format!("the request ended early: {error}")).into_response(),
+    }
+}
+
+/// `POST /api/v1/trading`.
+pub(super) async fn order(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    Query(parameters): Query<HashMap<String, String>>,
+) -> Response {
+    if !guard::is_same_origin(&headers) {
+        let error = json!({ "error": "asked for by a page of another site" });
+        return (StatusCode::FORBIDDEN, Json(error)).into_response();
+    }
+    let command = match parameters.get("do").map(String::as_str) {
+        Some("pause") => Command::Trading { on: false },
+        Some("resume") => Command::Trading { on: true },
+        Some("flatten") => Command::Flatten,
+        Some("reset") => Command::ResetBreaker,
+        _ => return Refusal::Bad("do: must be pause, resume, flatten or reset".to_owned()).into_response(),
+    };
+    tracing::info!("{command:?} asked for by the API");
+    match site.inner.engine.send(Message::Input(Input::Command(command))).await {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(_) => Refusal::Failed("the engine has stopped".to_owned()).into_response(),
+    }
+}
