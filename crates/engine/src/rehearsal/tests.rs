@@ -1,6 +1,6 @@
 use types::market::{Aggressor, Proof};
 use types::order::{OrderKind, Reason, Ticket, TimeInForce};
-use types::{Cash, Level, Price, Scale, Venue};
+use types::{BookTop, Cash, Price, Scale, Venue};
 
 use types::InstrumentId;
 
