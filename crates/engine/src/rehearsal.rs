@@ -169,13 +169,13 @@ impl Rehearsal {
     #[must_use]
     pub fn finish(mut self) -> Outcome {
         let last = self.at;
-        self.send(Timestamp::MAX);
-        let arrivals = self.venue.orders().iter().map(|working| working.arrives_at);
-        let end = arrivals.max().unwrap_or(last).max(last).plus(Duration::from_nanos(1));
         let silent_at = last.plus(SILENT_AFTER);
-        if end > silent_at {
+        self.send(silent_at);
+        if !self.unsent.is_empty() || self.last_arrival().is_some_and(|at| at >= silent_at) {
             self.stale(silent_at);
+            self.send(Timestamp::MAX);
         }
+        let end = self.last_arrival().unwrap_or(last).max(last).plus(Duration::from_nanos(1));
         self.pass(end);
         self.with_venue(end, |venue, _, events| venue.tell(Timestamp::MAX, events));
         let open = self.venue.orders().iter().map(|working| (working.order.id, working.left()));
@@ -183,18 +183,29 @@ impl Rehearsal {
         self.outcome
     }
 
-    /// Time goes on to `to` without a word of the instrument: orders are sent and arrive before it.
+    fn last_arrival(&self) -> Option<Timestamp> {
+        self.venue.orders().iter().map(|working| working.arrives_at).max()
+    }
+
+    /// Time goes on to `to` without a word of the instrument: orders are sent and arrive before it. In how many steps it goes
+    /// changes nothing.
     pub fn pass(&mut self, to: Timestamp) {
         self.at = self.at.max(to);
         self.send(to);
-        if !self.venue.is_idle() {
-            self.with_venue(to, |venue, scene, events| venue.pass(scene, to, events));
-        }
+        self.pass_venue(to);
     }
 
     fn send(&mut self, to: Timestamp) {
         while let Some(order) = self.unsent.pop_front_if(|order| order.at < to) {
+            // What happened before it drew its travelling times before it.
+            self.pass_venue(order.at);
             self.venue.accept(risk::approve_plenty(order), &self.settings);
+        }
+    }
+
+    fn pass_venue(&mut self, to: Timestamp) {
+        if !self.venue.is_idle() {
+            self.with_venue(to, |venue, scene, events| venue.pass(scene, to, events));
         }
     }
 
