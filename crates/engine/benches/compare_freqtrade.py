@@ -27,12 +27,12 @@ from unittest.mock import MagicMock, PropertyMock, patch
 import pandas as pd
 import talib
 from freqtrade.configuration import TimeRange
+from freqtrade.data.converter import trim_dataframes
 from freqtrade.data.history import get_timerange
 from freqtrade.enums import CandleType, RunMode, TradingMode
 from freqtrade.exchange import Exchange
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.resolvers import ExchangeResolver
-from freqtrade.data.converter import trim_dataframes
 
 PAIR = "BTC/USDT"
 STRATEGY = '''
