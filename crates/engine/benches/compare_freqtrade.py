@@ -5,10 +5,10 @@
     cargo bench --package tickerbox-engine --bench minutes --no-run
     /tmp/ft/bin/python crates/engine/benches/compare_freqtrade.py
 
-freqtrade computes one Bollinger band (TA-Lib) and walks the candles with its `Backtesting.backtest`; the same rule as ours (`reversion`):
-in where the price comes back over the lower band, out at the middle. Its time is that of its indicators, signals and walk, of the
-processor, without loading anything; its exchange is an object without a connection, as in its own tests. Progress bars and logging
-are off.
+freqtrade computes one Bollinger band (TA-Lib) and walks the candles with its `Backtesting.backtest`; the same rule as ours
+(`reversion`): in where the price comes back over the lower band, out at the middle. Its time is that of its indicators, signals and
+walk, of the processor, without loading anything; its exchange is an object without a connection, as in its own tests. Progress bars
+and logging are off.
 
 Ours is `cargo bench --bench minutes` on the same file: the whole engine (`Engine::handle`) with books and trades made of each
 candle, all features of each minute, risk, paper venue and account. The fastest of some runs counts, for both.

@@ -15,8 +15,8 @@ as far as the market went. Each difference is printed with what both did; docs/p
 
 Speed is measured twice, the fastest of some runs for both, turn by turn:
 
-- from memory: hftbacktest from its rows, ours from the parsed messages (`--repeat`), once with the paper venue alone and once with
-  the whole engine beside it: candles, and every feature of each minute. Each replay must give the fills of the first one.
+- from memory: hftbacktest from its rows, ours from the parsed messages (`--repeat`), once with the paper venue alone and once
+  with the whole engine beside it: candles, and every feature of each minute. Each replay must give the fills of the first one.
 - from the file to the fills: reading into rows (in Python, as its users do) and replay; ours with decompression, JSON and proof.
 
 Both run in one thread. Times are of the processor, for other work may go on beside them; only ours from memory is of the clock.
@@ -169,7 +169,7 @@ def main():
     line("hftbacktest", theirs_s)
     line("ours, paper venue", paper_s)
     line(f"ours, with candles and features ({told['minutes']} minutes)", all_s)
-    print(f"  ratio of events/s, ours with all of it to hftbacktest: {theirs_s / all_s:.2f} (venue alone: {theirs_s / paper_s:.2f})")
+    print(f"  ratio of events/s, ours with all of it: {theirs_s / all_s:.2f} (venue alone: {theirs_s / paper_s:.2f})")
     print("from the file to the fills:")
     line("hftbacktest, read by Python", converted_s + theirs_s)
     line("ours", ours_s)
