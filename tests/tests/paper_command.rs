@@ -115,6 +115,22 @@ fn a_gap_in_the_sequence_fills_nothing() {
 }
 
 #[test]
+fn a_replay_from_memory_is_measured_and_must_give_the_same() {
+    let frames =
+        [sold(1_001.0, 7, "99.90", "80"), depth(1_001.1, 2, &json!([["99.90", "20"]]), &json!([["100.10", "0"]]))];
+    let folder = tempdir().expect("a folder");
+    let file = folder.path().join("capture.jsonl");
+    std::fs::write(&file, recording(&frames)).expect("writes");
+    let market = json!([{"id": 1, "at_ms": 1_001_200, "side": "buy", "type": "market", "qty": 1}]).to_string();
+    let report = run(&file, &market, &["--venue", "binance-us", "--latency-ms", "100", "--repeat", "2"]).json();
+    let expected = [fill(1, 1_001_300.0, "100", "0.5", "taker"), fill(1, 1_001_300.0, "100.3", "0.5", "taker")];
+    assert_eq!(fills(&report), expected);
+    // The snapshot's four levels, a trade, and two levels that changed.
+    let repeat = &report["repeat"];
+    assert_eq!((&repeat["runs"], &repeat["messages"], &repeat["changes"]), (&json!(2), &json!(3), &json!(7)));
+}
+
+#[test]
 fn bad_input_is_told_with_what_and_where() {
     let folder = tempdir().expect("a folder");
     let frames = folder.path().join("capture.jsonl");

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use engine::rehearsal::{Ended, Outcome, Rehearsal};
-use feed::capture::{Capture, TAPE_SCALE};
+use feed::capture::{Capture, Heard, TAPE_SCALE, Told};
 use serde::Serialize;
 use serde_json::Value;
 use types::decimal::Fixed;
@@ -21,8 +21,10 @@ use super::{input, print_json};
 use crate::config::Config;
 
 mod orders;
+mod repeat;
 
 use orders::Given;
+use repeat::{Repeat, Speed};
 
 /// Runs given orders against a recording, and tells what the market of that moment would have given them.
 ///
@@ -55,6 +57,9 @@ pub(super) struct Args {
     /// A configuration, of which `[engine.paper]` and `[engine.fees]` count.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Replay it so many times more from memory, and tell how fast that is.
+    #[arg(long, value_name = "N")]
+    repeat: Option<u32>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -82,6 +87,9 @@ struct Report {
     events: u64,
     /// Time for all of it, reading included.
     took_s: f64,
+    /// How fast it is without reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeat: Option<Speed>,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,9 +129,13 @@ impl Args {
         let text = String::from_utf8(input::read(&self.orders)?).with_context(|| format!("{name}: not text"))?;
         let given = orders::read(&text).with_context(|| name.to_string())?;
         let mut player = Player::new(self.venue, self.symbol.clone(), settings, fees, &given);
+        player.is_remembering = self.repeat.is_some();
         input::for_each_line(&self.frames, |number, line| player.line(number, line))?;
         let played = player.finish().with_context(|| self.frames.display().to_string())?;
-        let report = played.report(self.venue, &given, began.elapsed().as_secs_f64());
+        let took_s = began.elapsed().as_secs_f64();
+        let speed = self.repeat.zip(played.repeat.as_ref());
+        let speed = speed.map(|(runs, repeat)| repeat.measure(runs, &played.outcome)).transpose()?;
+        let report = played.report(self.venue, &given, took_s, speed);
         if self.json {
             print_json(&report)?;
         } else {
@@ -160,6 +172,11 @@ struct Player {
     unplayed: Option<(PaperSettings, Fees, Vec<types::Order>)>,
     rehearsal: Option<Rehearsal>,
     events: u64,
+    is_remembering: bool,
+    /// What was heard of the market, to be replayed.
+    remembered: Vec<Heard>,
+    /// The orders before the first word.
+    unheard: Option<Rehearsal>,
 }
 
 struct Played {
@@ -167,6 +184,7 @@ struct Played {
     clock: &'static str,
     outcome: Outcome,
     events: u64,
+    repeat: Option<Repeat>,
 }
 
 impl Player {
@@ -179,6 +197,9 @@ impl Player {
             unplayed: Some((settings, fees, given.orders.clone())),
             rehearsal: None,
             events: 0,
+            is_remembering: false,
+            remembered: Vec::new(),
+            unheard: None,
         }
     }
 
@@ -190,8 +211,10 @@ impl Player {
             ensure!(at.is_some(), "the recording tells no times, neither of receipt nor the venue's");
             self.events += 1;
             if let Some(rehearsal) = &mut self.rehearsal {
-                // A book that is none is stale from here on, as it is for the box.
-                let _ = rehearsal.hear(heard.at, &heard.input);
+                hear(rehearsal, &heard);
+                if self.is_remembering && heard.told.instrument() == Some(rehearsal.instrument().id) {
+                    self.remembered.push(heard);
+                }
             }
         }
         if let (Some(rehearsal), Some(at)) = (&mut self.rehearsal, at) {
@@ -210,12 +233,16 @@ impl Player {
         if let Some((settings, fees, mut orders)) = self.unplayed.take() {
             orders.iter_mut().for_each(|order| order.instrument = id);
             let instrument = instrument(self.venue, id, &symbol);
-            self.rehearsal = Some(Rehearsal::new(instrument, settings, fees, orders));
+            let rehearsal = Rehearsal::new(instrument, settings, fees, orders);
+            self.unheard = self.is_remembering.then(|| rehearsal.clone());
+            self.rehearsal = Some(rehearsal);
         }
         self.symbol = Some(symbol);
     }
 
     fn finish(self) -> anyhow::Result<Played> {
+        let (unheard, end, heard) = (self.unheard, self.capture.at(), self.remembered);
+        let repeat = unheard.zip(end).map(|(rehearsal, end)| Repeat { heard, end, rehearsal });
         let known: Vec<String> = self.capture.symbols().map(str::to_owned).collect();
         let clock = if self.capture.has_receive_times() == Some(true) { "receive" } else { "venue" };
         self.capture.finish()?;
@@ -228,8 +255,19 @@ impl Player {
         let symbol = self.symbol.unwrap_or_default();
         let rehearsal =
             self.rehearsal.with_context(|| format!("the recording does not tell of {symbol}, but of {listed}"))?;
-        Ok(Played { symbol, clock, outcome: rehearsal.finish(), events: self.events })
+        Ok(Played { symbol, clock, outcome: rehearsal.finish(), events: self.events, repeat })
     }
+}
+
+/// A book that is none is stale from there on, as it is for the box.
+fn hear(rehearsal: &mut Rehearsal, Heard { at, told }: &Heard) {
+    let wanted = rehearsal.instrument().id;
+    let _ = match told {
+        Told::Book(depth) if depth.instrument == wanted => rehearsal.book(*at, &depth.bids, &depth.asks),
+        Told::Change(depth) if depth.instrument == wanted => rehearsal.change(*at, &depth.bids, &depth.asks),
+        Told::Input(input) => rehearsal.hear(*at, input),
+        Told::Book(_) | Told::Change(_) => Ok(()),
+    };
 }
 
 /// What is known of a market by its recording alone.
@@ -251,7 +289,7 @@ fn instrument(venue: Venue, id: InstrumentId, symbol: &str) -> Instrument {
 }
 
 impl Played {
-    fn report(self, venue: Venue, given: &Given, took_s: f64) -> Report {
+    fn report(self, venue: Venue, given: &Given, took_s: f64, repeat: Option<Speed>) -> Report {
         let Outcome { fills, ended, open, cash, position } = self.outcome;
         let id = |order: OrderId| given.ids[order.0 as usize - 1].clone();
         let fees = fills.iter().map(|fill| i128::from(fill.fee.0)).sum();
@@ -290,6 +328,7 @@ impl Played {
             fees: trimmed(fees, CASH_DECIMALS),
             events: self.events,
             took_s,
+            repeat,
         }
     }
 }
@@ -322,5 +361,6 @@ fn print(report: &Report) -> std::io::Result<()> {
     for OpenRow { id, remaining } in &report.open {
         writeln!(out, "{id}: open, {remaining} not filled")?;
     }
-    writeln!(out, "cash {cash}, position {position}, fees {fees}")
+    writeln!(out, "cash {cash}, position {position}, fees {fees}")?;
+    report.repeat.as_ref().map_or(Ok(()), |speed| writeln!(out, "{speed}"))
 }

@@ -11,17 +11,19 @@ receipt, which hftbacktest is told as exchange times too, so that no clock but t
 say that it was filled whole, or both that it was not, by the end of the recording.
 
 Orders are small (0.0001 to 0.01 BTC, as the levels of this market are): hftbacktest fills an order whole or not at all, ours
-as far as the market went. Times are of the processor, for both run in one thread and other work may go on beside them. Each difference is printed with what both did; docs/paper-vs-real.md explains them.
+as far as the market went. Each difference is printed with what both did; docs/paper-vs-real.md explains them.
+
+Speed is measured twice, the fastest of some runs for both, turn by turn:
+
+- from memory: hftbacktest from its rows, ours from the parsed messages (`--repeat`), once with the paper venue alone and once
+  with the whole engine beside it: candles, and every feature of each minute. Each replay must give the fills of the first one.
+- from the file to the fills: reading into rows (in Python, as its users do) and replay; ours with decompression, JSON and proof.
+
+Both run in one thread. Times are of the processor, for other work may go on beside them; only ours from memory is of the clock.
 """
 
 import argparse
-import gzip
-import json
-import random
-import resource
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -39,77 +41,23 @@ from hftbacktest.types import (
 )
 from numba import njit
 
-TICK, LOT = 0.01, 0.00001
+from recording import CAPTURE, LOT, TICK, TICKERBOX, best_prices, joined, make_orders, run_tickerbox
+
 HEARD = EXCH_EVENT | LOCAL_EVENT
 
 
-def messages(path):
-    """(time of receipt, message) of every line of a recorder's file."""
-    with gzip.open(path, "rt") as lines:
-        for line in lines:
-            at, text = line.split(" ", 1)
-            message = json.loads(text)
-            yield int(at), message.get("data", message), message.get("stream", "")
-
-
-def convert(path):
-    """Rows of hftbacktest, from the snapshot on, and the best prices over time. Joined as the venue's documentation says."""
-    rows, quotes, kept, joined = [], [], [], None
-    bids, asks = {}, {}
-
-    def levels(at, event, side, changes):
-        for px, qty in changes:
-            flag = BUY_EVENT if side is bids else SELL_EVENT
-            rows.append((HEARD | event | flag, at, at, float(px), float(qty), 0, 0, 0.0))
-            if float(qty) > 0:
-                side[float(px)] = float(qty)
-            else:
-                side.pop(float(px), None)
-
-    def update(at, data):
-        levels(at, DEPTH_EVENT, bids, data["b"])
-        levels(at, DEPTH_EVENT, asks, data["a"])
-        quotes.append((at, max(bids), min(asks)))
-
-    frames = 0
-    for at, data, stream in messages(path):
-        frames += "bookTicker" not in stream
-        if "lastUpdateId" in data:
-            joined = data["lastUpdateId"]
-            levels(at, DEPTH_SNAPSHOT_EVENT, bids, data["bids"])
-            levels(at, DEPTH_SNAPSHOT_EVENT, asks, data["asks"])
-            for late in kept:
-                if late["u"] > joined:
-                    update(at, late)
-        elif data.get("e") == "depthUpdate":
-            if joined is None:
-                kept.append(data)
-            elif data["u"] > joined:
-                update(at, data)
-        elif data.get("e") == "trade" and joined is not None:
+def convert(events):
+    """Rows of hftbacktest, from the snapshot on."""
+    rows = []
+    for at, kind, data in events:
+        if kind == "trade":
             side = SELL_EVENT if data["m"] else BUY_EVENT
             rows.append((HEARD | TRADE_EVENT | side, at, at, float(data["p"]), float(data["q"]), 0, 0, 0.0))
-    return np.array(rows, dtype=event_dtype), quotes, frames
-
-
-def make_orders(quotes, count, seed):
-    """Half market, half limit orders; limit prices from some ticks across the spread to some dollars behind the best."""
-    rng = random.Random(seed)
-    first, last = quotes[0][0], quotes[-1][0]
-    times = sorted(rng.randrange(first + 10**9, last - 5 * 10**9) for _ in range(count))
-    orders, place = [], 0
-    for number, at in enumerate(times, 1):
-        while place + 1 < len(quotes) and quotes[place + 1][0] <= at:
-            place += 1
-        _, bid, ask = quotes[place]
-        is_buy = rng.random() < 0.5
-        qty = rng.choice([10, 20, 50, 100, 200, 500, 1000]) * LOT
-        px = None
-        if rng.random() < 0.5:
-            ticks = rng.choice([-1, 0, 1, 5, 20, 100, 500, 2000, 5000])
-            px = round(bid - ticks * TICK if is_buy else ask + ticks * TICK, 2)
-        orders.append({"id": number, "at": at, "is_buy": is_buy, "qty": round(qty, 5), "px": px})
-    return orders
+            continue
+        event = DEPTH_SNAPSHOT_EVENT if kind == "snapshot" else DEPTH_EVENT
+        for flag, changes in ((BUY_EVENT, data["b"]), (SELL_EVENT, data["a"])):
+            rows.extend((HEARD | event | flag, at, at, float(px), float(qty), 0, 0, 0.0) for px, qty in changes)
+    return np.array(rows, dtype=event_dtype)
 
 
 @njit
@@ -159,61 +107,33 @@ def run_hftbacktest(rows, orders, latency_ns):
     return found, took
 
 
-def run_tickerbox(program, path, orders, latency_ms):
-    given = []
-    for order in orders:
-        entry = {
-            "id": order["id"],
-            # A number of JSON would lose nanoseconds.
-            "at_ms": f"{order['at'] // 10**6}.{order['at'] % 10**6:06}",
-            "side": "buy" if order["is_buy"] else "sell",
-            "type": "market" if order["px"] is None else "limit",
-            "qty": f"{order['qty']:.5f}",
-        }
-        if order["px"] is not None:
-            entry["price"] = f"{order['px']:.2f}"
-        given.append(entry)
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "orders.json"
-        file.write_text(json.dumps(given))
-        command = [program, "paper", "--venue", "binance-us", "--frames", path, "--orders", file]
-        began = child_s()
-        report = subprocess.run(
-            [*map(str, command), "--latency-ms", str(latency_ms), "--json"], check=True, stdout=subprocess.PIPE
-        )
-    return json.loads(report.stdout) | {"cpu_s": child_s() - began}
-
-
-def child_s():
-    """Processor time of all finished child processes."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--capture", type=Path, default=Path("../shared/data/l2/binance_spot_btcusdt_20240808.txt.gz"))
-    parser.add_argument("--tickerbox", type=Path, default=Path("target/release/tickerbox"))
+    parser.add_argument("--capture", type=Path, default=CAPTURE)
+    parser.add_argument("--tickerbox", type=Path, default=TICKERBOX)
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--latency-ms", type=int, default=100)
-    parser.add_argument("--runs", type=int, default=3, help="the fastest of so many runs counts, for both")
+    parser.add_argument("--runs", type=int, default=5, help="the fastest of so many turns counts, for both")
     args = parser.parse_args()
 
     began = time.process_time()
-    rows, quotes, frames = convert(args.capture)
+    events = list(joined(args.capture))
+    rows = convert(events)
     converted_s = time.process_time() - began
-    orders = make_orders(quotes, args.orders, args.seed)
+    orders = make_orders(best_prices(events), args.orders, args.seed)
 
     # The first run compiles.
     run_hftbacktest(rows, orders, args.latency_ms * 10**6)
-    theirs, took_theirs = min(
-        (run_hftbacktest(rows, orders, args.latency_ms * 10**6) for _ in range(args.runs)), key=lambda run: run[1]
-    )
-    ours = min(
-        (run_tickerbox(args.tickerbox, args.capture, orders, args.latency_ms) for _ in range(args.runs)),
-        key=lambda report: report["cpu_s"],
-    )
+    took_theirs, took_ours, memory = [], [], []
+    for _ in range(args.runs):
+        theirs, took = run_hftbacktest(rows, orders, args.latency_ms * 10**6)
+        took_theirs.append(took)
+        ours = run_tickerbox(args.tickerbox, args.capture, orders, args.latency_ms)
+        took_ours.append(ours["cpu_s"])
+        memory.append(run_tickerbox(args.tickerbox, args.capture, orders, args.latency_ms, repeat=5)["repeat"])
+    theirs_s, ours_s = min(took_theirs), min(took_ours)
+    paper_s, all_s = (min(run[name] for run in memory) for name in ("paper_s", "all_s"))
 
     ended = {row["id"]: row for row in ours["ended"]}
     fills = {}
@@ -239,11 +159,21 @@ def main():
     print(f"orders {len(orders)}, of them {len(limits)} limit; hftbacktest filled {filled}, of the limit ones {resting}")
     print(f"fill decisions that agree: {agree} of {len(orders)}, {100 * agree / len(orders):.1f} %")
     print(f"of those filled by both, at the same microsecond: {same_moment}")
-    print(f"hftbacktest: {len(rows)} rows in {took_theirs:.4f} s, {len(rows) / took_theirs:,.0f} level changes and trades/s,")
-    print(f"  {frames / took_theirs:,.0f} messages/s; reading them into rows took {converted_s:.2f} s more")
-    took_ours = ours["cpu_s"]
-    print(f"ours, with reading, decompression, JSON and proof: {frames} messages in {took_ours:.4f} s,")
-    print(f"  {len(rows) / took_ours:,.0f} level changes and trades/s, {frames / took_ours:,.0f} messages/s")
+    told = memory[0]
+    print(f"messages: {len(events)} (ours {told['messages']}); rows {len(rows)} (ours {told['changes']} levels and trades)")
+
+    def line(name, seconds):
+        print(f"  {name:<44} {seconds:8.4f} s {len(events) / seconds:12,.0f} messages/s {len(rows) / seconds:13,.0f} rows/s")
+
+    print("from memory:")
+    line("hftbacktest", theirs_s)
+    line("ours, paper venue", paper_s)
+    line(f"ours, with candles and features ({told['minutes']} minutes)", all_s)
+    print(f"  ratio of events/s, ours with all of it: {theirs_s / all_s:.2f} (venue alone: {theirs_s / paper_s:.2f})")
+    print("from the file to the fills:")
+    line("hftbacktest, read by Python", converted_s + theirs_s)
+    line("ours", ours_s)
+    print(f"  ratio: {(converted_s + theirs_s) / ours_s:.1f}")
     return 0 if agree >= 0.99 * len(orders) else 1
 
 

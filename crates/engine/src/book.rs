@@ -68,11 +68,6 @@ impl Book {
         Ok(())
     }
 
-    /// Forgets when the venue says it made the book: where another clock counts.
-    pub(crate) const fn forget_venue_time(&mut self) {
-        self.top.venue_at = None;
-    }
-
     /// Says that the book does not hold. The first reason stands until the next book.
     pub fn mark_stale(&mut self, reason: StaleReason, at: Timestamp) {
         if !matches!(self.standing, Standing::Stale { .. }) {
@@ -119,16 +114,7 @@ impl Book {
     /// The levels an order of `side` would take, best first.
     #[must_use]
     pub fn facing(&self, side: Side) -> &[Level] {
-        match side {
-            Side::Buy => self.asks(),
-            Side::Sell => self.bids(),
-        }
-    }
-
-    /// The levels an order of `side` would join, best first.
-    #[must_use]
-    pub fn own(&self, side: Side) -> &[Level] {
-        self.facing(side.opposite())
+        Displayed::facing(self, side)
     }
 
     /// Best bid and best ask, if both exist.
@@ -166,20 +152,76 @@ impl Book {
     }
 }
 
+/// What orders meet of a book: its best levels, and whether they hold.
+pub trait Displayed: core::fmt::Debug {
+    /// Bids, highest first.
+    fn bids(&self) -> &[Level];
+
+    /// Asks, lowest first.
+    fn asks(&self) -> &[Level];
+
+    /// True while it holds. Levels of a book that does not are the last ones that did.
+    fn is_proven(&self) -> bool;
+
+    /// When the venue made the last change in it; `None` where the venue does not tell.
+    fn venue_at(&self) -> Option<Timestamp>;
+
+    /// The levels an order of `side` would take, best first.
+    fn facing(&self, side: Side) -> &[Level] {
+        match side {
+            Side::Buy => self.asks(),
+            Side::Sell => self.bids(),
+        }
+    }
+
+    /// The levels an order of `side` would join, best first.
+    fn own(&self, side: Side) -> &[Level] {
+        self.facing(side.opposite())
+    }
+}
+
+impl Displayed for Book {
+    fn bids(&self) -> &[Level] {
+        self.bids()
+    }
+
+    fn asks(&self) -> &[Level] {
+        self.asks()
+    }
+
+    fn is_proven(&self) -> bool {
+        self.is_proven()
+    }
+
+    fn venue_at(&self) -> Option<Timestamp> {
+        self.top.venue_at
+    }
+}
+
 /// Why `top` is not a book.
 pub(crate) fn check(top: &BookTop) -> Result<(), Rejection> {
-    if top.bids.len() > LEVELS_MAX || top.asks.len() > LEVELS_MAX {
+    check_levels(&top.bids, &top.asks, LEVELS_MAX)
+}
+
+/// Why these levels, of which a side has at most `levels_max`, are not a book.
+pub(crate) fn check_levels(bids: &[Level], asks: &[Level], levels_max: usize) -> Result<(), Rejection> {
+    if bids.len() > levels_max || asks.len() > levels_max {
         return Err(Rejection::BookTooDeep);
     }
-    if top.bids.iter().chain(&top.asks).any(|level| level.qty.is_zero()) {
+    if bids.iter().chain(asks).any(|level| level.qty.is_zero()) {
         return Err(Rejection::BookEmptyLevel);
     }
-    let falling = top.bids.windows(2).all(|pair| pair[0].price > pair[1].price);
-    let rising = top.asks.windows(2).all(|pair| pair[0].price < pair[1].price);
+    let falling = bids.windows(2).all(|pair| pair[0].price > pair[1].price);
+    let rising = asks.windows(2).all(|pair| pair[0].price < pair[1].price);
     if !(falling && rising) {
         return Err(Rejection::BookUnsorted);
     }
-    match (top.bids.first(), top.asks.first()) {
+    check_crossing(bids, asks)
+}
+
+/// Whether bids and asks cross, best first.
+pub(crate) fn check_crossing(bids: &[Level], asks: &[Level]) -> Result<(), Rejection> {
+    match (bids.first(), asks.first()) {
         (Some(bid), Some(ask)) if bid.price >= ask.price => Err(Rejection::BookCrossed),
         _ => Ok(()),
     }

@@ -38,7 +38,7 @@ use types::order::{Liquidity, OrderEnd, TimeInForce, VenueReject};
 use types::settings::PaperSettings;
 use types::{Cash, InstrumentId, Order, Ppm, Price, Qty, Side, Timestamp, Trade};
 
-use crate::book::Book;
+use crate::book::Displayed;
 use crate::risk::Approved;
 
 mod latency;
@@ -68,7 +68,7 @@ pub struct Scene<'a> {
     /// Whose.
     pub instrument: InstrumentId,
     /// Its book as it stands.
-    pub book: &'a Book,
+    pub book: &'a dyn Displayed,
     /// Its rules and fees.
     pub terms: Terms,
     /// How the venue behaves.

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! orders, by the time they are sent ─┐
-//! books, marks and trades, by the    ├─► Rehearsal ──► fills, ends, what is still open, cash and position
-//! time they were received ───────────┘
+//! books and what changes of them,    ├─► Rehearsal ──► fills, ends, what is still open, cash and position
+//! marks and trades, by the time they │
+//! were received ─────────────────────┘
 //! ```
 //!
 //! The very [`PaperVenue`] of the box, without signal and risk before it and without an account behind it: nothing is refused but
@@ -17,15 +18,18 @@ use std::collections::VecDeque;
 use core::time::Duration;
 
 use types::fee::Fees;
-use types::market::StaleReason;
 use types::order::OrderEnd;
 use types::settings::PaperSettings;
-use types::{BookTop, Fill, Input, Instrument, Order, OrderId, Qty, Side, Timestamp, Trade};
+use types::{Fill, Input, Instrument, Level, Order, OrderId, Qty, Side, Timestamp, Trade};
 
-use crate::book::Book;
+use crate::book::{self, Displayed};
 use crate::paper::{PaperEvent, PaperVenue, Scene, Terms};
 use crate::rejection::Rejection;
 use crate::risk;
+
+mod depth;
+
+use depth::Depth;
 
 /// How long a book is believed after the last word of a recording, as a feed believes it that hears nothing any more.
 pub const SILENT_AFTER: Duration = Duration::from_secs(30);
@@ -36,7 +40,7 @@ pub struct Rehearsal {
     instrument: Instrument,
     fees: Fees,
     settings: PaperSettings,
-    book: Book,
+    book: Depth,
     venue: PaperVenue,
     /// Not sent yet, the earliest first.
     unsent: VecDeque<Order>,
@@ -79,7 +83,7 @@ impl Rehearsal {
     pub fn new(instrument: Instrument, settings: PaperSettings, fees: Fees, mut orders: Vec<Order>) -> Self {
         orders.sort_by_key(|order| order.at);
         Self {
-            book: Book::new(instrument.id),
+            book: Depth::new(),
             instrument,
             fees,
             settings,
@@ -91,6 +95,18 @@ impl Rehearsal {
         }
     }
 
+    /// Whose orders.
+    #[must_use]
+    pub const fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    /// What orders meet at this moment.
+    #[must_use]
+    pub const fn displayed(&self) -> &dyn Displayed {
+        &self.book
+    }
+
     /// Takes what was received at `at`, which must not decrease: books, marks and trades of the instrument. All else is left
     /// aside.
     ///
@@ -99,10 +115,15 @@ impl Rehearsal {
     pub fn hear(&mut self, at: Timestamp, input: &Input) -> Result<(), Rejection> {
         let id = self.instrument.id;
         match input {
-            Input::Book(top) if top.instrument == id => self.hear_book(at, top),
-            Input::BookStale { instrument, reason } if *instrument == id => {
-                self.pass(at);
-                self.book.mark_stale(*reason, at);
+            Input::Book(top) if top.instrument == id => match book::check(top) {
+                Ok(()) => self.book(at, &top.bids, &top.asks),
+                Err(rejection) => {
+                    self.stale(at);
+                    Err(rejection)
+                }
+            },
+            Input::BookStale { instrument, .. } if *instrument == id => {
+                self.stale(at);
                 Ok(())
             }
             Input::Trade(trade) if trade.instrument == id => {
@@ -115,26 +136,46 @@ impl Rehearsal {
         }
     }
 
-    fn hear_book(&mut self, at: Timestamp, top: &BookTop) -> Result<(), Rejection> {
+    /// Takes all levels of the instrument's book at `at`, best first, of any depth up to 65 536 levels a side. Orders meet the best
+    /// [`LEVELS_MAX`](crate::book::LEVELS_MAX).
+    ///
+    /// # Errors
+    /// Why it is no book. It counts as stale then.
+    pub fn book(&mut self, at: Timestamp, bids: &[Level], asks: &[Level]) -> Result<(), Rejection> {
         self.pass(at);
-        self.book.replace(top, at)?;
-        self.book.forget_venue_time();
+        self.book.replace(bids, asks)?;
         self.with_venue(at, |venue, scene, events| venue.on_book(scene, at, events));
         Ok(())
+    }
+
+    /// Takes the whole new quantities at some prices of the instrument's book, in order; zero where no level is left. Costs as much
+    /// as changed, whatever the book's depth. A stale book stays as it is until [`book`](Self::book) tells another one.
+    ///
+    /// # Errors
+    /// Why the book is none any more. It counts as stale then.
+    pub fn change(&mut self, at: Timestamp, bids: &[Level], asks: &[Level]) -> Result<(), Rejection> {
+        self.pass(at);
+        self.book.change(bids, asks)?;
+        self.with_venue(at, |venue, scene, events| venue.on_book(scene, at, events));
+        Ok(())
+    }
+
+    fn stale(&mut self, at: Timestamp) {
+        self.pass(at);
+        self.book.mark_stale();
     }
 
     /// The recording is over: what is on its way arrives, and meets the last book for [`SILENT_AFTER`].
     #[must_use]
     pub fn finish(mut self) -> Outcome {
         let last = self.at;
-        self.send(Timestamp::MAX);
-        let arrivals = self.venue.orders().iter().map(|working| working.arrives_at);
-        let end = arrivals.max().unwrap_or(last).max(last).plus(Duration::from_nanos(1));
         let silent_at = last.plus(SILENT_AFTER);
-        if end > silent_at {
-            self.pass(silent_at);
-            self.book.mark_stale(StaleReason::Silent, silent_at);
+        self.send(silent_at);
+        if !self.unsent.is_empty() || self.last_arrival().is_some_and(|at| at >= silent_at) {
+            self.stale(silent_at);
+            self.send(Timestamp::MAX);
         }
+        let end = self.last_arrival().unwrap_or(last).max(last).plus(Duration::from_nanos(1));
         self.pass(end);
         self.with_venue(end, |venue, _, events| venue.tell(Timestamp::MAX, events));
         let open = self.venue.orders().iter().map(|working| (working.order.id, working.left()));
@@ -142,18 +183,29 @@ impl Rehearsal {
         self.outcome
     }
 
-    /// Time goes on to `to` without a word of the instrument: orders are sent and arrive before it.
+    fn last_arrival(&self) -> Option<Timestamp> {
+        self.venue.orders().iter().map(|working| working.arrives_at).max()
+    }
+
+    /// Time goes on to `to` without a word of the instrument: orders are sent and arrive before it. In how many steps it goes
+    /// changes nothing.
     pub fn pass(&mut self, to: Timestamp) {
         self.at = self.at.max(to);
         self.send(to);
-        if !self.venue.is_idle() {
-            self.with_venue(to, |venue, scene, events| venue.pass(scene, to, events));
-        }
+        self.pass_venue(to);
     }
 
     fn send(&mut self, to: Timestamp) {
         while let Some(order) = self.unsent.pop_front_if(|order| order.at < to) {
+            // What happened before it drew its travelling times before it.
+            self.pass_venue(order.at);
             self.venue.accept(risk::approve_plenty(order), &self.settings);
+        }
+    }
+
+    fn pass_venue(&mut self, to: Timestamp) {
+        if !self.venue.is_idle() {
+            self.with_venue(to, |venue, scene, events| venue.pass(scene, to, events));
         }
     }
 

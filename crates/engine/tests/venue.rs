@@ -139,6 +139,33 @@ fn rehearse(orders: &[Order], events: &[(Timestamp, Input)], settings: &PaperSet
     rehearsal.finish()
 }
 
+/// The same with each book told as what changed since the one before, where that one held, and with time going on in steps.
+fn rehearse_changes(orders: &[Order], events: &[(Timestamp, Input)], settings: &PaperSettings) -> Outcome {
+    let mut rehearsal = Rehearsal::new(instrument(), settings.clone(), fees(), orders.to_vec());
+    let changes = |before: &[Level], now: &[Level]| -> Vec<Level> {
+        let is_gone = |level: &&Level| now.iter().all(|other| other.price != level.price);
+        let gone = before.iter().filter(is_gone).map(|level| Level { qty: Qty::ZERO, ..*level });
+        gone.chain(now.iter().filter(|level| !before.contains(level)).copied()).collect()
+    };
+    let mut before: Option<&BookTop> = None;
+    for (at, input) in events {
+        rehearsal.pass(Timestamp::from_nanos(at.as_nanos() - 500_000));
+        match (input, before) {
+            (Input::Book(top), Some(before)) => {
+                rehearsal.change(*at, &changes(&before.bids, &top.bids), &changes(&before.asks, &top.asks))
+            }
+            _ => rehearsal.hear(*at, input),
+        }
+        .expect("sound books");
+        match input {
+            Input::Book(top) => before = Some(top),
+            Input::BookStale { .. } => before = None,
+            _ => {}
+        }
+    }
+    rehearsal.finish()
+}
+
 /// Whether `better` is at least as good a price for an order of `side` as `other`.
 fn is_as_good(side: Side, better: Price, other: Price) -> bool {
     if side == Side::Buy { better <= other } else { better >= other }
@@ -308,6 +335,7 @@ proptest! {
         check_money(&outcome);
         let again = rehearse(&orders, &events, &settings);
         prop_assert_eq!(format!("{outcome:?}"), format!("{again:?}"), "the same twice, byte for byte");
+        prop_assert_eq!(&outcome, &rehearse_changes(&orders, &events, &settings), "whole books at once, or what changed of them step by step");
     }
 }
 

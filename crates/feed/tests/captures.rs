@@ -6,11 +6,12 @@
     reason = "tests read recordings and say when there are none"
 )]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use feed::capture::{Capture, CaptureError, CaptureReport, Heard, LINE_BYTES_MAX, TAPE_SCALE};
+use feed::capture::{Capture, CaptureError, CaptureReport, Heard, LINE_BYTES_MAX, TAPE_SCALE, Told};
 use serde_json::Value;
-use types::{BookTop, Input, Venue};
+use types::{Input, InstrumentId, Level, Venue};
 
 const KRAKEN: &[u8] = include_bytes!("../fixtures/kraken_book10.jsonl");
 const KRAKEN_FRAMES: &[u8] = include_bytes!("../fixtures/kraken_public_frames.jsonl");
@@ -370,28 +371,33 @@ fn a_tape_tells_every_trade_and_ends_with_the_books_of_the_report() {
     {
         let (report, heard) = play(venue, file);
         assert!(heard.is_sorted_by_key(|heard| heard.at), "{venue}");
-        let trades = heard.iter().filter(|heard| matches!(heard.input, Input::Trade(_))).count() as u64;
+        let is_trade = |heard: &&Heard| matches!(heard.told, Told::Input(Input::Trade(_)));
+        let trades = heard.iter().filter(is_trade).count() as u64;
         assert_eq!(trades, report.instruments.iter().map(|instrument| instrument.trades).sum::<u64>(), "{venue}");
-        let mut last = std::collections::BTreeMap::new();
+        let mut bids: BTreeMap<InstrumentId, BTreeMap<i64, u64>> = BTreeMap::new();
+        let units = |level: &Level| (level.price.mantissa(), level.qty.0);
         for heard in &heard {
-            match &heard.input {
-                Input::Book(top) => drop(last.insert(top.instrument, top)),
-                Input::BookStale { instrument, .. } => drop(last.remove(instrument)),
-                _ => {}
+            match &heard.told {
+                Told::Book(depth) => drop(bids.insert(depth.instrument, depth.bids.iter().map(units).collect())),
+                Told::Change(depth) => {
+                    let known = bids.get_mut(&depth.instrument).expect("a book that holds");
+                    known.extend(depth.bids.iter().map(units));
+                    known.retain(|_, qty| *qty > 0);
+                }
+                Told::Input(Input::BookStale { instrument, .. }) => drop(bids.remove(instrument)),
+                Told::Input(_) => {}
             }
         }
         let live: Vec<_> = report.instruments.iter().filter(|instrument| instrument.live).collect();
-        assert_eq!(last.len(), live.len(), "{venue}");
+        assert_eq!(bids.len(), live.len(), "{venue}");
         let number = |text: &str, decimals| {
             types::decimal::parse(text.as_bytes(), decimals, types::decimal::Exponent::Refuse).expect("a decimal")
         };
         for instrument in live {
             let best = &instrument.book.bids[0];
             let (price, qty) = (number(&best.0, TAPE_SCALE.price_decimals), number(&best.1, TAPE_SCALE.qty_decimals));
-            let told = |top: &&&BookTop| {
-                top.bids.first().is_some_and(|bid| (bid.price.mantissa(), bid.qty.0 as i64) == (price, qty))
-            };
-            assert!(last.values().any(|top| told(&top)), "{venue}: {best:?} of {}", instrument.symbol);
+            let told = |bids: &BTreeMap<i64, u64>| bids.last_key_value() == Some((&price, &(qty as u64)));
+            assert!(bids.values().any(told), "{venue}: {best:?} of {}", instrument.symbol);
         }
     }
 }
@@ -413,13 +419,14 @@ fn a_tape_has_the_receivers_times_and_marks_what_does_not_hold() {
     let told: Vec<String> = heard
         .iter()
         .map(|heard| {
-            let what = match &heard.input {
-                Input::Book(top) => format!("{} bids", top.bids.len()),
-                other => format!("{other:?}"),
+            let what = match &heard.told {
+                Told::Book(depth) => format!("{} bids", depth.bids.len()),
+                Told::Change(depth) => format!("{} changed bids", depth.bids.len()),
+                Told::Input(input) => format!("{input:?}"),
             };
             format!("{} {what}", heard.at.as_nanos())
         })
         .collect();
     let stale = "BookStale { instrument: InstrumentId(0), reason: SequenceGap }";
-    assert_eq!(told, ["100600000000 0 bids", "101250000000 1 bids", &format!("102000000001 {stale}")]);
+    assert_eq!(told, ["100600000000 0 bids", "101250000000 1 changed bids", &format!("102000000001 {stale}")]);
 }

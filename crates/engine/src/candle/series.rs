@@ -107,7 +107,14 @@ impl Series {
 
     /// The unbroken run of minutes that ends with the newest slot, oldest first; empty when that slot is a gap.
     pub fn tail(&self) -> impl Iterator<Item = &Entry> {
-        let gap = self.slots.iter().rposition(Option::is_none).map_or(0, |index| index + 1);
+        self.tail_after(None)
+    }
+
+    /// Those of the [`tail`](Self::tail) that start after `open_time`, if one is given. Costs as much as there are minutes since.
+    pub fn tail_after(&self, open_time: Option<Timestamp>) -> impl Iterator<Item = &Entry> {
+        let next = open_time.map_or(self.first, |open_time| minute_of(open_time) + 1);
+        let next = next.saturating_sub(self.first).clamp(0, self.slots.len() as i64) as usize;
+        let gap = self.slots.range(next..).rposition(Option::is_none).map_or(next, |index| next + index + 1);
         self.slots.range(gap..).flatten()
     }
 
@@ -129,6 +136,8 @@ impl Series {
     pub fn bucket(&self, timeframe: Timeframe, moment: Timestamp) -> Option<Bucket> {
         let open_time = moment.floor_to(timeframe.nanos());
         let first = minute_of(open_time);
+        // The newest bucket is asked for each minute, and nearly always only its end is missing.
+        self.at(first + timeframe.minutes() - 1)?;
         let Entry { candle, agrees, revision, .. } = *self.at(first)?;
         let mut bucket = Bucket { timeframe, candle, agrees, revision };
         for minute in first + 1..first + timeframe.minutes() {

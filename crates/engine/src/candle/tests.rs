@@ -296,6 +296,20 @@ fn a_lost_feed_leaves_a_gap_that_history_fills() {
 }
 
 #[test]
+fn the_minutes_since_a_moment_end_where_the_tail_ends_and_begin_behind_every_gap() {
+    let (mut builder, mut out) = (CandleBuilder::new(), News::default());
+    for minute in [-9, -8, -5, -4, -3, -2, -1] {
+        builder.on_venue_candle(at(0, 1.0), &told(candle(minute, [100; 4], 1), CandleState::Final), &mut out);
+    }
+    let series = builder.series();
+    for since in -12..3 {
+        let naive: Vec<_> = series.tail().filter(|entry| entry.candle.open_time > at(since, 0.0)).collect();
+        assert_eq!(series.tail_after(Some(at(since, 0.0))).collect::<Vec<_>>(), naive, "after minute {since}");
+    }
+    assert_eq!((series.tail().count(), series.tail_after(Some(at(-3, 0.0))).count()), (5, 2));
+}
+
+#[test]
 fn history_before_the_first_minute_fills_the_series_up_to_its_bound() {
     let (mut builder, mut out) = (CandleBuilder::new(), News::default());
     for minute in -2_000..0 {

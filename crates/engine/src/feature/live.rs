@@ -117,7 +117,7 @@ impl Live {
     pub fn advance(&mut self, series: &Series, scale: Scale) -> Option<&Row> {
         series.newest()?;
         let done = self.rows.begin();
-        for entry in series.tail().filter(|entry| done.is_none_or(|done| entry.candle.open_time > done)) {
+        for entry in series.tail_after(done) {
             self.rows.add(&Bar::of(&entry.candle, scale), &around(entry, scale));
         }
         Some(self.rows.state.row())

@@ -16,7 +16,7 @@ use types::market::Aggressor;
 use types::settings::{PaperSettings, QueueModel};
 use types::{Level, Price, Qty, Side, Timestamp, Trade};
 
-use crate::book::Book;
+use crate::book::Displayed;
 
 /// Where a resting order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,13 @@ pub struct Queue {
 }
 
 impl Queue {
-    pub(super) fn join(price: Price, side: Side, book: &Book, at: Timestamp, settings: &PaperSettings) -> Self {
+    pub(super) fn join(
+        price: Price,
+        side: Side,
+        book: &dyn Displayed,
+        at: Timestamp,
+        settings: &PaperSettings,
+    ) -> Self {
         let (shown, traded) = (Qty::ZERO, Qty::ZERO);
         let mut queue = Self { price, side, joined_at: at, ahead: None, shown, traded, shown_at: None };
         queue.look(book, settings);
@@ -55,7 +61,7 @@ impl Queue {
     }
 
     /// Compares with a proven book. Learns the queue's length the first time one reaches as deep as the price.
-    pub(super) fn look(&mut self, book: &Book, settings: &PaperSettings) {
+    pub(super) fn look(&mut self, book: &dyn Displayed, settings: &PaperSettings) {
         let levels = book.own(self.side);
         let Some(deepest) = levels.last() else { return };
         let reaches = match self.side {
@@ -75,7 +81,7 @@ impl Queue {
                 moved_up(ahead, back, cancelled, settings.queue_power).min(shown)
             }
         });
-        (self.shown, self.traded, self.shown_at) = (shown, Qty::ZERO, book.top().venue_at);
+        (self.shown, self.traded, self.shown_at) = (shown, Qty::ZERO, book.venue_at());
     }
 
     /// How much of a trade comes to us, of the `left` of it which no order before took.

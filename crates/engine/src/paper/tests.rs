@@ -4,6 +4,7 @@ use types::order::{OrderId, OrderKind, Reason, Ticket, TimeInForce, Trigger};
 use types::{AccountId, BookTop, Level, Scale};
 
 use super::*;
+use crate::book::Book;
 use crate::risk::approve_unchecked;
 
 mod kinds;

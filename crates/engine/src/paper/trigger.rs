@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::order::Trigger;
 use types::{Price, Side};
 
-use crate::book::Book;
+use crate::book::Displayed;
 
 /// The memory of a trigger: the best trade since the order's arrival, from which a trailing stop counts.
 ///
@@ -16,7 +16,7 @@ pub struct Armed {
 }
 
 impl Armed {
-    pub(super) fn new(side: Side, book: &Book) -> Self {
+    pub(super) fn new(side: Side, book: &dyn Displayed) -> Self {
         let best = book.facing(side).first().filter(|_| book.is_proven());
         Self { best: best.map(|level| level.price) }
     }
@@ -41,6 +41,7 @@ mod tests {
     use types::InstrumentId;
 
     use super::*;
+    use crate::book::Book;
 
     #[track_caller]
     fn check(trigger: Trigger, side: Side, trades: &[i64], expected: Option<usize>) {

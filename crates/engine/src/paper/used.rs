@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use types::{Level, Ppm, Price, Qty, Side};
 
-use crate::book::Book;
+use crate::book::Displayed;
 
 /// Levels remembered of one instrument. While it is full, levels that are not in it give nothing.
 const LEVELS_MAX: usize = 4_096;
@@ -27,7 +27,7 @@ pub(super) struct Used {
 
 impl Used {
     /// Compares with a new proven book.
-    pub(super) fn refresh(&mut self, book: &Book) {
+    pub(super) fn refresh(&mut self, book: &dyn Displayed) {
         if self.taken.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 use types::market::{Aggressor, Proof};
 use types::order::{OrderKind, Reason, Ticket, TimeInForce};
-use types::{AccountId, Cash, Level, Price, Scale, Venue};
+use types::{AccountId, BookTop, Cash, Price, Scale, Venue};
 
 use types::InstrumentId;
 
@@ -98,10 +98,12 @@ fn a_level_of_100_a_trade_of_80_and_one_of_30() {
 #[test]
 fn after_the_last_word_the_book_is_believed_for_a_while() {
     let market = |id, at| order(id, at, Side::Buy, 1, OrderKind::Market);
-    let outcome = rehearse(vec![market(2, 40_000), market(1, 25_000)], &[(1_000, book(&[(9_990, 10)], &ASKS))]);
+    let orders = vec![market(2, 30_950), market(3, 40_000), market(1, 25_000), market(4, 50_000)];
+    let outcome = rehearse(orders, &[(1_000, book(&[(9_990, 10)], &ASKS))]);
     assert_eq!(outcome.fills.len(), 1);
     let ends: Vec<_> = outcome.ended.iter().map(|ended| (ended.order.0, ended.end)).collect();
-    assert_eq!(ends, [(1, OrderEnd::Filled), (2, OrderEnd::StaleBook)]);
+    let stale = |id| (id, OrderEnd::StaleBook);
+    assert_eq!(ends, [(1, OrderEnd::Filled), stale(2), stale(3), stale(4)]);
 }
 
 #[test]

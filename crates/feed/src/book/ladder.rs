@@ -77,6 +77,23 @@ impl Ladder {
         self.trusted_to.is_some()
     }
 
+    /// The rank of the last level that is completely known; `None` while all are.
+    pub(crate) const fn trusted_to(&self) -> Option<i64> {
+        self.trusted_to
+    }
+
+    /// The quantity at a price as far as it is completely known: zero where no level is, `None` beyond what is trusted.
+    pub(crate) fn trusted_at(&self, price: Price) -> Option<Qty> {
+        let rank = self.direction.rank(price);
+        if self.trusted_to.is_some_and(|limit| rank < limit) {
+            return None;
+        }
+        Some(match self.window.place(rank) {
+            Place::Tick(tick) => Qty(self.window.get(tick)),
+            _ => self.far.get(&rank).copied().unwrap_or(Qty::ZERO),
+        })
+    }
+
     pub(crate) fn best(&self) -> Option<Level> {
         match self.window.below(None).next() {
             Some((tick, qty)) if self.better == 0 => Some(level((self.window.number(tick), Qty(qty)))),
@@ -259,6 +276,8 @@ mod tests {
         book.bids.set(price(6), Qty(1));
         assert_eq!(book.bids.len, 4);
         assert_eq!(book.bids.trusted().map(|l| l.price.mantissa()).collect::<Vec<_>>(), [6, 5, 4]);
+        let known = [7, 6, 4, 3].map(|at| book.bids.trusted_at(price(at)));
+        assert_eq!(known, [Some(Qty(0)), Some(Qty(1)), Some(Qty(1)), None]);
     }
 
     #[test]
@@ -315,6 +334,7 @@ mod tests {
                 for (side, ladder) in [(&mut naive_bids, &mut book.bids), (&mut naive_asks, &mut book.asks)] {
                     let before = if q == 0 { side.remove(&p) } else { side.insert(p, q) };
                     prop_assert_eq!(ladder.set(price(p), Qty(q)), Qty(before.unwrap_or(0)));
+                    prop_assert_eq!(ladder.trusted_at(price(p)), Some(Qty(q)));
                 }
                 if let Some(depth) = cut {
                     book.cut(depth);

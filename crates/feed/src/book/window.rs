@@ -154,6 +154,12 @@ impl Window {
         if was_set { before } else { 0 }
     }
 
+    /// The quantity at a tick; zero where nothing is.
+    pub(super) fn get(&self, tick: usize) -> u64 {
+        let (group, slot) = (self.groups[tick / GROUP], tick % GROUP);
+        if group.ticks & (1 << slot) == 0 { 0 } else { self.pages[usize::from(group.page)][slot] }
+    }
+
     fn free_page(&mut self) -> u16 {
         self.free.pop().unwrap_or_else(|| {
             self.pages.push([0; GROUP]);
@@ -292,7 +298,9 @@ mod tests {
             for (region, offset, qty) in steps {
                 let tick = [0, 10, 900, 1_000, 65_500, TICKS / 2, TICKS - 40][region] + offset;
                 let before = if qty == 0 { naive.remove(&tick) } else { naive.insert(tick, qty) };
+                proptest::prop_assert_eq!(window.get(tick), before.unwrap_or(0));
                 proptest::prop_assert_eq!(window.set(tick, qty), before.unwrap_or(0));
+                proptest::prop_assert_eq!(window.get(tick), qty);
                 proptest::prop_assert_eq!(window.highest(), naive.last_key_value().map(|(tick, _)| *tick));
                 proptest::prop_assert_eq!(window.lowest(), naive.first_key_value().map(|(tick, _)| *tick));
             }

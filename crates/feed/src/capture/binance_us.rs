@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use types::decimal::fraction_digits;
 use types::market::Proof;
-use types::{InstrumentId, Scale, Timestamp};
+use types::{InstrumentId, Scale, Side, Timestamp};
 
 use super::report::InstrumentReport;
-use super::tape::Tape;
+use super::tape::{Changed, Tape};
 use crate::binance_us::messages::{self, DepthData, KlineData, Message, SnapshotData, TradeData, TradeStream};
 use crate::binance_us::{SyncedBook, WRITTEN};
 use crate::book::Verdict;
@@ -15,6 +15,7 @@ use crate::decode::DecodeError;
 use crate::level::LevelData;
 use crate::session::TradeGate;
 use crate::status::Counts;
+use crate::synced::{Numbered, Renewal};
 
 #[derive(Debug, Default)]
 pub(super) struct BinanceUsCapture {
@@ -123,7 +124,9 @@ impl Symbol {
         self.counts.deltas += 1;
         self.note_digits(data.bids.iter().chain(&data.asks));
         let verdict = self.book.update(data).inspect_err(|_| tape.malformed(&self.name))?;
-        self.judge(verdict, Some(data.venue_at()), tape);
+        let bids = data.bids(WRITTEN).flatten().map(|change| (Side::Buy, change.level.price));
+        let asks = data.asks(WRITTEN).flatten().map(|change| (Side::Sell, change.level.price));
+        self.judge(verdict, Some(&mut bids.chain(asks)), Some(data.venue_at()), tape);
         Ok(())
     }
 
@@ -131,14 +134,17 @@ impl Symbol {
     fn snapshot(&mut self, data: &SnapshotData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         self.note_digits(data.bids.iter().chain(&data.asks));
         let verdict = self.book.snapshot(data.last_id, data.book(WRITTEN, false)?);
-        self.judge(verdict, None, tape);
+        self.judge(verdict, None, None, tape);
         Ok(())
     }
 
-    fn judge(&mut self, verdict: Verdict, venue_at: Option<Timestamp>, tape: &mut Tape) {
+    fn judge(&mut self, verdict: Verdict, changed: Changed<'_>, venue_at: Option<Timestamp>, tape: &mut Tape) {
         self.counts.count(verdict);
-        self.book.settle(0);
-        tape.book(&self.name, verdict, self.book.book().map(|book| (book, WRITTEN)), Proof::Sequence, venue_at);
+        if self.book.settle(0) != Renewal::None {
+            tape.replaced(&self.name);
+        }
+        let held = self.book.book().map(|book| (book, WRITTEN));
+        tape.book(&self.name, verdict, held, changed, Proof::Sequence, venue_at);
     }
 
     fn trade(&mut self, data: &TradeData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {

@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 
 use types::market::Proof;
-use types::{InstrumentId, Scale, Timestamp};
+use types::{InstrumentId, Scale, Side, Timestamp};
 
 use super::report::InstrumentReport;
-use super::tape::Tape;
+use super::tape::{Changed, Tape};
 use crate::book::Verdict;
-use crate::coinbase::CheckedBook;
-use crate::coinbase::messages::{self, MatchData, Message, SnapshotData, TickerData, UpdateData};
+use crate::coinbase::messages::{self, BookSide, MatchData, Message, SnapshotData, TickerData, UpdateData};
+use crate::coinbase::{CheckedBook, Update};
 use crate::decode::DecodeError;
 use crate::level::LevelData;
 use crate::number::{NumberError, written_scale};
@@ -80,14 +80,21 @@ impl Product {
         self.note_digits(data.bids.iter().chain(&data.asks))?;
         let verdict = self.book.snapshot(data.venue_at().unwrap_or(Timestamp::EPOCH), data)?;
         self.counts.count(verdict);
-        self.tell(data.product_id.as_str(), verdict, data.venue_at(), tape);
+        self.tell(data.product_id.as_str(), verdict, None, data.venue_at(), tape);
         Ok(())
     }
 
-    fn tell(&self, product: &str, verdict: Verdict, venue_at: Option<Timestamp>, tape: &mut Tape) {
+    fn tell(
+        &self,
+        product: &str,
+        verdict: Verdict,
+        changed: Changed<'_>,
+        venue_at: Option<Timestamp>,
+        tape: &mut Tape,
+    ) {
         let held = self.book.has_snapshot().then(|| (self.book.book(), self.book.scale()));
         // A recording has nothing to compare with: what holds it together is that the venue's times do not step back.
-        tape.book(product, verdict, held, Proof::Compared, venue_at);
+        tape.book(product, verdict, held, changed, Proof::Compared, venue_at);
     }
 
     fn update(&mut self, data: &UpdateData<'_>, tape: &mut Tape) -> Result<(), NumberError> {
@@ -98,7 +105,12 @@ impl Product {
         let applied = self.book.update(at, data, true, |_| {});
         let applied = applied.inspect_err(|_| tape.malformed(data.product_id.as_str()))?;
         self.counts.count(applied.verdict);
-        self.tell(data.product_id.as_str(), applied.verdict, data.venue_at(), tape);
+        let changes = data.changes(self.book.scale()).flatten();
+        let mut changed = changes.map(|(side, level)| match side {
+            BookSide::Bids => (Side::Buy, level.price),
+            BookSide::Asks => (Side::Sell, level.price),
+        });
+        self.tell(data.product_id.as_str(), applied.verdict, Some(&mut changed), data.venue_at(), tape);
         Ok(())
     }
 

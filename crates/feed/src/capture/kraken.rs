@@ -146,7 +146,8 @@ impl Symbol {
             Ok(verdict) => {
                 self.counts.count(verdict);
                 let held = (book.book(), book.scale());
-                tape.book(data.symbol.as_str(), verdict, Some(held), Proof::Checksum, data.venue_at());
+                // Levels that fall out of the depth leave without a word, so all of it is told: there are not many.
+                tape.book(data.symbol.as_str(), verdict, Some(held), None, Proof::Checksum, data.venue_at());
                 matches!(verdict, Verdict::Rebuilt | Verdict::Held | Verdict::Crossed)
             }
             Err(_) => {

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use types::market::Proof;
-use types::{InstrumentId, Scale, Timestamp};
+use types::{InstrumentId, Scale, Side, Timestamp};
 
 use super::report::InstrumentReport;
-use super::tape::Tape;
+use super::tape::{Changed, Tape};
 use crate::book::Verdict;
 use crate::decode::DecodeError;
 use crate::kraken::Candles;
@@ -18,6 +18,7 @@ use crate::kucoin::{KucoinBook, SNAPSHOT_LEVELS, VenueBook, Wire, rest};
 use crate::number::NumberError;
 use crate::session::{Numbering, Passed, TradeGate};
 use crate::status::Counts;
+use crate::synced::{Numbered, Renewal};
 
 /// Digits of all books: ten behind the point are the most in recorded prices, some of which are above a million.
 const SCALE: Scale = Scale { price_decimals: 10, qty_decimals: 8 };
@@ -134,30 +135,39 @@ impl Symbol {
         self.made_of(KucoinBook::AllChanges);
         self.counts.deltas += 1;
         let verdict = self.book.changes(data);
-        self.count(verdict, data.venue_at, tape)
+        let bids = data.bids(SCALE).flatten().map(|change| (Side::Buy, change.level.price));
+        let asks = data.asks(SCALE).flatten().map(|change| (Side::Sell, change.level.price));
+        let mut changed = bids.chain(asks);
+        // Levels that fall out of the depth of the unified feed leave without a word.
+        let changed = (self.source != Some(KucoinBook::Unified)).then_some(&mut changed as _);
+        self.count(verdict, changed, data.venue_at, tape)
     }
 
     fn picture(&mut self, data: &PictureData<'_>, tape: &mut Tape) -> Result<(), DecodeError> {
         self.made_of(if data.id.is_some() { KucoinBook::Unified } else { KucoinBook::Pictures });
         let verdict = self.book.picture(data);
-        self.count(verdict, data.venue_at, tape)
+        self.count(verdict, None, data.venue_at, tape)
     }
 
     fn snapshot(&mut self, data: &PictureData<'_>, levels_max: usize, tape: &mut Tape) -> Result<(), DecodeError> {
         let verdict = self.book.snapshot(data, levels_max);
-        self.count(verdict, None, tape)
+        self.count(verdict, None, None, tape)
     }
 
     fn count(
         &mut self,
         verdict: Result<Verdict, NumberError>,
+        changed: Changed<'_>,
         venue_at: Option<Timestamp>,
         tape: &mut Tape,
     ) -> Result<(), DecodeError> {
         let verdict = verdict.inspect_err(|_| tape.malformed(&self.name))?;
         self.counts.count(verdict);
-        self.book.settle(0);
-        tape.book(&self.name, verdict, self.book.book().map(|book| (book, SCALE)), Proof::Sequence, venue_at);
+        if self.book.settle(0) != Renewal::None {
+            tape.replaced(&self.name);
+        }
+        let held = self.book.book().map(|book| (book, SCALE));
+        tape.book(&self.name, verdict, held, changed, Proof::Sequence, venue_at);
         Ok(())
     }
 

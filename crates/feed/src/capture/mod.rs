@@ -15,7 +15,7 @@ mod report;
 mod tape;
 
 pub use report::{BookReport, CaptureReport, Checksums, InstrumentReport, RejectionReport};
-pub use tape::{Heard, TAPE_SCALE};
+pub use tape::{Depth, Heard, TAPE_SCALE, Told};
 
 use std::collections::BTreeSet;
 
@@ -148,7 +148,7 @@ impl Capture {
         self.tape.heard.drain(..)
     }
 
-    /// The symbols heard of so far, in the order of their [instrument numbers](Heard::input).
+    /// The symbols heard of so far, in the order of their [instrument numbers](Heard::told).
     pub fn symbols(&self) -> impl Iterator<Item = &str> {
         self.tape.symbols()
     }

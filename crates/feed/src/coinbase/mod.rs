@@ -25,7 +25,7 @@ mod quick;
 pub(crate) mod rest;
 mod ticker;
 
-pub(crate) use book::CheckedBook;
+pub(crate) use book::{CheckedBook, Update};
 
 use std::collections::VecDeque;
 use std::time::Duration;
