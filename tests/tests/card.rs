@@ -76,9 +76,10 @@ fn a_tail_that_went_away_is_told() {
         seq > 5_000 && health["store"]["commits"].as_u64() > Some(5)
     });
     demo.kill();
-    for tail in ["journal.tail-0", "journal.tail-1"] {
-        std::fs::remove_file(dir.path().join(tail)).expect("is there");
-    }
+    // The second one is made when the first pack is written.
+    let tails = ["journal.tail-0", "journal.tail-1"];
+    let removed = tails.iter().filter(|tail| std::fs::remove_file(dir.path().join(tail)).is_ok()).count();
+    assert!(removed > 0, "one is there");
     let demo = Demo::start(dir.path(), &FAST);
     let health = demo.wait_until("it goes on", |health| committed(health) > 1_000);
     assert!(health["card"]["repaired"].to_string().contains("journal.tail is missing"), "{health}");

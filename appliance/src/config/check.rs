@@ -289,7 +289,7 @@ mod tests {
         );
         check(
             "engine.signal.rule = 'on'",
-            &["line 1: engine.signal.rule: \"on\" is not one of off, forecast, reversion"],
+            &["line 1: engine.signal.rule: \"on\" is not one of off, forecast, reversion, policy"],
         );
         check(
             "feeds.kraken.ws_base = 'https://x'",
