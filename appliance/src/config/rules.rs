@@ -339,7 +339,7 @@ impl Rule {
 /// The keys of a rival's strategy are those of the first one's.
 fn check_signal(signal: &DeTable<'_>) -> Result<(), String> {
     let known = || RULES.iter().filter_map(|(path, rule)| Some((path.strip_prefix("engine.signal.")?, *rule)));
-    for (key, value) in signal.iter() {
+    for (key, value) in signal {
         let key = key.get_ref();
         let rule = known().find(|(known, _)| known == key).map(|(_, rule)| rule).ok_or_else(|| {
             match nearest(key, known().map(|(key, _)| key)) {

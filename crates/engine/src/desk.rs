@@ -398,7 +398,8 @@ impl Desk {
         match intent {
             None => {}
             Some(Intent::Enter { kind, reason, size, exit_at }) => {
-                if self.enter(market, kind, reason, size, turn) {
+                let is_sent = self.enter(market, kind, reason, size, turn);
+                if is_sent {
                     let plan = Plan::new(rule, opener.to_owned());
                     self.plans.insert(instrument, Plan { size, exit_at, retry_at: turn.at, ..plan });
                 }
@@ -512,7 +513,8 @@ impl Desk {
                 self.venue.accept(approved, &turn.settings.paper);
                 true
             }
-            Err((order, refusal)) => {
+            Err(refused) => {
+                let (order, refusal) = *refused;
                 *self.refusals.entry(refusal).or_insert(0) += 1;
                 turn.effects.record(Record::Refused { order, refusal });
                 false

@@ -104,7 +104,11 @@ impl Risk {
     ///
     /// # Errors
     /// The first limit it would pass, with the order as it was looked at.
-    pub(crate) fn assess(&mut self, mut order: Order, scene: &Scene<'_>) -> Result<Approved<Order>, (Order, Refusal)> {
+    pub(crate) fn assess(
+        &mut self,
+        mut order: Order,
+        scene: &Scene<'_>,
+    ) -> Result<Approved<Order>, Box<(Order, Refusal)>> {
         order.qty = Qty(order.qty.0 - order.qty.0 % scene.terms.lot.max(1));
         while self.sent.front().is_some_and(|sent| sent.plus(RATE_WINDOW) <= order.at) {
             self.sent.pop_front();
@@ -114,7 +118,7 @@ impl Risk {
                 self.sent.push_back(order.at);
                 Ok(Approved { inner: order, reserve })
             }
-            Err(refusal) => Err((order, refusal)),
+            Err(refusal) => Err(Box::new((order, refusal))),
         }
     }
 

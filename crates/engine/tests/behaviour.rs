@@ -587,7 +587,7 @@ fn equity_is_recorded_every_minute_with_its_control() {
     let hold = driver.engine.view().hold_value();
     assert!(hold > Cash::from_units(11_900) && hold < Cash::from_units(12_000), "{hold:?}");
     assert_eq!(
-        driver.engine.view().accounts().map(|account| account.name()).collect::<Vec<_>>(),
+        driver.engine.view().accounts().map(engine::view::AccountView::name).collect::<Vec<_>>(),
         ["lead", "hold", "random"]
     );
 }

@@ -322,6 +322,8 @@ impl AccountV1 {
 
 #[cfg(test)]
 mod tests {
+    use serde::Serialize;
+
     use super::*;
     use crate::instrument::Venue;
     use crate::money::Ppm;
@@ -350,7 +352,7 @@ mod tests {
     }
 
     /// The parts of a start that were the same in formats 2 and 3, as they were.
-    fn old_parts() -> ((u8, u16, u32, u32, u16), (bool, u32, u32, u32, u32, u32, u16)) {
+    fn old_parts() -> (impl Serialize + Copy, impl Serialize + Copy) {
         ((1, 30, 100, 50_000, 60), (true, 10_000, 200_000, 20_000, 200_000, 50_000, 6))
     }
 
