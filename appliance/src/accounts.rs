@@ -6,7 +6,7 @@ use engine::view::{AccountView, PositionView, View};
 use serde::Serialize;
 use store::{Span, State};
 use types::time::NS_PER_MIN;
-use types::{AccountId, Cash, InstrumentId, Tally, Timestamp};
+use types::{AccountId, AccountPurse, Cash, InstrumentId, Tally, Timestamp};
 
 /// Minutes of an hour: equity is looked at by the hour.
 const HOUR_NS: i64 = 60 * NS_PER_MIN;
@@ -156,7 +156,7 @@ fn of(view: View<'_>, account: AccountView<'_>) -> Account {
     }
 }
 
-fn purse(view: View<'_>, purse: &engine::portfolio::Purse) -> Purse {
+fn purse(view: View<'_>, purse: &AccountPurse) -> Purse {
     Purse {
         venue: purse.venue.slug(),
         currency: purse.currency.clone(),

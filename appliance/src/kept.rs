@@ -8,8 +8,11 @@ use types::effect::{CandleRecord, EquityRecord};
 use types::market::CandleSource;
 use types::order::{OrderKind, Trigger};
 use types::{
-    AccountId, Aggressor, Candle, Cash, Fill, Input, InstrumentId, Level, Scale, Side, Stamped, Timeframe, Timestamp,
+    AccountId, Aggressor, Candle, Cash, Fill, Input, InstrumentId, Level, Order, Qty, Rounding, Scale, Side, Stamped,
+    Timeframe, Timestamp,
 };
+
+use crate::trades;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct CandleRow {
@@ -77,6 +80,24 @@ pub(crate) struct OrderRow {
     pub(crate) reason: String,
     pub(crate) end: Option<String>,
     pub(crate) ended: Option<String>,
+}
+
+/// What an order cost, in the quote currency; below zero what it gained.
+#[derive(Debug, Serialize)]
+pub(crate) struct CostRow {
+    pub(crate) account: String,
+    pub(crate) venue: &'static str,
+    pub(crate) symbol: String,
+    pub(crate) at: String,
+    pub(crate) order: String,
+    pub(crate) side: &'static str,
+    pub(crate) filled: String,
+    pub(crate) value: String,
+    pub(crate) delay: String,
+    pub(crate) spread: String,
+    pub(crate) impact: String,
+    pub(crate) fee: String,
+    pub(crate) total: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -262,7 +283,7 @@ impl Accounts {
         })
     }
 
-    fn name(&self, id: AccountId) -> String {
+    pub(crate) fn name(&self, id: AccountId) -> String {
         self.names.iter().find(|(known, _)| *known == id).map_or_else(|| id.0.to_string(), |(_, name)| name.clone())
     }
 }
@@ -290,6 +311,42 @@ pub(crate) fn orders(state: &State, accounts: &Accounts, known: &[Known], span: 
             ended: end.map(|(_, at)| at.to_string()),
         };
         rows.push((order.at, row));
+    }
+    Ok(rows)
+}
+
+/// What paper orders of these instruments cost that were filled.
+pub(crate) fn costs(state: &State, accounts: &Accounts, known: &[Known], span: Span) -> Rows<CostRow> {
+    let catalogue = state.catalogue()?;
+    let instrument = |order: &Order| {
+        let is_wanted = known.iter().any(|known| known.id == order.instrument);
+        let listing = catalogue.iter().find(|listing| listing.id == order.instrument).filter(|_| is_wanted);
+        listing.and_then(|listing| listing.instrument.clone())
+    };
+    let mut rows = Vec::new();
+    for (trade, instrument) in trades::all(state, accounts.wanted, span, &instrument)? {
+        if trade.fills.is_empty() {
+            continue;
+        }
+        let cost = trade.cost(&instrument);
+        let filled = trade.fills.iter().fold(Qty::ZERO, |sum, fill| sum.saturating_add(fill.qty));
+        let value = |fill: &Fill| instrument.scale.notional(fill.price, fill.qty, Rounding::HalfEven);
+        let row = CostRow {
+            account: accounts.name(trade.order.account),
+            venue: instrument.venue.slug(),
+            symbol: instrument.symbol.clone(),
+            at: trade.order.at.to_string(),
+            order: trade.order.id.0.to_string(),
+            side: side_name(trade.order.side),
+            filled: instrument.scale.qty(filled).to_string(),
+            value: cash(trade.fills.iter().map(value).fold(Cash::ZERO, Cash::saturating_add)),
+            delay: cash(cost.delay),
+            spread: cash(cost.spread),
+            impact: cash(cost.impact),
+            fee: cash(cost.fee),
+            total: cash(cost.total()),
+        };
+        rows.push((trade.order.at, row));
     }
     Ok(rows)
 }

@@ -35,6 +35,7 @@ mod replay;
 mod scoreboard;
 mod seals;
 mod store_thread;
+mod trades;
 mod venue;
 mod web;
 

@@ -67,6 +67,8 @@ enum Kind {
     Forecasts,
     /// Paper orders and how they ended.
     Orders,
+    /// What paper orders cost: delay, spread, impact and fees.
+    Costs,
     /// Parts of paper orders that were filled.
     Fills,
     /// A paper account, minute by minute.
@@ -120,6 +122,10 @@ impl Args {
             Kind::Orders => {
                 let (state, known) = self.opened()?;
                 write_rows(self.format, told(kept::orders(&state, &self.accounts(&state)?, &known, span)), out)
+            }
+            Kind::Costs => {
+                let (state, known) = self.opened()?;
+                write_rows(self.format, told(kept::costs(&state, &self.accounts(&state)?, &known, span)), out)
             }
             Kind::Fills => {
                 let (state, known) = self.opened()?;
@@ -360,7 +366,8 @@ fn column(name: &str) -> Column {
     match name {
         "open_time" | "received" | "venue_time" | "at" | "ended" => Column::Time,
         "open" | "high" | "low" | "close" | "volume" | "price" | "qty" | "bid" | "bid_qty" | "ask" | "ask_qty"
-        | "fee" | "value" | "log_return" | "p_up" | "outcome" | "cash" | "equity" | "hold" | "fees" => Column::Number,
+        | "fee" | "value" | "filled" | "delay" | "spread" | "impact" | "total" | "log_return" | "p_up" | "outcome"
+        | "cash" | "equity" | "hold" | "fees" => Column::Number,
         "trades" | "revision" | "fills" | "levels" | "horizon_min" | "positions" => Column::Whole,
         _ => Column::Text,
     }

@@ -12,7 +12,6 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 use tokio::sync::oneshot;
 use types::Input;
 use types::input::Command;
@@ -61,8 +60,7 @@ pub(super) async fn order(
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
     if !guard::is_same_origin(&headers) {
-        let error = json!({ "error": "asked for by a page of another site" });
-        return (StatusCode::FORBIDDEN, Json(error)).into_response();
+        return Refusal::Foreign.into_response();
     }
     let command = match parameters.get("do").map(String::as_str) {
         Some("pause") => Command::Trading { on: false },

@@ -103,8 +103,7 @@ pub(super) async fn begin(
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
     if !guard::is_same_origin(&headers) {
-        let error = json!({ "error": "asked for by a page of another site" });
-        return (StatusCode::FORBIDDEN, Json(error)).into_response();
+        return Refusal::Foreign.into_response();
     }
     let now = site.inner.clock.now();
     let midnight = now.floor_to(NS_PER_DAY);

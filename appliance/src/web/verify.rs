@@ -17,8 +17,7 @@ const SETTLED_MIN: i64 = 5;
 
 pub(super) async fn verify(State(site): State<Site>, headers: HeaderMap) -> Response {
     if !guard::is_same_origin(&headers) {
-        let error = json!({ "error": "asked for by a page of another site" });
-        return (StatusCode::FORBIDDEN, Json(error)).into_response();
+        return Refusal::Foreign.into_response();
     }
     let Ok(turn) = site.inner.verifying.clone().try_acquire_owned() else {
         return (StatusCode::CONFLICT, Json(json!({ "error": "another one is running" }))).into_response();

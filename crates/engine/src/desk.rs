@@ -10,18 +10,19 @@ use types::effect::{EquityRecord, Record, Severity};
 use types::order::{OrderEnd, OrderKind, Reason, Refusal};
 use types::settings::{EngineSettings, RiskSettings, Rule, SignalSettings};
 use types::time::NS_PER_MIN;
+use types::why::{WHY_LEVELS, WhyRecord};
 use types::{
-    AccountId, AccountPosition, AccountRecord, Candle, Cash, Fill, Instrument, InstrumentId, Order, OrderId, Ppm, Qty,
-    Rounding, Side, Timestamp, Trade,
+    AccountId, AccountPosition, AccountPurse, AccountRecord, Candle, Cash, Fill, Instrument, InstrumentId, Level,
+    Order, OrderId, Ppm, Qty, Rounding, Side, Timestamp, Trade,
 };
 
 use crate::feature::Column;
 use crate::market::Market;
 use crate::notice;
 use crate::paper::{PaperEvent, PaperVenue, Working};
-use crate::portfolio::{Portfolio, Purse};
+use crate::portfolio::Portfolio;
 use crate::quality::ClockStanding;
-use crate::risk::{self, Risk, Scene};
+use crate::risk::{self, Approved, Risk, Scene};
 use crate::signal::{self, Band, Intent, Outlook, Plan};
 
 pub(crate) mod mirror;
@@ -203,11 +204,11 @@ impl Desk {
     /// An instrument appeared in the catalogue, or was heard of again.
     pub(crate) fn on_instrument(&mut self, instrument: &Instrument, turn: &Turn<'_>) {
         let venue = &self.venue;
-        let pays_for = |purse: &Purse, id: InstrumentId| {
+        let pays_for = |purse: &AccountPurse, id: InstrumentId| {
             let instrument = turn.markets.get(id).map(|market| &market.instrument);
             instrument.is_some_and(|it| it.venue == purse.venue && it.quote == purse.currency)
         };
-        let reserved = |purse: &Purse| venue.reserved(|id| pays_for(purse, id));
+        let reserved = |purse: &AccountPurse| venue.reserved(|id| pays_for(purse, id));
         if self.portfolio.open_purse(instrument, turn.markets, reserved) {
             self.portfolio.mark(turn.markets);
             self.is_changed = true;
@@ -430,7 +431,7 @@ impl Desk {
     }
 
     /// Cash of a purse that no working order may spend.
-    fn cash_free(&self, purse: &Purse, turn: &Turn<'_>) -> Cash {
+    fn cash_free(&self, purse: &AccountPurse, turn: &Turn<'_>) -> Cash {
         let is_paid_here = |id: InstrumentId| {
             let market = turn.markets.get(id);
             market.is_some_and(|it| it.instrument.venue == purse.venue && it.instrument.quote == purse.currency)
@@ -510,6 +511,7 @@ impl Desk {
             Ok(approved) => {
                 self.is_changed = true;
                 turn.effects.record(Record::Order(approved.get().clone()));
+                turn.effects.record(Record::Why(Box::new(self.why(&approved, market, turn))));
                 self.venue.accept(approved, &turn.settings.paper);
                 true
             }
@@ -522,10 +524,32 @@ impl Desk {
         }
     }
 
+    /// What was known when risk approved an order.
+    fn why(&self, approved: &Approved<Order>, market: &Market, turn: &Turn<'_>) -> WhyRecord {
+        let &Order { id, account, instrument, side, reason, .. } = approved.get();
+        let rests_on_it = matches!(reason, Reason::Forecast { .. } | Reason::Policy { .. });
+        let levels = |levels: &[Level]| levels.iter().take(WHY_LEVELS).copied().collect();
+        WhyRecord {
+            order: id,
+            account,
+            instrument,
+            at: turn.at,
+            forecast: turn.forecast.filter(|_| rests_on_it).cloned(),
+            value: match side {
+                Side::Buy => approved.reserve(),
+                Side::Sell => Cash::ZERO,
+            },
+            equity: self.portfolio.equity(),
+            checks: approved.checks().to_vec(),
+            bids: levels(market.book().bids()),
+            asks: levels(market.book().asks()),
+        }
+    }
+
     /// What all working orders may spend, dollars.
     fn reserved(&self, turn: &Turn<'_>) -> Cash {
         let purses = self.portfolio.purses().iter();
-        let in_dollars = |purse: &Purse| {
+        let in_dollars = |purse: &AccountPurse| {
             let reserved = purse.cash.saturating_sub(self.cash_free(purse, turn));
             turn.markets.rate(&purse.currency).map_or(Cash::ZERO, |rate| rate.value(reserved))
         };
@@ -534,6 +558,9 @@ impl Desk {
 
     /// Books what happened at the venue.
     fn settle(&mut self, turn: &mut Turn<'_>) {
+        for arrival in self.venue.arrivals() {
+            turn.effects.record(Record::Arrival(arrival));
+        }
         if self.events.is_empty() {
             return;
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use types::effect::{ForecastRecord, Record, Severity};
 use types::input::Decision;
 use types::settings::EngineSettings;
+use types::why::WhyForecast;
 use types::{AccountId, AccountRecord, Candle, Cash, Effects, Instrument, InstrumentId, Timestamp, Trade};
 
 use crate::desk::mirror::Mirror;
@@ -32,6 +33,18 @@ pub(crate) struct Here<'a> {
     pub(crate) markets: &'a Markets,
     pub(crate) notices: &'a mut Notices,
     pub(crate) effects: &'a mut Effects,
+    /// The forecast that is looked at, if one is.
+    pub(crate) forecast: Option<WhyForecast>,
+}
+
+/// Forecasts of a model that count, and what is known of them.
+pub(crate) struct Made<'a> {
+    pub(crate) forecasts: &'a [ForecastRecord],
+    pub(crate) decision: Option<Decision>,
+    /// From the end of the candle to the answer.
+    pub(crate) took: Duration,
+    /// The model's features in the last row it saw.
+    pub(crate) features: Vec<(String, f32)>,
 }
 
 /// All accounts, and what they share.
@@ -252,17 +265,17 @@ impl Desks {
         self.each(here, |desk, turn| desk.on_trade(market, trade, turn));
     }
 
-    /// Forecasts were made that count, `took` after the candle's end, with what their model would do. `skill` tells how good such forecasts
-    /// have been, which takes a while: it is asked once an hour.
+    /// Forecasts were made that count. `skill` tells how good such forecasts have been, which takes a while: it is asked once an hour; `band`
+    /// tells how wide the one that holds nine of ten outcomes is at a horizon.
     pub(crate) fn on_forecasts(
         &mut self,
         market: &Market,
-        made: &[ForecastRecord],
-        decision: Option<Decision>,
-        took: Duration,
+        made: Made<'_>,
         skill: impl FnOnce() -> SkillReport,
+        band: impl Fn(u16) -> Option<f32>,
         here: &mut Here<'_>,
     ) {
+        let Made { forecasts, decision, took, features } = made;
         let (instrument, breakers) = (&market.instrument, &here.settings.risk.breakers);
         self.breakers.on_answer(instrument, took, breakers, here.at);
         let hour = here.at.as_nanos().div_euclid(HOUR_NS);
@@ -274,8 +287,18 @@ impl Desks {
         let taker = taker.rate(types::order::Liquidity::Taker);
         let Some(cost_cbps) = signal::round_trip_cbps(taker.0, market.book()) else { return };
         let minute_deviation = deviation(market);
-        for forecast in made {
+        for forecast in forecasts {
             let outlook = Outlook { forecast, decision, cost_cbps, minute_deviation };
+            here.forecast = Some(WhyForecast {
+                model: forecast.model.clone(),
+                open_time: forecast.open_time,
+                horizon_min: forecast.horizon_min,
+                log_return: forecast.log_return,
+                p_up: forecast.p_up,
+                band_90: band(forecast.horizon_min),
+                decision,
+                features: features.clone(),
+            });
             self.each(here, |desk, turn| desk.on_forecast(market, &outlook, turn));
         }
     }
@@ -299,6 +322,7 @@ impl Desks {
                 permit,
                 notices: here.notices,
                 effects: here.effects,
+                forecast: here.forecast.as_ref(),
                 rank,
             };
             act(desk, &mut turn);

@@ -15,7 +15,7 @@ use types::{
 
 use crate::arbitrage::{Pen, Scanner, Scene};
 use crate::candle::{Change, Closed};
-use crate::desks::{Desks, Here};
+use crate::desks::{Desks, Here, Made};
 use crate::feature::Stake;
 use crate::forecast::Forecasts;
 use crate::market::{Market, Markets, Moment};
@@ -400,11 +400,16 @@ impl Engine {
         let took = Duration::from_nanos(self.at.as_nanos().saturating_sub(ended_ns).max(0) as u64);
         let (seq, at, settings, markets, notices) =
             (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
-        let mut here = Here { seq, at, settings, markets, notices, effects };
+        let mut here = Here { seq, at, settings, markets, notices, effects, forecast: None };
         let (forecasts, horizon_min) = (&self.forecasts, settings.signal.horizon_min);
         let skill = || forecasts.report(answer.instrument, horizon_min);
+        let band = |horizon_min| {
+            Some(forecasts.scores(answer.instrument, horizon_min)?.widths(answer.instrument, horizon_min)?[1])
+        };
         if let Some(market) = markets.get(answer.instrument) {
-            self.desks.on_forecasts(market, &made, answer.decision, took, skill, &mut here);
+            let features = forecasts.features(market, answer);
+            let made = Made { forecasts: &made, decision: answer.decision, took, features };
+            self.desks.on_forecasts(market, made, skill, band, &mut here);
         }
         Ok(())
     }
@@ -533,7 +538,7 @@ impl Engine {
     fn here<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Desks, Here<'a>) {
         let (seq, at, settings, markets, notices) =
             (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
-        (&mut self.desks, Here { seq, at, settings, markets, notices, effects })
+        (&mut self.desks, Here { seq, at, settings, markets, notices, effects, forecast: None })
     }
 
     fn scan<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Scanner, Scene<'a>, Pen<'a>) {

@@ -241,6 +241,21 @@ impl Forecasts {
         self.chain = chain;
     }
 
+    /// What the features of the model that answered were in the last row it saw; nothing for candles longer than a minute, whose rows
+    /// are not kept.
+    pub(crate) fn features(&self, market: &Market, answer: &Answer) -> Vec<(String, f32)> {
+        let seated = self.seats.iter().find(|seated| seated.seat.spec.id == answer.model);
+        let row = market.row().filter(|(open_time, _)| *open_time == answer.open_time).map(|(_, row)| row);
+        let (Some(seated), Some(row)) = (seated.filter(|it| it.seat.timeframe == Timeframe::M1), row) else {
+            return Vec::new();
+        };
+        let names = &seated.seat.spec.features;
+        let columns = feature::columns_of(names).unwrap_or_default();
+        let values =
+            names.iter().zip(columns).filter_map(|(name, column)| Some((name.clone(), row.get(column)? as f32)));
+        values.collect()
+    }
+
     /// Length of the candles of a seated model.
     pub(crate) fn timeframe(&self, model: &str) -> Option<Timeframe> {
         self.seats.iter().find(|seated| seated.seat.spec.id == model).map(|seated| seated.seat.timeframe)

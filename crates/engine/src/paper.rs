@@ -34,9 +34,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use types::market::Quote;
 use types::order::{Liquidity, OrderEnd, TimeInForce, VenueReject};
 use types::settings::PaperSettings;
-use types::{Cash, InstrumentId, Order, Ppm, Price, Qty, Side, Timestamp, Trade};
+use types::{ArrivalRecord, Cash, InstrumentId, Level, Order, Ppm, Price, Qty, Side, Timestamp, Trade};
 
 use crate::book::Displayed;
 use crate::risk::Approved;
@@ -82,6 +83,9 @@ pub struct PaperVenue {
     used: BTreeMap<InstrumentId, Used>,
     draws: Draws,
     reports: Reports,
+    /// What orders met when they became active; taken out with the input that brought them there.
+    #[serde(skip)]
+    arrivals: Vec<ArrivalRecord>,
 }
 
 impl PaperVenue {
@@ -166,9 +170,17 @@ impl PaperVenue {
         }
     }
 
+    /// What orders met that became active since it was asked last. Nobody knows of it then: it is for the books.
+    pub fn arrivals(&mut self) -> impl Iterator<Item = ArrivalRecord> + '_ {
+        self.arrivals.drain(..)
+    }
+
     /// An order meets a proven book.
     fn activate(&mut self, index: usize, scene: &Scene<'_>, at: Timestamp) {
         let (ticket, side) = (self.orders[index].ticket(), self.orders[index].order.side);
+        let best = |levels: &[Level]| levels.first().map(|level| level.price);
+        let quote = best(scene.book.bids()).zip(best(scene.book.asks())).map(|(bid, ask)| Quote { bid, ask });
+        self.arrivals.push(ArrivalRecord { order: self.orders[index].order.id, at, quote, ahead: None });
         let untouched = Used::default();
         let used = self.used.get(&scene.instrument).unwrap_or(&untouched);
         let parts = take::walk(&self.orders[index], used, scene);
@@ -186,6 +198,9 @@ impl PaperVenue {
             (Some(_), TimeInForce::Ioc) => working.end(OrderEnd::NotAtOnce, at),
             (Some(price), TimeInForce::Gtc | TimeInForce::Gtd(_)) => {
                 let queue = Queue::join(price, side, scene.book, at, scene.settings);
+                if let Some(arrival) = self.arrivals.last_mut() {
+                    arrival.ahead = queue.ahead();
+                }
                 working.stage = Stage::Resting(queue);
             }
         }

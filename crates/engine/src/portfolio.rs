@@ -14,17 +14,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use types::money::divide;
 use types::{
-    AccountDay, AccountPosition, AccountRecord, Cash, Fill, Instrument, InstrumentId, Lot, Price, Qty, Rounding, Scale,
-    Side, Tally, Timestamp, Venue,
+    AccountDay, AccountPosition, AccountPurse, AccountRecord, Cash, Fill, Instrument, InstrumentId, Lot, Price, Qty,
+    Rounding, Scale, Side, Tally, Timestamp, Venue,
 };
 
 use crate::market::Markets;
 
 mod holding;
-mod purse;
+mod rate;
 
 pub use holding::Holding;
-pub use purse::{Purse, Rate};
+pub use rate::Rate;
 
 /// Most openers of trades that are told apart; the trades of others count for none.
 const OPENERS_MAX: usize = 64;
@@ -34,7 +34,9 @@ const OPENERS_MAX: usize = 64;
 pub struct Portfolio {
     start: Cash,
     unassigned: Cash,
-    purses: Vec<Purse>,
+    /// Of each and its positions, to the last integer: what is there is what was deposited and realised, less what the open positions
+    /// cost with their fees.
+    purses: Vec<AccountPurse>,
     holdings: BTreeMap<InstrumentId, Holding>,
     by_instrument: BTreeMap<InstrumentId, Tally>,
     by_opener: BTreeMap<String, Tally>,
@@ -86,7 +88,7 @@ impl Portfolio {
         let holding = |position: &AccountPosition| Some((position.instrument, Holding::resumed(&position.lots)?));
         Self {
             unassigned: told.unassigned,
-            purses: told.purses.iter().map(Purse::resumed).collect(),
+            purses: told.purses.clone(),
             holdings: told.positions.iter().filter_map(holding).collect(),
             by_instrument: told.by_instrument.iter().copied().collect(),
             by_opener: told.by_opener.iter().cloned().collect(),
@@ -106,7 +108,7 @@ impl Portfolio {
         &mut self,
         instrument: &Instrument,
         markets: &Markets,
-        reserved: impl Fn(&Purse) -> Cash,
+        reserved: impl Fn(&AccountPurse) -> Cash,
     ) -> bool {
         let (venue, currency) = (instrument.venue, instrument.quote.as_str());
         let place = self.purses.binary_search_by_key(&(venue, currency), |purse| (purse.venue, &purse.currency));
@@ -117,10 +119,14 @@ impl Portfolio {
             let free = purse.cash.saturating_sub(reserved(purse)).max(Cash::ZERO);
             let Some(rate) = markets.rate(&purse.currency) else { continue };
             let part = Cash(free.0 / parts);
-            purse.take(part);
+            purse.cash = purse.cash.saturating_sub(part);
+            purse.deposited = purse.deposited.saturating_sub(part);
             value = value.saturating_add(rate.value(part));
         }
-        self.purses.insert(place, Purse::new(venue, currency, rate.amount(value)));
+        let (cash, zero) = (rate.amount(value), Cash::ZERO);
+        let currency = currency.to_owned();
+        let purse = AccountPurse { venue, currency, cash, deposited: cash, fees: zero, realised: zero };
+        self.purses.insert(place, purse);
         true
     }
 
@@ -215,7 +221,7 @@ impl Portfolio {
         AccountRecord {
             start: self.start,
             unassigned: self.unassigned,
-            purses: self.purses.iter().map(Purse::told).collect(),
+            purses: self.purses.clone(),
             equity: self.worth.equity,
             peak: self.peak,
             day: self.day,
@@ -242,13 +248,13 @@ impl Portfolio {
 
     /// Money where it lies, by exchange and currency.
     #[must_use]
-    pub fn purses(&self) -> &[Purse] {
+    pub fn purses(&self) -> &[AccountPurse] {
         &self.purses
     }
 
     /// The purse that pays for an instrument.
     #[must_use]
-    pub fn purse(&self, instrument: &Instrument) -> Option<&Purse> {
+    pub fn purse(&self, instrument: &Instrument) -> Option<&AccountPurse> {
         self.purses.get(self.place(instrument.venue, &instrument.quote)?)
     }
 

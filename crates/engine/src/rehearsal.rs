@@ -213,6 +213,8 @@ impl Rehearsal {
         let terms = Terms::new(&self.instrument, self.fees.at(self.instrument.venue, at));
         let scene = Scene { instrument: self.instrument.id, book: &self.book, terms, settings: &self.settings };
         act(&mut self.venue, &scene, &mut self.events);
+        // A rehearsal tells fills and ends only.
+        self.venue.arrivals().for_each(drop);
         for event in self.events.drain(..) {
             self.outcome.note(event, &terms);
         }

@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 use types::order::{Liquidity, Refusal, Trigger};
 use types::settings::RiskSettings;
+use types::why::Check;
 use types::{Cash, InstrumentId, Order, Ppm, Price, Qty, Rounding, Side, Timestamp};
 
 use crate::market::{Market, Markets};
@@ -49,6 +50,7 @@ const QTY_MAX: Qty = Qty(i64::MAX as u64);
 pub struct Approved<T> {
     inner: T,
     reserve: Cash,
+    checks: Vec<Check>,
 }
 
 impl<T> Approved<T> {
@@ -61,6 +63,12 @@ impl<T> Approved<T> {
     #[must_use]
     pub const fn reserve(&self) -> Cash {
         self.reserve
+    }
+
+    /// What it was held against.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
     }
 
     /// What was approved, without the proof.
@@ -113,23 +121,25 @@ impl Risk {
         while self.sent.front().is_some_and(|sent| sent.plus(RATE_WINDOW) <= order.at) {
             self.sent.pop_front();
         }
-        match self.check(&order, scene) {
+        let mut checks = Vec::new();
+        match self.check(&order, scene, &mut checks) {
             Ok(reserve) => {
                 self.sent.push_back(order.at);
-                Ok(Approved { inner: order, reserve })
+                Ok(Approved { inner: order, reserve, checks })
             }
             Err(refusal) => Err(Box::new((order, refusal))),
         }
     }
 
-    fn check(&self, order: &Order, scene: &Scene<'_>) -> Result<Cash, Refusal> {
+    fn check(&self, order: &Order, scene: &Scene<'_>, checks: &mut Vec<Check>) -> Result<Cash, Refusal> {
         let market = scene.market.ok_or(Refusal::NoPrice)?;
         refuse(!scene.is_clock_set, Refusal::ClockUnset)?;
         refuse(!market.book().is_proven(), Refusal::StaleBook)?;
         let best = market.book().facing(order.side).first().ok_or(Refusal::NoPrice)?.price;
         let price = worst_price(order, best);
         refuse(scene.is_working, Refusal::OrderWorking)?;
-        refuse(self.sent.len() >= usize::from(scene.limits.orders_per_min_max), Refusal::OrderRate)?;
+        let sent = self.sent.len() as i64 + 1;
+        within(Refusal::OrderRate, sent, scene.limits.orders_per_min_max.into(), checks)?;
         let value = scene.terms.value(order.side, price, order.qty);
         let instrument = &market.instrument;
         let is_small = order.qty.is_zero() || order.qty < instrument.qty_min || value < instrument.notional_min;
@@ -137,12 +147,12 @@ impl Risk {
         let held = scene.portfolio.holding(order.instrument).map_or(Qty::ZERO, |holding| holding.qty);
         match order.side {
             Side::Buy => {
-                check_standing(order, scene)?;
+                check_standing(order, scene, checks)?;
                 refuse(held.saturating_add(order.qty) > QTY_MAX, Refusal::PositionLimit)?;
                 let rate = scene.markets.rate(&instrument.quote).ok_or(Refusal::NoRate)?;
                 let after = scene.terms.value(Side::Buy, price, held.saturating_add(order.qty));
-                check_shares(market, rate.value(value), rate.value(after), scene)?;
-                check_cash(order, value, rate, scene)
+                check_shares(market, rate.value(value), rate.value(after), scene, checks)?;
+                check_cash(order, value, rate, scene, checks)
             }
             Side::Sell => refuse(order.qty > held, Refusal::NoPosition).map(|()| Cash::ZERO),
         }
@@ -153,26 +163,46 @@ const fn refuse(refused: bool, refusal: Refusal) -> Result<(), Refusal> {
     if refused { Err(refusal) } else { Ok(()) }
 }
 
+/// Holds a value against a limit that it may reach.
+fn within(limit: Refusal, value: i64, max: i64, checks: &mut Vec<Check>) -> Result<(), Refusal> {
+    checks.push(Check { limit, value, max });
+    refuse(value > max, limit)
+}
+
 /// Whether any position may be opened now.
-fn check_standing(order: &Order, scene: &Scene<'_>) -> Result<(), Refusal> {
+fn check_standing(order: &Order, scene: &Scene<'_>, checks: &mut Vec<Check>) -> Result<(), Refusal> {
     let (limits, portfolio) = (scene.limits, scene.portfolio);
     refuse(scene.is_retired, Refusal::Retired)?;
     refuse(!scene.is_trading, Refusal::TradingOff)?;
     refuse(scene.is_venue_clock_wrong, Refusal::VenueClock)?;
+    let mut below = |limit, loss_ppm: u32, max_ppm: u32| {
+        checks.push(Check { limit, value: loss_ppm.into(), max: max_ppm.into() });
+        refuse(loss_ppm > 0 && loss_ppm >= max_ppm, limit)
+    };
+    // Once open it stays so, whatever the loss is now.
     refuse(portfolio.is_breaker_open(), Refusal::Drawdown)?;
-    let reached = |loss_ppm: u32, limit_ppm: u32| loss_ppm > 0 && loss_ppm >= limit_ppm;
-    refuse(reached(portfolio.day_loss_ppm(), limits.daily_loss_max_ppm), Refusal::DailyLoss)?;
-    refuse(reached(portfolio.week_loss_ppm(), limits.weekly_loss_max_ppm), Refusal::WeeklyLoss)?;
+    below(Refusal::Drawdown, portfolio.drawdown_ppm(), limits.drawdown_max_ppm)?;
+    below(Refusal::DailyLoss, portfolio.day_loss_ppm(), limits.daily_loss_max_ppm)?;
+    below(Refusal::WeeklyLoss, portfolio.week_loss_ppm(), limits.weekly_loss_max_ppm)?;
     let stopping = scene.breakers.and_then(|breakers| breakers.stopping(order));
     stopping.map_or(Ok(()), |cause| Err(cause.refusal()))
 }
 
 /// Whether the order and the position `after` it, in dollars, keep the shares of equity that are allowed.
-fn check_shares(market: &Market, value: Cash, after: Cash, scene: &Scene<'_>) -> Result<(), Refusal> {
+fn check_shares(
+    market: &Market,
+    value: Cash,
+    after: Cash,
+    scene: &Scene<'_>,
+    checks: &mut Vec<Check>,
+) -> Result<(), Refusal> {
     let (limits, portfolio, id) = (scene.limits, scene.portfolio, market.instrument.id);
-    let share = |ppm: u32| portfolio.equity().share(Ppm(ppm), Rounding::Floor);
-    refuse(value > share(limits.order_max_ppm), Refusal::OrderLimit)?;
-    refuse(after > share(limits.position_max_ppm), Refusal::PositionLimit)?;
+    let mut share = |limit, value: Cash, max_ppm: u32| {
+        let max = portfolio.equity().share(Ppm(max_ppm), Rounding::Floor);
+        within(limit, value.0, max.0, checks)
+    };
+    share(Refusal::OrderLimit, value, limits.order_max_ppm)?;
+    share(Refusal::PositionLimit, after, limits.position_max_ppm)?;
     let others = portfolio.holdings().iter().filter(|(other, _)| **other != id);
     let others: Vec<(InstrumentId, Cash)> =
         others.map(|(other, holding)| (*other, portfolio::value(*other, holding, scene.markets))).collect();
@@ -182,31 +212,39 @@ fn check_shares(market: &Market, value: Cash, after: Cash, scene: &Scene<'_>) ->
     };
     let venue = market.instrument.venue;
     let is_there = |other| scene.markets.get(other).is_some_and(|other| other.instrument.venue == venue);
-    refuse(with(&is_there) > share(limits.venue_max_ppm), Refusal::VenueLimit)?;
+    share(Refusal::VenueLimit, with(&is_there), limits.venue_max_ppm)?;
     if limits.correlated_max_ppm < 1_000_000 {
         let limit = f64::from(limits.correlation_max_ppm) / 1e6;
         let moves_along = |other| scene.returns.correlation(id, other).is_none_or(|found| found > limit);
-        refuse(with(&moves_along) > share(limits.correlated_max_ppm), Refusal::Correlation)?;
+        share(Refusal::Correlation, with(&moves_along), limits.correlated_max_ppm)?;
     }
     if limits.value_at_risk_max_ppm < 1_000_000 {
         let mut positions: Vec<(InstrumentId, f64)> = others.iter().map(|(id, value)| (*id, value.0 as f64)).collect();
         positions.push((id, after.0 as f64));
-        let at_risk = scene.returns.value_at_risk(&positions);
-        let most = share(limits.value_at_risk_max_ppm).0 as f64;
-        refuse(at_risk.is_some_and(|at_risk| at_risk > most), Refusal::ValueAtRisk)?;
+        if let Some(at_risk) = scene.returns.value_at_risk(&positions) {
+            share(Refusal::ValueAtRisk, Cash(at_risk as i64), limits.value_at_risk_max_ppm)?;
+        }
     }
     Ok(())
 }
 
 /// Whether the purse holds what the order may spend, and enough stays cash. Tells what it may spend, in the purse's currency.
-fn check_cash(order: &Order, value: Cash, rate: Rate, scene: &Scene<'_>) -> Result<Cash, Refusal> {
+fn check_cash(
+    order: &Order,
+    value: Cash,
+    rate: Rate,
+    scene: &Scene<'_>,
+    checks: &mut Vec<Check>,
+) -> Result<Cash, Refusal> {
     let reserve = reserve(order, value, &scene.terms);
-    refuse(reserve > scene.cash_free, Refusal::Cash)?;
-    let portfolio = scene.portfolio;
-    let left = portfolio.worth().cash.saturating_sub(scene.reserved).saturating_sub(rate.value(reserve));
-    let stays = portfolio.equity().share(Ppm(scene.limits.cash_reserve_ppm), Rounding::Ceil);
+    within(Refusal::Cash, reserve.0, scene.cash_free.0, checks)?;
     // Without a part that must stay only the purse counts: what it is worth in dollars may be rounded.
-    refuse(scene.limits.cash_reserve_ppm > 0 && left < stays, Refusal::CashReserve)?;
+    if scene.limits.cash_reserve_ppm > 0 {
+        let portfolio = scene.portfolio;
+        let stays = portfolio.equity().share(Ppm(scene.limits.cash_reserve_ppm), Rounding::Ceil);
+        let most = portfolio.worth().cash.saturating_sub(scene.reserved).saturating_sub(stays);
+        within(Refusal::CashReserve, rate.value(reserve).0, most.0, checks)?;
+    }
     Ok(reserve)
 }
 
@@ -251,11 +289,11 @@ pub(crate) const fn approve_plenty(order: Order) -> Approved<Order> {
         Side::Buy => Cash(i64::MAX),
         Side::Sell => Cash::ZERO,
     };
-    Approved { inner: order, reserve }
+    Approved { inner: order, reserve, checks: Vec::new() }
 }
 
 /// An approval without a look, for tests of what comes after it.
 #[cfg(test)]
 pub(crate) const fn approve_unchecked(order: Order, reserve: Cash) -> Approved<Order> {
-    Approved { inner: order, reserve }
+    Approved { inner: order, reserve, checks: Vec::new() }
 }

@@ -419,6 +419,28 @@ fn the_random_control_trades_as_often_and_as_long() {
 }
 
 #[test]
+fn every_order_says_why_and_what_it_met() {
+    let driver = bought(cheap());
+    let order = driver.orders()[0].clone();
+    let why = driver.records().find_map(|it| if let Record::Why(why) = it { Some(why) } else { None }).expect("told");
+    assert_eq!(
+        (why.order, why.account, why.at, why.equity),
+        (order.id, AccountId::LEAD, order.at, Cash::from_units(10_000))
+    );
+    let forecast = why.forecast.as_ref().expect("it rests on one");
+    assert_eq!((forecast.model.as_str(), forecast.horizon_min, forecast.log_return), ("abc", HORIZONS[0], 0.01));
+    assert_eq!(forecast.features, [("ret_1".to_owned(), 0.0)]);
+    assert_eq!((why.bids[0].price, why.asks[0].price, why.asks.len()), (price(MID - 1), price(MID + 1), 3));
+    let held_against: Vec<Refusal> = why.checks.iter().map(|check| check.limit).collect();
+    let limits = [Refusal::OrderRate, Refusal::Drawdown, Refusal::DailyLoss, Refusal::WeeklyLoss, Refusal::OrderLimit];
+    assert_eq!(held_against[..5], limits);
+    assert!(why.checks.iter().all(|check| check.value <= check.max), "{:?}", why.checks);
+    let met =
+        driver.records().find_map(|it| if let Record::Arrival(met) = it { Some(met) } else { None }).expect("told");
+    assert_eq!((met.order, met.quote), (order.id, Some(Quote { bid: price(MID - 1), ask: price(MID + 1) })));
+}
+
+#[test]
 fn flatten_closes_everything_and_stops() {
     let mut driver = bought(cheap());
     driver.command(Command::Flatten);

@@ -167,6 +167,21 @@ impl Auditor {
             Effect::Record(Record::OrderEnd { order, .. }) => {
                 assert!(self.open.remove(order).is_some(), "an order ended twice or never began");
             }
+            Effect::Record(Record::Why(why)) => {
+                assert!(self.open.contains_key(&why.order), "told of an order that there is not");
+                assert!(why.checks.iter().all(|check| check.value <= check.max), "beyond a limit: {:?}", why.checks);
+            }
+            Effect::Record(Record::Arrival(met)) => {
+                let (order, _) = &self.open[&met.order];
+                let travels_ms = i64::from(self.settings.paper.latency_ms) + i64::from(self.settings.paper.book_lag_ms);
+                assert!(met.at.as_nanos() >= order.at.as_nanos() + travels_ms * 1_000_000, "met before it arrived");
+                let books = [&self.before, &self.books].map(|books| books.get(&order.instrument));
+                let stood = books.into_iter().flatten().any(|(top, _)| {
+                    let best = |levels: &[Level]| levels.first().map(|level| level.price);
+                    met.quote.map(|quote| (quote.bid, quote.ask)) == best(&top.bids).zip(best(&top.asks))
+                });
+                assert!(stood, "met a book that there was not");
+            }
             Effect::Record(Record::Arbitrage(known)) => self.check_difference(input, known, engine),
             Effect::Infer(request) => {
                 assert!(self.books[&request.instrument].1, "asked while the book does not hold");

@@ -285,6 +285,8 @@ fn put(txn: &WriteTransaction, entries: &[Entry], applied: u64) -> std::result::
             Record::Arbitrage(known) => arbitrage.opportunity(known, &mut scratch)?,
             Record::Seal(seal) => series.seal(seal, &mut scratch)?,
             Record::Account(account) => ledger.account(account, &mut scratch)?,
+            Record::Why(why) => ledger.why(why, &mut scratch)?,
+            Record::Arrival(arrival) => ledger.arrival(arrival, &mut scratch)?,
         }
     }
     txn.open_table(META)?.insert(APPLIED, applied)?;
@@ -303,6 +305,8 @@ fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
     pass.table(ledger::REFUSALS)?;
     pass.table(ledger::ORDER_ENDS)?;
     pass.table(ledger::FILLS)?;
+    pass.table(ledger::WHY)?;
+    pass.table(ledger::ARRIVALS)?;
     pass.table(ledger::ACCOUNTS)?;
     pass.table(arbitrage::OPPORTUNITIES)?;
     pass.table(quality::QUALITY)?;

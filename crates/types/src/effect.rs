@@ -10,6 +10,7 @@ use crate::money::{Cash, Position, Price};
 use crate::order::{Fill, Order, OrderEnd, OrderId, Refusal};
 use crate::quality::{GapRecord, QualityRecord, QuarantineRecord};
 use crate::time::Timestamp;
+use crate::why::{ArrivalRecord, WhyRecord};
 
 /// Something the engine asks the rest of the box to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +83,10 @@ pub enum Record {
     Account(Box<AccountRecord>),
     /// What a model said at a time was bound to all that was said before.
     Seal(SealRecord),
+    /// What was known when risk approved an order. Comes right after it.
+    Why(Box<WhyRecord>),
+    /// What an order met when it arrived at the paper venue.
+    Arrival(ArrivalRecord),
 }
 
 impl Record {

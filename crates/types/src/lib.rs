@@ -22,6 +22,7 @@ pub mod quality;
 pub mod rename;
 pub mod settings;
 pub mod time;
+pub mod why;
 
 pub use account::{AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, Lot, Tally};
 pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize};
@@ -34,3 +35,4 @@ pub use money::{Cash, Position, Ppm, Price, Qty, Rounding};
 pub use order::{Fill, Order, OrderId};
 pub use quality::QualityMinute;
 pub use time::Timestamp;
+pub use why::{ArrivalRecord, WhyRecord};

@@ -2,6 +2,7 @@
 
 use types::account::AccountId;
 use types::settings::EngineSettings;
+use types::why::WhyForecast;
 use types::{Effects, OrderId, Timestamp};
 
 use crate::market::{Market, Markets};
@@ -33,6 +34,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) permit: Permit,
     pub(crate) notices: &'a mut Notices,
     pub(crate) effects: &'a mut Effects,
+    /// The forecast that is looked at, if one is.
+    pub(crate) forecast: Option<&'a WhyForecast>,
     /// Orders made so far by this input.
     pub(crate) rank: &'a mut u16,
 }

@@ -225,7 +225,9 @@ impl Driver {
             Record::Fill(fill) => fill.account == account,
             Record::Equity(equity) => equity.account == account,
             Record::Account(told) => told.account == account,
+            Record::Why(why) => why.account == account,
             Record::OrderEnd { order, .. } => own.contains(order),
+            Record::Arrival(arrival) => own.contains(&arrival.order),
             _ => true,
         })
     }

@@ -1,8 +1,9 @@
 //! Orders, refusals, fills and how orders ended: what happened to the paper money.
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
+use serde::de::DeserializeOwned;
 use types::order::{OrderEnd, Refusal};
-use types::{AccountId, AccountRecord, Fill, Order, OrderId, Timestamp};
+use types::{AccountId, AccountRecord, ArrivalRecord, Fill, Order, OrderId, Timestamp, WhyRecord};
 
 use super::{Rows, Span, State, encoded};
 use crate::Result;
@@ -17,6 +18,9 @@ pub(super) const ORDERS: TableDefinition<'static, OrderKey, Bytes> = TableDefini
 pub(super) const REFUSALS: TableDefinition<'static, OrderKey, Bytes> = TableDefinition::new("refusals");
 pub(super) const ORDER_ENDS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("order_ends");
 pub(super) const FILLS: TableDefinition<'static, FillKey, Bytes> = TableDefinition::new("fills");
+/// What was known when an order was approved, and what it met.
+pub(super) const WHY: TableDefinition<'static, u64, Bytes> = TableDefinition::new("why");
+pub(super) const ARRIVALS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("arrivals");
 /// The accounts as they are, by number, for a program that cannot read the engine's state.
 pub(super) const ACCOUNTS: TableDefinition<'static, u8, Bytes> = TableDefinition::new("accounts");
 
@@ -29,6 +33,8 @@ pub(super) struct Writer<'t> {
     refusals: Table<'t, OrderKey, Bytes>,
     order_ends: Table<'t, u64, Bytes>,
     fills: Table<'t, FillKey, Bytes>,
+    why: Table<'t, u64, Bytes>,
+    arrivals: Table<'t, u64, Bytes>,
     accounts: Table<'t, u8, Bytes>,
 }
 
@@ -39,6 +45,8 @@ impl<'t> Writer<'t> {
             refusals: txn.open_table(REFUSALS)?,
             order_ends: txn.open_table(ORDER_ENDS)?,
             fills: txn.open_table(FILLS)?,
+            why: txn.open_table(WHY)?,
+            arrivals: txn.open_table(ARRIVALS)?,
             accounts: txn.open_table(ACCOUNTS)?,
         })
     }
@@ -66,6 +74,16 @@ impl<'t> Writer<'t> {
         scratch: &mut Vec<u8>,
     ) -> std::result::Result<(), Error> {
         self.fills.insert((fill.at.as_nanos(), seq, rank), encoded(fill, scratch))?;
+        Ok(())
+    }
+
+    pub(super) fn why(&mut self, why: &WhyRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
+        self.why.insert(why.order.0, encoded(why, scratch))?;
+        Ok(())
+    }
+
+    pub(super) fn arrival(&mut self, arrival: &ArrivalRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
+        self.arrivals.insert(arrival.order.0, encoded(arrival, scratch))?;
         Ok(())
     }
 
@@ -134,9 +152,32 @@ impl State {
     /// # Errors
     /// When the file cannot be read.
     pub fn order_end(&self, order: OrderId) -> Result<Option<(OrderEnd, Timestamp)>> {
-        let found = self.read(ORDER_ENDS, |table| {
-            Ok(table.get(order.0)?.map(|value| postcard::from_bytes::<(OrderEnd, Timestamp)>(value.value())))
-        })?;
-        found.transpose().map_err(|e| self.unreadable(ORDER_ENDS, e))
+        self.of_order(ORDER_ENDS, order)
+    }
+
+    /// What was known when an order was approved; `None` for one of a program that did not write it down.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn why(&self, order: OrderId) -> Result<Option<WhyRecord>> {
+        self.of_order(WHY, order)
+    }
+
+    /// What an order met when it became active at the paper venue; `None` before that.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn arrival(&self, order: OrderId) -> Result<Option<ArrivalRecord>> {
+        self.of_order(ARRIVALS, order)
+    }
+
+    fn of_order<T: DeserializeOwned>(
+        &self,
+        table: TableDefinition<'static, u64, Bytes>,
+        order: OrderId,
+    ) -> Result<Option<T>> {
+        let found =
+            self.read(table, |rows| Ok(rows.get(order.0)?.map(|value| postcard::from_bytes::<T>(value.value()))))?;
+        found.transpose().map_err(|e| self.unreadable(table, e))
     }
 }

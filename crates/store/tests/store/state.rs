@@ -8,9 +8,10 @@ use types::effect::{Base, CandleRecord, EquityRecord, ForecastRecord, Record, Sc
 use types::market::{CandleSource, Quote};
 use types::order::{Liquidity, OrderEnd, OrderKind, Reason, Refusal};
 use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, QuarantineRecord, Quarantined};
+use types::why::{ArrivalRecord, Check, WhyForecast, WhyRecord};
 use types::{
     AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, ArbitrageEndReason, ArbitrageRecord,
-    ArbitrageSize, Candle, Cash, Fill, Input, Instrument, InstrumentId, Lot, Order, OrderId, Ppm, Price, Qty,
+    ArbitrageSize, Candle, Cash, Fill, Input, Instrument, InstrumentId, Level, Lot, Order, OrderId, Ppm, Price, Qty,
     QualityMinute, RulesRecord, Scale, Side, Stamped, StatusRecord, Tally, Timeframe, Timestamp, TradingStatus, Venue,
 };
 
@@ -252,7 +253,39 @@ pub(crate) fn kinds_of_format_6() -> Vec<Entry> {
         entry(6, 14, Record::Equity(of_control)),
         entry(6, 15, Record::Order(Order { account: AccountId::HOLD, ..order(770, 3) })),
         entry(6, 16, Record::Fill(Fill { account: AccountId::HOLD, ..fill(770, 3) })),
+        entry(6, 17, Record::Why(Box::new(why()))),
+        entry(6, 18, Record::Arrival(arrival())),
     ]
+}
+
+fn why() -> WhyRecord {
+    let forecast = WhyForecast {
+        model: "abc".to_owned(),
+        open_time: minute(1),
+        horizon_min: 30,
+        log_return: 0.25,
+        p_up: 0.75,
+        band_90: Some(0.5),
+        decision: None,
+        features: vec![("ret_1".to_owned(), -0.125)],
+    };
+    WhyRecord {
+        order: OrderId(770),
+        account: AccountId::HOLD,
+        instrument: BTC,
+        at: minute(3),
+        forecast: Some(forecast),
+        value: Cash(6),
+        equity: Cash(99),
+        checks: vec![Check { limit: Refusal::PositionLimit, value: 6, max: 20 }],
+        bids: vec![Level { price: price(6), qty: Qty(1) }],
+        asks: vec![Level { price: price(8), qty: Qty(2) }],
+    }
+}
+
+fn arrival() -> ArrivalRecord {
+    let quote = Some(Quote { bid: price(6), ask: price(8) });
+    ArrivalRecord { order: OrderId(770), at: minute(3), quote, ahead: Some(Qty(4)) }
 }
 
 /// The state holds [`kinds_of_format_6`].
@@ -264,6 +297,9 @@ pub(crate) fn check_format_6(state: &State) {
     let orders =
         |account| state.orders(account, all).expect("reads").iter().map(|order| order.id.0).collect::<Vec<_>>();
     assert_eq!((orders(None), orders(Some(AccountId::HOLD))), (vec![768, 770], vec![770]));
+    assert_eq!(state.why(OrderId(770)).expect("reads"), Some(why()));
+    assert_eq!(state.arrival(OrderId(770)).expect("reads"), Some(arrival()));
+    assert_eq!((state.why(OrderId(768)).expect("reads"), state.arrival(OrderId(768)).expect("reads")), (None, None));
     let newest = Span::last(1, Timestamp::MAX);
     assert_eq!(state.fills(Some(AccountId::LEAD), newest).expect("reads"), [fill(768, 2)], "others do not count");
 }
