@@ -1,0 +1,2 @@
+//! fn main stays until the figures are wanted
+fn main() {}
