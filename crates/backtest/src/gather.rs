@@ -67,7 +67,7 @@ struct Sampler {
 
 impl Sampler {
     fn new(step: i64, at: Timestamp, start: Cash) -> Self {
-        Self { step, next: at.floor_to(step).as_nanos() + step, last: start, values: vec![start] }
+        Self { step, next: first_period(at, step).as_nanos() + step, last: start, values: vec![start] }
     }
 
     fn add(&mut self, at: Timestamp, equity: Cash) {
@@ -78,6 +78,11 @@ impl Sampler {
         }
         self.last = equity;
     }
+}
+
+/// Start of the first period. The minute before a boundary belongs to the period after it: candles are played a little before the first.
+pub(crate) fn first_period(at: Timestamp, step: i64) -> Timestamp {
+    Timestamp::from_nanos(at.as_nanos() + NS_PER_MIN).floor_to(step)
 }
 
 /// What is known of one account so far.

@@ -109,7 +109,7 @@ impl Trial {
         &'a self,
         source: &Source,
         answerer: Option<&'a mut dyn Answerer>,
-        watch: &'a mut dyn Watch,
+        watch: &mut dyn Watch,
     ) -> Result<Outcome> {
         self.check(source)?;
         let mut run = Run {
@@ -173,10 +173,10 @@ impl Trial {
     }
 }
 
-struct Run<'a> {
+struct Run<'a, 'w> {
     trial: &'a Trial,
     answerer: Option<&'a mut dyn Answerer>,
-    watch: &'a mut dyn Watch,
+    watch: &'w mut dyn Watch,
     engine: Engine,
     effects: Effects,
     gatherer: Option<Gatherer>,
@@ -188,7 +188,7 @@ struct Run<'a> {
     answers: u64,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     fn hear(&mut self, at: Timestamp, input: Input) -> Result<()> {
         while let Some((due, answer)) = self.pending.pop_front_if(|(due, _)| *due <= at) {
             self.answers += 1;

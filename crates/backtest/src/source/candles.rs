@@ -60,6 +60,8 @@ const WARM_NS: i64 = 5 * NS_PER_S;
 pub const DECIDED_WITHIN: Duration = Duration::from_secs(27);
 /// Most digits after the point that prices and quantities of a file are taken to have.
 const DIGITS_MAX: usize = 8;
+/// Steps of the last digit that the lowest price has at least, where that takes no more than [`DIGITS_MAX`] digits.
+const FINE: f64 = 1e5;
 /// Smallest price, in steps of its last digit.
 const PRICE_MIN: i64 = 100;
 
@@ -116,7 +118,7 @@ impl CandleMarket {
     }
 
     /// From rows in any order; of rows for the same time the last one counts. Their length is the most common distance, their digits are
-    /// as many as the rows show, at most eight.
+    /// as many as the rows show, of prices as many as make a step a hundred-thousandth of the lowest at least; at most eight.
     ///
     /// # Errors
     /// Too few rows, a length that candles do not have here, a row that does not start where one may.
@@ -142,6 +144,11 @@ impl CandleMarket {
         let digits = |values: &mut dyn Iterator<Item = f64>| values.map(digits).max().unwrap_or(0);
         let price_decimals = digits(&mut bars.iter().flat_map(|bar| [bar.open, bar.high, bar.low, bar.close]));
         let qty_decimals = digits(&mut bars.iter().map(|bar| bar.volume));
+        let low = bars.iter().fold(f64::INFINITY, |low, bar| low.min(bar.low));
+        // A file of whole dollars does not say that its market had no cents.
+        let is_fine = |decimals: u8| low * 10f64.powi(decimals.into()) >= FINE;
+        let price_decimals =
+            (price_decimals..DIGITS_MAX as u8).find(|decimals| is_fine(*decimals)).unwrap_or(DIGITS_MAX as u8);
         let scale = Scale { price_decimals, qty_decimals: qty_decimals.max(4) };
         let instrument = Instrument {
             id: InstrumentId(0),
