@@ -1,5 +1,5 @@
-//! Candles and journal inputs a second through a whole trial, with three accounts and rule `reversion`:
-//! `cargo bench -p tickerbox-backtest --bench speed -- candles/FILE.csv.gz` (a candle file in the folder of recordings).
+//! Candles and journal inputs a second through a whole trial, with three accounts and rule `reversion`: `cargo bench -p
+//! tickerbox-backtest --bench speed -- candles/FILE.csv.gz` (a candle file in the folder of recordings).
 //!
 //! The journal is the same market, written as a box writes it.
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]

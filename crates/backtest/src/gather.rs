@@ -80,7 +80,8 @@ impl Sampler {
     }
 }
 
-/// Start of the first period. The minute before a boundary belongs to the period after it: candles are played a little before the first.
+/// Start of the first period. The minute before a boundary belongs to the period after it: candles are played a little
+/// before the first.
 pub(crate) fn first_period(at: Timestamp, step: i64) -> Timestamp {
     Timestamp::from_nanos(at.as_nanos() + NS_PER_MIN).floor_to(step)
 }

@@ -1,4 +1,5 @@
-//! Trials that were made, by the data they were made on: whoever tries a hundred settings in ten sweeps has tried a hundred.
+//! Trials that were made, by the data they were made on: whoever tries a hundred settings in ten sweeps has tried a
+//! hundred.
 //!
 //! The file is lines of JSON, first `{"tickerbox_trials":1}`, then one object a trial:
 //!
@@ -9,8 +10,8 @@
 //! | `period_s` | length of the periods of the ratio, seconds |
 //! | `sharpe` | mean return over its standard deviation, per period; null where returns do not vary |
 //!
-//! Lines are only ever appended. A line that cannot be read is an error, the last one too: a count that may be too small is worse
-//! than none.
+//! Lines are only ever appended. A line that cannot be read is an error, the last one too: a count that may be too
+//! small is worse than none.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};

@@ -1,4 +1,5 @@
-//! What trading would have come to: the box's own engine over recorded days or over candle files, and an honest judgement of that.
+//! What trading would have come to: the box's own engine over recorded days or over candle files, and an honest
+//! judgement of that.
 //!
 //! ```text
 //! journal days ─┐                       settings, seats, answer_after
@@ -12,11 +13,12 @@
 //!     peek::look: the same trial over a source whose future was removed ─► findings of look-ahead
 //! ```
 //!
-//! Nothing here computes a feature, a fill or a balance: the engine does, as on the box, and what a backtest tells is read from its
-//! effects. Nothing reads a clock: the same source, settings and answers give the same report, byte for byte.
+//! Nothing here computes a feature, a fill or a balance: the engine does, as on the box, and what a backtest tells is
+//! read from its effects. Nothing reads a clock: the same source, settings and answers give the same report, byte for
+//! byte.
 //!
-//! Every result stands beside its controls (nothing at all, buying and holding, trading as often at random) and beside the number of
-//! trials it is the best of: [`Ledger`] counts those of earlier sweeps over the same data too.
+//! Every result stands beside its controls (nothing at all, buying and holding, trading as often at random) and beside
+//! the number of trials it is the best of: [`Ledger`] counts those of earlier sweeps over the same data too.
 
 mod error;
 mod gather;

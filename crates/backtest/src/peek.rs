@@ -1,8 +1,9 @@
 //! Whether anything looked ahead.
 //!
-//! A trial runs over the whole source, and again over the source without anything that came after some moment, with an answerer made anew
-//! from what is left. Whatever happened before that moment must be the same: the features that models were shown, what they answered,
-//! the orders that followed. The moments are drawn just after questions where there are any: there a look of a single step shows.
+//! A trial runs over the whole source, and again over the source without anything that came after some moment, with an
+//! answerer made anew from what is left. Whatever happened before that moment must be the same: the features that
+//! models were shown, what they answered, the orders that followed. The moments are drawn just after questions where
+//! there are any: there a look of a single step shows.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -107,7 +108,8 @@ impl Watch for Log {
     }
 }
 
-/// Cuts the source at `cuts` places drawn from `seed`, and compares. Each cut is one more run, of the source up to there.
+/// Cuts the source at `cuts` places drawn from `seed`, and compares. Each cut is one more run, of the source up to
+/// there.
 ///
 /// # Errors
 /// As [`Trial::run`].

@@ -21,7 +21,8 @@ pub const TRIALS_MAX: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Patch {
-    /// Where in the settings, keys joined by dots, places in lists by their number: `signal.edge_min_cbps`, `rivals.0.signal.rule`.
+    /// Where in the settings, keys joined by dots, places in lists by their number: `signal.edge_min_cbps`,
+    /// `rivals.0.signal.rule`.
     pub path: String,
     /// What it is to be, as the settings are written in JSON.
     pub values: Vec<Value>,
@@ -38,11 +39,11 @@ pub struct Sweep {
     pub trials: usize,
 }
 
-/// All combinations of the patches' values on top of `base`, the last patch changing quickest. Each is named by its values. Without a
-/// patch it is `base` alone.
+/// All combinations of the patches' values on top of `base`, the last patch changing quickest. Each is named by its
+/// values. Without a patch it is `base` alone.
 ///
-/// # Errors
-/// A path that is not in the settings, a value that does not fit there, a patch without values, more than [`TRIALS_MAX`] combinations.
+/// # Errors A path that is not in the settings, a value that does not fit there, a patch without values, more than
+/// [`TRIALS_MAX`] combinations.
 pub fn variants(base: &Trial, patches: &[Patch]) -> Result<Vec<Trial>> {
     let refuse = |path: &str, what: String| BacktestError::Patch { path: path.to_owned(), what };
     let count = patches.iter().try_fold(1usize, |count, patch| match patch.values.len() {
@@ -95,8 +96,9 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Runs trials on so many threads, each reading the source by itself, and adds them to the list of trials: before anybody has seen a
-/// result. `label` names what answers, where something does; the same settings with another model are another trial.
+/// Runs trials on so many threads, each reading the source by itself, and adds them to the list of trials: before
+/// anybody has seen a result. `label` names what answers, where something does; the same settings with another model
+/// are another trial.
 ///
 /// # Errors
 /// The first error of any trial, in their order; what cannot be read or written. Nothing is added to the list then.

@@ -31,7 +31,8 @@ impl<F: FnMut(&InferRequest) -> Option<Answer>> Answerer for F {
     }
 }
 
-/// Makes an answerer for a source: each trial has its own, and [`peek`](crate::peek) makes one from a source without a future.
+/// Makes an answerer for a source: each trial has its own, and [`peek`](crate::peek) makes one from a source without a
+/// future.
 pub type MakeAnswerer<'a> = dyn Fn(&Source) -> Result<Box<dyn Answerer>> + Sync + 'a;
 
 /// What is tried.
@@ -87,7 +88,8 @@ impl Trial {
         Self { name: name.to_owned(), settings, seats: None, answer_after: Duration::from_millis(500) }
     }
 
-    /// SHA-256 in hexadecimal over all that makes it another trial: settings, models, the time for an answer. Not over its name.
+    /// SHA-256 in hexadecimal over all that makes it another trial: settings, models, the time for an answer. Not over
+    /// its name.
     #[must_use]
     pub fn digest(&self) -> String {
         let Self { settings, seats, answer_after, .. } = self;
@@ -138,8 +140,8 @@ impl Trial {
         let travels = Duration::from_micros(entry_us) + Duration::from_millis(u64::from(paper.book_lag_ms));
         if self.answer_after + travels > DECIDED_WITHIN {
             return refuse(format!(
-                "answering and sending take {:?}, over candles at most {DECIDED_WITHIN:?}: the order would meet the low of the \
-                 candle instead of its open",
+                "answering and sending take {:?}, over candles at most {DECIDED_WITHIN:?}: the order would meet the low \
+                 of the candle instead of its open",
                 self.answer_after + travels
             ));
         }

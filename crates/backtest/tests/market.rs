@@ -206,7 +206,8 @@ fn the_engine_rebuilds_every_candle_of_a_file_with_its_gaps() {
 
 #[test]
 fn a_planted_edge_is_found_and_no_edge_pays_its_costs() {
-    // Minutes that move by 60 basis points: 30 of them by about 260, of which being right in 60 % leaves 52; a round trip costs 9.
+    // Minutes that move by 60 basis points: 30 of them by about 260, of which being right in 60 % leaves 52; a round
+    // trip costs 9.
     let wild = source_of(walk(20 * 1_440, Timeframe::M1, 0.006, 11));
     let mut cheap = settings(Rule::Forecast);
     cheap.fees.binance_us = FeeRows::always(Fee { maker_ppm: Ppm(200), taker_ppm: Ppm(200) }, true, "test");

@@ -1,4 +1,5 @@
-//! A report as one HTML file: plots drawn here as SVG, about one unit a pixel on a phone; no script, nothing from elsewhere.
+//! A report as one HTML file: plots drawn here as SVG, about one unit a pixel on a phone; no script, nothing from
+//! elsewhere.
 
 use std::fmt::Write as _;
 
@@ -33,7 +34,8 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width,initial-scale=1\"><title>Backtest: {name}</title><style>{STYLE}</style></head><body><main>"
+         content=\"width=device-width,initial-scale=1\"><title>Backtest: {name}</title><style>{STYLE}</style>\
+         </head><body><main>"
     )?;
     writeln!(out, "<h1>{name}</h1>")?;
     let verdict = report.ahead.iter().find(|ahead| ahead.of == "hold").map_or("not proven", |ahead| ahead.verdict());
@@ -46,7 +48,8 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
     let trials = if trials == 1 { "one trial".to_owned() } else { format!("{trials} trials") };
     writeln!(
         out,
-        "<p class=\"lead\">{net} after all costs. Against buying and holding: <strong class=\"{class}\">{verdict}</strong>. \
+        "<p class=\"lead\">{net} after all costs. Against buying and holding: <strong \
+         class=\"{class}\">{verdict}</strong>. \
          Over this data {trials} have been made.</p><p class=\"second\">{}<br>{} to {}</p>",
         escaped(&report.source),
         escaped(&report.from),
@@ -233,7 +236,8 @@ fn bars(bins: &[Bin]) -> String {
         let class = if bin.from < 0.0 { "down" } else { "up" };
         let _ = write!(
             drawing,
-            "<rect class=\"b-{class}\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{:.2} to {:.2}: \
+            "<rect class=\"b-{class}\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\">\
+             <title>{:.2} to {:.2}: \
              {}</title></rect>",
             from + 0.5,
             (to - from - 1.0).max(0.5),

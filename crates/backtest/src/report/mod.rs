@@ -248,8 +248,8 @@ impl Report {
         let mut warnings = Vec::new();
         if source.timeframe().is_some() {
             warnings.push(
-                "Books, and the order of prices within a candle, are invented, against the account: see the documentation of \
-                 crates/backtest/src/source/candles.rs."
+                "Books and the order of prices within a candle are invented, against the account: \
+                 crates/backtest/src/source/candles.rs tells how."
                     .to_owned(),
             );
         }
@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn a_mean_difference_is_told_with_the_interval_that_it_has() {
         // A difference of 0.001 a period with a spell of noise: the interval holds it, and not zero.
-        let noise = |n: usize| if n / 7 % 2 == 0 { 0.002 } else { -0.002 };
+        let noise = |n: usize| if (n / 7).is_multiple_of(2) { 0.002 } else { -0.002 };
         let own: Vec<f64> = (0..960).map(|n| 0.001 + noise(n)).collect();
         let ahead = Ahead::of("x", &own, &vec![0.0; 960], Period::Hour);
         let (low, high) = ahead.interval.expect("forty blocks");

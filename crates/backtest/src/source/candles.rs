@@ -1,27 +1,31 @@
 //! Candle files as an invented market.
 //!
-//! A candle does not tell in which order its prices came, nor who would have traded with us. Both are made up *against* us, for
-//! positions here are long only:
+//! A candle does not tell in which order its prices came, nor who would have traded with us. Both are made up *against*
+//! us, for positions here are long only:
 //!
 //! - Within a candle the price goes open, low, high, close: a stop is met before a target.
-//! - The low stands until the high comes: whoever sells because of it sells there. The high stands for [`GLIMPSE_NS`] only, which is
-//!   shorter than an order takes (unless its latency is zero): whoever sells because of it gets what comes after it.
-//! - At each of these points there is one trade and around it a book with the spread and the depth of [`Invented`]. So buying costs
-//!   more than the candle's price, and a resting limit is filled only when the price trades *through* it: at the price itself the
-//!   displayed depth stands before it in the queue.
-//! - A candle is over for the engine two seconds after its end, as on the box. What is decided then meets the book around the *open of
-//!   the next candle*, never an earlier one. [`DECIDED_WITHIN`] bounds how long deciding and sending may take, so that it is not the low.
-//! - Where candles are missing nothing is known: the book goes stale, and comes back five seconds before the next candle.
+//! - The low stands until the high comes: whoever sells because of it sells there. The high stands for [`GLIMPSE_NS`]
+//!   only, which is shorter than an order takes (unless its latency is zero): whoever sells because of it gets what
+//!   comes after it.
+//! - At each of these points there is one trade and around it a book with the spread and the depth of [`Invented`]. So
+//!   buying costs more than the candle's price, and a resting limit is filled only when the price trades *through* it:
+//!   at the price itself the displayed depth stands before it in the queue.
+//! - A candle is over for the engine two seconds after its end, as on the box. What is decided then meets the book
+//!   around the *open of the next candle*, never an earlier one. [`DECIDED_WITHIN`] bounds how long deciding and
+//!   sending may take, so that it is not the low.
+//! - Where candles are missing nothing is known: the book goes stale, and comes back five seconds before the next
+//!   candle.
 //!
-//! A candle of a minute has its points at 0, 30 and 45 seconds, the close right after the high. One of more minutes is walked in equal
-//! steps, one a minute: open in the first minute, low after a third, high after two thirds, close in the last. Of the rise to the high
-//! each step stands for a glimpse too, then the step before it is shown again. The engine's candles of that length are exactly those of
-//! the file (open, high, low, close, volume); its *minutes* in between are straight lines that never were, and so is every feature of
-//! them. Therefore models of candles shorter than the file's and the rule `reversion` are refused over it.
+//! A candle of a minute has its points at 0, 30 and 45 seconds, the close right after the high. One of more minutes is
+//! walked in equal steps, one a minute: open in the first minute, low after a third, high after two thirds, close in
+//! the last. Of the rise to the high each step stands for a glimpse too, then the step before it is shown again. The
+//! engine's candles of that length are exactly those of the file (open, high, low, close, volume); its *minutes* in
+//! between are straight lines that never were, and so is every feature of them. Therefore models of candles shorter
+//! than the file's and the rule `reversion` are refused over it.
 //!
-//! Exact with one exception: every price that must be reached takes a trade of the smallest quantity. A candle with less volume than
-//! that (most often none) gets it; [`CandleMarket::raised`] counts them. One without volume whose prices all repeat the close
-//! before it has no trade here either.
+//! Exact with one exception: every price that must be reached takes a trade of the smallest quantity. A candle with
+//! less volume than that (most often none) gets it; [`CandleMarket::raised`] counts them. One without volume whose
+//! prices all repeat the close before it has no trade here either.
 
 use std::fs::File;
 use std::io::Read;
@@ -54,7 +58,8 @@ const TICK_NS: i64 = 2 * NS_PER_S;
 /// When the low and the high of a candle of one minute come.
 const LOW_NS: i64 = 30 * NS_PER_S;
 const HIGH_NS: i64 = 45 * NS_PER_S;
-/// The feed comes back so long before the first candle: a minute counts as whole only when it was heard from before its start.
+/// The feed comes back so long before the first candle: a minute counts as whole only when it was heard from before its
+/// start.
 const WARM_NS: i64 = 5 * NS_PER_S;
 /// A decision may take so long from the end of its candle to the arrival of its order: the low comes a little later.
 pub const DECIDED_WITHIN: Duration = Duration::from_secs(27);
@@ -69,15 +74,15 @@ const PRICE_MIN: i64 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Invented {
-    /// Best ask over best bid, hundredths of a basis point. The default of 5 basis points is several times what the large pairs of the
-    /// large exchanges show, and about what their smaller ones do.
+    /// Best ask over best bid, hundredths of a basis point. The default of 5 basis points is several times what the
+    /// large pairs of the large exchanges show, and about what their smaller ones do.
     pub spread_cbps: u32,
     /// Levels on each side.
     pub levels: u8,
     /// Distance between two levels, hundredths of a basis point.
     pub step_cbps: u32,
-    /// Value of each level, whole units of the quote currency. The default is far below what large pairs show: what is larger than a
-    /// level pays for it.
+    /// Value of each level, whole units of the quote currency. The default is far below what large pairs show: what is
+    /// larger than a level pays for it.
     pub level_value: u32,
 }
 
@@ -117,8 +122,9 @@ impl CandleMarket {
         Self::of(&name, bars, venue, base, quote)
     }
 
-    /// From rows in any order; of rows for the same time the last one counts. Their length is the most common distance, their digits are
-    /// as many as the rows show, of prices as many as make a step a hundred-thousandth of the lowest at least; at most eight.
+    /// From rows in any order; of rows for the same time the last one counts. Their length is the most common distance,
+    /// their digits are as many as the rows show, of prices as many as make a step a hundred-thousandth of the lowest
+    /// at least; at most eight.
     ///
     /// # Errors
     /// Too few rows, a length that candles do not have here, a row that does not start where one may.
@@ -278,7 +284,7 @@ impl Candles {
             hash.update(market.len.to_le_bytes());
             for candle in market.candles() {
                 let Candle { open_time, open, high, low, close, volume, .. } = *candle;
-                let prices = [open, high, low, close].map(|price| price.mantissa());
+                let prices = [open, high, low, close].map(Price::mantissa);
                 hash.update(open_time.as_nanos().to_le_bytes());
                 prices.iter().for_each(|price| hash.update(price.to_le_bytes()));
                 hash.update(volume.0.to_le_bytes());
@@ -302,7 +308,8 @@ impl Candles {
 
     pub(super) fn cut(&self, at: Timestamp) -> (Self, Timestamp) {
         let markets: Vec<CandleMarket> = self.markets.iter().map(|market| market.cut(at)).collect();
-        // The first candle that was removed begins here. Before that, by the time in which a feed comes back, both tell the same.
+        // The first candle that was removed begins here. Before that, by the time in which a feed comes back, both tell
+        // the same.
         let removed = self.markets.iter().zip(&markets).filter_map(|(whole, cut)| whole.candles().get(cut.len));
         let until = removed.map(|candle| candle.open_time).min().unwrap_or(at).min(at);
         let until = Timestamp::from_nanos(until.as_nanos().saturating_sub(2 * WARM_NS));
@@ -419,7 +426,8 @@ impl<'a> Player<'a> {
 
     fn trade(&self, price: Price, qty: Qty, at: i64) -> Input {
         let (instrument, venue_at) = (self.market.instrument.id, Timestamp::from_nanos(at));
-        // Nobody knows who crossed the spread: features of that are masked, and against a resting order it counts as against us.
+        // Nobody knows who crossed the spread: features of that are masked, and against a resting order it counts as
+        // against us.
         Input::Trade(Trade {
             instrument,
             id: at as u128,

@@ -1,11 +1,12 @@
 //! Recorded days of a box.
 //!
-//! The engine begins anew with the first input of the span: no account, no candles, no scores. What it has to know from before is told
-//! at that moment: the last start of the program before the span, and the instruments, models, clock and trading status since then. A day
-//! whose start of the program lies in a day that is gone begins with what its first checkpoint knows of these, and with nothing else
-//! of it.
+//! The engine begins anew with the first input of the span: no account, no candles, no scores. What it has to know from
+//! before is told at that moment: the last start of the program before the span, and the instruments, models, clock and
+//! trading status since then. A day whose start of the program lies in a day that is gone begins with what its first
+//! checkpoint knows of these, and with nothing else of it.
 //!
-//! What the user asked for (trading on and off, closing everything) is left out: a backtest asks what the settings would have done.
+//! What the user asked for (trading on and off, closing everything) is left out: a backtest asks what the settings
+//! would have done.
 
 use core::ops::Range;
 use std::collections::BTreeMap;

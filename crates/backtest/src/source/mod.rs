@@ -36,7 +36,8 @@ impl Source {
         }
     }
 
-    /// SHA-256 in hexadecimal over the data, whatever is invented around it: trials over the same data share it. Reads all of a journal.
+    /// SHA-256 in hexadecimal over the data, whatever is invented around it: trials over the same data share it. Reads
+    /// all of a journal.
     ///
     /// # Errors
     /// What cannot be read.
