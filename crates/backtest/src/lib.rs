@@ -1,0 +1,37 @@
+//! What trading would have come to: the box's own engine over recorded days or over candle files, and an honest
+//! judgement of that.
+//!
+//! ```text
+//! journal days ─┐                       settings, seats, answer_after
+//! candle files ─┴─► Source::play ─► Trial::run ──Effect::Infer──► Answerer
+//!                     time, Input      │   ▲                         │
+//!                                      │   └─────Input::Answer───────┘
+//!                                      ▼
+//!                                   Outcome: per account equity by hours and days, finished trades, fees, refusals
+//!                                      │
+//!     sweep::run: many variants, counted in a Ledger ─► Report::of ─► JSON, plain text, one HTML page
+//!     peek::look: the same trial over a source whose future was removed ─► findings of look-ahead
+//! ```
+//!
+//! Nothing here computes a feature, a fill or a balance: the engine does, as on the box, and what a backtest tells is
+//! read from its effects. Nothing reads a clock: the same source, settings and answers give the same report, byte for
+//! byte.
+//!
+//! Every result stands beside its controls (nothing at all, buying and holding, trading as often at random) and beside
+//! the number of trials it is the best of: [`Ledger`] counts those of earlier sweeps over the same data too.
+
+mod error;
+mod gather;
+pub mod ledger;
+pub mod peek;
+pub mod report;
+pub mod source;
+pub mod sweep;
+pub mod trial;
+
+pub use error::{BacktestError, Result};
+pub use gather::{AccountOutcome, ClosedTrade};
+pub use ledger::Ledger;
+pub use report::Report;
+pub use source::Source;
+pub use trial::{Answerer, Outcome, Trial};
