@@ -60,9 +60,10 @@ fn dependencies(folder: &str) -> BTreeSet<String> {
 
 #[test]
 fn crates_use_only_what_the_architecture_allows() {
-    let ours: BTreeSet<&str> =
-        ["types", "feed", "engine", "sim", "soak", "store", "backtest", "export", "bundle", "infer", "wire", "registry"]
-            .into();
+    let ours: BTreeSet<&str> = [
+        "types", "feed", "engine", "sim", "soak", "store", "backtest", "export", "bundle", "infer", "wire", "registry",
+    ]
+    .into();
     for (folder, allowed) in ALLOWED {
         for name in dependencies(folder).iter().filter(|name| ours.contains(name.as_str())) {
             assert!(

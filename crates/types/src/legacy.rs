@@ -353,7 +353,7 @@ mod tests {
 
     /// The parts of a start that were the same in formats 2 and 3, as they were.
     fn old_parts() -> (impl Serialize + Copy, impl Serialize + Copy) {
-        ((1, 30, 100, 50_000, 60), (true, 10_000, 200_000, 20_000, 200_000, 50_000, 6))
+        ((1u8, 30u16, 100u32, 50_000u32, 60u16), (true, 10_000u32, 200_000u32, 20_000u32, 200_000u32, 50_000u32, 6u16))
     }
 
     #[test]
