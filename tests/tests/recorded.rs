@@ -27,7 +27,7 @@ fn paged(demo: &Demo, kind: &str, symbol: &str, to: i64) -> Vec<Value> {
 fn trades_and_books_are_told_and_today_is_replayed_while_the_box_runs() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = Demo::start(dir.path(), &["--speed", "30", "--log", "error"]);
-    let health = demo.wait_until("some inputs", |health| health["store"]["committed_seq"].as_u64() > Some(6_000));
+    let health = demo.wait_until("some inputs", |health| health["store"]["committed_seq"].as_u64() > Some(15_000));
     let to = health["engine"]["at_ms"].as_i64().expect("a time");
     // What was heard until then is in the journal, and so is told.
     let seq = health["engine"]["seq"].as_u64();
