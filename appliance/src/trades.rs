@@ -1,5 +1,8 @@
 //! Why an order was made, what it met, and what it cost.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::{Span, State};
@@ -90,7 +93,11 @@ impl Trade {
 
     /// The order of this number; `None` where there is none.
     pub(crate) fn find(state: &State, id: OrderId) -> store::Result<Option<Self>> {
-        let all = Span::between(Timestamp::EPOCH, Timestamp::MAX, usize::MAX);
+        // What tells why also tells when; older programs did not write that down.
+        let (from, to) = state
+            .why(id)?
+            .map_or((Timestamp::EPOCH, Timestamp::MAX), |why| (why.at, why.at.plus(Duration::from_nanos(1))));
+        let all = Span::between(from, to, usize::MAX);
         let Some(order) = state.orders(None, all)?.into_iter().find(|order| order.id == id) else { return Ok(None) };
         let since = Span::between(order.at, Timestamp::MAX, usize::MAX);
         let fills = state.fills(Some(order.account), since)?.into_iter().filter(|fill| fill.order == id);
@@ -175,11 +182,14 @@ pub(crate) fn all(
 ) -> store::Result<Vec<(Trade, Instrument)>> {
     let orders = state.orders(account, span)?;
     let since = orders.first().map_or(span.from, |order| order.at);
-    let mut fills = state.fills(account, Span::between(since, Timestamp::MAX, usize::MAX))?;
+    let mut fills: BTreeMap<OrderId, Vec<Fill>> = BTreeMap::new();
+    for fill in state.fills(account, Span::between(since, Timestamp::MAX, usize::MAX))? {
+        fills.entry(fill.order).or_default().push(fill);
+    }
     let mut trades = Vec::new();
     for order in orders {
         let Some(instrument) = instrument(&order) else { continue };
-        let own = fills.extract_if(.., |fill| fill.order == order.id).collect();
+        let own = fills.remove(&order.id).unwrap_or_default();
         trades.push((Trade::of(state, order, own)?, instrument));
     }
     Ok(trades)

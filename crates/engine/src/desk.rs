@@ -534,7 +534,7 @@ impl Desk {
             account,
             instrument,
             at: turn.at,
-            forecast: turn.forecast.filter(|_| rests_on_it).cloned(),
+            forecast: turn.forecast.filter(|_| rests_on_it).map(|tell| tell()),
             value: match side {
                 Side::Buy => approved.reserve(),
                 Side::Sell => Cash::ZERO,
@@ -579,7 +579,7 @@ impl Desk {
 
     fn book(&mut self, fill: Fill, is_first: bool, turn: &mut Turn<'_>) {
         let Some(market) = turn.markets.get(fill.instrument) else { return };
-        let Some(rate) = turn.markets.rate(&market.instrument.quote) else { return };
+        let rate = turn.markets.rate(&market.instrument.quote);
         let was_held = self.portfolio.holding(fill.instrument).is_some();
         let gain = self.portfolio.book(&fill, &market.instrument, is_first, rate);
         if let Some(plan) = self.plans.get_mut(&fill.instrument) {
@@ -593,7 +593,8 @@ impl Desk {
             (true, false) => {
                 let plan = self.plans.get(&fill.instrument);
                 let (opener, result) = plan.map_or(("", gain), |plan| (plan.opener.as_str(), plan.gain));
-                self.portfolio.finish(fill.instrument, opener, rate.value(result));
+                let result = rate.map_or(Cash::ZERO, |rate| rate.value(result));
+                self.portfolio.finish(fill.instrument, opener, result);
                 self.done.push(Done::Closed { instrument: fill.instrument });
                 if turn.judge_losses(self.id, self.portfolio.losses_in_row()) {
                     self.portfolio.forget_losses();

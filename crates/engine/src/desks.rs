@@ -33,8 +33,6 @@ pub(crate) struct Here<'a> {
     pub(crate) markets: &'a Markets,
     pub(crate) notices: &'a mut Notices,
     pub(crate) effects: &'a mut Effects,
-    /// The forecast that is looked at, if one is.
-    pub(crate) forecast: Option<WhyForecast>,
 }
 
 /// Forecasts of a model that count, and what is known of them.
@@ -43,8 +41,10 @@ pub(crate) struct Made<'a> {
     pub(crate) decision: Option<Decision>,
     /// From the end of the candle to the answer.
     pub(crate) took: Duration,
-    /// The model's features in the last row it saw.
-    pub(crate) features: Vec<(String, f32)>,
+    /// The model's features in the last row it saw. Asked only for an order, as is the band.
+    pub(crate) features: &'a dyn Fn() -> Vec<(String, f32)>,
+    /// Half-width of the band around the forecast for so many minutes that holds nine of ten outcomes.
+    pub(crate) band: &'a dyn Fn(u16) -> Option<f32>,
 }
 
 /// All accounts, and what they share.
@@ -133,7 +133,12 @@ impl Desks {
     pub(crate) fn on_boot(&mut self, is_first: bool, here: &mut Here<'_>) {
         self.is_clock_set = false;
         self.is_trading = here.settings.risk.trading && !self.is_stopped_by_user;
-        self.seat(is_first, here.settings, here.at);
+        for name in self.seat(is_first, here.settings, here.at) {
+            let text = format!(
+                "Rival {name} gets no account: there have been {ACCOUNTS_MAX} already, and none is ever given away."
+            );
+            here.notices.tell(Severity::Warning, here.at, None, text, here.effects);
+        }
         let mut lost = 0;
         self.each(here, |desk, turn| {
             lost += desk.on_boot(turn);
@@ -151,7 +156,9 @@ impl Desks {
         }
     }
 
-    fn seat(&mut self, is_first: bool, settings: &EngineSettings, at: Timestamp) {
+    /// Gives everybody an account whom the settings name; tells the rivals for whom there is none.
+    fn seat<'s>(&mut self, is_first: bool, settings: &'s EngineSettings, at: Timestamp) -> Vec<&'s str> {
+        let mut left_out = Vec::new();
         let start = settings.risk.start_cash();
         if is_first {
             self.all.clear();
@@ -175,11 +182,17 @@ impl Desks {
         }
         for rival in &settings.rivals {
             let is_known = self.all.iter().any(|desk| is_rival(desk) && desk.name == rival.name);
-            if !is_known && self.all.len() < ACCOUNTS_MAX {
-                let last = self.all.last().map_or(AccountId::RANDOM, |desk| desk.id);
-                self.all.push(Desk::open(AccountId(last.0 + 1), &rival.name, Mandate::Rival, start, at));
+            if is_known {
+                continue;
             }
+            if self.all.len() == ACCOUNTS_MAX {
+                left_out.push(rival.name.as_str());
+                continue;
+            }
+            let last = self.all.last().map_or(AccountId::RANDOM, |desk| desk.id);
+            self.all.push(Desk::open(AccountId(last.0 + 1), &rival.name, Mandate::Rival, start, at));
         }
+        left_out
     }
 
     /// An instrument appeared in the catalogue, or was heard of again.
@@ -256,7 +269,8 @@ impl Desks {
 
     /// A proven book came.
     pub(crate) fn on_book(&mut self, market: &Market, here: &mut Here<'_>) {
-        self.breakers.on_book(&market.instrument, market.book(), &here.settings.risk.breakers, here.at);
+        let (instrument, settings) = (&market.instrument, &here.settings.risk.breakers);
+        self.breakers.on_book(instrument, market.book(), here.markets.rate(&instrument.quote), settings, here.at);
         self.each(here, |desk, turn| desk.on_book(market, turn));
     }
 
@@ -265,17 +279,15 @@ impl Desks {
         self.each(here, |desk, turn| desk.on_trade(market, trade, turn));
     }
 
-    /// Forecasts were made that count. `skill` tells how good such forecasts have been, which takes a while: it is asked once an hour; `band`
-    /// tells how wide the one that holds nine of ten outcomes is at a horizon.
+    /// Forecasts were made that count. `skill` tells how good such forecasts have been, which takes a while: it is asked once an hour.
     pub(crate) fn on_forecasts(
         &mut self,
         market: &Market,
         made: Made<'_>,
         skill: impl FnOnce() -> SkillReport,
-        band: impl Fn(u16) -> Option<f32>,
         here: &mut Here<'_>,
     ) {
-        let Made { forecasts, decision, took, features } = made;
+        let Made { forecasts, decision, took, features, band } = made;
         let (instrument, breakers) = (&market.instrument, &here.settings.risk.breakers);
         self.breakers.on_answer(instrument, took, breakers, here.at);
         let hour = here.at.as_nanos().div_euclid(HOUR_NS);
@@ -289,7 +301,7 @@ impl Desks {
         let minute_deviation = deviation(market);
         for forecast in forecasts {
             let outlook = Outlook { forecast, decision, cost_cbps, minute_deviation };
-            here.forecast = Some(WhyForecast {
+            let why = || WhyForecast {
                 model: forecast.model.clone(),
                 open_time: forecast.open_time,
                 horizon_min: forecast.horizon_min,
@@ -297,9 +309,9 @@ impl Desks {
                 p_up: forecast.p_up,
                 band_90: band(forecast.horizon_min),
                 decision,
-                features: features.clone(),
-            });
-            self.each(here, |desk, turn| desk.on_forecast(market, &outlook, turn));
+                features: features(),
+            };
+            self.each_on(here, Some(&why), |desk, turn| desk.on_forecast(market, &outlook, turn));
         }
     }
 
@@ -308,7 +320,16 @@ impl Desks {
         self.each(here, |desk, turn| desk.on_minute(market, candle, turn));
     }
 
-    fn each(&mut self, here: &mut Here<'_>, mut act: impl FnMut(&mut Desk, &mut Turn<'_>)) {
+    fn each(&mut self, here: &mut Here<'_>, act: impl FnMut(&mut Desk, &mut Turn<'_>)) {
+        self.each_on(here, None, act);
+    }
+
+    fn each_on(
+        &mut self,
+        here: &mut Here<'_>,
+        forecast: Option<&dyn Fn() -> WhyForecast>,
+        mut act: impl FnMut(&mut Desk, &mut Turn<'_>),
+    ) {
         let permit = Permit { is_trading: self.is_trading, is_clock_set: self.is_clock_set };
         let Self { all, returns, breakers, mirror, rank, .. } = self;
         for desk in all {
@@ -322,7 +343,7 @@ impl Desks {
                 permit,
                 notices: here.notices,
                 effects: here.effects,
-                forecast: here.forecast.as_ref(),
+                forecast,
                 rank,
             };
             act(desk, &mut turn);

@@ -400,16 +400,16 @@ impl Engine {
         let took = Duration::from_nanos(self.at.as_nanos().saturating_sub(ended_ns).max(0) as u64);
         let (seq, at, settings, markets, notices) =
             (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
-        let mut here = Here { seq, at, settings, markets, notices, effects, forecast: None };
+        let mut here = Here { seq, at, settings, markets, notices, effects };
         let (forecasts, horizon_min) = (&self.forecasts, settings.signal.horizon_min);
         let skill = || forecasts.report(answer.instrument, horizon_min);
         let band = |horizon_min| {
             Some(forecasts.scores(answer.instrument, horizon_min)?.widths(answer.instrument, horizon_min)?[1])
         };
         if let Some(market) = markets.get(answer.instrument) {
-            let features = forecasts.features(market, answer);
-            let made = Made { forecasts: &made, decision: answer.decision, took, features };
-            self.desks.on_forecasts(market, made, skill, band, &mut here);
+            let features = || forecasts.features(market, answer);
+            let made = Made { forecasts: &made, decision: answer.decision, took, features: &features, band: &band };
+            self.desks.on_forecasts(market, made, skill, &mut here);
         }
         Ok(())
     }
@@ -538,7 +538,7 @@ impl Engine {
     fn here<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Desks, Here<'a>) {
         let (seq, at, settings, markets, notices) =
             (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
-        (&mut self.desks, Here { seq, at, settings, markets, notices, effects, forecast: None })
+        (&mut self.desks, Here { seq, at, settings, markets, notices, effects })
     }
 
     fn scan<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Scanner, Scene<'a>, Pen<'a>) {

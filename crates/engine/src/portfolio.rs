@@ -130,9 +130,9 @@ impl Portfolio {
         true
     }
 
-    /// Books a fill and tells the profit or loss it settled, in the quote currency, after fees. A sale of more than is held books what
+    /// Books a fill (with the rate of its quote currency, without which results by instrument do not count it) and tells the profit or loss it settled, in the quote currency, after fees. A sale of more than is held books what
     /// is held, and what has no purse is not booked: risk and the paper venue never let either happen.
-    pub fn book(&mut self, fill: &Fill, instrument: &Instrument, is_first: bool, rate: Rate) -> Cash {
+    pub fn book(&mut self, fill: &Fill, instrument: &Instrument, is_first: bool, rate: Option<Rate>) -> Cash {
         let place = self.place(instrument.venue, &instrument.quote);
         let Some(purse) = place.and_then(|place| self.purses.get_mut(place)) else { return Cash::ZERO };
         let (gain, value) = match fill.side {
@@ -157,12 +157,13 @@ impl Portfolio {
         };
         purse.fees = purse.fees.saturating_add(fill.fee);
         purse.realised = purse.realised.saturating_add(gain);
-        let fee = rate.value(fill.fee);
+        let worth = |cash: Cash| rate.map_or(Cash::ZERO, |rate| rate.value(cash));
+        let fee = worth(fill.fee);
         self.day.fees = self.day.fees.saturating_add(fee);
         self.day.trades = self.day.trades.saturating_add(u32::from(is_first));
         let tally = self.by_instrument.entry(fill.instrument).or_default();
         tally.fees = tally.fees.saturating_add(fee);
-        tally.turnover = tally.turnover.saturating_add(rate.value(value));
+        tally.turnover = tally.turnover.saturating_add(worth(value));
         gain
     }
 
@@ -174,11 +175,12 @@ impl Portfolio {
         self.losses_in_row = if result < Cash::ZERO { self.losses_in_row.saturating_add(1) } else { 0 };
     }
 
-    /// Values everything at the last proven mid prices and moves the peak.
+    /// Values everything at the last proven mid prices and moves the peak. While nobody knows what one of the currencies is worth all
+    /// counts as it did: nothing may look lost because its price was not heard yet.
     pub(crate) fn mark(&mut self, markets: &Markets) {
         let mut worth = Worth { cash: self.unassigned, ..Worth::default() };
         for purse in &self.purses {
-            let Some(rate) = markets.rate(&purse.currency) else { continue };
+            let Some(rate) = markets.rate(&purse.currency) else { return };
             worth.cash = worth.cash.saturating_add(rate.value(purse.cash));
             worth.fees = worth.fees.saturating_add(rate.value(purse.fees));
             worth.realised = worth.realised.saturating_add(rate.value(purse.realised));
@@ -414,22 +416,22 @@ mod tests {
         let mut portfolio = Portfolio::new(Cash::from_units(1_000), Timestamp::EPOCH);
         let markets = markets(std::slice::from_ref(&btc));
         assert!(portfolio.open_purse(&btc, &markets, |_| Cash::ZERO));
-        portfolio.book(&fill(Side::Buy, 10_000, 1_000, 40_000_000), &btc, true, Rate::Par);
+        portfolio.book(&fill(Side::Buy, 10_000, 1_000, 40_000_000), &btc, true, Some(Rate::Par));
         portfolio.book(
             &Fill { at: Timestamp::from_secs(6), ..fill(Side::Buy, 11_000, 1_000, 44_000_000) },
             &btc,
             false,
-            Rate::Par,
+            Some(Rate::Par),
         );
         assert_eq!(portfolio.purse(&btc).unwrap().cash, Cash(78_916_000_000));
         let holding = portfolio.holding(InstrumentId(0)).unwrap();
         assert_eq!(holding.entry(SCALE), Price::new(10_500));
         assert_eq!(holding.pnl(SCALE, Price::new(10_500).unwrap()), Cash(-84_000_000));
-        let gain = portfolio.book(&fill(Side::Sell, 12_000, 500, 24_000_000), &btc, true, Rate::Par);
+        let gain = portfolio.book(&fill(Side::Sell, 12_000, 500, 24_000_000), &btc, true, Some(Rate::Par));
         assert_eq!(gain, Cash(6_000_000_000 - 24_000_000 - 5_000_000_000 - 20_000_000), "of the first that was bought");
         let holding = portfolio.holding(InstrumentId(0)).unwrap();
         assert_eq!((holding.qty, holding.cost), (Qty(1_500), Cash(16_000_000_000)));
-        portfolio.book(&fill(Side::Sell, 10_000, 1_500, 60_000_000), &btc, true, Rate::Par);
+        portfolio.book(&fill(Side::Sell, 10_000, 1_500, 60_000_000), &btc, true, Some(Rate::Par));
         assert_eq!(portfolio.holding(InstrumentId(0)), None);
         let purse = portfolio.purse(&btc).unwrap();
         assert_eq!(purse.cash, purse.deposited.saturating_add(purse.realised));
@@ -463,6 +465,38 @@ mod tests {
         portfolio.open_purse(&all[0], &markets, |_| Cash::ZERO);
         portfolio.open_purse(&all[1], &markets, |_| Cash(900));
         assert_eq!(portfolio.purses().iter().map(|purse| purse.cash.0).collect::<Vec<_>>(), [950, 50]);
+    }
+
+    #[test]
+    fn what_nobody_can_value_counts_as_it_did() {
+        let btc = instrument(0, Venue::Kraken, "BTC", "USD");
+        let eth = instrument(1, Venue::Kraken, "ETH", "BTC");
+        let told = |markets: &Markets| {
+            let mut portfolio = Portfolio::new(Cash(500), Timestamp::EPOCH);
+            portfolio.open_purse(&btc, markets, |_| Cash::ZERO);
+            let purse = AccountPurse { currency: "BTC".to_owned(), ..portfolio.purses[0].clone() };
+            portfolio.purses.push(purse);
+            portfolio.mark(markets);
+            (portfolio.equity(), portfolio.drawdown_ppm())
+        };
+        let markets = markets(&[btc.clone(), eth.clone()]);
+        assert_eq!(told(&markets), (Cash(500), 0), "no book has told what a BTC is worth");
+        let mut portfolio = Portfolio::new(Cash(500), Timestamp::EPOCH);
+        portfolio.purses.push(AccountPurse {
+            venue: Venue::Kraken,
+            currency: "BTC".to_owned(),
+            cash: Cash(900),
+            deposited: Cash(900),
+            fees: Cash::ZERO,
+            realised: Cash::ZERO,
+        });
+        let bought = Fill { instrument: InstrumentId(1), ..fill(Side::Buy, 1, 1, 7) };
+        portfolio.book(&bought, &eth, true, None);
+        assert_eq!(
+            portfolio.purse(&eth).map(|purse| (purse.cash, purse.fees)),
+            Some((Cash(893 - 1_000), Cash(7))),
+            "booked all the same"
+        );
     }
 
     #[test]

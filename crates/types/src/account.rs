@@ -63,7 +63,7 @@ pub struct AccountRecord {
     pub positions: Vec<AccountPosition>,
     /// What finished trades amounted to, by instrument.
     pub by_instrument: Vec<(InstrumentId, Tally)>,
-    /// The same by what opened them: a model's identifier, or a rule's name.
+    /// The same by what opened them: a model's identifier, or a rule's name. Their fees and turnover are not told apart: zero.
     pub by_opener: Vec<(String, Tally)>,
     /// Orders that work at the paper venue.
     pub working: Vec<OrderId>,

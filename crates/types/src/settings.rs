@@ -201,7 +201,7 @@ pub struct BreakerSettings {
     pub jump_ppm: u32,
     /// Spread of a book, hundredths of a basis point.
     pub spread_max_cbps: u32,
-    /// Least value that the published levels of each side of a book hold, whole units of the quote currency.
+    /// Least value that the published levels of each side of a book hold, whole US dollars.
     pub depth_min: u32,
     /// Losing trades in a row of an account.
     pub losses_max: u16,

@@ -34,8 +34,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) permit: Permit,
     pub(crate) notices: &'a mut Notices,
     pub(crate) effects: &'a mut Effects,
-    /// The forecast that is looked at, if one is.
-    pub(crate) forecast: Option<&'a WhyForecast>,
+    /// Tells of the forecast that is looked at, if one is.
+    pub(crate) forecast: Option<&'a dyn Fn() -> WhyForecast>,
     /// Orders made so far by this input.
     pub(crate) rank: &'a mut u16,
 }

@@ -11,6 +11,7 @@ use types::{AccountId, Instrument, InstrumentId, Order, Price, Rounding, Timesta
 
 use crate::book::Book;
 use crate::notice;
+use crate::portfolio::Rate;
 
 /// Over which time a price may not jump.
 const JUMP_WINDOW: Duration = Duration::from_secs(60);
@@ -108,7 +109,15 @@ impl Breakers {
     }
 
     /// A proven book stands.
-    pub(crate) fn on_book(&mut self, instrument: &Instrument, book: &Book, settings: &BreakerSettings, at: Timestamp) {
+    /// `rate` is what the quote currency is worth; a depth is not judged without it.
+    pub(crate) fn on_book(
+        &mut self,
+        instrument: &Instrument,
+        book: &Book,
+        rate: Option<Rate>,
+        settings: &BreakerSettings,
+        at: Timestamp,
+    ) {
         let scope = Scope::Instrument(instrument.id);
         let name = || format!("{} on {}", instrument.pair(), instrument.venue.name());
         if settings.jump_ppm > 0
@@ -128,14 +137,14 @@ impl Breakers {
                 format!("The spread of {} is {} bps", name(), notice::bps(spread.min(i32::MAX as u32) as i32))
             });
         }
-        if settings.depth_min > 0 {
-            let depth = depth(instrument, book);
+        if settings.depth_min > 0
+            && let Some(rate) = rate
+        {
+            let depth = depth(instrument, book, rate);
             // What must not be too small is judged by how many times too small it is, millionths.
             let lack = (u64::from(settings.depth_min) * 1_000_000).checked_div(depth).unwrap_or(u64::MAX);
             let measure = Measure { cause: Cause::Depth, scope, value: clamp(lack), limit: 1_000_001 };
-            self.judge(measure, settings, at, || {
-                format!("A side of the book of {} holds {depth} {} only", name(), instrument.quote)
-            });
+            self.judge(measure, settings, at, || format!("A side of the book of {} holds {depth} USD only", name()));
         }
     }
 
@@ -250,13 +259,13 @@ fn clamp(value: u64) -> u32 {
     value.min(u32::MAX.into()) as u32
 }
 
-/// What the published levels of the lighter side of a book are worth, whole units of the quote currency.
-fn depth(instrument: &Instrument, book: &Book) -> u64 {
+/// What the published levels of the lighter side of a book are worth, whole US dollars.
+fn depth(instrument: &Instrument, book: &Book, rate: Rate) -> u64 {
     let side = |levels: &[types::Level]| {
         let value = |level: &types::Level| instrument.scale.notional(level.price, level.qty, Rounding::Floor);
         levels.iter().map(value).fold(types::Cash::ZERO, types::Cash::saturating_add)
     };
-    let lighter = side(book.bids()).min(side(book.asks()));
+    let lighter = rate.value(side(book.bids()).min(side(book.asks())));
     lighter.0.max(0) as u64 / 100_000_000
 }
 
@@ -322,7 +331,7 @@ mod tests {
         fn book(&mut self, second: i64, bid: i64, ask: i64, qty: u64) -> Option<Cause> {
             let at = Timestamp::from_secs(second);
             self.breakers.on_time(&SETTINGS, at);
-            self.breakers.on_book(&instrument(), &book(bid, ask, qty), &SETTINGS, at);
+            self.breakers.on_book(&instrument(), &book(bid, ask, qty), Some(Rate::Par), &SETTINGS, at);
             self.told.extend(self.breakers.news().map(|(_, text)| text));
             stops(&self.breakers, AccountId::LEAD)
         }
