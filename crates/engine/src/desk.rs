@@ -3,6 +3,7 @@
 //! Each account has a paper venue of its own: it meets the same market as the others and never takes anything from them.
 
 use core::time::Duration;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
@@ -19,16 +20,18 @@ use types::{
 use crate::feature::Column;
 use crate::market::Market;
 use crate::notice;
-use crate::paper::{PaperEvent, PaperVenue, Working};
+use crate::paper::{PaperEvent, PaperVenue, Terms, Working};
 use crate::portfolio::Portfolio;
 use crate::quality::ClockStanding;
 use crate::risk::{self, Approved, Risk, Scene};
 use crate::signal::{self, Band, Intent, Outlook, Plan};
 
+mod legs;
 pub(crate) mod mirror;
 mod story;
 mod turn;
 
+use legs::Legs;
 use mirror::{Done, Step};
 pub(crate) use turn::{Permit, Turn};
 
@@ -36,8 +39,8 @@ pub(crate) use turn::{Permit, Turn};
 pub(crate) const FILLS_MAX: usize = 500;
 /// Time between two tries to close a position.
 const RETRY: Duration = Duration::from_secs(5);
-/// The control that buys and holds waits so long, until the box knows what is traded.
-const HOLD_AFTER: Duration = Duration::from_secs(120);
+/// What is bought to be held waits so long, until the box knows what is traded.
+const SETTLED_AFTER: Duration = Duration::from_secs(120);
 
 /// Whose wishes an account follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,8 @@ pub(crate) enum Mandate {
     Random,
     /// A rival of the settings, by its name.
     Rival,
+    /// Opportunities between exchanges, each of which it tries once.
+    Arbitrage,
     /// None any more.
     Retired,
 }
@@ -72,6 +77,7 @@ pub(crate) struct Desk {
     equity_minute: Timestamp,
     /// Orders that another version of the program left at work. The next start ends them.
     left: Vec<OrderId>,
+    legs: Legs,
     /// Reused between inputs; always empty between them.
     #[serde(skip)]
     events: Vec<PaperEvent>,
@@ -100,6 +106,7 @@ impl Desk {
             bands: BTreeMap::new(),
             equity_minute: at.floor_to(NS_PER_MIN),
             left: Vec::new(),
+            legs: Legs::default(),
             events: Vec::new(),
             is_changed: false,
             done: Vec::new(),
@@ -152,6 +159,7 @@ impl Desk {
             by_instrument: Vec::new(),
             by_opener: Vec::new(),
             working: self.venue.orders().iter().map(|working| working.order.id).collect(),
+            volumes: Vec::new(),
         }))
     }
 
@@ -170,18 +178,34 @@ impl Desk {
         match self.mandate {
             Mandate::Lead => Some(&settings.signal),
             Mandate::Rival => settings.rivals.iter().find(|rival| rival.name == self.name).map(|rival| &rival.signal),
-            Mandate::Hold | Mandate::Random | Mandate::Retired => None,
+            Mandate::Hold | Mandate::Random | Mandate::Arbitrage | Mandate::Retired => None,
         }
     }
 
-    /// What limits it: the control that buys and holds is not guarded, for nobody would guard that.
-    const fn limits<'s>(&self, settings: &'s EngineSettings) -> &'s RiskSettings {
+    /// What limits it: the control that buys and holds is not guarded, for nobody would guard that, and neither is a stock of coins.
+    fn limits<'s>(&self, settings: &'s EngineSettings) -> Cow<'s, RiskSettings> {
         const OPEN: &RiskSettings = &RiskSettings::open();
-        if self.is_unguarded() { OPEN } else { &settings.risk }
+        match self.mandate {
+            Mandate::Hold => Cow::Borrowed(OPEN),
+            Mandate::Arbitrage => {
+                Cow::Owned(RiskSettings { order_max_ppm: settings.risk.order_max_ppm, ..RiskSettings::open() })
+            }
+            Mandate::Lead | Mandate::Random | Mandate::Rival | Mandate::Retired => Cow::Borrowed(&settings.risk),
+        }
     }
 
+    /// Nobody closes its positions for what they lose.
     const fn is_unguarded(&self) -> bool {
+        matches!(self.mandate, Mandate::Hold | Mandate::Arbitrage)
+    }
+
+    /// Neither the user nor a breaker stops it.
+    const fn is_unstoppable(&self) -> bool {
         matches!(self.mandate, Mandate::Hold)
+    }
+
+    fn terms(&self, market: &Market, turn: &Turn<'_>) -> Terms {
+        turn.terms(market, &self.portfolio)
     }
 
     /// Every start: nothing from before is at the venue any more. Tells how many orders that ended.
@@ -261,7 +285,7 @@ impl Desk {
         let at_work: BTreeSet<InstrumentId> =
             self.venue.orders().iter().map(|working| working.order.instrument).collect();
         for market in at_work.into_iter().filter_map(|id| turn.markets.get(id)) {
-            self.venue.pass(&turn.venue(market), turn.at, &mut self.events);
+            self.venue.pass(&turn.venue(market, &self.portfolio), turn.at, &mut self.events);
         }
         self.venue.tell(turn.at, &mut self.events);
         self.settle(turn);
@@ -278,7 +302,7 @@ impl Desk {
     /// A proven book came.
     pub(crate) fn on_book(&mut self, market: &Market, turn: &mut Turn<'_>) {
         let instrument = market.instrument.id;
-        self.venue.on_book(&turn.venue(market), turn.at, &mut self.events);
+        self.venue.on_book(&turn.venue(market, &self.portfolio), turn.at, &mut self.events);
         self.settle(turn);
         // What nothing guards is valued once a minute.
         if !self.is_unguarded() && self.portfolio.holding(instrument).is_some() {
@@ -290,7 +314,7 @@ impl Desk {
 
     /// A trade happened.
     pub(crate) fn on_trade(&mut self, market: &Market, trade: &Trade, turn: &mut Turn<'_>) {
-        self.venue.on_trade(trade, &turn.venue(market), turn.at, &mut self.events);
+        self.venue.on_trade(trade, &turn.venue(market, &self.portfolio), turn.at, &mut self.events);
         self.settle(turn);
     }
 
@@ -304,8 +328,10 @@ impl Desk {
 
     /// A minute closed just now.
     pub(crate) fn on_minute(&mut self, market: &Market, candle: &Candle, turn: &mut Turn<'_>) {
-        if self.mandate == Mandate::Hold {
-            return self.buy_and_hold(market, turn);
+        match self.mandate {
+            Mandate::Hold => return self.buy_and_hold(market, turn),
+            Mandate::Arbitrage => return self.stock_up(market, turn),
+            Mandate::Lead | Mandate::Random | Mandate::Rival | Mandate::Retired => {}
         }
         let close = market.instrument.scale.price_f64(candle.close);
         let row = market.row().filter(|(open_time, _)| *open_time == candle.open_time);
@@ -324,28 +350,32 @@ impl Desk {
     /// The control that buys and holds: an equal part of each purse into everything it pays for.
     fn buy_and_hold(&mut self, market: &Market, turn: &mut Turn<'_>) {
         let instrument = &market.instrument;
-        let is_early = self.opened_at.plus(HOLD_AFTER) > turn.at;
         let is_bought = self.portfolio.holding(instrument.id).is_some() || self.venue.is_working(instrument.id);
-        let best = market.book().asks().first().map(|level| level.price);
-        let (Some(purse), Some(best)) = (self.portfolio.purse(instrument), best) else { return };
+        let Some(purse) = self.portfolio.purse(instrument) else { return };
         let waits = turn.markets.iter().map(|market| &market.instrument).filter(|other| {
             other.venue == instrument.venue
                 && other.quote == instrument.quote
                 && self.portfolio.holding(other.id).is_none()
                 && !self.venue.is_working(other.id)
         });
-        let parts = waits.count().max(1) as i64;
-        let terms = turn.terms(market);
-        let spend = risk::spendable(Cash(self.cash_free(purse, turn).0 / parts), &terms);
-        let qty = terms.whole_lots(instrument.scale.affordable(spend, best));
-        let is_small = qty.is_zero() || qty < instrument.qty_min || spend < instrument.notional_min;
-        // Asked for every minute, so nothing is that must be refused.
-        if is_early || is_bought || is_small || !market.book().is_proven() || !turn.permit.is_clock_set {
-            return;
-        }
-        if self.send(market, Side::Buy, qty, OrderKind::Market, Reason::Hold, turn) {
+        let spend = Cash(self.cash_free(purse, turn).0 / waits.count().max(1) as i64);
+        if !is_bought && self.buy_for(market, spend, Reason::Hold, turn) {
             self.plans.insert(instrument.id, Plan::new(Rule::Hold, "hold".to_owned()));
         }
+    }
+
+    /// Buys for so much of a purse, fees included. Asked for every minute until it did, so nothing is wanted that must be refused.
+    fn buy_for(&mut self, market: &Market, spend: Cash, reason: Reason, turn: &mut Turn<'_>) -> bool {
+        let (instrument, terms) = (&market.instrument, self.terms(market, turn));
+        let Some(best) = market.book().asks().first().map(|level| level.price) else { return false };
+        let spend = risk::spendable(spend, &terms);
+        let qty = terms.whole_lots(instrument.scale.affordable(spend, best));
+        let is_small = qty.is_zero() || qty < instrument.qty_min || spend < instrument.notional_min;
+        let is_early = self.opened_at.plus(SETTLED_AFTER) > turn.at;
+        if is_early || is_small || !market.book().is_proven() || !turn.permit.is_clock_set {
+            return false;
+        }
+        self.send(market, Side::Buy, qty, OrderKind::Market, reason, turn)
     }
 
     /// The control that does what the first account did, at random.
@@ -425,7 +455,7 @@ impl Desk {
         let share = self.portfolio.equity().share(size, Rounding::Floor);
         let wanted = turn.markets.rate(&instrument.quote).map_or(Cash::ZERO, |rate| rate.amount(share));
         let free = self.portfolio.purse(instrument).map_or(Cash::ZERO, |purse| self.cash_free(purse, turn));
-        let spend = wanted.min(risk::spendable(free, &turn.terms(market)));
+        let spend = wanted.min(risk::spendable(free, &self.terms(market, turn)));
         let qty = instrument.scale.affordable(spend, price);
         self.send(market, Side::Buy, qty, kind, reason, turn)
     }
@@ -450,6 +480,9 @@ impl Desk {
 
     /// Looks after one open position: decides whether it must be closed, and tries to where that was decided.
     fn guard(&mut self, instrument: InstrumentId, turn: &mut Turn<'_>) {
+        if self.mandate == Mandate::Arbitrage {
+            return;
+        }
         let Some(market) = turn.markets.get(instrument) else { return };
         let (Some(qty), Some(price)) = (self.sellable(market), market.mark()) else { return };
         let Some(holding) = self.portfolio.holding(instrument) else { return };
@@ -458,7 +491,7 @@ impl Desk {
         let limits = self.limits(turn.settings);
         let plan = self.plans.entry(instrument).or_insert_with(|| Plan::orphan(turn.at));
         plan.value_max = plan.value_max.max(value);
-        let must = signal::must_leave(plan, signal::Standing { cost, value, opened_at }, limits, turn.at);
+        let must = signal::must_leave(plan, signal::Standing { cost, value, opened_at }, &limits, turn.at);
         let reason = if self.portfolio.is_breaker_open() { Some(Reason::Breaker) } else { plan.leaving.or(must) };
         let (Some(reason), retry_at) = (reason, plan.retry_at) else { return };
         self.leave(instrument, reason);
@@ -486,42 +519,55 @@ impl Desk {
         reason: Reason,
         turn: &mut Turn<'_>,
     ) -> bool {
-        let Some(id) = turn.order_id() else { return false };
+        let approved = self.approve(market, side, qty, kind, reason, turn);
+        approved.map(|approved| self.submit(approved, market, turn)).is_ok()
+    }
+
+    /// Asks risk. What it refuses is told.
+    fn approve(
+        &mut self,
+        market: &Market,
+        side: Side,
+        qty: Qty,
+        kind: OrderKind,
+        reason: Reason,
+        turn: &mut Turn<'_>,
+    ) -> Result<Approved<Order>, Refusal> {
+        let id = turn.order_id().ok_or(Refusal::OrderRate)?;
         let instrument = market.instrument.id;
         let order = Order { id, account: self.id, instrument, side, qty, kind, reason, at: turn.at };
         let purse = self.portfolio.purse(&market.instrument);
         let scene = Scene {
-            limits: self.limits(turn.settings),
+            limits: &self.limits(turn.settings),
             is_clock_set: turn.permit.is_clock_set,
             // What nobody may stop is the measure of what may be.
-            is_trading: turn.permit.is_trading || self.is_unguarded(),
+            is_trading: turn.permit.is_trading || self.is_unstoppable(),
             is_retired: self.mandate == Mandate::Retired,
             markets: turn.markets,
             market: Some(market),
             is_venue_clock_wrong: turn.markets.clock(market.instrument.venue) == ClockStanding::Wrong,
-            terms: turn.terms(market),
+            terms: self.terms(market, turn),
             portfolio: &self.portfolio,
-            breakers: (!self.is_unguarded()).then_some(turn.breakers),
+            breakers: (!self.is_unstoppable()).then_some(turn.breakers),
             returns: turn.returns,
             is_working: self.venue.is_working(instrument),
             cash_free: purse.map_or(Cash::ZERO, |purse| self.cash_free(purse, turn)),
             reserved: self.reserved(turn),
         };
-        match self.risk.assess(order, &scene) {
-            Ok(approved) => {
-                self.is_changed = true;
-                turn.effects.record(Record::Order(approved.get().clone()));
-                turn.effects.record(Record::Why(Box::new(self.why(&approved, market, turn))));
-                self.venue.accept(approved, &turn.settings.paper);
-                true
-            }
-            Err(refused) => {
-                let (order, refusal) = *refused;
-                *self.refusals.entry(refusal).or_insert(0) += 1;
-                turn.effects.record(Record::Refused { order, refusal });
-                false
-            }
-        }
+        self.risk.assess(order, &scene).map_err(|refused| {
+            let (order, refusal) = *refused;
+            *self.refusals.entry(refusal).or_insert(0) += 1;
+            turn.effects.record(Record::Refused { order, refusal });
+            refusal
+        })
+    }
+
+    /// Sends what risk approved, and tells why it was wanted.
+    fn submit(&mut self, approved: Approved<Order>, market: &Market, turn: &mut Turn<'_>) {
+        self.is_changed = true;
+        turn.effects.record(Record::Order(approved.get().clone()));
+        turn.effects.record(Record::Why(Box::new(self.why(&approved, market, turn))));
+        self.venue.accept(approved, &turn.settings.paper);
     }
 
     /// What was known when risk approved an order.
@@ -575,6 +621,7 @@ impl Desk {
         self.events = events;
         self.portfolio.mark(turn.markets);
         self.watch_drawdown(turn);
+        self.finish_tries(turn);
     }
 
     fn book(&mut self, fill: Fill, is_first: bool, turn: &mut Turn<'_>) {
@@ -602,6 +649,7 @@ impl Desk {
             }
             _ => {}
         }
+        self.legs.on_fill(&fill, &market.instrument);
         turn.effects.record(Record::Fill(fill.clone()));
         if self.fills.len() == FILLS_MAX {
             self.fills.pop_front();
@@ -612,6 +660,7 @@ impl Desk {
     fn end(&mut self, working: &Working, end: OrderEnd, at: Timestamp, turn: &mut Turn<'_>) {
         let instrument = working.order.instrument;
         turn.effects.record(Record::OrderEnd { order: working.order.id, end, at });
+        self.legs.on_end(working.order.id, end == OrderEnd::Unknown || !turn.permit.is_clock_set);
         let is_told = self.mandate == Mandate::Lead && !working.filled.is_zero();
         if let Some(market) = turn.markets.get(instrument).filter(|_| is_told) {
             let gain = self.plans.get(&instrument).map_or(Cash::ZERO, |plan| plan.gain);
@@ -624,7 +673,7 @@ impl Desk {
     }
 
     fn watch_drawdown(&mut self, turn: &mut Turn<'_>) {
-        let (drawdown, limit) = (self.portfolio.drawdown_ppm(), self.limits(turn.settings).drawdown_max_ppm);
+        let (drawdown, limit) = (self.portfolio.drawdown_ppm(), turn.settings.risk.drawdown_max_ppm);
         if self.is_unguarded() || self.portfolio.is_breaker_open() || drawdown == 0 || drawdown < limit {
             return;
         }

@@ -6,15 +6,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use types::effect::{ForecastRecord, Record, Severity};
 use types::input::Decision;
+use types::order::Liquidity;
 use types::settings::EngineSettings;
 use types::why::WhyForecast;
-use types::{AccountId, AccountRecord, Candle, Cash, Effects, Instrument, InstrumentId, Timestamp, Trade};
+use types::{
+    AccountId, AccountRecord, ArbitrageRecord, Candle, Cash, Effects, Instrument, InstrumentId, Timestamp, Trade,
+};
 
+use crate::arbitrage::Scanner;
 use crate::desk::mirror::Mirror;
 use crate::desk::{Desk, Mandate, Permit, Turn, deviation};
 use crate::market::{Market, Markets};
 use crate::notice::Notices;
-use crate::paper::Terms;
 use crate::portfolio::Portfolio;
 use crate::risk::breaker::{Breakers, Scope};
 use crate::risk::returns::Returns;
@@ -31,6 +34,7 @@ pub(crate) struct Here<'a> {
     pub(crate) at: Timestamp,
     pub(crate) settings: &'a EngineSettings,
     pub(crate) markets: &'a Markets,
+    pub(crate) arbitrage: &'a Scanner,
     pub(crate) notices: &'a mut Notices,
     pub(crate) effects: &'a mut Effects,
 }
@@ -163,25 +167,26 @@ impl Desks {
         if is_first {
             self.all.clear();
         }
-        let controls = [
-            (AccountId::LEAD, "lead", Mandate::Lead),
-            (AccountId::HOLD, "hold", Mandate::Hold),
-            (AccountId::RANDOM, "random", Mandate::Random),
+        let is_tried = settings.arbitrage.enabled && settings.arbitrage.trade;
+        let own = [
+            (AccountId::LEAD, "lead", Some(Mandate::Lead)),
+            (AccountId::HOLD, "hold", Some(Mandate::Hold)),
+            (AccountId::RANDOM, "random", Some(Mandate::Random)),
+            (AccountId::ARBITRAGE, "arbitrage", is_tried.then_some(Mandate::Arbitrage)),
         ];
-        for (id, name, mandate) in controls {
-            match self.all.iter_mut().find(|desk| desk.id == id) {
-                Some(desk) => desk.mandate = mandate,
-                None => self.all.push(Desk::open(id, name, mandate, start, at)),
+        for (id, name, mandate) in own {
+            match (self.all.iter_mut().find(|desk| desk.id == id), mandate) {
+                (Some(desk), mandate) => desk.mandate = mandate.unwrap_or(Mandate::Retired),
+                (None, Some(mandate)) => self.all.push(Desk::open(id, name, mandate, start, at)),
+                (None, None) => {}
             }
         }
-        self.all.sort_by_key(|desk| desk.id);
-        let is_rival = |desk: &Desk| desk.id >= AccountId::RIVAL;
-        for desk in self.all.iter_mut().filter(|desk| is_rival(desk)) {
+        for desk in self.all.iter_mut().filter(|desk| desk.id.is_rival()) {
             let is_wanted = settings.rivals.iter().any(|rival| rival.name == desk.name);
             desk.mandate = if is_wanted { Mandate::Rival } else { Mandate::Retired };
         }
         for rival in &settings.rivals {
-            let is_known = self.all.iter().any(|desk| is_rival(desk) && desk.name == rival.name);
+            let is_known = self.all.iter().any(|desk| desk.id.is_rival() && desk.name == rival.name);
             if is_known {
                 continue;
             }
@@ -189,9 +194,11 @@ impl Desks {
                 left_out.push(rival.name.as_str());
                 continue;
             }
-            let last = self.all.last().map_or(AccountId::RANDOM, |desk| desk.id);
-            self.all.push(Desk::open(AccountId(last.0 + 1), &rival.name, Mandate::Rival, start, at));
+            let taken = self.all.iter().map(|desk| desk.id).filter(|id| *id != AccountId::ARBITRAGE).max();
+            let id = taken.map_or(AccountId::RIVAL, |last| AccountId(last.0 + 1));
+            self.all.push(Desk::open(id, &rival.name, Mandate::Rival, start, at));
         }
+        self.all.sort_by_key(|desk| desk.id);
         left_out
     }
 
@@ -210,11 +217,12 @@ impl Desks {
         });
     }
 
-    /// The user wants no positions: those of all but the controls are closed, and no new ones are opened.
+    /// The user wants no positions: those of all strategies are closed, and no new ones are opened. The controls and the stock for
+    /// differences between exchanges stay.
     pub(crate) fn flatten(&mut self, here: &mut Here<'_>) {
         self.on_trading(false, here);
         self.each(here, |desk, turn| {
-            if !matches!(desk.mandate, Mandate::Hold | Mandate::Random) {
+            if matches!(desk.mandate, Mandate::Lead | Mandate::Rival | Mandate::Retired) {
                 desk.flatten(turn);
             }
         });
@@ -274,6 +282,15 @@ impl Desks {
         self.each(here, |desk, turn| desk.on_book(market, turn));
     }
 
+    /// An opportunity between exchanges began.
+    pub(crate) fn on_opportunity(&mut self, known: &ArbitrageRecord, here: &mut Here<'_>) {
+        self.each(here, |desk, turn| {
+            if desk.mandate == Mandate::Arbitrage {
+                desk.seize(known, turn);
+            }
+        });
+    }
+
     /// A trade happened.
     pub(crate) fn on_trade(&mut self, market: &Market, trade: &Trade, here: &mut Here<'_>) {
         self.each(here, |desk, turn| desk.on_trade(market, trade, turn));
@@ -295,12 +312,8 @@ impl Desks {
             let report = skill();
             self.breakers.on_skill(instrument, report.skill.unwrap_or(0.0), report.n, breakers, here.at);
         }
-        let taker = Terms::new(instrument, here.settings.fees.at(instrument.venue, here.at));
-        let taker = taker.rate(types::order::Liquidity::Taker);
-        let Some(cost_cbps) = signal::round_trip_cbps(taker.0, market.book()) else { return };
         let minute_deviation = deviation(market);
         for forecast in forecasts {
-            let outlook = Outlook { forecast, decision, cost_cbps, minute_deviation };
             let why = || WhyForecast {
                 model: forecast.model.clone(),
                 open_time: forecast.open_time,
@@ -311,7 +324,14 @@ impl Desks {
                 decision,
                 features: features(),
             };
-            self.each_on(here, Some(&why), |desk, turn| desk.on_forecast(market, &outlook, turn));
+            self.each_on(here, Some(&why), |desk, turn| {
+                let taker = turn.terms(market, &desk.portfolio).rate(Liquidity::Taker);
+                // Without a price nothing can be bought.
+                if let Some(cost_cbps) = signal::round_trip_cbps(taker.0, market.book()) {
+                    let outlook = Outlook { forecast, decision, cost_cbps, minute_deviation };
+                    desk.on_forecast(market, &outlook, turn);
+                }
+            });
         }
     }
 
@@ -338,6 +358,7 @@ impl Desks {
                 at: here.at,
                 settings: here.settings,
                 markets: here.markets,
+                arbitrage: here.arbitrage,
                 returns,
                 breakers,
                 permit,

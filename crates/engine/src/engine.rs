@@ -26,7 +26,7 @@ use crate::seal::Chain;
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 13;
+pub const STATE_VERSION: u32 = 14;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -112,6 +112,7 @@ impl Engine {
         if let Some(instrument) = instrument {
             self.set_aside(instrument, effects);
         }
+        self.seize(effects);
         self.desks.tell_accounts(self.at, self.boots, effects);
     }
 
@@ -231,6 +232,14 @@ impl Engine {
         }
         let (arbitrage, scene, mut pen) = self.scan(effects);
         arbitrage.on_time(scene, &mut pen);
+    }
+
+    /// Tries what began between exchanges with this input.
+    fn seize(&mut self, effects: &mut Effects) {
+        for known in self.arbitrage.take_begun() {
+            let (desks, mut here) = self.here(effects);
+            desks.on_opportunity(&known, &mut here);
+        }
     }
 
     fn instrument(&mut self, instrument: &Instrument, effects: &mut Effects) -> Result<(), Rejection> {
@@ -398,10 +407,10 @@ impl Engine {
         let candle_ns = self.forecasts.timeframe(&answer.model).map_or(0, Timeframe::nanos);
         let ended_ns = answer.open_time.as_nanos() + candle_ns;
         let took = Duration::from_nanos(self.at.as_nanos().saturating_sub(ended_ns).max(0) as u64);
-        let (seq, at, settings, markets, notices) =
-            (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
-        let mut here = Here { seq, at, settings, markets, notices, effects };
-        let (forecasts, horizon_min) = (&self.forecasts, settings.signal.horizon_min);
+        let Self { seq, at, settings, markets, arbitrage, notices, forecasts, .. } = self;
+        let (settings, markets, forecasts) = (&*settings, &*markets, &*forecasts);
+        let mut here = Here { seq: *seq, at: *at, settings, markets, arbitrage, notices, effects };
+        let horizon_min = settings.signal.horizon_min;
         let skill = || forecasts.report(answer.instrument, horizon_min);
         let band = |horizon_min| {
             Some(forecasts.scores(answer.instrument, horizon_min)?.widths(answer.instrument, horizon_min)?[1])
@@ -536,9 +545,8 @@ impl Engine {
     }
 
     fn here<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Desks, Here<'a>) {
-        let (seq, at, settings, markets, notices) =
-            (self.seq, self.at, &self.settings, &self.markets, &mut self.notices);
-        (&mut self.desks, Here { seq, at, settings, markets, notices, effects })
+        let Self { seq, at, settings, markets, arbitrage, notices, .. } = self;
+        (&mut self.desks, Here { seq: *seq, at: *at, settings, markets, arbitrage, notices, effects })
     }
 
     fn scan<'a>(&'a mut self, effects: &'a mut Effects) -> (&'a mut Scanner, Scene<'a>, Pen<'a>) {

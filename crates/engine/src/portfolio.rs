@@ -9,13 +9,13 @@
 //! that is the one thing this account does that a real one cannot. What spans currencies is told in dollars, at the rate of a proven
 //! book of that currency in dollars; a stablecoin without such a book counts as a dollar, any other currency as nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use types::money::divide;
 use types::{
-    AccountDay, AccountPosition, AccountPurse, AccountRecord, Cash, Fill, Instrument, InstrumentId, Lot, Price, Qty,
-    Rounding, Scale, Side, Tally, Timestamp, Venue,
+    AccountDay, AccountPosition, AccountPurse, AccountRecord, Cash, DayVolume, Fill, Instrument, InstrumentId, Lot,
+    Price, Qty, Rounding, Scale, Side, Tally, Timestamp, Venue,
 };
 
 use crate::market::Markets;
@@ -28,6 +28,8 @@ pub use rate::Rate;
 
 /// Most openers of trades that are told apart; the trades of others count for none.
 const OPENERS_MAX: usize = 64;
+/// Days whose trading counts for the fees.
+const VOLUME_DAYS: i32 = 30;
 
 /// The account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,10 @@ pub struct Portfolio {
     by_instrument: BTreeMap<InstrumentId, Tally>,
     by_opener: BTreeMap<String, Tally>,
     losses_in_row: u16,
+    /// The last [`VOLUME_DAYS`], oldest first.
+    volumes: VecDeque<DayVolume>,
+    /// What they come to by exchange, as seen from this day.
+    volume: (i32, BTreeMap<Venue, Cash>),
     worth: Worth,
     peak: Cash,
     day: AccountDay,
@@ -74,6 +80,8 @@ impl Portfolio {
             by_instrument: BTreeMap::new(),
             by_opener: BTreeMap::new(),
             losses_in_row: 0,
+            volumes: VecDeque::new(),
+            volume: (at.day(), BTreeMap::new()),
             worth: Worth { cash: start, equity: start, fees: Cash::ZERO, realised: Cash::ZERO },
             peak: start,
             day: AccountDay { day: at.day(), equity_start: start, trades: 0, fees: Cash::ZERO },
@@ -85,6 +93,12 @@ impl Portfolio {
 
     /// The account as another version of the program left it.
     pub(crate) fn resumed(told: &AccountRecord) -> Self {
+        let mut resumed = Self::as_told(told);
+        resumed.sum_volume(told.at.day());
+        resumed
+    }
+
+    fn as_told(told: &AccountRecord) -> Self {
         let holding = |position: &AccountPosition| Some((position.instrument, Holding::resumed(&position.lots)?));
         Self {
             unassigned: told.unassigned,
@@ -93,6 +107,7 @@ impl Portfolio {
             by_instrument: told.by_instrument.iter().copied().collect(),
             by_opener: told.by_opener.iter().cloned().collect(),
             losses_in_row: told.losses_in_row,
+            volumes: told.volumes.iter().copied().collect(),
             worth: Worth { equity: told.equity, ..Worth::default() },
             peak: told.peak,
             day: told.day,
@@ -164,7 +179,38 @@ impl Portfolio {
         let tally = self.by_instrument.entry(fill.instrument).or_default();
         tally.fees = tally.fees.saturating_add(fee);
         tally.turnover = tally.turnover.saturating_add(worth(value));
+        self.count_volume(instrument.venue, worth(value), fill.at);
         gain
+    }
+
+    fn count_volume(&mut self, venue: Venue, value: Cash, at: Timestamp) {
+        let day = at.day();
+        match self.volumes.iter_mut().rev().find(|volume| (volume.day, volume.venue) == (day, venue)) {
+            Some(volume) => volume.value = volume.value.saturating_add(value),
+            None => self.volumes.push_back(DayVolume { day, venue, value }),
+        }
+        self.sum_volume(day);
+    }
+
+    fn sum_volume(&mut self, day: i32) {
+        self.volumes.retain(|volume| volume.day > day - VOLUME_DAYS);
+        let venues: BTreeSet<Venue> = self.volumes.iter().map(|volume| volume.venue).collect();
+        self.volume = (day, venues.into_iter().map(|venue| (venue, self.volume_until(venue, day))).collect());
+    }
+
+    fn volume_until(&self, venue: Venue, day: i32) -> Cash {
+        let counted = self.volumes.iter().filter(|volume| volume.venue == venue && volume.day > day - VOLUME_DAYS);
+        counted.fold(Cash::ZERO, |sum, volume| sum.saturating_add(volume.value))
+    }
+
+    /// What was bought and sold at an exchange in the last 30 days, that of `at` included, in dollars: fees go by it.
+    #[must_use]
+    pub fn volume(&self, venue: Venue, at: Timestamp) -> Cash {
+        let (day, sums) = &self.volume;
+        if at.day() == *day {
+            return sums.get(&venue).copied().unwrap_or_default();
+        }
+        self.volume_until(venue, at.day())
     }
 
     /// A position was closed: what it brought in all, in dollars after fees.
@@ -194,6 +240,9 @@ impl Portfolio {
     /// Begins a new day, and a new week, where `at` is in one.
     pub(crate) fn roll_day(&mut self, at: Timestamp) {
         let equity = self.worth.equity;
+        if at.day() != self.volume.0 {
+            self.sum_volume(at.day());
+        }
         if at.day() != self.day.day {
             self.day = AccountDay { day: at.day(), equity_start: equity, trades: 0, fees: Cash::ZERO };
         }
@@ -230,6 +279,7 @@ impl Portfolio {
             week_start: self.week_start,
             is_breaker_open: self.breaker_open,
             losses_in_row: self.losses_in_row,
+            volumes: self.volumes.iter().copied().collect(),
             by_instrument: self.by_instrument.iter().map(|(id, tally)| (*id, *tally)).collect(),
             by_opener: self.by_opener.iter().map(|(opener, tally)| (opener.clone(), *tally)).collect(),
             ..into

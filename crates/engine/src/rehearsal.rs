@@ -20,7 +20,7 @@ use core::time::Duration;
 use types::fee::Fees;
 use types::order::OrderEnd;
 use types::settings::PaperSettings;
-use types::{Fill, Input, Instrument, Level, Order, OrderId, Qty, Side, Timestamp, Trade};
+use types::{Cash, Fill, Input, Instrument, Level, Order, OrderId, Qty, Side, Timestamp, Trade};
 
 use crate::book::{self, Displayed};
 use crate::paper::{PaperEvent, PaperVenue, Scene, Terms};
@@ -210,7 +210,7 @@ impl Rehearsal {
     }
 
     fn with_venue(&mut self, at: Timestamp, act: impl FnOnce(&mut PaperVenue, &Scene<'_>, &mut Vec<PaperEvent>)) {
-        let terms = Terms::new(&self.instrument, self.fees.at(self.instrument.venue, at));
+        let terms = Terms::new(&self.instrument, self.fees.at(self.instrument.venue, at, Cash::ZERO));
         let scene = Scene { instrument: self.instrument.id, book: &self.book, terms, settings: &self.settings };
         act(&mut self.venue, &scene, &mut self.events);
         // A rehearsal tells fills and ends only.

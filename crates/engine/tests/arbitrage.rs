@@ -10,11 +10,12 @@ use engine::arbitrage::ledger::OPEN_MAX;
 use engine::market::INSTRUMENTS_MAX;
 use types::arbitrage::ArbitrageEnd;
 use types::fee::{FeeRow, FeeRows};
+use types::input::Command;
 use types::market::{Proof, StaleReason};
 use types::settings::EngineSettings;
 use types::{
-    ArbitrageEndReason, ArbitrageRecord, BookTop, Cash, Date, Effect, Input, Instrument, InstrumentId, Level, Ppm, Qty,
-    Record, Timestamp, Venue,
+    AccountId, Aggressor, ArbitrageEndReason, ArbitrageRecord, AttemptEnd, AttemptRecord, BookTop, Cash, Date, Effect,
+    Input, Instrument, InstrumentId, Level, Ppm, Qty, Record, Timestamp, Venue,
 };
 
 const KRAKEN: u16 = 0;
@@ -319,6 +320,7 @@ fn a_rate_that_moves_ends_what_it_valued() {
 #[test]
 fn fees_are_those_of_the_time() {
     let row = |valid_from, taker| FeeRow {
+        volume_min: 0,
         valid_from,
         maker_ppm: Ppm(0),
         taker_ppm: Ppm(taker),
@@ -387,4 +389,191 @@ fn opportunities_are_bounded() {
     let ledger = driver.engine.view().arbitrage();
     assert_eq!(ledger.open().count(), OPEN_MAX);
     assert!(ledger.crowded_out() > 0);
+}
+
+/// A market whose account between exchanges has bought its stock: half of each of its purses. Orders travel 100 ms.
+fn stocked(fee_ppm: u32, change: impl FnOnce(&mut EngineSettings)) -> Driver {
+    let mut driver = market(fee_ppm, |settings| {
+        settings.paper.latency_ms = 100;
+        settings.arbitrage.book_age_max_ms = 600_000;
+        change(settings);
+    });
+    for step in 0..40 {
+        driver.at = START.plus(Duration::from_secs(3 + 10 * step));
+        for id in [KRAKEN, COINBASE] {
+            book(&mut driver, id, 99_99, 100_09);
+            driver.trade_of(id, 100_09, 10, Aggressor::Buy);
+        }
+        driver.send(Input::Tick);
+    }
+    driver.wait_ms(1_000);
+    driver
+}
+
+/// The difference goes away, and what was taken is there again.
+fn calm(driver: &mut Driver) {
+    driver.wait_ms(10_000);
+    book(driver, KRAKEN, 99_99, 100_09);
+    book(driver, COINBASE, 99_99, 100_09);
+    driver.wait_ms(10_000);
+    driver.send(Input::Tick);
+}
+
+fn held(driver: &Driver, id: u16) -> Qty {
+    let view = driver.engine.view();
+    let account = view.accounts().find(|account| account.id() == AccountId::ARBITRAGE).expect("an account");
+    account.portfolio().holding(InstrumentId(id)).map_or(Qty::ZERO, |holding| holding.qty)
+}
+
+fn tried(effects: &[Effect]) -> Vec<AttemptRecord> {
+    let told = |effect: &Effect| {
+        if let Effect::Record(Record::Attempt(told)) = effect { Some((**told).clone()) } else { None }
+    };
+    effects.iter().filter_map(told).collect()
+}
+
+/// The one attempt that ended with what came after `from` effects.
+#[track_caller]
+fn the_attempt(driver: &Driver, from: usize) -> AttemptRecord {
+    let told = tried(&driver.effects[from..]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    told[0].clone()
+}
+
+#[test]
+fn what_is_still_there_at_arrival_is_caught_on_both_sides() {
+    let mut driver = stocked(1_000, |_| {});
+    let (before, from) = ([KRAKEN, COINBASE].map(|id| held(&driver, id)), driver.effects.len());
+    assert!(before.iter().all(|held| held.0 > 10_000), "no stock: {before:?}");
+    crossed(&mut driver);
+    assert_eq!(tried(&driver.effects[from..]), [], "under way");
+    driver.wait_ms(101);
+    driver.send(Input::Tick);
+    let told = the_attempt(&driver, from);
+    assert_eq!((told.end, told.bought, told.sold, told.evened), (AttemptEnd::Caught, told.qty, told.qty, Qty::ZERO));
+    // As the books said, but for what each fill rounds against us.
+    assert!(told.expected.0 - told.result.0 < 10 && told.result > Cash::ZERO, "{told:?}");
+    assert_eq!((told.even_order, told.currency.as_str(), told.ended_at), (None, "USD", driver.at));
+    let after = [KRAKEN, COINBASE].map(|id| held(&driver, id));
+    assert_eq!(after, [Qty(before[0].0 + told.qty.0), Qty(before[1].0 - told.qty.0)]);
+}
+
+#[test]
+fn what_is_gone_at_arrival_costs_nothing() {
+    let mut driver = stocked(1_000, |_| {});
+    let from = driver.effects.len();
+    crossed(&mut driver);
+    driver.wait_ms(50);
+    book(&mut driver, KRAKEN, 100_95, 101_05);
+    book(&mut driver, COINBASE, 99_90, 101_10);
+    driver.wait_ms(51);
+    driver.send(Input::Tick);
+    let told = the_attempt(&driver, from);
+    assert_eq!((told.end, told.bought, told.sold, told.result), (AttemptEnd::Gone, Qty::ZERO, Qty::ZERO, Cash::ZERO));
+    assert!(told.expected > Cash::ZERO && !told.qty.is_zero());
+}
+
+#[test]
+fn what_only_one_side_got_goes_back_and_that_is_counted() {
+    let mut driver = stocked(1_000, |_| {});
+    let (before, from) = (held(&driver, KRAKEN), driver.effects.len());
+    crossed(&mut driver);
+    driver.wait_ms(50);
+    // The buyer is gone before the coins can be sold to him.
+    book(&mut driver, COINBASE, 99_90, 100_10);
+    driver.wait_ms(51);
+    driver.send(Input::Tick);
+    assert_eq!(tried(&driver.effects[from..]), [], "what was bought goes back first");
+    driver.wait_ms(101);
+    driver.send(Input::Tick);
+    let told = the_attempt(&driver, from);
+    assert_eq!((told.end, told.bought, told.sold, told.evened), (AttemptEnd::OneSided, told.qty, Qty::ZERO, told.qty));
+    // Bought at 100.00 and above, sold at 99.90 and below, with both fees.
+    assert!(told.result < -told.expected.share(Ppm(100_000), types::Rounding::Floor), "{told:?}");
+    assert_eq!(held(&driver, KRAKEN), before);
+}
+
+#[test]
+fn nobody_sells_what_is_not_there() {
+    let mut driver = stocked(1_000, |settings| settings.risk.order_max_ppm = 1_000_000);
+    let mut ends = Vec::new();
+    for _ in 0..20 {
+        let from = driver.effects.len();
+        crossed(&mut driver);
+        driver.wait_ms(101);
+        driver.send(Input::Tick);
+        ends.push(the_attempt(&driver, from).end);
+        calm(&mut driver);
+    }
+    assert_eq!(ends[0], AttemptEnd::Caught);
+    assert!(matches!(ends.last(), Some(AttemptEnd::NoCoins | AttemptEnd::NoMoney)), "{ends:?}");
+}
+
+#[test]
+fn who_stops_trading_stops_attempts() {
+    let mut driver = stocked(1_000, |_| {});
+    let orders = |driver: &Driver| {
+        driver.records_of(AccountId::ARBITRAGE).filter(|record| matches!(record, Record::Order(_))).count()
+    };
+    let (before, from) = (orders(&driver), driver.effects.len());
+    driver.send(Input::Command(Command::Trading { on: false }));
+    crossed(&mut driver);
+    assert_eq!((orders(&driver), tried(&driver.effects[from..])), (before, vec![]), "not wanted");
+}
+
+#[test]
+fn who_traded_more_pays_less() {
+    let mut driver = stocked(1_000, |settings| {
+        let row = |volume_min, taker| FeeRow {
+            valid_from: Date::EPOCH,
+            volume_min,
+            maker_ppm: Ppm(0),
+            taker_ppm: Ppm(taker),
+            confirmed: true,
+            source: "test".to_owned(),
+        };
+        settings.fees.kraken = FeeRows::try_from(vec![row(0, 1_000), row(200, 100)]).expect("in order");
+    });
+    let fees = |driver: &Driver| -> Vec<i64> {
+        let fills = driver.effects.iter().filter_map(|effect| match effect {
+            Effect::Record(Record::Fill(fill)) => Some(fill),
+            _ => None,
+        });
+        let ours = fills.filter(|fill| (fill.account, fill.instrument) == (AccountId::ARBITRAGE, InstrumentId(KRAKEN)));
+        let ppm = |fill: &types::Fill| {
+            let value = common::instrument(0).scale.notional(fill.price, fill.qty, types::Rounding::Ceil);
+            // To the nearest: fees round up.
+            (fill.fee.0 * 1_000_000 + value.0 / 2) / value.0
+        };
+        ours.map(ppm).collect()
+    };
+    for _ in 0..8 {
+        crossed(&mut driver);
+        driver.wait_ms(101);
+        driver.send(Input::Tick);
+        calm(&mut driver);
+    }
+    let fees = fees(&driver);
+    assert_eq!((fees.first(), fees.last()), (Some(&1_000), Some(&100)), "{fees:?}");
+    assert!(fees.is_sorted_by(|before, after| before >= after), "{fees:?}");
+}
+
+#[test]
+fn switched_off_its_stock_is_sold() {
+    let mut driver = stocked(1_000, |_| {});
+    assert!(!held(&driver, KRAKEN).is_zero() && !held(&driver, COINBASE).is_zero());
+    let mut settings = settings(1_000);
+    settings.arbitrage.trade = false;
+    driver.boot(settings);
+    driver.send(Input::Clock { synchronised: true });
+    for _ in 0..4 {
+        book(&mut driver, KRAKEN, 99_99, 100_09);
+        book(&mut driver, COINBASE, 99_99, 100_09);
+        driver.wait_ms(6_000);
+        driver.send(Input::Tick);
+    }
+    assert_eq!([KRAKEN, COINBASE].map(|id| held(&driver, id)), [Qty::ZERO; 2]);
+    let view = driver.engine.view();
+    let account = view.accounts().find(|account| account.id() == AccountId::ARBITRAGE).expect("stays known");
+    assert!(!account.is_active());
 }

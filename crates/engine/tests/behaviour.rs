@@ -382,7 +382,7 @@ fn rivals_trade_beside_the_first_account_with_their_own_money() {
     let names = |driver: &Driver| {
         driver.engine.view().accounts().map(|it| (it.name().to_owned(), it.is_active())).collect::<Vec<_>>()
     };
-    let all = ["lead", "hold", "random", "bold"].map(|name| (name.to_owned(), true));
+    let all = ["lead", "hold", "random", "bold", "arbitrage"].map(|name| (name.to_owned(), true));
     assert_eq!(names(&driver), all);
     // A name that the settings do not have any more: its position is closed, nothing new is opened, and its number stays its own.
     settings.rivals = vec![Rival { name: "timid".to_owned(), signal: settings.signal.clone() }];
@@ -610,7 +610,7 @@ fn equity_is_recorded_every_minute_with_its_control() {
     assert!(hold > Cash::from_units(11_900) && hold < Cash::from_units(12_000), "{hold:?}");
     assert_eq!(
         driver.engine.view().accounts().map(engine::view::AccountView::name).collect::<Vec<_>>(),
-        ["lead", "hold", "random"]
+        ["lead", "hold", "random", "arbitrage"]
     );
 }
 

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use common::random;
 use engine::Engine;
 use types::arbitrage::ArbitrageLeg;
+use types::fee::FeeRow;
 use types::order::Liquidity;
 use types::settings::EngineSettings;
 use types::{
-    AccountId, ArbitrageRecord, BookTop, Cash, Effect, Effects, Fill, Input, Instrument, InstrumentId, Level, Order,
-    OrderId, Ppm, Price, Qty, Record, Rounding, Side, Stamped, Timestamp, Venue,
+    AccountId, ArbitrageRecord, AttemptEnd, AttemptRecord, BookTop, Cash, Effect, Effects, Fill, Input, Instrument,
+    InstrumentId, Level, Order, OrderId, Ppm, Price, Qty, Record, Rounding, Side, Stamped, Timestamp, Venue,
 };
 
 const SEEDS: u64 = 60;
@@ -75,7 +76,7 @@ fn a_restored_checkpoint_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn random_inputs_reach_every_part_of_trading() {
     let (mut takers, mut makers, mut ends, mut refused, mut scores) = (0, 0, BTreeMap::new(), BTreeMap::new(), 0);
-    let mut differences = BTreeMap::new();
+    let (mut differences, mut tried) = (BTreeMap::new(), BTreeMap::new());
     for seed in 0..SEEDS {
         let (mut engine, mut effects) = (Engine::new(), Effects::new());
         for input in random::inputs(seed, INPUTS) {
@@ -91,14 +92,20 @@ fn random_inputs_reach_every_part_of_trading() {
                 Effect::Record(Record::Arbitrage(known)) => {
                     *differences.entry(known.end.map(|end| end.reason)).or_insert(0) += 1;
                 }
+                Effect::Record(Record::Attempt(told)) => *tried.entry(told.end).or_insert(0) += 1,
                 _ => {}
             }
         }
     }
-    println!("takers {takers}, makers {makers}, scores {scores}, ends {ends:?}, refused {refused:?}, {differences:?}");
+    println!(
+        "takers {takers}, makers {makers}, scores {scores}, ends {ends:?}, refused {refused:?}, {differences:?}, {tried:?}"
+    );
     assert!(takers > 100 && makers > 0 && scores > 100, "too little happened to prove anything");
     assert!(ends.len() >= 4 && refused.len() >= 6, "too little happened to prove anything");
     assert!(differences.len() >= 5, "too little happened to prove anything");
+    let happened = |end| tried.get(&end).is_some_and(|count| *count > 0);
+    let ends = [AttemptEnd::Caught, AttemptEnd::OneSided, AttemptEnd::Gone, AttemptEnd::NoCoins];
+    assert!(ends.into_iter().all(happened), "too little happened to prove anything");
 }
 
 fn listed(engine: &Engine, instrument: InstrumentId) -> Instrument {
@@ -109,10 +116,13 @@ fn listed(engine: &Engine, instrument: InstrumentId) -> Instrument {
 struct Auditor {
     settings: EngineSettings,
     books: BTreeMap<InstrumentId, (BookTop, bool)>,
-    /// As they stood before the input.
+    /// As they stood before the input, which is what an order meets that arrived since the one before.
     before: BTreeMap<InstrumentId, (BookTop, bool)>,
+    was_clock: bool,
     open: BTreeMap<OrderId, (Order, Qty)>,
     ledgers: BTreeMap<AccountId, Ledger>,
+    /// What the fills of an order of the account between exchanges bought or sold, and the money that came.
+    tries: BTreeMap<OrderId, (Qty, i128)>,
     clock: bool,
 }
 
@@ -131,8 +141,10 @@ impl Auditor {
             settings: EngineSettings::default(),
             books: BTreeMap::new(),
             before: BTreeMap::new(),
+            was_clock: false,
             open: BTreeMap::new(),
             ledgers: BTreeMap::new(),
+            tries: BTreeMap::new(),
             clock: false,
         }
     }
@@ -140,6 +152,7 @@ impl Auditor {
     /// What an accepted input changes. `is_rejected` as the engine says.
     fn hear(&mut self, input: &Stamped<Input>, is_rejected: bool) {
         self.before.clone_from(&self.books);
+        self.was_clock = self.clock;
         match &input.input {
             Input::Book(top) if is_rejected => self.mark_stale(top.instrument),
             Input::BookStale { instrument, .. } if !is_rejected => self.mark_stale(*instrument),
@@ -163,7 +176,7 @@ impl Auditor {
     fn check(&mut self, input: &Stamped<Input>, effect: &Effect, engine: &Engine) {
         match effect {
             Effect::Record(Record::Order(order)) => self.check_order(order, engine),
-            Effect::Record(Record::Fill(fill)) => self.check_fill(input, fill, &listed(engine, fill.instrument)),
+            Effect::Record(Record::Fill(fill)) => self.check_fill(input, fill, engine),
             Effect::Record(Record::OrderEnd { order, .. }) => {
                 assert!(self.open.remove(order).is_some(), "an order ended twice or never began");
             }
@@ -183,6 +196,7 @@ impl Auditor {
                 assert!(stood, "met a book that there was not");
             }
             Effect::Record(Record::Arbitrage(known)) => self.check_difference(input, known, engine),
+            Effect::Record(Record::Attempt(tried)) => self.check_attempt(tried, engine),
             Effect::Infer(request) => {
                 assert!(self.books[&request.instrument].1, "asked while the book does not hold");
                 assert!(request.window.iter().all(|value| value.is_finite()));
@@ -210,12 +224,48 @@ impl Auditor {
         assert!(bid > ask, "found where fees eat it: {known:?}");
     }
 
+    /// What is told of an attempt is what its orders did.
+    fn check_attempt(&mut self, tried: &AttemptRecord, engine: &Engine) {
+        let (buy, sell) = (listed(engine, tried.buy), listed(engine, tried.sell));
+        let did = |order: Option<OrderId>| order.and_then(|order| self.tries.get(&order).copied()).unwrap_or_default();
+        let common =
+            |qty: Qty, of: &Instrument| Qty(qty.0 * 10u64.pow((tried.qty_decimals - of.scale.qty_decimals).into()));
+        let [bought, sold, evened] = [tried.buy_order, tried.sell_order, tried.even_order].map(did);
+        assert_eq!((tried.bought, tried.sold), (common(bought.0, &buy), common(sold.0, &sell)));
+        let lies = if tried.bought > tried.sold { &buy } else { &sell };
+        assert_eq!(tried.evened, common(evened.0, lies));
+        assert!(tried.bought <= tried.qty && tried.sold <= tried.qty, "more than was wanted");
+        assert_eq!(tried.qty.is_zero(), tried.buy_order.is_none() || tried.sell_order.is_none());
+        let is_even = tried.bought.0.abs_diff(tried.sold.0) == tried.evened.0;
+        if is_even && buy.quote == sell.quote {
+            assert_eq!(i128::from(tried.result.0), bought.1 + sold.1 + evened.1, "money of an attempt: {tried:?}");
+        }
+        let filled = (!tried.bought.is_zero(), !tried.sold.is_zero());
+        match tried.end {
+            AttemptEnd::Caught => assert!(tried.bought == tried.qty && tried.sold == tried.qty && filled.0),
+            AttemptEnd::Part => assert!(tried.bought == tried.sold && tried.bought < tried.qty && filled.0),
+            AttemptEnd::OneSided => assert_ne!(tried.bought, tried.sold),
+            AttemptEnd::Gone => assert_eq!((filled, tried.result), ((false, false), Cash::ZERO)),
+            AttemptEnd::CutOff => {}
+            AttemptEnd::NoMoney
+            | AttemptEnd::NoCoins
+            | AttemptEnd::TooSmall
+            | AttemptEnd::Busy
+            | AttemptEnd::Refused(_) => assert!(tried.qty.is_zero() && tried.result == Cash::ZERO),
+        }
+    }
+
     fn check_order(&mut self, order: &Order, engine: &Engine) {
         let (limits, listed) = (&self.settings.risk, listed(engine, order.instrument));
         let view = engine.view();
         let account = view.accounts().find(|account| account.id() == order.account).expect("an account");
-        let (top, is_proven) = &self.books[&order.instrument];
-        assert!(self.clock && *is_proven, "an order without clock or book");
+        // What a fill of this moment brings about is ordered before the input changes anything.
+        let now = [(self.clock, &self.books), (self.was_clock, &self.before)];
+        let stood = now
+            .into_iter()
+            .filter(|(clock, _)| *clock)
+            .find_map(|(_, books)| books.get(&order.instrument).filter(|book| book.1));
+        let (top, _) = stood.expect("an order without clock or book");
         let is_other = |(open, _): &(Order, Qty)| (open.instrument, open.account) != (order.instrument, order.account);
         assert!(self.open.values().all(is_other), "two orders at once");
         assert!(
@@ -229,7 +279,15 @@ impl Auditor {
         }
         ledger.sent.push(order.at);
         let recent = |at: &&Timestamp| order.at.since(**at).as_secs() < 60;
-        let (is_guarded, portfolio) = (order.account != AccountId::HOLD, account.portfolio());
+        let portfolio = account.portfolio();
+        let is_guarded = ![AccountId::HOLD, AccountId::ARBITRAGE].contains(&order.account);
+        if order.account == AccountId::ARBITRAGE && order.side == Side::Buy {
+            let price = order.kind.ticket().price.unwrap_or(top.asks[0].price);
+            let value = listed.scale.notional(price, order.qty, Rounding::Floor);
+            let most = portfolio.equity().share(Ppm(limits.order_max_ppm), Rounding::Ceil);
+            assert!(view.is_trading() && value <= most, "a leg beyond the limit of an order");
+            assert_eq!(view.breakers().stopping(order), None);
+        }
         if is_guarded {
             let sent = ledger.sent.iter().filter(recent).count();
             assert!(sent <= usize::from(limits.orders_per_min_max), "too many orders");
@@ -255,7 +313,8 @@ impl Auditor {
         self.open.insert(order.id, (order.clone(), Qty::ZERO));
     }
 
-    fn check_fill(&mut self, input: &Stamped<Input>, fill: &Fill, listed: &Instrument) {
+    fn check_fill(&mut self, input: &Stamped<Input>, fill: &Fill, engine: &Engine) {
+        let listed = &listed(engine, fill.instrument);
         let (order, filled) = self.open.get_mut(&fill.order).expect("a fill of a working order");
         *filled = filled.saturating_add(fill.qty);
         assert!(!fill.qty.is_zero() && *filled <= order.qty, "filled more than was ordered");
@@ -289,12 +348,23 @@ impl Auditor {
             }
             (other, liquidity) => panic!("a {liquidity:?} fill from {other:?}"),
         }
-        let rate = self.settings.fees.at(listed.venue, input.at);
-        let rate = if fill.liquidity == Liquidity::Taker { rate.taker_ppm } else { rate.maker_ppm };
         let rounding = if fill.side == Side::Buy { Rounding::Ceil } else { Rounding::Floor };
         let value = listed.scale.notional(fill.price, fill.qty, rounding);
-        assert_eq!(fill.fee, value.share(rate.min(Ppm(1_000_000)), Rounding::Ceil));
+        let account = engine.view().accounts().find(|account| account.id() == fill.account).expect("an account");
+        let volume = account.portfolio().volume(listed.venue, input.at);
+        let rows = self.settings.fees.of(listed.venue).rows().iter();
+        let reached = rows.filter(|row| Cash::from_units(row.volume_min.into()) <= volume);
+        let fee = |row: &FeeRow| {
+            let rate = if fill.liquidity == Liquidity::Taker { row.taker_ppm } else { row.maker_ppm };
+            value.share(rate.min(Ppm(1_000_000)), Rounding::Ceil)
+        };
+        assert!(reached.map(fee).any(|fee| fee == fill.fee), "a fee of no tier that was reached: {fill:?}");
         let (value, fee) = (i128::from(value.0), i128::from(fill.fee.0));
+        if fill.account == AccountId::ARBITRAGE {
+            let (qty, flow) = self.tries.entry(fill.order).or_default();
+            *qty = qty.saturating_add(fill.qty);
+            *flow += if fill.side == Side::Buy { -value - fee } else { value - fee };
+        }
         let ledger = self.ledgers.entry(fill.account).or_default();
         let held = ledger.positions.entry(fill.instrument).or_default();
         let (flow, fees) = ledger.flows.entry((listed.venue, listed.quote.clone())).or_default();

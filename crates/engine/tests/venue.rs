@@ -312,7 +312,7 @@ fn check_money(outcome: &Outcome) {
     for fill in &outcome.fills {
         let rounding = if fill.side == Side::Buy { Rounding::Ceil } else { Rounding::Floor };
         let value = instrument().scale.notional(fill.price, fill.qty, rounding);
-        let rate = fees().kraken.at(fill.at).fee();
+        let rate = fees().kraken.at(fill.at, Cash::ZERO).fee();
         let rate = if fill.liquidity == Liquidity::Taker { rate.taker_ppm } else { rate.maker_ppm };
         assert_eq!(fill.fee, value.share(rate, Rounding::Ceil));
         let sign = if fill.side == Side::Buy { -1 } else { 1 };

@@ -1,6 +1,6 @@
 //! Consecutive inputs with the count and digest of what they caused.
 
-use types::legacy::{StartV1, StartV2, StartV3};
+use types::legacy::{StartV1, StartV2, StartV3, StartV4};
 use types::{Effect, Input, Stamped, Timestamp};
 
 use crate::digest::{Digest, EffectDigest, append};
@@ -8,8 +8,9 @@ use crate::error::Fault;
 
 /// Block format written by this program, and the highest it reads.
 ///
-/// Format 1 had a start with undated fees and nothing about arbitrage, format 2 one with a single latency for paper orders.
-pub const BLOCK_FORMAT: u16 = 4;
+/// Their starts differ: in format 1 fees were undated and there was nothing about arbitrage, in format 2 paper orders had a single
+/// latency, in format 3 there was one account, and in format 4 fees had no tiers and nothing was tried between exchanges.
+pub const BLOCK_FORMAT: u16 = 5;
 /// Bytes of a block before its payload.
 pub const HEADER_BYTES: usize = 84;
 /// Most bytes of a block's payload before compression.
@@ -382,6 +383,10 @@ fn take_input(format: u16, bytes: &[u8]) -> postcard::Result<((u64, Input), &[u8
         }
         3 if is_start => {
             let (start, tail) = postcard::take_from_bytes::<StartV3>(rest)?;
+            (start.into(), tail)
+        }
+        4 if is_start => {
+            let (start, tail) = postcard::take_from_bytes::<StartV4>(rest)?;
             (start.into(), tail)
         }
         _ => postcard::take_from_bytes(rest)?,

@@ -30,7 +30,7 @@ pub use quality::QUARANTINE_MAX;
 pub use series::ScoredForecast;
 
 /// State file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 6;
+pub const FORMAT: u64 = 7;
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 type Row<'a, K> = (AccessGuard<'a, K>, AccessGuard<'a, &'static [u8]>);
@@ -287,6 +287,7 @@ fn put(txn: &WriteTransaction, entries: &[Entry], applied: u64) -> std::result::
             Record::Account(account) => ledger.account(account, &mut scratch)?,
             Record::Why(why) => ledger.why(why, &mut scratch)?,
             Record::Arrival(arrival) => ledger.arrival(arrival, &mut scratch)?,
+            Record::Attempt(attempt) => arbitrage.attempt(attempt, &mut scratch)?,
         }
     }
     txn.open_table(META)?.insert(APPLIED, applied)?;
@@ -309,6 +310,7 @@ fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
     pass.table(ledger::ARRIVALS)?;
     pass.table(ledger::ACCOUNTS)?;
     pass.table(arbitrage::OPPORTUNITIES)?;
+    pass.table(arbitrage::ATTEMPTS)?;
     pass.table(quality::QUALITY)?;
     pass.table(quality::GAPS)?;
     pass.table(quality::STATUS)?;

@@ -22,6 +22,14 @@ impl AccountId {
     pub const RANDOM: Self = Self(2);
     /// The first one of a rival.
     pub const RIVAL: Self = Self(3);
+    /// The one that tries differences between exchanges; no rival's number comes so far.
+    pub const ARBITRAGE: Self = Self(255);
+
+    /// Whether it is a rival's.
+    #[must_use]
+    pub fn is_rival(self) -> bool {
+        (Self::RIVAL..Self::ARBITRAGE).contains(&self)
+    }
 }
 
 /// In what equity and everything over several currencies is told.
@@ -67,6 +75,19 @@ pub struct AccountRecord {
     pub by_opener: Vec<(String, Tally)>,
     /// Orders that work at the paper venue.
     pub working: Vec<OrderId>,
+    /// What was traded at each exchange on each of the last days, oldest first: fees go by it.
+    pub volumes: Vec<DayVolume>,
+}
+
+/// What an account traded at an exchange on one UTC day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayVolume {
+    /// Days since the epoch.
+    pub day: i32,
+    /// Where.
+    pub venue: Venue,
+    /// How much was bought and sold, in [`ACCOUNT_CURRENCY`].
+    pub value: Cash,
 }
 
 /// Money of one currency at one exchange; all in that currency.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::instrument::{InstrumentId, Venue};
 use crate::money::{Cash, Ppm, Price, Qty};
+use crate::order::{OrderId, Refusal};
 use crate::time::Timestamp;
 
 /// One opportunity: base could be bought on one venue and sold on another at once for more than both taker fees.
@@ -112,4 +113,72 @@ pub enum ArbitrageEndReason {
     ClockUnset,
     /// The program was started again.
     Restart,
+}
+
+/// What came of trying both sides of an opportunity on paper: an order at each exchange at once, each at the worst price that still paid
+/// when they were made, for what is there at its arrival. What one side got and the other did not goes back at any price.
+///
+/// Written when it is over, under the key of the opportunity it tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// [`ArbitrageRecord::seq`] of the opportunity.
+    pub seq: u64,
+    /// [`ArbitrageRecord::opened_at`] of the opportunity, which is when it was tried.
+    pub at: Timestamp,
+    /// Where base was to be bought.
+    pub buy: InstrumentId,
+    /// Where base was to be sold.
+    pub sell: InstrumentId,
+    /// Fraction digits of the quantities in it.
+    pub qty_decimals: u8,
+    /// In what money is told in it: that of the opportunity.
+    pub currency: String,
+    /// How much base was ordered on each side; zero where nothing was sent.
+    pub qty: Qty,
+    /// What the books of that moment would have left of it after both fees.
+    pub expected: Cash,
+    /// The order that buys.
+    pub buy_order: Option<OrderId>,
+    /// The order that sells.
+    pub sell_order: Option<OrderId>,
+    /// The order that took back what only one side got.
+    pub even_order: Option<OrderId>,
+    /// What was bought by the first.
+    pub bought: Qty,
+    /// What was sold by the second.
+    pub sold: Qty,
+    /// What went back by the third.
+    pub evened: Qty,
+    /// All money that came, less all that went, fees included. What could not go back counts at the middle of the book.
+    pub result: Cash,
+    /// When it was over.
+    pub ended_at: Timestamp,
+    /// What came of it.
+    pub end: AttemptEnd,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttemptEnd {
+    /// Both sides got all they wanted.
+    Caught,
+    /// Both sides got something, and as much as the other.
+    Part,
+    /// One side got more than the other.
+    OneSided,
+    /// Nothing was there any more when the orders arrived.
+    Gone,
+    /// There was no money left where base is bought.
+    NoMoney,
+    /// There was no base left where it is sold.
+    NoCoins,
+    /// What money and base were there for is below a venue's smallest order, or does not pay.
+    TooSmall,
+    /// An order of the attempt before is still on its way.
+    Busy,
+    /// A limit forbade one of the orders.
+    Refused(Refusal),
+    /// The program stopped, or the clock was not believed any more, before it was over.
+    CutOff,
 }

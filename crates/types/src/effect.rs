@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountId, AccountRecord};
-use crate::arbitrage::ArbitrageRecord;
+use crate::arbitrage::{ArbitrageRecord, AttemptRecord};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{Candle, CandleSource, Quote, Timeframe, TradingStatus};
 use crate::money::{Cash, Position, Price};
@@ -87,6 +87,8 @@ pub enum Record {
     Why(Box<WhyRecord>),
     /// What an order met when it arrived at the paper venue.
     Arrival(ArrivalRecord),
+    /// What came of trying both sides of an opportunity.
+    Attempt(Box<AttemptRecord>),
 }
 
 impl Record {

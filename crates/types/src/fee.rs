@@ -1,13 +1,14 @@
 //! What venues take for a trade: dated rows, one list for each venue.
 //!
 //! Venues change their fees, and what an old journal day cost must not change with them: a fee is asked for with the time
-//! of the event. The built-in rows are the lowest tier as far as it is known; each row says where it comes from.
+//! of the event. Most take less from whoever traded much in the last 30 days: each tier has a row of its own, and a fee is asked for
+//! with that volume too. The built-in rows are what is known; each says where it comes from.
 
 use serde::{Deserialize, Serialize};
 
 use crate::date::Date;
 use crate::instrument::Venue;
-use crate::money::Ppm;
+use crate::money::{Cash, Ppm};
 use crate::time::Timestamp;
 
 /// Most rows of one venue.
@@ -23,12 +24,15 @@ pub struct Fee {
     pub taker_ppm: Ppm,
 }
 
-/// A venue's fees from one date on.
+/// A venue's fees from one date on, for whoever has traded so much.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeeRow {
     /// First day of these fees, from 00:00 UTC on; 1970-01-01 where it is not known.
     pub valid_from: Date,
+    /// Least value bought and sold at the venue in the last 30 days, today included, whole US dollars.
+    #[serde(default)]
+    pub volume_min: u32,
     /// For resting orders, millionths of the traded value.
     pub maker_ppm: Ppm,
     /// For orders that cross the spread, millionths of the traded value.
@@ -49,7 +53,7 @@ impl FeeRow {
     }
 }
 
-/// A venue's fees over time: one row at least, each from a later date than the one before.
+/// A venue's fees over time: one row at least, by date, and of one date by volume, from zero on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<FeeRow>", into = "Vec<FeeRow>")]
 pub struct FeeRows(Vec<FeeRow>);
@@ -63,30 +67,39 @@ pub enum FeeRowsError {
     /// More than [`ROWS_MAX`].
     #[error("has more than {ROWS_MAX} rows")]
     TooMany,
-    /// A row is not from a later date than the one before it.
-    #[error("row {row} is not from a later date than the row before it")]
+    /// A row is neither from a later date than the one before it, nor from the same with a larger volume.
+    #[error("row {row} is neither from a later date than the row before it nor, of that date, for a larger volume")]
     Order {
+        /// Its place, from 1.
+        row: usize,
+    },
+    /// The first row of a date is not for everybody.
+    #[error("row {row} is the first of its date and has a volume_min: the first must be for everybody")]
+    Volume {
         /// Its place, from 1.
         row: usize,
     },
 }
 
 impl FeeRows {
-    /// The row that counts at a time: the newest whose date has come. Before the first date the first row counts, because
-    /// nothing better is known.
+    /// The row that counts at a time for an account that traded `volume` US dollars in the last 30 days: of the newest date that has
+    /// come the one with the largest volume that was reached. Before the first date that one counts, because nothing better is known.
     #[must_use]
-    pub fn at(&self, at: Timestamp) -> &FeeRow {
-        self.0.iter().rev().find(|row| row.valid_from.start() <= at).unwrap_or(&self.0[0])
+    pub fn at(&self, at: Timestamp, volume: Cash) -> &FeeRow {
+        let newest = self.0.iter().rev().find(|row| row.valid_from.start() <= at).unwrap_or(&self.0[0]);
+        let of_date = self.0.iter().filter(|row| row.valid_from == newest.valid_from);
+        of_date.take_while(|row| Cash::from_units(row.volume_min.into()) <= volume).last().unwrap_or(newest)
     }
 
     /// The same fees at all times.
     #[must_use]
     pub fn always(fee: Fee, confirmed: bool, source: &str) -> Self {
         let Fee { maker_ppm, taker_ppm } = fee;
-        Self(vec![FeeRow { valid_from: Date::EPOCH, maker_ppm, taker_ppm, confirmed, source: source.to_owned() }])
+        let (valid_from, volume_min, source) = (Date::EPOCH, 0, source.to_owned());
+        Self(vec![FeeRow { valid_from, volume_min, maker_ppm, taker_ppm, confirmed, source }])
     }
 
-    /// All rows, oldest first.
+    /// All rows, oldest first, and of one date the smallest volume first.
     #[must_use]
     pub fn rows(&self) -> &[FeeRow] {
         &self.0
@@ -102,8 +115,13 @@ impl TryFrom<Vec<FeeRow>> for FeeRows {
         if rows.len() > ROWS_MAX {
             return Err(FeeRowsError::TooMany);
         }
-        match rows.windows(2).position(|pair| pair[0].valid_from >= pair[1].valid_from) {
-            Some(before) => Err(FeeRowsError::Order { row: before + 2 }),
+        let key = |row: &FeeRow| (row.valid_from, row.volume_min);
+        if let Some(before) = rows.windows(2).position(|pair| key(&pair[0]) >= key(&pair[1])) {
+            return Err(FeeRowsError::Order { row: before + 2 });
+        }
+        let is_first = |place: usize| place == 0 || rows[place - 1].valid_from != rows[place].valid_from;
+        match (0..rows.len()).find(|place| is_first(*place) && rows[*place].volume_min > 0) {
+            Some(place) => Err(FeeRowsError::Volume { row: place + 1 }),
             None => Ok(Self(rows)),
         }
     }
@@ -129,22 +147,56 @@ pub struct Fees {
     pub kucoin: FeeRows,
 }
 
+/// Volume in whole US dollars, maker and taker fee in millionths.
+const KRAKEN_TIERS: &[(u32, u32, u32)] = &[
+    (0, 2_500, 4_000),
+    (10_000, 2_000, 3_500),
+    (50_000, 1_400, 2_400),
+    (100_000, 1_200, 2_200),
+    (250_000, 1_000, 2_000),
+    (500_000, 800, 1_800),
+    (1_000_000, 600, 1_600),
+    (2_500_000, 400, 1_400),
+    (5_000_000, 200, 1_200),
+    (10_000_000, 0, 1_000),
+];
+/// The same.
+const COINBASE_TIERS: &[(u32, u32, u32)] = &[
+    (0, 4_000, 6_000),
+    (10_000, 2_500, 4_000),
+    (50_000, 1_500, 2_500),
+    (100_000, 1_000, 2_000),
+    (1_000_000, 800, 1_800),
+    (15_000_000, 600, 1_600),
+    (75_000_000, 300, 1_200),
+    (250_000_000, 0, 800),
+    (400_000_000, 0, 500),
+];
+
 impl Default for Fees {
     fn default() -> Self {
         let fee = |maker, taker| Fee { maker_ppm: Ppm(maker), taker_ppm: Ppm(taker) };
         let unconfirmed = |fee, source| FeeRows::always(fee, false, source);
+        let tiers = |valid_from, confirmed, source: &str, tiers: &[(u32, u32, u32)]| {
+            let row = |&(volume_min, maker, taker): &(u32, u32, u32)| {
+                let (maker_ppm, taker_ppm) = (Ppm(maker), Ppm(taker));
+                FeeRow { valid_from, volume_min, maker_ppm, taker_ppm, confirmed, source: source.to_owned() }
+            };
+            FeeRows(tiers.iter().map(row).collect())
+        };
         Self {
-            kraken: FeeRows(vec![FeeRow {
-                valid_from: Date::new(2025, 11, 1),
-                maker_ppm: Ppm(2_500),
-                taker_ppm: Ppm(4_000),
-                confirmed: true,
-                source: "AssetPairs of November 2025 for XBT/USDT; not seen for USD pairs".to_owned(),
-            }]),
+            kraken: tiers(
+                Date::new(2025, 11, 1),
+                true,
+                "AssetPairs of November 2025 for XBT/USDT; not seen for USD pairs",
+                KRAKEN_TIERS,
+            ),
             binance_us: unconfirmed(fee(1_000, 1_000), "unconfirmed: sources disagree; date unknown"),
-            coinbase: unconfirmed(
-                fee(4_000, 6_000),
-                "unconfirmed: undated copy of the Exchange fee page, read in 2026; below 10 000 USD in 30 days",
+            coinbase: tiers(
+                Date::EPOCH,
+                false,
+                "unconfirmed: undated copy of the Exchange fee page, read in 2026",
+                COINBASE_TIERS,
             ),
             kucoin: unconfirmed(fee(1_000, 1_000), "unconfirmed: example in the documentation, class A; date unknown"),
         }
@@ -163,10 +215,10 @@ impl Fees {
         }
     }
 
-    /// What a venue takes at a time.
+    /// What a venue takes at a time from an account that traded `volume` US dollars there in the last 30 days.
     #[must_use]
-    pub fn at(&self, venue: Venue, at: Timestamp) -> Fee {
-        self.of(venue).at(at).fee()
+    pub fn at(&self, venue: Venue, at: Timestamp, volume: Cash) -> Fee {
+        self.of(venue).at(at, volume).fee()
     }
 }
 
@@ -175,19 +227,40 @@ mod tests {
     use super::*;
 
     fn row(year: i32, taker: u32) -> FeeRow {
-        let valid_from = Date::new(year, 1, 1);
-        FeeRow { valid_from, maker_ppm: Ppm(1), taker_ppm: Ppm(taker), confirmed: true, source: "test".to_owned() }
+        tier(year, 0, taker)
+    }
+
+    fn tier(year: i32, volume_min: u32, taker: u32) -> FeeRow {
+        let (valid_from, maker_ppm, taker_ppm) = (Date::new(year, 1, 1), Ppm(1), Ppm(taker));
+        FeeRow { valid_from, volume_min, maker_ppm, taker_ppm, confirmed: true, source: "test".to_owned() }
     }
 
     #[test]
     fn the_newest_row_whose_date_has_come_counts() {
         let rows = FeeRows::try_from(vec![row(2024, 40), row(2026, 30)]).expect("in order");
-        let at = |year, month, day| rows.at(Timestamp::from_date(year, month, day)).taker_ppm;
+        let at = |year, month, day| rows.at(Timestamp::from_date(year, month, day), Cash::ZERO).taker_ppm;
         assert_eq!(at(2024, 1, 1), Ppm(40));
         assert_eq!(at(2025, 12, 31), Ppm(40));
         assert_eq!(at(2026, 1, 1), Ppm(30));
         assert_eq!(at(2199, 1, 1), Ppm(30));
         assert_eq!(at(1970, 1, 1), Ppm(40), "nothing better is known");
+    }
+
+    #[test]
+    fn who_traded_more_pays_the_tier_of_that_date() {
+        let rows =
+            vec![row(2024, 40), tier(2024, 1_000, 30), tier(2024, 5_000, 20), row(2026, 35), tier(2026, 2_000, 25)];
+        let rows = FeeRows::try_from(rows).expect("in order");
+        let check = |year, volume, expected| {
+            assert_eq!(rows.at(Timestamp::from_date(year, 6, 1), volume).taker_ppm, Ppm(expected), "{year} {volume:?}");
+        };
+        check(2024, Cash::ZERO, 40);
+        check(2024, Cash(Cash::from_units(1_000).0 - 1), 40);
+        check(2024, Cash::from_units(1_000), 30);
+        check(2025, Cash::from_units(1_000_000), 20);
+        check(2026, Cash::from_units(1_000), 35);
+        check(2026, Cash::from_units(2_000), 25);
+        check(1970, Cash::from_units(1_000), 30);
     }
 
     #[test]
@@ -197,6 +270,8 @@ mod tests {
         check(vec![row(2026, 1), row(2026, 2)], FeeRowsError::Order { row: 2 });
         check(vec![row(2024, 1), row(2026, 1), row(2025, 2)], FeeRowsError::Order { row: 3 });
         check(vec![row(2026, 1); ROWS_MAX + 1], FeeRowsError::TooMany);
+        check(vec![row(2026, 1), tier(2026, 9, 2), tier(2026, 9, 3)], FeeRowsError::Order { row: 3 });
+        check(vec![row(2025, 1), tier(2026, 9, 2)], FeeRowsError::Volume { row: 2 });
         let bytes = postcard::to_allocvec(&Vec::<FeeRow>::new()).expect("encodes");
         assert!(postcard::from_bytes::<FeeRows>(&bytes).is_err(), "a journal cannot hold one either");
     }

@@ -2,15 +2,16 @@
 
 use serde::Deserialize;
 
-use crate::account::{AccountDay, AccountId, AccountPosition, AccountRecord, Lot};
+use crate::account::{AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, Lot, Tally};
+use crate::date::Date;
 use crate::effect::EquityRecord;
-use crate::fee::{Fee, FeeRows, Fees};
+use crate::fee::{Fee, FeeRow, FeeRows, FeeRowsError, Fees};
 use crate::input::Input;
 use crate::instrument::InstrumentId;
 use crate::market::Side;
-use crate::money::{Cash, Position, Price, Qty};
+use crate::money::{Cash, Position, Ppm, Price, Qty};
 use crate::order::{Fill, Liquidity, Order, OrderId, OrderKind, Reason};
-use crate::settings::{ArbitrageSettings, EngineSettings, PaperSettings, RiskSettings, Rule, SignalSettings};
+use crate::settings::{ArbitrageSettings, EngineSettings, PaperSettings, RiskSettings, Rival, Rule, SignalSettings};
 use crate::time::Timestamp;
 
 /// The one input whose shape journal block format 1 had otherwise: with undated fees, and nothing about arbitrage.
@@ -53,7 +54,7 @@ impl From<SettingsV1> for EngineSettings {
             risk: old.risk.into(),
             paper: PaperSettings::constant(old.latency_ms),
             // Nothing was compared then, so nothing may be compared when it is replayed.
-            arbitrage: ArbitrageSettings { enabled: false, ..ArbitrageSettings::default() },
+            arbitrage: ArbitrageSettings { enabled: false, trade: false, ..ArbitrageSettings::default() },
             fees: Fees {
                 kraken: undated(old.kraken),
                 binance_us: undated(old.binance_us),
@@ -82,8 +83,8 @@ pub struct SettingsV2 {
     signal: SignalV1,
     risk: RiskV1,
     latency_ms: u32,
-    arbitrage: ArbitrageSettings,
-    fees: Fees,
+    arbitrage: ArbitrageV1,
+    fees: FeesV1,
 }
 
 impl From<StartV2> for Input {
@@ -112,15 +113,15 @@ pub struct SettingsV3 {
     signal: SignalV1,
     risk: RiskV1,
     paper: PaperSettings,
-    arbitrage: ArbitrageSettings,
-    fees: Fees,
+    arbitrage: ArbitrageV1,
+    fees: FeesV1,
 }
 
 impl SettingsV3 {
     fn boot(self, version: String) -> Input {
         let Self { signal, risk, paper, arbitrage, fees } = self;
-        let (signal, risk, rivals) = (signal.into(), risk.into(), Vec::new());
-        Input::Boot { version, settings: Box::new(EngineSettings { signal, rivals, risk, paper, arbitrage, fees }) }
+        SettingsV4 { signal: signal.into(), rivals: Vec::new(), risk: risk.into(), paper, arbitrage, fees }
+            .boot(version)
     }
 }
 
@@ -128,6 +129,105 @@ impl From<StartV3> for Input {
     fn from(start: StartV3) -> Self {
         let StartV3::Boot { version, settings } = start;
         settings.boot(version)
+    }
+}
+
+/// A start as journal block format 4 had it: nothing was tried between exchanges, and fees had no tiers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub enum StartV4 {
+    /// What [`Input::Boot`] was.
+    Boot {
+        /// Version of the program.
+        version: String,
+        /// Everything that affected trading.
+        settings: Box<SettingsV4>,
+    },
+}
+
+/// What [`EngineSettings`] were.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SettingsV4 {
+    signal: SignalSettings,
+    rivals: Vec<Rival>,
+    risk: RiskSettings,
+    paper: PaperSettings,
+    arbitrage: ArbitrageV1,
+    fees: FeesV1,
+}
+
+impl SettingsV4 {
+    fn boot(self, version: String) -> Input {
+        let Self { signal, rivals, risk, paper, arbitrage, fees } = self;
+        let (arbitrage, fees) = (arbitrage.into(), fees.into());
+        Input::Boot { version, settings: Box::new(EngineSettings { signal, rivals, risk, paper, arbitrage, fees }) }
+    }
+}
+
+impl From<StartV4> for Input {
+    fn from(start: StartV4) -> Self {
+        let StartV4::Boot { version, settings } = start;
+        settings.boot(version)
+    }
+}
+
+/// What [`ArbitrageSettings`] were.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct ArbitrageV1 {
+    enabled: bool,
+    net_min_cbps: u32,
+    book_age_max_ms: u32,
+    gap_max_ms: u32,
+    usd_with_usdt: bool,
+}
+
+impl From<ArbitrageV1> for ArbitrageSettings {
+    fn from(old: ArbitrageV1) -> Self {
+        let ArbitrageV1 { enabled, net_min_cbps, book_age_max_ms, gap_max_ms, usd_with_usdt } = old;
+        Self { enabled, net_min_cbps, book_age_max_ms, gap_max_ms, usd_with_usdt, trade: false }
+    }
+}
+
+/// What [`Fees`] were: one row for a date.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct FeesV1 {
+    kraken: FeeRowsV1,
+    binance_us: FeeRowsV1,
+    coinbase: FeeRowsV1,
+    kucoin: FeeRowsV1,
+}
+
+impl From<FeesV1> for Fees {
+    fn from(old: FeesV1) -> Self {
+        let FeesV1 { kraken, binance_us, coinbase, kucoin } = old;
+        Self { kraken: kraken.0, binance_us: binance_us.0, coinbase: coinbase.0, kucoin: kucoin.0 }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<FeeRowV1>")]
+struct FeeRowsV1(FeeRows);
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct FeeRowV1 {
+    valid_from: Date,
+    maker_ppm: Ppm,
+    taker_ppm: Ppm,
+    confirmed: bool,
+    source: String,
+}
+
+impl TryFrom<Vec<FeeRowV1>> for FeeRowsV1 {
+    type Error = FeeRowsError;
+    fn try_from(rows: Vec<FeeRowV1>) -> Result<Self, Self::Error> {
+        let row = |FeeRowV1 { valid_from, maker_ppm, taker_ppm, confirmed, source }: FeeRowV1| FeeRow {
+            valid_from,
+            volume_min: 0,
+            maker_ppm,
+            taker_ppm,
+            confirmed,
+            source,
+        };
+        FeeRows::try_from(rows.into_iter().map(row).collect::<Vec<_>>()).map(Self)
     }
 }
 
@@ -302,6 +402,7 @@ impl AccountV1 {
             by_instrument: Vec::new(),
             by_opener: Vec::new(),
             working: self.working,
+            volumes: Vec::new(),
         };
         let hold = AccountRecord {
             account: AccountId::HOLD,
@@ -320,13 +421,61 @@ impl AccountV1 {
     }
 }
 
+/// What [`AccountRecord`] was in format 6 of the state file: nobody counted what was traded where.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct AccountV2 {
+    account: AccountId,
+    name: String,
+    at: Timestamp,
+    boots: u64,
+    start: Cash,
+    unassigned: Cash,
+    purses: Vec<AccountPurse>,
+    equity: Cash,
+    peak: Cash,
+    day: AccountDay,
+    week_start: Cash,
+    is_breaker_open: bool,
+    is_stopped_by_user: bool,
+    losses_in_row: u16,
+    positions: Vec<AccountPosition>,
+    by_instrument: Vec<(InstrumentId, Tally)>,
+    by_opener: Vec<(String, Tally)>,
+    working: Vec<OrderId>,
+}
+
+impl From<AccountV2> for AccountRecord {
+    fn from(old: AccountV2) -> Self {
+        Self {
+            account: old.account,
+            name: old.name,
+            at: old.at,
+            boots: old.boots,
+            start: old.start,
+            unassigned: old.unassigned,
+            purses: old.purses,
+            equity: old.equity,
+            peak: old.peak,
+            day: old.day,
+            week_start: old.week_start,
+            is_breaker_open: old.is_breaker_open,
+            is_stopped_by_user: old.is_stopped_by_user,
+            losses_in_row: old.losses_in_row,
+            positions: old.positions,
+            by_instrument: old.by_instrument,
+            by_opener: old.by_opener,
+            working: old.working,
+            volumes: Vec::new(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
 
     use super::*;
     use crate::instrument::Venue;
-    use crate::money::Ppm;
     use crate::time::Timestamp;
 
     /// `Input::Boot` with version "0.1.0" and default settings, as the program of format 1 wrote it.
@@ -345,7 +494,7 @@ mod tests {
         assert_eq!(settings.signal, today.signal);
         assert_eq!((settings.risk.stop_loss_ppm, settings.risk.venue_max_ppm), (20_000, 1_000_000));
         assert_eq!(settings.paper, PaperSettings::constant(150));
-        let fees = |venue| settings.fees.at(venue, Timestamp::EPOCH);
+        let fees = |venue| settings.fees.at(venue, Timestamp::EPOCH, Cash::ZERO);
         assert_eq!(fees(Venue::Kraken), Fee { maker_ppm: Ppm(2_500), taker_ppm: Ppm(4_000) });
         assert_eq!(fees(Venue::Coinbase), Fee { maker_ppm: Ppm(4_000), taker_ppm: Ppm(6_000) });
         assert!(!settings.arbitrage.enabled);
@@ -356,25 +505,58 @@ mod tests {
         ((1u8, 30u16, 100u32, 50_000u32, 60u16), (true, 10_000u32, 200_000u32, 20_000u32, 200_000u32, 50_000u32, 6u16))
     }
 
+    /// What was said about exchanges and fees up to format 4.
+    fn old_market() -> (impl Serialize + Copy, [Vec<(Date, u32, u32, bool, &'static str)>; 4]) {
+        let row = |day, taker| (Date::new(2025, 11, day), 1_000u32, taker, true, "test");
+        ((true, 100u32, 5_000u32, 2_000u32, true), [2u32, 3, 4, 5].map(|fee| vec![row(1, fee), row(9, 10 * fee)]))
+    }
+
     #[test]
-    fn starts_of_formats_2_and_3_are_read() {
-        let (today, (signal, risk)) = (EngineSettings::default(), old_parts());
-        let v2 = postcard::to_allocvec(&(0u8, "0.2.0", (signal, risk, 70u32, &today.arbitrage, &today.fees)));
-        let v3 = postcard::to_allocvec(&(0u8, "0.3.0", (signal, risk, &today.paper, &today.arbitrage, &today.fees)));
-        let (v2, v3) = (v2.expect("encodes"), v3.expect("encodes"));
+    fn starts_of_formats_2_to_4_are_read() {
+        let (today, (signal, risk), (between, fees)) = (EngineSettings::default(), old_parts(), old_market());
+        let paper = &today.paper;
+        let v2 = postcard::to_allocvec(&(0u8, "0.2.0", (signal, risk, 70u32, between, &fees)));
+        let v3 = postcard::to_allocvec(&(0u8, "0.3.0", (signal, risk, paper, between, &fees)));
+        let rivals: Vec<Rival> = vec![Rival { name: "other".to_owned(), ..Rival::default() }];
+        let v4 = postcard::to_allocvec(&(0u8, "0.4.0", (&today.signal, &rivals, &today.risk, paper, between, &fees)));
+        let (v2, v3, v4) = (v2.expect("encodes"), v3.expect("encodes"), v4.expect("encodes"));
+        let whole = |rest: &[u8]| assert_eq!(rest, b"");
         let (start, rest) = postcard::take_from_bytes::<StartV2>(&v2).expect("reads");
-        assert_eq!(rest, b"");
+        whole(rest);
         let (later, rest) = postcard::take_from_bytes::<StartV3>(&v3).expect("reads");
-        assert_eq!(rest, b"");
-        for (start, said, paper) in
-            [(Input::from(start), "0.2.0", PaperSettings::constant(70)), (later.into(), "0.3.0", today.paper.clone())]
-        {
+        whole(rest);
+        let (last, rest) = postcard::take_from_bytes::<StartV4>(&v4).expect("reads");
+        whole(rest);
+        let open = RiskSettings::from(risk_v1());
+        for (start, said, paper, risk, rivals) in [
+            (Input::from(start), "0.2.0", PaperSettings::constant(70), open.clone(), Vec::new()),
+            (later.into(), "0.3.0", today.paper.clone(), open, Vec::new()),
+            (last.into(), "0.4.0", today.paper.clone(), today.risk.clone(), rivals),
+        ] {
             let Input::Boot { version, settings } = start else { panic!("a start is a start") };
             assert_eq!(version, said);
-            let risk = RiskSettings { start_cash: 10_000, ..settings.risk.clone() };
-            assert_eq!(*settings, EngineSettings { paper, risk: risk.clone(), ..today.clone() });
-            let open = RiskSettings::open();
-            assert_eq!((risk.take_profit_ppm, risk.breakers), (open.take_profit_ppm, open.breakers));
+            let arbitrage = ArbitrageSettings { usd_with_usdt: true, trade: false, ..ArbitrageSettings::default() };
+            let fees = settings.fees.clone();
+            assert_eq!(
+                *settings,
+                EngineSettings { signal: today.signal.clone(), rivals, risk, paper, arbitrage, fees }
+            );
+            let taker = |venue, day| {
+                settings.fees.at(venue, Timestamp::from_date(2025, 11, day), Cash::from_units(1_000_000)).taker_ppm
+            };
+            assert_eq!((taker(Venue::Kraken, 8), taker(Venue::Kucoin, 9)), (Ppm(2), Ppm(50)));
+        }
+    }
+
+    fn risk_v1() -> RiskV1 {
+        RiskV1 {
+            trading: true,
+            start_cash: 10_000,
+            position_max_ppm: 200_000,
+            stop_loss_ppm: 20_000,
+            drawdown_max_ppm: 200_000,
+            daily_loss_max_ppm: 50_000,
+            orders_per_min_max: 6,
         }
     }
 }

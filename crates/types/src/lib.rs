@@ -24,8 +24,8 @@ pub mod settings;
 pub mod time;
 pub mod why;
 
-pub use account::{AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, Lot, Tally};
-pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize};
+pub use account::{AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, DayVolume, Lot, Tally};
+pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, AttemptEnd, AttemptRecord};
 pub use date::Date;
 pub use effect::{Effect, Effects, Record, RulesRecord, StatusRecord};
 pub use input::{Input, Stamped};

@@ -146,6 +146,15 @@ pub enum Reason {
     Hold,
     /// Drawn (rule `random`).
     Random,
+    /// Bought so that there is something to sell where another exchange is cheaper.
+    Stock,
+    /// One side of a difference between exchanges.
+    Arbitrage {
+        /// What was left at the best prices after both taker fees, hundredths of a basis point of the cost.
+        net_cbps: u32,
+    },
+    /// The other side of a difference was filled less: what is too much goes back.
+    Even,
 }
 
 /// A paper order as wanted, before or after risk has looked at it.

@@ -22,7 +22,7 @@ pub struct EngineSettings {
     /// Price differences between exchanges.
     pub arbitrage: ArbitrageSettings,
     /// Fees by venue, each a list of dated rows. The newest row whose date has come counts, and before the first date the
-    /// first row. Rows given for a venue replace all its built-in ones, which are the lowest tier as far as it is known:
+    /// first row. Rows given for a venue replace all its built-in ones, which are what is known:
     /// check yours.
     pub fees: Fees,
 }
@@ -75,6 +75,13 @@ pub enum Sizing {
     Kelly,
     /// What the model says itself, between nothing and `size_max_ppm`.
     Model,
+    /// A part of a portfolio of everything that is forecast, in which each position carries the same risk, and whose own fluctuation of
+    /// a day is `volatility_ppm` of equity (Maillard, Roncalli, Teiletche, "The properties of equally weighted risk contribution
+    /// portfolios", 2010).
+    Parity,
+    /// A part of the portfolio with the best expected net return less its variance over twice `kelly_ppm`, within the limits of positions
+    /// and cash (Markowitz, "Portfolio selection", 1952).
+    MeanVariance,
 }
 
 /// When the box wants to trade.
@@ -87,15 +94,16 @@ pub struct SignalSettings {
     pub horizon_min: u16,
     /// What the forecast must promise beyond the round-trip cost, hundredths of a basis point.
     pub edge_min_cbps: u32,
-    /// How large a position is: `fixed`, `volatility`, `kelly` or `model`.
+    /// How large a position is: `fixed`, `volatility`, `kelly`, `model`, `parity` or `mean-variance`.
     pub sizing: Sizing,
     /// Share of equity to put into one position with sizing `fixed`, millionths.
     pub size_ppm: u32,
     /// Largest share of equity that any other sizing puts into one position, millionths.
     pub size_max_ppm: u32,
-    /// Fluctuation of a position in a day (one standard deviation) that sizing `volatility` aims at, millionths of equity.
+    /// Fluctuation in a day (one standard deviation) that sizing `volatility` aims at for a position and `parity` for all together,
+    /// millionths of equity.
     pub volatility_ppm: u32,
-    /// Part of the full Kelly size that sizing `kelly` takes, millionths.
+    /// Part of the full Kelly size that sizings `kelly` and `mean-variance` take, millionths.
     pub kelly_ppm: u32,
     /// Longest time a position of rule `reversion` is held, minutes.
     pub hold_max_min: u16,
@@ -361,10 +369,13 @@ pub struct ArbitrageSettings {
     /// Whether a pair in USD is compared with the same in USDT, at the rate of a proven USDT/USD book. One of the watched
     /// symbols must be such a book: without it nothing is compared.
     pub usd_with_usdt: bool,
+    /// Whether both sides of each opportunity are tried on paper, by an account of its own that holds money and coins everywhere.
+    pub trade: bool,
 }
 
 impl Default for ArbitrageSettings {
     fn default() -> Self {
-        Self { enabled: true, net_min_cbps: 100, book_age_max_ms: 5_000, gap_max_ms: 2_000, usd_with_usdt: false }
+        let (net_min_cbps, book_age_max_ms, gap_max_ms) = (100, 5_000, 2_000);
+        Self { enabled: true, net_min_cbps, book_age_max_ms, gap_max_ms, usd_with_usdt: false, trade: true }
     }
 }

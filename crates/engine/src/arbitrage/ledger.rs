@@ -153,6 +153,9 @@ pub struct Ledger {
     /// By where base was bought and where it was sold.
     today: BTreeMap<(Venue, Venue), Tally>,
     crowded_out: u64,
+    /// What began with this input; always empty between inputs.
+    #[serde(skip)]
+    begun: Vec<ArbitrageRecord>,
 }
 
 impl Ledger {
@@ -176,6 +179,11 @@ impl Ledger {
     #[must_use]
     pub const fn crowded_out(&self) -> u64 {
         self.crowded_out
+    }
+
+    /// What began since it was asked last.
+    pub(crate) fn take_begun(&mut self) -> Vec<ArbitrageRecord> {
+        core::mem::take(&mut self.begun)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -259,6 +267,7 @@ impl Ledger {
         };
         let mut open = Opportunity { known, now: size, gone: None, recorded_at: pen.at, is_recorded: true };
         open.record(pen);
+        self.begun.push(open.known.clone());
         self.open.insert(pair, open);
     }
 

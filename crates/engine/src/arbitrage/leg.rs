@@ -1,7 +1,7 @@
 //! One side of a comparison: a book's levels at what they cost or bring after the taker fee.
 
 use types::money::divide;
-use types::{Instrument, Level, Ppm, Price, Rounding, Side};
+use types::{Instrument, Level, Ppm, Price, Qty, Rounding, Side};
 
 use crate::market::DECIMALS_MAX;
 use crate::paper::FEE_MAX;
@@ -28,6 +28,8 @@ pub struct Leg<'a> {
     pub instrument: &'a Instrument,
     /// The levels.
     pub levels: &'a [Level],
+    /// No more than this is taken, in the instrument's own units.
+    pub qty_max: Qty,
     /// Taker fee of the venue.
     pub taker: Ppm,
     /// What the quote currency is worth where cost and profit are told in another.
@@ -59,6 +61,16 @@ impl Leg<'_> {
     #[must_use]
     pub fn best(&self) -> Option<i128> {
         self.net(self.levels.first()?.price)
+    }
+
+    /// The worst price that is met by so much, in the instrument's own units; `None` where the book holds less.
+    #[must_use]
+    pub fn worst(&self, qty: Qty) -> Option<Price> {
+        let mut left = qty;
+        self.levels.iter().find_map(|level| {
+            left = left.saturating_sub(level.qty);
+            left.is_zero().then_some(level.price)
+        })
     }
 
     /// The smallest quantity that the venue takes as one order at these levels, in its own units; `None` where the book

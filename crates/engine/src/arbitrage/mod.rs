@@ -16,7 +16,8 @@
 //! | `scene` | what two books offer at a moment: are they fresh, what is left, at which rate |
 //!
 //! What it does not know: withdrawals, transfers and their cost and time, orders that come before ours, and that both legs
-//! must fill. It tells what the books offered, to somebody with money on both venues. Nothing is traded on it.
+//! must fill. It tells what the books offered, to somebody with money on both venues. What would have come of it is found out by an
+//! account that tries each opportunity once, when it begins (`desk::legs`).
 
 pub mod ledger;
 pub mod leg;
@@ -33,7 +34,7 @@ use routes::Routes;
 use scene::Tops;
 
 pub(crate) use ledger::Pen;
-pub(crate) use scene::Scene;
+pub(crate) use scene::{Means, Scene, Tender};
 
 /// Compares each new book with those it compares with, and keeps what it finds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +95,22 @@ impl Scanner {
             }
         }
         self.on_rate(id, scene, pen);
+    }
+
+    /// Opportunities that began since this was asked last.
+    pub(crate) fn take_begun(&mut self) -> Vec<ArbitrageRecord> {
+        self.ledger.take_begun()
+    }
+
+    /// What somebody would order on both sides of a pair who holds so much; `None` where nothing of that pays.
+    pub(crate) fn tender(&self, pair: Pair, means: Means, scene: Scene<'_>) -> Option<Tender> {
+        let (buy, sell) = scene.markets.get(pair.buy).zip(scene.markets.get(pair.sell))?;
+        scene.tender(buy, sell, means, &self.routes)
+    }
+
+    /// Whether the same base is traded elsewhere for a currency that may be compared.
+    pub(crate) fn compares(&self, id: InstrumentId, usd_with_usdt: bool) -> bool {
+        self.routes.of(id).iter().any(|partner| usd_with_usdt || !partner.needs_rate)
     }
 
     /// A book does not hold any more: what was seen by it ends at once.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use types::arbitrage::{ArbitrageEnd, ArbitrageLeg, ArbitrageRate};
 use types::money::divide;
 use types::settings::EngineSettings;
-use types::{ArbitrageEndReason, ArbitrageSize, Ppm, Rounding, Side, Timestamp};
+use types::{ArbitrageEndReason, ArbitrageSize, Cash, Ppm, Price, Qty, Rounding, Side, Timestamp};
 
 use super::Nearest;
 use super::ledger::{Names, Offer, Pair, Sight};
@@ -21,6 +21,26 @@ pub(crate) struct Scene<'a> {
     pub(crate) settings: &'a EngineSettings,
     pub(crate) markets: &'a Markets,
     pub(crate) is_clock_set: bool,
+}
+
+/// What somebody can spend on a difference: the most of each side, in its own units, and what each venue takes from him.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Means {
+    pub(crate) buy_max: Qty,
+    pub(crate) buy_taker: Ppm,
+    pub(crate) sell_max: Qty,
+    pub(crate) sell_taker: Ppm,
+}
+
+/// What to order on both sides, and what that would leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tender {
+    pub(crate) qty: Qty,
+    /// How much to buy in the instrument's own units, and the worst price of it.
+    pub(crate) buy: (Qty, Price),
+    /// The same of what to sell.
+    pub(crate) sell: (Qty, Price),
+    pub(crate) profit: Cash,
 }
 
 /// What the best levels of a book cost and bring after the fee, in its own quote currency. Missing for an empty side.
@@ -67,6 +87,20 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// What to order in two books with limited means.
+    pub(super) fn tender(self, buy: &Market, sell: &Market, means: Means, routes: &Routes) -> Option<Tender> {
+        let (mut buy, mut sell, _) = self.legs(buy, sell, routes)?;
+        (buy.qty_max, buy.taker) = (means.buy_max, means.buy_taker);
+        (sell.qty_max, sell.taker) = (means.sell_max, means.sell_taker);
+        let found = most_profitable(&buy, &sell).ok()?;
+        let order = |leg: &Leg<'_>| {
+            let digits = found.qty_decimals - leg.instrument.scale.qty_decimals;
+            let qty = Qty(found.qty.0 / 10u64.pow(digits.into()));
+            Some((qty, leg.worst(qty)?))
+        };
+        Some(Tender { qty: found.qty, buy: order(&buy)?, sell: order(&sell)?, profit: found.profit })
+    }
+
     /// What the best prices of two books leave; `None` where they cannot be compared.
     pub(super) fn nearest(self, buy: &Market, sell: &Market, routes: &Routes) -> Option<Nearest> {
         if !self.is_clock_set || [buy, sell].into_iter().any(|market| self.lost(market).is_some()) {
@@ -89,7 +123,7 @@ impl<'a> Scene<'a> {
     }
 
     fn taker(self, market: &Market) -> Ppm {
-        self.settings.fees.at(market.instrument.venue, self.at).taker_ppm
+        self.settings.fees.at(market.instrument.venue, self.at, Cash::ZERO).taker_ppm
     }
 
     /// Since when and why a book cannot be used; `None` while it holds and is fresh.
@@ -135,7 +169,8 @@ impl<'a> Scene<'a> {
 }
 
 fn leg(market: &Market, side: Side, taker: Ppm, rate: Option<Rate>) -> Leg<'_> {
-    Leg { side, instrument: &market.instrument, levels: market.book().facing(side), taker, rate }
+    let (instrument, levels) = (&market.instrument, market.book().facing(side));
+    Leg { side, instrument, levels, qty_max: Qty(u64::MAX), taker, rate }
 }
 
 /// What is left at the best prices, hundredths of a basis point of the cost, rounded down; capped at the range.

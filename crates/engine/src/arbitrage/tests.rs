@@ -48,12 +48,20 @@ impl Book {
     }
 }
 
+const ALL: Qty = Qty(u64::MAX);
+
 fn walk(buy: &Book, sell: &Book) -> Result<Found, ArbitrageEndReason> {
+    walk_with(buy, sell, [ALL; 2])
+}
+
+/// With no more than so much on each side.
+fn walk_with(buy: &Book, sell: &Book, most: [Qty; 2]) -> Result<Found, ArbitrageEndReason> {
     let (instruments, ladders) = ([buy.instrument(), sell.instrument()], [buy.ladder(), sell.ladder()]);
     let leg = |side, n: usize, book: &Book| Leg {
         side,
         instrument: &instruments[n],
         levels: &ladders[n],
+        qty_max: most[n],
         taker: Ppm(book.taker_ppm),
         rate: None,
     };
@@ -79,6 +87,29 @@ fn levels_are_walked_while_the_next_unit_pays() {
     check(&Book::of(2_000, &asks), &Book::of(2_000, &bids), Ok((1_5000, 150_55050000, 64650000)));
     // From 100.25 and 100.75125 to 100.7475.
     check(&Book::of(2_500, &asks), &Book::of(2_500, &bids), Ok((1_0000, 100_25000000, 49750000)));
+}
+
+#[test]
+fn who_has_less_takes_less() {
+    let (buy, sell) =
+        (Book::of(0, &[(100_00, 1_0000), (100_50, 2_0000)]), Book::of(0, &[(101_00, 1_5000), (100_40, 5_0000)]));
+    let check = |most: [u64; 2], expected| {
+        let found = walk_with(&buy, &sell, most.map(Qty)).map(|found| (found.qty.0, found.profit.0));
+        assert_eq!(found, expected, "{most:?}");
+    };
+    check([9_0000, 9_0000], Ok((1_5000, 1_25000000)));
+    check([1_2000, 9_0000], Ok((1_2000, 1_10000000)));
+    check([9_0000, 7_000], Ok((7_000, 70000000)));
+    check([1, 9_0000], Ok((1, 10000)));
+    check([0, 9_0000], Err(ArbitrageEndReason::TooSmall));
+    let (instrument, levels) = (buy.instrument(), buy.ladder());
+    let (side, taker, rate) = (Side::Buy, Ppm(0), None);
+    let leg = Leg { side, instrument: &instrument, levels: &levels, qty_max: ALL, taker, rate };
+    let worst = |qty| leg.worst(Qty(qty)).map(Price::mantissa);
+    assert_eq!(
+        [1, 1_0000, 1_0001, 3_0000, 3_0001].map(worst),
+        [Some(100_00), Some(100_00), Some(100_50), Some(100_50), None]
+    );
 }
 
 #[test]
@@ -179,14 +210,15 @@ fn a_rate_rounds_against_us() {
     let book = Book { price_decimals: 0, ..Book::of(0, &[(1, 1)]) };
     let (instrument, levels) = (book.instrument(), book.ladder());
     let rate = Some(Rate { price: Price::new(999_9).unwrap(), decimals: 4 });
-    let leg = |side, taker| Leg { side, instrument: &instrument, levels: &levels, taker: Ppm(taker), rate };
+    let leg =
+        |side, taker| Leg { side, instrument: &instrument, levels: &levels, qty_max: ALL, taker: Ppm(taker), rate };
     // One USDT is 0.9999 USD; a fee of a millionth more or less on 10^-18 units is exact.
     assert_eq!(leg(Side::Buy, 0).best(), Some(999_900_000_000_000_000));
     assert_eq!(leg(Side::Sell, 1_000).best(), Some(998_900_100_000_000_000));
     let odd = Some(Rate { price: Price::new(1).unwrap(), decimals: 12 });
     let finest = Book { price_decimals: 12, ..Book::of(1, &[(1, 1)]) };
     let (instrument, levels) = (finest.instrument(), finest.ladder());
-    let leg = |side| Leg { side, instrument: &instrument, levels: &levels, taker: Ppm(1), rate: odd };
+    let leg = |side| Leg { side, instrument: &instrument, levels: &levels, qty_max: ALL, taker: Ppm(1), rate: odd };
     // 1 000 001 and 999 999 units of 10^-18 times 10^-12.
     assert_eq!((leg(Side::Buy).best(), leg(Side::Sell).best()), (Some(1), Some(0)));
 }

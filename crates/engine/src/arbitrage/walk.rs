@@ -135,20 +135,24 @@ struct Cursor<'a> {
     level: usize,
     /// Taken from the level so far.
     taken: i128,
+    /// What may still be taken of all.
+    left: i128,
 }
 
 impl<'a> Cursor<'a> {
     const fn new(leg: &'a Leg<'a>, factor: i128) -> Self {
-        Self { leg, factor, level: 0, taken: 0 }
+        Self { leg, factor, level: 0, taken: 0, left: leg.qty_max.0 as i128 * factor }
     }
 
-    /// What is left of the present level, and its net price; `None` at the end of the ladder.
+    /// What may be taken of the present level, and its net price; `None` at the end of the ladder.
     fn present(&self) -> Option<(i128, i128)> {
-        let level = self.leg.levels.get(self.level)?;
-        Some((i128::from(level.qty.0) * self.factor - self.taken, self.leg.net(level.price)?))
+        let level = self.leg.levels.get(self.level).filter(|_| self.left > 0)?;
+        let there = i128::from(level.qty.0) * self.factor - self.taken;
+        Some((there.min(self.left), self.leg.net(level.price)?))
     }
 
     fn take(&mut self, qty: i128, left: i128) {
+        self.left -= qty;
         self.taken += qty;
         if qty == left {
             (self.level, self.taken) = (self.level + 1, 0);

@@ -51,5 +51,10 @@ fn why(reason: Reason, side: Side) -> String {
         }
         (Reason::Hold, _) => "Bought to hold.".to_owned(),
         (Reason::Random, _) => "Drawn.".to_owned(),
+        (Reason::Stock, _) => "Bought as stock for differences between exchanges.".to_owned(),
+        (Reason::Arbitrage { net_cbps }, _) => {
+            format!("One side of a difference between exchanges: {} bps after fees.", bps(net_cbps as i32))
+        }
+        (Reason::Even, _) => "The other side of a difference was filled less.".to_owned(),
     }
 }

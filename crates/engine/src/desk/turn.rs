@@ -3,11 +3,13 @@
 use types::account::AccountId;
 use types::settings::EngineSettings;
 use types::why::WhyForecast;
-use types::{Effects, OrderId, Timestamp};
+use types::{Effects, InstrumentId, OrderId, Timestamp};
 
+use crate::arbitrage::{self, Scanner};
 use crate::market::{Market, Markets};
 use crate::notice::Notices;
 use crate::paper::{self, Terms};
+use crate::portfolio::Portfolio;
 use crate::risk::breaker::Breakers;
 use crate::risk::returns::Returns;
 
@@ -29,6 +31,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) at: Timestamp,
     pub(crate) settings: &'a EngineSettings,
     pub(crate) markets: &'a Markets,
+    pub(crate) arbitrage: &'a Scanner,
     pub(crate) returns: &'a Returns,
     pub(crate) breakers: &'a mut Breakers,
     pub(crate) permit: Permit,
@@ -41,14 +44,27 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    pub(crate) fn terms(&self, market: &Market) -> Terms {
-        Terms::new(&market.instrument, self.settings.fees.at(market.instrument.venue, self.at))
+    /// What can be compared between exchanges.
+    pub(crate) const fn exchanges(&self) -> arbitrage::Scene<'_> {
+        let Self { at, settings, markets, permit, .. } = *self;
+        arbitrage::Scene { at, settings, markets, is_clock_set: permit.is_clock_set }
+    }
+
+    /// Whether the same is traded elsewhere, and may be compared.
+    pub(crate) fn is_compared(&self, instrument: InstrumentId) -> bool {
+        self.arbitrage.compares(instrument, self.settings.arbitrage.usd_with_usdt)
+    }
+
+    /// What trading costs somebody who traded so much before.
+    pub(crate) fn terms(&self, market: &Market, portfolio: &Portfolio) -> Terms {
+        let venue = market.instrument.venue;
+        Terms::new(&market.instrument, self.settings.fees.at(venue, self.at, portfolio.volume(venue, self.at)))
     }
 
     /// What the paper venue is for an instrument now.
-    pub(crate) fn venue<'b>(&'b self, market: &'b Market) -> paper::Scene<'b> {
+    pub(crate) fn venue<'b>(&'b self, market: &'b Market, portfolio: &Portfolio) -> paper::Scene<'b> {
         let (instrument, book, settings) = (market.instrument.id, market.book(), &self.settings.paper);
-        paper::Scene { instrument, book, terms: self.terms(market), settings }
+        paper::Scene { instrument, book, terms: self.terms(market, portfolio), settings }
     }
 
     pub(crate) fn order_id(&mut self) -> Option<OrderId> {

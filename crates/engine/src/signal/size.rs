@@ -38,6 +38,7 @@ pub fn size(settings: &SignalSettings, ground: &Ground) -> Ppm {
         Sizing::Kelly => minutes.zip(ground.net_return).map(|(deviation, net)| {
             part(settings.kelly_ppm) * net / (deviation * deviation * f64::from(ground.horizon_min.max(1)))
         }),
+        Sizing::Parity | Sizing::MeanVariance => None,
         Sizing::Model => ground.decision.map(|decision| f64::from(decision.size)),
     };
     let most = part(settings.size_max_ppm);

@@ -8,7 +8,7 @@ use types::effect::SealRecord;
 use types::{Timeframe, Timestamp};
 
 use super::State;
-use super::arbitrage::OPPORTUNITIES;
+use super::arbitrage::{ATTEMPTS, OPPORTUNITIES};
 use super::quality::{GAPS, QUALITY};
 use super::series::{CANDLES, FORECASTS, REVISIONS, SEALS};
 use crate::Result;
@@ -18,7 +18,7 @@ const ROWS_MAX: usize = 20_000;
 
 impl State {
     /// Removes what is older than `before` and not kept for good: candles shorter than an hour, forecasts, how well
-    /// minutes were heard, opportunities between exchanges. Longer candles, the account and its orders and fills stay. Gives
+    /// minutes were heard, opportunities between exchanges and what came of trying them. Longer candles, the account and its orders and fills stay. Gives
     /// the number of rows removed; call again until it is 0.
     ///
     /// # Errors
@@ -42,6 +42,7 @@ impl State {
             }
             prune_seals(txn, before, &mut left)?;
             remove(txn, OPPORTUNITIES, (i64::MIN, 0, 0, 0)..(before, 0, 0, 0), &mut left)?;
+            remove(txn, ATTEMPTS, (i64::MIN, 0, 0, 0)..(before, 0, 0, 0), &mut left)?;
             removed = ROWS_MAX - left;
             Ok(())
         })?;

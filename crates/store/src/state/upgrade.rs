@@ -6,10 +6,10 @@ use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use types::effect::{Base, CandleRecord, EquityRecord, ForecastRecord, ScoreRecord};
-use types::legacy::{AccountV1, EquityV1, FillV1, OrderV1};
+use types::legacy::{AccountV1, AccountV2, EquityV1, FillV1, OrderV1};
 use types::market::CandleSource;
 use types::order::Refusal;
-use types::{Candle, Fill, InstrumentId, Order, Price, Timeframe, Timestamp};
+use types::{AccountRecord, Candle, Fill, InstrumentId, Order, Price, Timeframe, Timestamp};
 
 use super::ledger::{ACCOUNTS, FILLS, ORDERS, REFUSALS};
 use super::series::{self, CANDLES, EQUITY, FORECASTS, Horizon, REVISIONS, Said};
@@ -89,8 +89,10 @@ pub(super) fn upgrade(txn: &WriteTransaction) -> Result<(), Error> {
         3 | 4 => with_base(txn)?,
         _ => {}
     }
-    if format <= 5 {
-        with_accounts(txn)?;
+    match format {
+        1..=5 => with_accounts(txn)?,
+        6 => rewrite(&mut txn.open_table(ACCOUNTS)?, |old: AccountV2| AccountRecord::from(old))?,
+        _ => {}
     }
     if format < FORMAT {
         meta.insert("format", FORMAT)?;

@@ -50,9 +50,9 @@ fn newer_formats_are_refused_by_name() {
     }
     set_format(&path, 2);
     drop(State::open(dir.path()).expect("creates"));
-    set_format(&dir.path().join("state.redb"), 7);
+    set_format(&dir.path().join("state.redb"), 8);
     let text = State::open(dir.path()).err().expect("newer").to_string();
-    assert!(text.contains("the state file has format 7"), "{text}");
+    assert!(text.contains("the state file has format 8"), "{text}");
 
     edit(&path, PACKS, |bytes| bytes[0] = 3);
     let error = replay_all(dir.path()).expect_err("newer");
@@ -203,6 +203,17 @@ fn state_format_6_is_read() {
     crate::state::check_format_6(&state);
 }
 
+/// With `kinds_of_format_7()` as well, when differences between exchanges were first tried.
+#[test]
+fn state_format_7_is_read() {
+    let dir = tempdir().expect("temporary directory");
+    unpack(&fixture("state", 7), &dir.path().join("state.redb"));
+    let state = State::open(dir.path()).expect("opens");
+    crate::state::check_format_5(&state);
+    crate::state::check_format_6(&state);
+    crate::state::check_format_7(&state);
+}
+
 /// Makes the fixtures of the present formats. Run by hand when a format number was raised, never to make a test pass.
 #[test]
 #[ignore = "writes into the source tree"]
@@ -215,6 +226,7 @@ fn make_fixtures() {
     state.write(&crate::state::kinds_of_format_4(), 6).expect("writes");
     state.write(&crate::state::kinds_of_format_5(), 6).expect("writes");
     state.write(&crate::state::kinds_of_format_6(), 6).expect("writes");
+    state.write(&crate::state::kinds_of_format_7(), 6).expect("writes");
     state.resolve(types::Venue::Kraken, "BTC/USD").expect("resolves");
     let made = [
         (days(dir.path()).expect("lists")[0].path.clone(), fixture("journal", store::journal::FORMAT)),

@@ -11,8 +11,9 @@ use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, Quar
 use types::why::{ArrivalRecord, Check, WhyForecast, WhyRecord};
 use types::{
     AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, ArbitrageEndReason, ArbitrageRecord,
-    ArbitrageSize, Candle, Cash, Fill, Input, Instrument, InstrumentId, Level, Lot, Order, OrderId, Ppm, Price, Qty,
-    QualityMinute, RulesRecord, Scale, Side, Stamped, StatusRecord, Tally, Timeframe, Timestamp, TradingStatus, Venue,
+    ArbitrageSize, AttemptEnd, AttemptRecord, Candle, Cash, DayVolume, Fill, Input, Instrument, InstrumentId, Level,
+    Lot, Order, OrderId, Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, Stamped, StatusRecord, Tally,
+    Timeframe, Timestamp, TradingStatus, Venue,
 };
 
 use crate::world::START;
@@ -258,6 +259,50 @@ pub(crate) fn kinds_of_format_6() -> Vec<Entry> {
     ]
 }
 
+/// What came with format 7: what was traded where, and differences between exchanges that were tried.
+pub(crate) fn kinds_of_format_7() -> Vec<Entry> {
+    vec![
+        entry(6, 19, Record::Account(Box::new(with_volume()))),
+        entry(6, 20, Record::Attempt(Box::new(attempt(7, 1)))),
+        entry(6, 21, Record::Attempt(Box::new(attempt(8, 1)))),
+    ]
+}
+
+fn with_volume() -> AccountRecord {
+    let volumes = vec![DayVolume { day: minute(4).day(), venue: Venue::Kraken, value: Cash(12) }];
+    AccountRecord { volumes, ..account(2, 9) }
+}
+
+fn attempt(seq: u64, n: i64) -> AttemptRecord {
+    AttemptRecord {
+        seq,
+        at: minute(n),
+        buy: InstrumentId(1),
+        sell: InstrumentId(2),
+        qty_decimals: 8,
+        currency: "USD".to_owned(),
+        qty: Qty(5),
+        expected: Cash(6),
+        buy_order: Some(OrderId(770)),
+        sell_order: Some(OrderId(771)),
+        even_order: None,
+        bought: Qty(4),
+        sold: Qty(4),
+        evened: Qty::ZERO,
+        result: Cash(-3),
+        ended_at: minute(n),
+        end: AttemptEnd::Refused(Refusal::PositionLimit),
+    }
+}
+
+/// The state holds [`kinds_of_format_7`].
+#[track_caller]
+pub(crate) fn check_format_7(state: &State) {
+    assert_eq!(state.accounts().expect("reads")[2], with_volume());
+    assert_eq!(state.attempts(Span::between(minute(1), minute(2), 9)).expect("reads"), [attempt(7, 1), attempt(8, 1)]);
+    assert_eq!(state.attempts(Span::between(minute(2), minute(9), 9)).expect("reads"), []);
+}
+
 fn why() -> WhyRecord {
     let forecast = WhyForecast {
         model: "abc".to_owned(),
@@ -292,7 +337,7 @@ fn arrival() -> ArrivalRecord {
 #[track_caller]
 pub(crate) fn check_format_6(state: &State) {
     let all = Span::last(100, Timestamp::MAX);
-    assert_eq!(state.accounts().expect("reads"), [account(0, 7), account(1, 8)], "the newest of each");
+    assert_eq!(state.accounts().expect("reads")[..2], [account(0, 7), account(1, 8)], "the newest of each");
     assert_eq!(state.equity(AccountId::HOLD, all).expect("reads")[0].equity, Cash(9));
     let orders =
         |account| state.orders(account, all).expect("reads").iter().map(|order| order.id.0).collect::<Vec<_>>();
@@ -387,6 +432,7 @@ fn account(id: u8, cash: i64) -> AccountRecord {
         by_instrument: vec![(BTC, Tally { trades: 3, ..Tally::default() })],
         by_opener: vec![("reversion".to_owned(), Tally { trades: 3, ..Tally::default() })],
         working: vec![OrderId(5)],
+        volumes: Vec::new(),
     }
 }
 
@@ -402,8 +448,10 @@ fn an_account_is_one_row_and_a_file_without_any_says_so() {
     check_format_5(&state);
     state.write(&kinds_of_format_6(), 6).expect("writes");
     check_format_6(&state);
+    state.write(&kinds_of_format_7(), 6).expect("writes");
+    check_format_7(&state);
     let tables = state.tables().expect("reads");
-    assert_eq!(tables.iter().find(|table| table.name == "accounts").expect("there").rows, 2);
+    assert_eq!(tables.iter().find(|table| table.name == "accounts").expect("there").rows, 3);
 }
 
 /// The state holds [`kinds_of_format_2`] beside [`one_of_each`].
