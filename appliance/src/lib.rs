@@ -27,6 +27,7 @@ mod log;
 mod market_server;
 mod models;
 mod monitor;
+mod opportunities;
 mod projection;
 mod publisher;
 mod recordings;

@@ -349,6 +349,7 @@ mod tests {
             by_instrument: Vec::new(),
             by_opener: Vec::new(),
             working: vec![types::OrderId(9)],
+            volumes: Vec::new(),
         };
         let record = Record::Account(Box::new(account));
         let state = State::open(home.path()).unwrap();

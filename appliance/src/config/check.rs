@@ -245,6 +245,7 @@ mod tests {
         let mut expected = Config::default();
         expected.feeds.kraken.book_depth = 10;
         expected.engine.fees.kraken = FeeRows::try_from(vec![FeeRow {
+            volume_min: 0,
             valid_from: "2026-02-01".parse().unwrap(),
             maker_ppm: Ppm(1_600),
             taker_ppm: Ppm(2_600),
@@ -338,15 +339,25 @@ mod tests {
         let row = |date: &str| format!("{{ valid_from = '{date}', maker_ppm = 1, taker_ppm = 2 }}");
         check(&format!("engine.fees.kraken = [{}, {}]", row("2025-11-01"), row("2026-01-01")), &[]);
         check_rows("[]", "has 0 rows: must be 1 to 100");
-        check_rows("5", "must be a list of rows, each from a later date than the one before, not an integer");
-        check_rows("[5]", "must be a list of rows, each from a later date than the one before, not an integer");
+        check_rows("5", "must be a list of rows by date, and of one date by volume, not an integer");
+        check_rows("[5]", "must be a list of rows by date, and of one date by volume, not an integer");
         check_rows(
             &format!("[{}]", row("2025-02-30")),
             "row 1: valid_from: \"2025-02-30\" is not a date such as 2025-11-01",
         );
         check_rows(
             &format!("[{}, {}]", row("2026-01-01"), row("2026-01-01")),
-            "row 2: valid_from: 2026-01-01 is not later than the row before it",
+            "row 2: volume_min: 0 is not more than in the row before it, which is of the same date",
+        );
+        check_rows(
+            &format!("[{}, {}]", row("2026-01-01"), row("2025-01-01")),
+            "row 2: valid_from: 2025-01-01 is earlier than the row before it",
+        );
+        let tier = |volume: i64| row("2026-01-01").replace(" }", &format!(", volume_min = {volume} }}"));
+        check(&format!("engine.fees.kraken = [{}, {}]", row("2026-01-01"), tier(10_000)), &[]);
+        check_rows(
+            &format!("[{}]", tier(10_000)),
+            "row 1: volume_min: must be 0 in the first row of a date, for everybody",
         );
         check_rows("[{ valid_from = '2025-11-01', maker_ppm = 1 }]", "row 1: taker_ppm is missing");
         check_rows(

@@ -62,9 +62,11 @@ pub(super) enum Rule {
 /// Most recorded times in a list.
 const TIMES_MAX: usize = 10_000;
 const PPM: Rule = Rule::Range(0, 1_000_000);
+const VOLUME: Rule = Rule::Range(0, 4_000_000_000);
 /// Keys of a row of fees, and whether one may be left out.
-pub(super) const FEE_ROW: [(&str, Rule, bool); 5] = [
+pub(super) const FEE_ROW: [(&str, Rule, bool); 6] = [
     ("valid_from", Rule::Date, false),
+    ("volume_min", VOLUME, true),
     ("maker_ppm", Rule::Range(0, 100_000), false),
     ("taker_ppm", Rule::Range(0, 100_000), false),
     ("confirmed", Rule::Switch, true),
@@ -105,7 +107,7 @@ const PLAIN: &[(&str, Rule)] = &[
     ("engine.signal.rule", Rule::Word(&["off", "forecast", "reversion", "policy"])),
     ("engine.signal.horizon_min", Rule::OneOf(&[5, 10, 30])),
     ("engine.signal.edge_min_cbps", Rule::Range(0, 1_000_000)),
-    ("engine.signal.sizing", Rule::Word(&["fixed", "volatility", "kelly", "model"])),
+    ("engine.signal.sizing", Rule::Word(&["fixed", "volatility", "kelly", "model", "parity", "mean-variance"])),
     ("engine.signal.size_ppm", Rule::Range(1, 1_000_000)),
     ("engine.signal.size_max_ppm", Rule::Range(1, 1_000_000)),
     ("engine.signal.volatility_ppm", Rule::Range(1, 1_000_000)),
@@ -152,6 +154,7 @@ const PLAIN: &[(&str, Rule)] = &[
     ("engine.arbitrage.book_age_max_ms", Rule::Range(100, 600_000)),
     ("engine.arbitrage.gap_max_ms", Rule::Range(0, 60_000)),
     ("engine.arbitrage.usd_with_usdt", Rule::Switch),
+    ("engine.arbitrage.trade", Rule::Switch),
     ("engine.fees.kraken", Rule::Fees),
     ("engine.fees.binance-us", Rule::Fees),
     ("engine.fees.coinbase", Rule::Fees),
@@ -317,20 +320,29 @@ impl Rule {
         Ok(())
     }
 
-    /// The rows of a venue's fees, each from a later date than the one before.
+    /// The rows of a venue's fees by date, and of one date by volume, from zero on.
     fn fees(self, value: &DeValue<'_>) -> Result<(), String> {
         let rows = value.as_array().ok_or_else(|| self.mismatch(value))?;
         if !(1..=ROWS_MAX).contains(&rows.len()) {
             return Err(format!("has {} rows: must be 1 to {ROWS_MAX}", rows.len()));
         }
-        let mut before: Option<Date> = None;
+        let mut before: Option<(Date, i64)> = None;
         for (number, row) in (1..).zip(rows.iter()) {
             let row = row.get_ref().as_table().ok_or_else(|| self.mismatch(row.get_ref()))?;
-            let date = check_fee_row(row).map_err(|what| format!("row {number}: {what}"))?;
-            if before.is_some_and(|before| before >= date) {
-                return Err(format!("row {number}: valid_from: {date} is not later than the row before it"));
+            let (date, volume) = check_fee_row(row).map_err(|what| format!("row {number}: {what}"))?;
+            let is_same_date = before.is_some_and(|(before, _)| before == date);
+            if before.is_some_and(|(before, _)| before > date) {
+                return Err(format!("row {number}: valid_from: {date} is earlier than the row before it"));
             }
-            before = Some(date);
+            if is_same_date && before.is_some_and(|(_, before)| before >= volume) {
+                return Err(format!(
+                    "row {number}: volume_min: {volume} is not more than in the row before it, which is of the same date"
+                ));
+            }
+            if !is_same_date && volume > 0 {
+                return Err(format!("row {number}: volume_min: must be 0 in the first row of a date, for everybody"));
+            }
+            before = Some((date, volume));
         }
         Ok(())
     }
@@ -352,8 +364,8 @@ fn check_signal(signal: &DeTable<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks one row of fees and tells its date.
-fn check_fee_row(row: &DeTable<'_>) -> Result<Date, String> {
+/// Checks one row of fees and tells its date and volume.
+fn check_fee_row(row: &DeTable<'_>) -> Result<(Date, i64), String> {
     let known = || FEE_ROW.iter().map(|(key, ..)| *key);
     if let Some((key, _)) = row.iter().find(|(key, _)| !known().any(|known| known == key.get_ref())) {
         let key = key.get_ref();
@@ -370,7 +382,8 @@ fn check_fee_row(row: &DeTable<'_>) -> Result<Date, String> {
         }
     }
     let date = row.get("valid_from").and_then(|value| value.get_ref().as_str()).and_then(|text| text.parse().ok());
-    Ok(date.expect("its rule holds"))
+    let volume = row.get("volume_min").map_or(Ok(0), |value| VOLUME.integer(value.get_ref()))?;
+    Ok((date.expect("its rule holds"), volume))
 }
 
 /// What is wanted, for "must be ...".
@@ -387,7 +400,7 @@ impl fmt::Display for Rule {
             Self::Bucket => f.write_str("a text such as \"s3://bucket/folder\""),
             Self::Path | Self::LogLevel | Self::Text | Self::Topic => f.write_str("a text"),
             Self::Date => f.write_str("a text such as \"2025-11-01\""),
-            Self::Fees => f.write_str("a list of rows, each from a later date than the one before"),
+            Self::Fees => f.write_str("a list of rows by date, and of one date by volume"),
             Self::Times => f.write_str("a list of whole numbers from 0 to 60000000"),
             Self::Rivals => f.write_str("a list of strategies with a name each"),
             Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers => f.write_str("a list of texts"),

@@ -1,8 +1,9 @@
-//! `/api/v1/accounts` and `/api/v1/trading`: the paper accounts, and what the user may say to them.
+//! `/api/v1/accounts`, `/api/v1/arbitrage` and `/api/v1/trading`: the paper accounts, and what the user may say to them.
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET /api/v1/accounts?days=30` | all accounts with their money, positions, results by symbol and by model, and their performance over the hours of so many days; the breakers that are open |
+//! | `GET /api/v1/arbitrage?limit=20&days=30` | the newest opportunities between exchanges and what came of trying them on paper, and counts by day |
 //! | `POST /api/v1/trading?do=WORD` | `pause`: no new positions; `resume`: new ones are allowed; `flatten`: close all positions, and pause; `reset`: close all breakers. 202 |
 
 use std::collections::HashMap;
@@ -19,20 +20,21 @@ use types::input::Command;
 use super::kept::Refusal;
 use super::{Site, guard};
 use crate::engine_thread::Message;
+use crate::opportunities;
 
-const DAYS: u32 = 30;
-const DAYS_MAX: u32 = 366;
+const DAYS: u16 = 30;
+const DAYS_MAX: u16 = 366;
+/// Opportunities that are listed.
+const LISTED: u16 = 20;
+const LISTED_MAX: u16 = 1_000;
 /// The engine answers between two inputs, once all money it knows of is written down.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /api/v1/accounts`.
 pub(super) async fn list(State(site): State<Site>, Query(parameters): Query<HashMap<String, String>>) -> Response {
-    let days = match parameters.get("days").filter(|text| !text.is_empty()) {
-        None => DAYS,
-        Some(text) => match text.parse() {
-            Ok(days) if (1..=DAYS_MAX).contains(&days) => days,
-            _ => return Refusal::Bad(format!("days: {text:?} is not a number from 1 to {DAYS_MAX}")).into_response(),
-        },
+    let days = match number(&parameters, "days", DAYS, DAYS_MAX) {
+        Ok(days) => days,
+        Err(refusal) => return refusal.into_response(),
     };
     let busy = || Refusal::Busy("the engine is busy; ask again".to_owned()).into_response();
     let (reply, answer) = oneshot::channel();
@@ -48,6 +50,33 @@ pub(super) async fn list(State(site): State<Site>, Query(parameters): Query<Hash
     });
     match looked.await {
         Ok(Ok(told)) => Json(told).into_response(),
+        Ok(Err(error)) => Refusal::from(error).into_response(),
+        Err(error) => Refusal::Failed(format!("the request ended early: {error}")).into_response(),
+    }
+}
+
+/// A parameter from 1 to `max`.
+fn number(parameters: &HashMap<String, String>, key: &str, default: u16, max: u16) -> Result<u16, Refusal> {
+    let Some(text) = parameters.get(key).filter(|text| !text.is_empty()) else { return Ok(default) };
+    let number = text.parse().ok().filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| Refusal::Bad(format!("{key}: {text:?} is not a number from 1 to {max}")))
+}
+
+/// `GET /api/v1/arbitrage`.
+pub(super) async fn opportunities(
+    State(site): State<Site>,
+    Query(parameters): Query<HashMap<String, String>>,
+) -> Response {
+    let wanted = number(&parameters, "days", DAYS, DAYS_MAX)
+        .and_then(|days| Ok((days, number(&parameters, "limit", LISTED, LISTED_MAX)?)));
+    let (days, limit) = match wanted {
+        Ok(wanted) => wanted,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let state = site.inner.state.clone();
+    // Reading waits for the card.
+    match tokio::task::spawn_blocking(move || opportunities::report(&state, limit.into(), days)).await {
+        Ok(Ok(report)) => Json(report).into_response(),
         Ok(Err(error)) => Refusal::from(error).into_response(),
         Err(error) => Refusal::Failed(format!("the request ended early: {error}")).into_response(),
     }

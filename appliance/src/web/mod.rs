@@ -112,6 +112,7 @@ pub(crate) async fn serve(
         .route("/api/v1/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
         .route("/api/v1/why", get(models::why))
         .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/arbitrage", get(accounts::opportunities))
         .route("/api/v1/trading", post(accounts::order))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))

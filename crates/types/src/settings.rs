@@ -21,8 +21,8 @@ pub struct EngineSettings {
     pub paper: PaperSettings,
     /// Price differences between exchanges.
     pub arbitrage: ArbitrageSettings,
-    /// Fees by venue, each a list of dated rows. The newest row whose date has come counts, and before the first date the
-    /// first row. Rows given for a venue replace all its built-in ones, which are what is known:
+    /// Fees by venue, each a list of dated rows, and of one date a row for each tier of volume. The newest date that has come counts,
+    /// and before the first date the first. Rows given for a venue replace all its built-in ones, which are what is known:
     /// check yours.
     pub fees: Fees,
 }
