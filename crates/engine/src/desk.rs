@@ -30,10 +30,11 @@ mod legs;
 pub(crate) mod mirror;
 mod story;
 mod turn;
+mod weight;
 
 use legs::Legs;
 use mirror::{Done, Step};
-pub(crate) use turn::{Permit, Turn};
+pub(crate) use turn::{Expectation, Permit, Turn};
 
 /// Newest fills kept, for the screen.
 pub(crate) const FILLS_MAX: usize = 500;
@@ -322,7 +323,7 @@ impl Desk {
     pub(crate) fn on_forecast(&mut self, market: &Market, outlook: &Outlook<'_>, turn: &mut Turn<'_>) {
         let Some(settings) = self.signal(turn.settings) else { return };
         let plan = self.plan(market);
-        let intent = signal::on_forecast(settings, outlook, plan.as_ref());
+        let intent = signal::on_forecast(settings, outlook, plan.as_ref(), || self.weigh(market, settings, turn));
         self.act(market, intent, settings.rule, &outlook.forecast.model, turn);
     }
 
@@ -343,7 +344,8 @@ impl Desk {
         let (Some(band), Some(settings)) = (band, self.signal(turn.settings)) else { return };
         let plan = self.plan(market);
         let minute = signal::Minute { before: before.as_ref(), now: &band, deviation: deviation(market) };
-        let intent = signal::on_minute(settings, &minute, market.book(), plan.as_ref(), turn.at);
+        let weigh = || self.weigh(market, settings, turn);
+        let intent = signal::on_minute(settings, &minute, market.book(), plan.as_ref(), turn.at, weigh);
         self.act(market, intent, settings.rule, "reversion", turn);
     }
 

@@ -15,7 +15,7 @@ use types::{
 
 use crate::arbitrage::Scanner;
 use crate::desk::mirror::Mirror;
-use crate::desk::{Desk, Mandate, Permit, Turn, deviation};
+use crate::desk::{Desk, Expectation, Mandate, Permit, Turn, deviation};
 use crate::market::{Market, Markets};
 use crate::notice::Notices;
 use crate::portfolio::Portfolio;
@@ -61,6 +61,7 @@ pub(crate) struct Desks {
     /// The user's word outlives a restart.
     is_stopped_by_user: bool,
     returns: Returns,
+    expected: BTreeMap<(InstrumentId, u16), Expectation>,
     breakers: Breakers,
     mirror: Mirror,
     /// The hour in which the skill of an instrument's forecast was looked at last.
@@ -79,6 +80,7 @@ impl Desks {
             is_clock_set: false,
             is_stopped_by_user: false,
             returns: Returns::default(),
+            expected: BTreeMap::new(),
             breakers: Breakers::default(),
             mirror: Mirror::default(),
             skill_hours: BTreeMap::new(),
@@ -314,6 +316,9 @@ impl Desks {
         }
         let minute_deviation = deviation(market);
         for forecast in forecasts {
+            let until = signal::exit_at(forecast);
+            let expectation = Expectation { log_return: forecast.log_return, until };
+            self.expected.insert((instrument.id, forecast.horizon_min), expectation);
             let why = || WhyForecast {
                 model: forecast.model.clone(),
                 open_time: forecast.open_time,
@@ -351,7 +356,7 @@ impl Desks {
         mut act: impl FnMut(&mut Desk, &mut Turn<'_>),
     ) {
         let permit = Permit { is_trading: self.is_trading, is_clock_set: self.is_clock_set };
-        let Self { all, returns, breakers, mirror, rank, .. } = self;
+        let Self { all, returns, expected, breakers, mirror, rank, .. } = self;
         for desk in all {
             let mut turn = Turn {
                 seq: here.seq,
@@ -360,6 +365,7 @@ impl Desks {
                 markets: here.markets,
                 arbitrage: here.arbitrage,
                 returns,
+                expected,
                 breakers,
                 permit,
                 notices: here.notices,

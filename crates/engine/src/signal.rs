@@ -129,17 +129,27 @@ pub struct Outlook<'a> {
     pub minute_deviation: Option<f64>,
 }
 
+/// When the time that a forecast speaks of is over.
+pub(crate) fn exit_at(forecast: &ForecastRecord) -> Timestamp {
+    forecast.open_time.plus(MINUTE * (u32::from(forecast.horizon_min) + 1))
+}
+
 /// What rules `forecast` and `policy` make of a new forecast; `plan` is that of the open position. Neither buys where the forecast does
-/// not cover the round trip and what it must promise beyond.
+/// not cover the round trip and what it must promise beyond. `weigh` tells the position's weight in a portfolio.
 #[must_use]
-pub fn on_forecast(settings: &SignalSettings, outlook: &Outlook<'_>, plan: Option<&Plan>) -> Option<Intent> {
+pub fn on_forecast(
+    settings: &SignalSettings,
+    outlook: &Outlook<'_>,
+    plan: Option<&Plan>,
+    weigh: impl FnOnce() -> Option<f64>,
+) -> Option<Intent> {
     let Outlook { forecast, decision, cost_cbps, minute_deviation } = *outlook;
     let horizon_min = forecast.horizon_min;
     if !matches!(settings.rule, Rule::Forecast | Rule::Policy) || horizon_min != settings.horizon_min {
         return None;
     }
     let move_cbps = (f64::from(forecast.log_return) * 1e6) as i32;
-    let exit_at = forecast.open_time.plus(MINUTE * (u32::from(horizon_min) + 1));
+    let exit_at = exit_at(forecast);
     let is_worth_it = i64::from(move_cbps) - i64::from(cost_cbps) > i64::from(settings.edge_min_cbps);
     let (buys, sells, policy) = match (settings.rule, decision) {
         (Rule::Forecast, _) => (true, move_cbps < 0, None),
@@ -157,7 +167,7 @@ pub fn on_forecast(settings: &SignalSettings, outlook: &Outlook<'_>, plan: Optio
         Some(plan) if plan.rule == settings.rule && buys && is_worth_it => Some(Intent::Extend { exit_at }),
         None if buys && is_worth_it => {
             let net_return = Some(f64::from(move_cbps.saturating_sub(cost_cbps)) / 1e6);
-            let size = size(settings, &Ground { net_return, horizon_min, minute_deviation, decision });
+            let size = size(settings, &Ground { net_return, horizon_min, minute_deviation, decision }, weigh);
             let reason = reason(move_cbps, cost_cbps, |d| d.buy);
             (size > Ppm(0)).then_some(Intent::Enter { kind: OrderKind::Market, reason, size, exit_at })
         }
@@ -184,6 +194,7 @@ pub fn on_minute(
     book: &Book,
     plan: Option<&Plan>,
     at: Timestamp,
+    weigh: impl FnOnce() -> Option<f64>,
 ) -> Option<Intent> {
     let Minute { before, now, deviation: minute_deviation } = *minute;
     let reason = Reason::Reversion { band_percent: now.percent() };
@@ -198,7 +209,7 @@ pub fn on_minute(
     let price = book.bids().first()?.price;
     let kind = OrderKind::Limit { price, expires: at.plus(ENTRY_LIFE) };
     let exit_at = at.plus(MINUTE * u32::from(settings.hold_max_min));
-    let size = size(settings, &Ground { minute_deviation, ..Ground::default() });
+    let size = size(settings, &Ground { minute_deviation, ..Ground::default() }, weigh);
     (size > Ppm(0)).then_some(Intent::Enter { kind, reason, size, exit_at })
 }
 
@@ -264,7 +275,7 @@ mod tests {
     ) -> Option<Intent> {
         let forecast = forecast(log_return);
         let outlook = Outlook { forecast: &forecast, decision, cost_cbps: 1_000, minute_deviation: None };
-        on_forecast(settings, &outlook, plan)
+        on_forecast(settings, &outlook, plan, || None)
     }
 
     #[track_caller]

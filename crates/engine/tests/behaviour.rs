@@ -14,7 +14,7 @@ use types::effect::Base;
 use types::input::{Answer, Command, ModelSeat};
 use types::market::{Aggressor, Quote, StaleReason, Timeframe};
 use types::order::{OrderEnd, Reason, Refusal};
-use types::settings::{EngineSettings, Rival, Rule, SignalSettings};
+use types::settings::{EngineSettings, Rival, Rule, SignalSettings, Sizing};
 use types::{AccountId, Cash, Effect, Effects, Input, InstrumentId, Qty, Record, Side, Stamped, Timestamp};
 
 const MID: i64 = 1_000_000;
@@ -680,4 +680,43 @@ fn a_fresh_engine_is_the_same_everywhere() {
     assert_eq!(Engine::new(), Engine::default());
     let bytes = postcard::to_allocvec(&Engine::new()).expect("encodes");
     assert_eq!(postcard::from_bytes::<Engine>(&bytes).expect("decodes"), Engine::new());
+}
+
+/// What the first account wants of equity, and the net return it was promised, after the price went up and down by so many thousandths
+/// every five minutes for six hours.
+fn wanted(sizing: Sizing, thousandths: i64, log_return: f32) -> Option<(f64, f64)> {
+    let mut settings = cheap();
+    settings.signal.sizing = sizing;
+    settings.signal.size_max_ppm = 150_000;
+    settings.risk.value_at_risk_max_ppm = 1_000_000;
+    let mut driver = Driver::ready(settings);
+    driver.warm(MID);
+    let mut effects = Vec::new();
+    for slot in 0..72 {
+        let mid = MID + MID * thousandths / 1_000 * (slot % 2);
+        for _ in 0..5 {
+            effects = driver.minute(mid, mid);
+        }
+    }
+    driver.answer(asked(&effects).expect("asked"), log_return);
+    let order = driver.orders().pop()?.clone();
+    let Reason::Forecast { edge_cbps, cost_cbps, .. } = order.reason else { panic!("{:?}", order.reason) };
+    let ask = driver.engine.view().market(order.instrument).expect("listed").book().asks()[0].price;
+    let value = instrument(0).scale.notional(ask, order.qty, types::Rounding::Floor);
+    let lead = driver.engine.view().accounts().next().expect("the first").portfolio().equity();
+    Some((value.0 as f64 / lead.0 as f64, f64::from(edge_cbps - cost_cbps) / 1e6))
+}
+
+#[test]
+fn a_portfolio_tells_how_much() {
+    let near = |found: f64, expected: f64| assert!((found / expected - 1.0).abs() < 0.03, "{found} is not {expected}");
+    // Five minutes deviate by a thousandth: of all that there is, two thousandths a day are wanted.
+    let (share, _) = wanted(Sizing::Parity, 1, 0.01).expect("buys");
+    near(share, 0.002 / (0.001 * 288f64.sqrt()));
+    assert_eq!(wanted(Sizing::Parity, 0, 0.01), None, "nothing moves, so nothing is known of its risk");
+    // A quarter of net return over variance.
+    let (share, net) = wanted(Sizing::MeanVariance, 20, 0.000_2).expect("buys");
+    near(share, net / (4.0 * 0.0198 * 0.0198));
+    let (share, _) = wanted(Sizing::MeanVariance, 20, 0.01).expect("buys");
+    near(share, 0.15);
 }

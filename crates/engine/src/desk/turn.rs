@@ -1,5 +1,8 @@
 //! One input's moment.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use types::account::AccountId;
 use types::settings::EngineSettings;
 use types::why::WhyForecast;
@@ -25,6 +28,13 @@ pub(crate) struct Permit {
     pub(crate) is_clock_set: bool,
 }
 
+/// What was last said of an instrument's return, and until when that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Expectation {
+    pub(crate) log_return: f32,
+    pub(crate) until: Timestamp,
+}
+
 /// One input's moment: all that a desk may look at, and where it speaks.
 pub(crate) struct Turn<'a> {
     pub(crate) seq: u64,
@@ -33,6 +43,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) markets: &'a Markets,
     pub(crate) arbitrage: &'a Scanner,
     pub(crate) returns: &'a Returns,
+    /// By instrument and horizon in minutes.
+    pub(crate) expected: &'a BTreeMap<(InstrumentId, u16), Expectation>,
     pub(crate) breakers: &'a mut Breakers,
     pub(crate) permit: Permit,
     pub(crate) notices: &'a mut Notices,

@@ -9,10 +9,11 @@ use types::{InstrumentId, Timestamp};
 use crate::market::{Market, Markets};
 use crate::stats::exceedance::historical;
 
-/// Length of a slot.
-const SLOT_NS: i64 = 5 * NS_PER_MIN;
+/// Length of a slot, minutes.
+pub(crate) const SLOT_MIN: u16 = 5;
+const SLOT_NS: i64 = SLOT_MIN as i64 * NS_PER_MIN;
 /// Slots of a day: as many are kept.
-const SLOTS: usize = 288;
+pub(crate) const SLOTS: usize = 288;
 /// Fewest returns that a correlation is told from: an hour of them.
 const CORRELATED_MIN: usize = 12;
 /// Fewest returns that a value at risk is told from.
@@ -73,6 +74,22 @@ impl Returns {
         (aa > 0.0 && bb > 0.0).then(|| ab / (aa * bb).sqrt())
     }
 
+    /// Whether enough is known of an instrument's returns to weigh it against others: five hours of them, in which it moved.
+    pub(crate) fn is_known(&self, id: InstrumentId) -> bool {
+        let returns = || self.rows.get(&id).into_iter().flatten().filter(|value| value.is_finite());
+        returns().count() >= AT_RISK_MIN && returns().any(|value| value.abs() > 0.0)
+    }
+
+    /// The returns of instruments in slots of which all of theirs are known, oldest first; `None` for fewer than five hours of them.
+    pub(crate) fn common(&self, ids: &[InstrumentId]) -> Option<Vec<Vec<f64>>> {
+        let rows: Vec<&VecDeque<f32>> = ids.iter().map(|id| self.rows.get(id)).collect::<Option<_>>()?;
+        let slots = rows.iter().map(|row| row.len()).min().unwrap_or(0);
+        let is_whole = |back: &usize| rows.iter().all(|row| row[row.len() - back].is_finite());
+        let whole: Vec<usize> = (1..=slots).rev().filter(is_whole).collect();
+        let of = |row: &&VecDeque<f32>| whole.iter().map(|back| f64::from(row[row.len() - back])).collect();
+        (whole.len() >= AT_RISK_MIN).then(|| rows.iter().map(of).collect())
+    }
+
     /// What positions of these values would lose in a day on one day in twenty, in the same unit: the 95 % value at risk of five minutes
     /// by historical simulation, times the root of the day's 288. `None` for fewer than five hours of returns.
     #[must_use]
@@ -121,6 +138,19 @@ mod tests {
         close(of(0, 1).unwrap(), -1.0, 1e-12);
         close(of(0, 2).unwrap(), 0.0, 1e-12);
         assert_eq!((of(0, 3), of(0, 4), of(0, 9)), (None, None, None), "no move, too few, unknown");
+    }
+
+    #[test]
+    fn common_returns_are_of_the_same_slots() {
+        let mut gap: Vec<f32> = (0..100).map(|n| n as f32).collect();
+        gap[90] = f32::INFINITY;
+        let (whole, short): (Vec<f32>, _) = ((0..150).map(|n| n as f32).collect(), vec![0.5f32; 59]);
+        let told = returns(&[(0, whole), (1, gap), (2, short), (3, vec![0.0; 100])]);
+        let common = told.common(&[InstrumentId(0), InstrumentId(1)]).unwrap();
+        assert_eq!((common[0].len(), common[0][0], common[1][0]), (99, 50.0, 0.0));
+        assert_eq!((common[0][90], common[1][90]), (141.0, 91.0), "the slot of the gap is in neither");
+        assert_eq!(told.common(&[InstrumentId(0), InstrumentId(2)]), None, "too few");
+        assert_eq!([0, 1, 2, 3, 9].map(|id| told.is_known(InstrumentId(id))), [true, true, false, false, false]);
     }
 
     #[test]

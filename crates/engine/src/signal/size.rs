@@ -26,11 +26,12 @@ pub struct Ground {
 /// - `volatility`: `volatility_ppm` over the deviation of a day, taking the minutes for independent;
 /// - `kelly`: `kelly_ppm` of the expected net return over its variance, which is the Kelly fraction of a normally distributed return (Thorp
 ///   1997, section 7.1);
-/// - `model`: what the model says.
+/// - `model`: what the model says;
+/// - `parity`, `mean-variance`: the weight that `weigh` finds for it in a portfolio, which is asked for these only.
 ///
 /// All but `fixed` are at most `size_max_ppm`.
 #[must_use]
-pub fn size(settings: &SignalSettings, ground: &Ground) -> Ppm {
+pub fn size(settings: &SignalSettings, ground: &Ground, weigh: impl FnOnce() -> Option<f64>) -> Ppm {
     let minutes = ground.minute_deviation.filter(|deviation| *deviation > 0.0);
     let share = match settings.sizing {
         Sizing::Fixed => return Ppm(settings.size_ppm),
@@ -38,7 +39,7 @@ pub fn size(settings: &SignalSettings, ground: &Ground) -> Ppm {
         Sizing::Kelly => minutes.zip(ground.net_return).map(|(deviation, net)| {
             part(settings.kelly_ppm) * net / (deviation * deviation * f64::from(ground.horizon_min.max(1)))
         }),
-        Sizing::Parity | Sizing::MeanVariance => None,
+        Sizing::Parity | Sizing::MeanVariance => weigh(),
         Sizing::Model => ground.decision.map(|decision| f64::from(decision.size)),
     };
     let most = part(settings.size_max_ppm);
@@ -61,7 +62,7 @@ mod tests {
     #[track_caller]
     fn check(sizing: Sizing, ground: Ground, expected: u32) {
         let settings = SignalSettings { sizing, ..SignalSettings::default() };
-        assert_eq!(size(&settings, &ground), Ppm(expected), "{sizing:?} {ground:?}");
+        assert_eq!(size(&settings, &ground, || Some(0.05)), Ppm(expected), "{sizing:?} {ground:?}");
     }
 
     #[test]
@@ -81,5 +82,10 @@ mod tests {
         check(Sizing::Kelly, Ground { minute_deviation: None, ..kelly }, 0);
         check(Sizing::Model, Ground { decision, ..nothing }, 125_000);
         check(Sizing::Model, nothing, 0);
+        check(Sizing::Parity, nothing, 50_000);
+        check(Sizing::MeanVariance, nothing, 50_000);
+        let settings = SignalSettings { sizing: Sizing::Parity, ..SignalSettings::default() };
+        assert_eq!(size(&settings, &nothing, || None), Ppm(0), "nothing is known");
+        assert_eq!(size(&settings, &nothing, || Some(0.9)), Ppm(250_000));
     }
 }

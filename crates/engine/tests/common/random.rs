@@ -153,7 +153,8 @@ impl Source {
             let cool_down_s = self.rng.pick(&[10, 600]);
             settings.risk.breakers = BreakerSettings { cool_down_s, losses_max: 3, ..BreakerSettings::default() };
         }
-        let sizing = self.rng.pick(&[Sizing::Volatility, Sizing::Kelly, Sizing::Model, Sizing::Fixed]);
+        let sizing =
+            self.rng.pick(&[Sizing::Volatility, Sizing::Kelly, Sizing::Model, Sizing::Parity, Sizing::MeanVariance]);
         for name in ["a", "b"].into_iter().take(1 + self.rng.below(2) as usize) {
             let rule = self.rng.pick(&[Rule::Forecast, Rule::Reversion, Rule::Reversion, Rule::Policy]);
             let signal = SignalSettings { rule, sizing, ..settings.signal.clone() };
