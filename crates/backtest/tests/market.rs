@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use backtest::report::Report;
 use backtest::source::{CandleMarket, Candles, Invented};
-use backtest::sweep::{self, Patch};
 use backtest::trial::MakeAnswerer;
-use backtest::{AccountOutcome, Answerer, BacktestError, Ledger, Outcome, Source, Trial, peek};
+use backtest::{AccountOutcome, Answerer, BacktestError, Dial, Ledger, Outcome, Source, Trial, peek};
+use backtest::{dial, sweep};
 use engine::Engine;
 use engine::candle::Bar;
 use serde_json::json;
@@ -332,8 +332,8 @@ fn the_same_trial_gives_the_same_bytes() {
     let dir = tempfile::tempdir().expect("a folder");
     let source = source_of(walk(4_000, Timeframe::M1, 0.001, 5));
     let make: &MakeAnswerer<'_> = &|source| Ok(Box::new(oracle(source, 0.7, 0.006, 6)) as Box<dyn Answerer>);
-    let patches = [Patch { path: "signal.edge_min_cbps".to_owned(), values: vec![json!(0), json!(100), json!(5_000)] }];
-    let trials = sweep::variants(&trial(settings(Rule::Forecast)), &patches).expect("settings");
+    let dials = [Dial::of("signal.edge_min_cbps", [json!(0), json!(100), json!(5_000)])];
+    let trials = dial::variants(&trial(settings(Rule::Forecast)), &dials).expect("settings");
     let run = |threads: usize, file: &str| {
         let mut ledger = Ledger::open(&dir.path().join(file)).expect("a list");
         let sweep = sweep::run(&source, &trials, Some(("oracle", make)), threads, Some(&mut ledger)).expect("runs");
@@ -494,7 +494,8 @@ fn part_named(outcome: &Outcome, like: &Outcome) -> Outcome {
 #[test]
 fn real_candles_are_played_and_reported() {
     let Some(path) = testdata::path("candles/coinbase_BTC-USD_5m_20260126-20260228.csv.gz") else { return };
-    let market = CandleMarket::read(&path, Venue::Coinbase, "BTC", "USD").expect("a candle file");
+    let market = CandleMarket::read(&path, &(Timestamp::EPOCH..Timestamp::MAX), Venue::Coinbase, "BTC", "USD")
+        .expect("a candle file");
     assert!(market.candles().len() > 5_000);
     let source = Source::Candles(Candles::new(vec![market], Invented::default()).expect("a market"));
     let sweep = sweep::run(&source, &[Trial::new("off", settings(Rule::Off))], None, 1, None).expect("runs");

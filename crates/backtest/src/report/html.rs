@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::text::{ahead, chosen, figures, peek, percent};
+use super::text::{COST_COLUMNS, VARIANT_COLUMNS, ahead, chosen, costs, figures, peek, percent, same_fills, variant};
 use super::{Account, Bin, Report};
+use crate::plan::Variant;
 
 const STYLE: &str = include_str!("style.css");
 const WIDTH: f64 = 380.0;
@@ -86,6 +87,28 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(out, "<tr><td>{}</td>{cells}</tr>", columns[0][row].0)?;
     }
     writeln!(out, "</tbody></table></div>")?;
+    if let Some(what_if) = &report.what_if {
+        let rows = what_if.recorded.iter().chain(&what_if.rows).map(|row| (row.name.as_str(), costs(row)));
+        writeln!(
+            out,
+            "<h2>What other costs would have done</h2><p class=\"sub\">Dollars. Each change by itself; not trials of a search.</p>"
+        )?;
+        table(out, &COST_COLUMNS, rows)?;
+        let notes: String = same_fills(what_if)
+            .iter()
+            .chain(&what_if.reasons)
+            .map(|line| format!("<p class=\"sub\">{}</p>", escaped(line)))
+            .collect();
+        writeln!(out, "{notes}")?;
+    }
+    if !report.variants.is_empty() {
+        let mark = |of: &Variant| {
+            if of.digest == report.trial_digest { format!("{} (shown here)", of.name) } else { of.name.clone() }
+        };
+        let rows: Vec<_> = report.variants.iter().map(|of| (mark(of), variant(of))).collect();
+        writeln!(out, "<h2>Variants</h2><p class=\"sub\">All of this sweep, each counted.</p>")?;
+        table(out, &VARIANT_COLUMNS, rows.iter().map(|(name, cells)| (name.as_str(), cells.clone())))?;
+    }
     list(out, "Ahead of the controls", ahead(report))?;
     list(out, "What being chosen leaves of it", chosen(report))?;
     let counts = |counts: &std::collections::BTreeMap<String, u64>| {
@@ -101,6 +124,20 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
     ];
     list(out, "Facts", facts)?;
     writeln!(out, "</main></body></html>")
+}
+
+fn table<'a, const N: usize>(
+    out: &mut String,
+    columns: &[&str; N],
+    rows: impl Iterator<Item = (&'a str, [String; N])>,
+) -> std::fmt::Result {
+    let head: String = columns.iter().map(|name| format!("<th>{name}</th>")).collect();
+    writeln!(out, "<div class=\"wide\"><table><thead><tr><th></th>{head}</tr></thead><tbody>")?;
+    for (name, cells) in rows {
+        let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+        writeln!(out, "<tr><td>{}</td>{cells}</tr>", escaped(name))?;
+    }
+    writeln!(out, "</tbody></table></div>")
 }
 
 fn list<N: AsRef<str>>(out: &mut String, title: &str, rows: impl IntoIterator<Item = (N, String)>) -> std::fmt::Result {

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{Account, Period, Report};
+use crate::plan::Variant;
+use crate::what_if::{Row, WhatIf};
 
 /// A share as percent with its sign.
 pub(super) fn percent(share: f64) -> String {
@@ -21,13 +23,16 @@ pub(super) fn period(period: Period) -> &'static str {
 }
 
 /// Rows of figures about an account: what, and as text.
-pub(super) fn figures(account: &Account) -> [(&'static str, String); 14] {
+pub(super) fn figures(account: &Account) -> [(&'static str, String); 17] {
     let of = account.performance;
     let plain = |value: f64| format!("{value:.2}");
     [
         ("net return", percent(account.net_return)),
         ("end, dollars", plain(account.end)),
         ("fees, dollars", plain(account.fees)),
+        ("spread, dollars", plain(account.cost.spread)),
+        ("impact, dollars", plain(account.cost.impact)),
+        ("delay, dollars", plain(account.cost.delay)),
         ("turnover, dollars", plain(account.turnover)),
         ("finished trades", account.trades.n.to_string()),
         ("win rate", maybe(account.trades.win_rate, |rate| format!("{:.1} %", rate * 100.0))),
@@ -79,6 +84,51 @@ pub(super) fn ahead(report: &Report) -> Vec<(String, String)> {
     report.ahead.iter().map(line).collect()
 }
 
+/// Columns of the table of variants, after their names.
+pub(super) const VARIANT_COLUMNS: [&str; 5] = ["net return", "Sharpe ratio", "fees", "trades", "refused"];
+
+pub(super) fn variant(variant: &Variant) -> [String; 5] {
+    [
+        percent(variant.net_return),
+        maybe(variant.sharpe, |ratio| format!("{ratio:.4}")),
+        format!("{:.2}", variant.fees),
+        variant.trades.to_string(),
+        variant.refused.to_string(),
+    ]
+}
+
+/// Columns of the table of other costs, after their names.
+pub(super) const COST_COLUMNS: [&str; 10] =
+    ["net", "fees", "spread", "impact", "delay", "before costs", "trades", "orders", "fills", "refused"];
+
+pub(super) fn costs(row: &Row) -> [String; 10] {
+    let signed = |value: f64| format!("{value:+.2}");
+    let plain = |value: f64| format!("{value:.2}");
+    let Row { net, fees, spread, impact, delay, before_costs, trades, orders, fills, refused, .. } = row;
+    [
+        signed(*net),
+        plain(*fees),
+        plain(*spread),
+        plain(*impact),
+        plain(*delay),
+        signed(*before_costs),
+        trades.to_string(),
+        orders.to_string(),
+        fills.to_string(),
+        refused.to_string(),
+    ]
+}
+
+/// How far the backtest is the recording.
+pub(super) fn same_fills(what_if: &WhatIf) -> Option<String> {
+    let same = what_if.fills?;
+    Some(if same.is_exact() {
+        format!("All {} recorded fills are those of the backtest with unchanged costs.", same.recorded)
+    } else {
+        format!("Of {} recorded fills and {} of the backtest {} are the same.", same.recorded, same.backtest, same.same)
+    })
+}
+
 pub(super) fn peek(report: &Report) -> Option<String> {
     let peek = report.peek.as_ref()?;
     Some(match peek.findings.first() {
@@ -120,8 +170,29 @@ pub(super) fn render(report: &Report) -> String {
     for (name, line) in chosen(report) {
         put(format!("  {name:<42}{line}"));
     }
+    if !report.variants.is_empty() {
+        let header: String = VARIANT_COLUMNS.iter().map(|name| format!("{name:>14}")).collect();
+        put(format!("\n{header}  variants, by {}", period(report.period)));
+        for told in &report.variants {
+            let cells: String = variant(told).iter().map(|cell| format!("{cell:>14}")).collect();
+            let mark = if told.digest == report.trial_digest { "  <- shown above" } else { "" };
+            put(format!("{cells}  {}{mark}", told.name));
+        }
+    }
     if let Some(line) = peek(report) {
         put(format!("\n{line}"));
+    }
+    if let Some(what_if) = &report.what_if {
+        put("\nWhat other costs would have done, dollars (not counted as trials):".to_owned());
+        let header: String = COST_COLUMNS.iter().map(|name| format!("{name:>13}")).collect();
+        put(format!("{:<28}{header}", ""));
+        for row in what_if.recorded.iter().chain(&what_if.rows) {
+            let cells: String = costs(row).iter().map(|cell| format!("{cell:>13}")).collect();
+            put(format!("{:<28}{cells}", row.name));
+        }
+        for line in same_fills(what_if).iter().chain(&what_if.reasons) {
+            put(format!("  {line}"));
+        }
     }
     for (title, counts) in [("Orders refused", &report.lead.refused), ("Inputs not used", &report.rejections)] {
         if !counts.is_empty() {

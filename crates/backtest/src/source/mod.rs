@@ -2,9 +2,11 @@
 
 mod candles;
 mod journal;
+mod named;
 
 pub use candles::{CandleMarket, Candles, DECIDED_WITHIN, Invented};
 pub use journal::JournalDays;
+pub use named::{CandleFile, candles};
 
 use types::{Input, Timeframe, Timestamp};
 
