@@ -63,6 +63,14 @@ pub enum BacktestError {
         /// What is wrong.
         what: String,
     },
+    /// A report cannot be written there.
+    #[error("{}: {what}", path.display())]
+    Page {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        what: String,
+    },
     /// A setting that there is not, or a value that does not fit.
     #[error("settings at {path:?}: {what}")]
     Setting {
@@ -102,6 +110,7 @@ impl BacktestError {
             | Self::Empty(_)
             | Self::NoJournal(_)
             | Self::Trial { .. }
+            | Self::Page { .. }
             | Self::Setting { .. }
             | Self::Ledger { .. } => true,
             Self::Io { what, .. } => *what != "cannot write",

@@ -119,7 +119,8 @@ impl Plan<'_> {
 }
 
 fn best(sweep: &Sweep) -> usize {
-    let ratios: Vec<f64> = sweep.outcomes.iter().map(|it| sweep::sharpe(it).unwrap_or(f64::NEG_INFINITY)).collect();
+    // Who does nothing stands at zero: above whoever loses.
+    let ratios: Vec<f64> = sweep.outcomes.iter().map(|it| sweep::sharpe(it).unwrap_or(0.0)).collect();
     (0..ratios.len()).rev().max_by(|a, b| ratios[*a].total_cmp(&ratios[*b])).unwrap_or(0)
 }
 
@@ -129,20 +130,33 @@ pub fn ledger_beside(report: Option<&Path>) -> PathBuf {
     report.and_then(Path::parent).unwrap_or(Path::new("")).join(LEDGER_NAME)
 }
 
+/// Whether a report can be written there, before anything is computed.
+///
+/// # Errors
+/// A folder that is not there; a page that is called like its JSON.
+pub fn check_page(page: &Path) -> Result<()> {
+    let refuse = |what: &str| Err(BacktestError::Page { path: page.to_owned(), what: what.to_owned() });
+    let folder = page.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if page.extension().is_some_and(|ending| ending == "json") {
+        return refuse("the page would be overwritten by its JSON: name it .html");
+    }
+    if folder.is_some_and(|folder| !folder.is_dir()) {
+        return refuse("no such folder");
+    }
+    if page.is_dir() { refuse("is a folder") } else { Ok(()) }
+}
+
 impl Report {
     /// Writes the page, and its JSON beside it with the ending `.json`. Gives the path of the latter.
     ///
     /// # Errors
-    /// What cannot be written; a page that is called like its JSON.
+    /// As [`check_page`], and what cannot be written.
     pub fn write(&self, page: &Path) -> Result<PathBuf> {
+        check_page(page)?;
         let json = page.with_extension("json");
-        let io = |path: &Path, source| BacktestError::Io { path: path.to_owned(), what: "cannot write", source };
-        if json == page {
-            let source = std::io::Error::other("the page would be overwritten by its JSON: name it .html");
-            return Err(io(page, source));
-        }
         for (path, text) in [(page, self.html()), (json.as_path(), self.json())] {
-            fs::write(path, text).map_err(|error| io(path, error))?;
+            let io = |source| BacktestError::Io { path: path.to_owned(), what: "cannot write", source };
+            fs::write(path, text).map_err(io)?;
         }
         Ok(json)
     }

@@ -197,11 +197,17 @@ pub fn ask(
         }
         Err(error) => Err(error),
         Ok(found) => {
-            let (settings, others) = journal.settings()?;
+            let survey = journal.survey()?;
             let row = Row::of("recorded", dollars(found.start), &found.account);
             let same =
                 SameFills { recorded: found.fills.len(), backtest: fills.0.len(), same: same(&found.fills, &fills.0) };
-            let reasons = reasons(&found, trial, &differing(&settings, &trial.settings), others, answerer.is_some());
+            let reasons = reasons(
+                &found,
+                trial,
+                &differing(&survey.settings, &trial.settings),
+                survey.others,
+                answerer.is_some(),
+            );
             Ok(WhatIf { recorded: Some(row), reasons, fills: Some(same), rows })
         }
     }

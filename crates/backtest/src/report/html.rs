@@ -123,7 +123,8 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         ("questions, answers", format!("{}, {}", report.questions, report.answers)),
     ];
     list(out, "Facts", facts)?;
-    writeln!(out, "</main></body></html>")
+    let notes: String = report.notes.iter().map(|note| format!("<p class=\"sub\">{}</p>", escaped(note))).collect();
+    writeln!(out, "{notes}</main></body></html>")
 }
 
 fn table<'a, const N: usize>(
@@ -132,9 +133,11 @@ fn table<'a, const N: usize>(
     rows: impl Iterator<Item = (&'a str, [String; N])>,
 ) -> std::fmt::Result {
     let head: String = columns.iter().map(|name| format!("<th>{name}</th>")).collect();
-    writeln!(out, "<div class=\"wide\"><table><thead><tr><th></th>{head}</tr></thead><tbody>")?;
+    writeln!(out, "<div class=\"wide\"><table class=\"cards\"><thead><tr><th></th>{head}</tr></thead><tbody>")?;
     for (name, cells) in rows {
-        let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
+        // On a phone each row is a card, and each cell has its column's name before it.
+        let cell = |(column, cell): (&&str, &String)| format!("<td data-of=\"{column}\">{}</td>", escaped(cell));
+        let cells: String = columns.iter().zip(&cells).map(cell).collect();
         writeln!(out, "<tr><td>{}</td>{cells}</tr>", escaped(name))?;
     }
     writeln!(out, "</tbody></table></div>")

@@ -123,6 +123,8 @@ pub struct Report {
     pub what_if: Option<WhatIf>,
     /// What a reader must know.
     pub warnings: Vec<String>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
 }
 
 /// What one account came to. Shares, not percent; money in dollars.
@@ -270,6 +272,7 @@ impl Report {
             peek: None,
             what_if: None,
             warnings: Vec::new(),
+            notes: Vec::new(),
         };
         report.warn(source);
         report

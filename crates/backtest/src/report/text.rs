@@ -6,26 +6,38 @@ use super::{Account, Period, Report};
 use crate::plan::Variant;
 use crate::what_if::{Row, WhatIf};
 
+/// To two digits. A minus in front of zero says nothing.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0 + 0.0
+}
+
 /// A share as percent with its sign.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:+.2} %", share * 100.0)
+    format!("{:+.2} %", rounded(share * 100.0))
 }
 
 pub(super) fn maybe(value: Option<f64>, told: impl FnOnce(f64) -> String) -> String {
     value.map_or_else(|| "-".to_owned(), told)
 }
 
-pub(super) fn period(period: Period) -> &'static str {
+pub(super) const fn period(period: Period) -> &'static str {
     match period {
         Period::Hour => "hour",
         Period::Day => "day",
     }
 }
 
+const fn each(period: Period) -> &'static str {
+    match period {
+        Period::Hour => "an hour",
+        Period::Day => "a day",
+    }
+}
+
 /// Rows of figures about an account: what, and as text.
 pub(super) fn figures(account: &Account) -> [(&'static str, String); 17] {
     let of = account.performance;
-    let plain = |value: f64| format!("{value:.2}");
+    let plain = |value: f64| format!("{:.2}", rounded(value));
     [
         ("net return", percent(account.net_return)),
         ("end, dollars", plain(account.end)),
@@ -51,11 +63,11 @@ pub(super) fn figures(account: &Account) -> [(&'static str, String); 17] {
 pub(super) fn chosen(report: &Report) -> Vec<(&'static str, String)> {
     let chosen = &report.chosen;
     let share = |value: f64| format!("{:.1} %", value * 100.0);
-    let period = period(report.period);
+    let (each, period) = (each(report.period), period(report.period));
     vec![
         ("trials over this data", format!("{}, of them {} in this sweep", chosen.trials, chosen.trials_here)),
-        ("Sharpe ratio", maybe(chosen.sharpe, |ratio| format!("{ratio:.4} a {period}"))),
-        ("best of so many without skill", maybe(chosen.expected_best, |ratio| format!("{ratio:.4} a {period}"))),
+        ("Sharpe ratio", maybe(chosen.sharpe, |ratio| format!("{ratio:.4} {each}"))),
+        ("best of so many without skill", maybe(chosen.expected_best, |ratio| format!("{ratio:.4} {each}"))),
         ("probability that it is above zero, alone", maybe(chosen.probabilistic, share)),
         ("the same, being the best of all trials", maybe(chosen.deflated, share)),
         ("probability that the choice is overfit", maybe(chosen.overfit, share)),
@@ -78,8 +90,8 @@ pub(super) fn ahead(report: &Report) -> Vec<(String, String)> {
             || "too short for an interval".to_owned(),
             |(low, high)| format!("95 %: {} to {}", bps(low), bps(high)),
         );
-        let (mean, period) = (bps(ahead.mean), period(report.period));
-        (ahead.of.clone(), format!("{mean} bps a {period} ({interval}): {}", ahead.verdict()))
+        let (mean, each) = (bps(ahead.mean), each(report.period));
+        (ahead.of.clone(), format!("{mean} bps {each} ({interval}): {}", ahead.verdict()))
     };
     report.ahead.iter().map(line).collect()
 }
@@ -102,8 +114,8 @@ pub(super) const COST_COLUMNS: [&str; 10] =
     ["net", "fees", "spread", "impact", "delay", "before costs", "trades", "orders", "fills", "refused"];
 
 pub(super) fn costs(row: &Row) -> [String; 10] {
-    let signed = |value: f64| format!("{value:+.2}");
-    let plain = |value: f64| format!("{value:.2}");
+    let signed = |value: f64| format!("{:+.2}", rounded(value));
+    let plain = |value: f64| format!("{:.2}", rounded(value));
     let Row { net, fees, spread, impact, delay, before_costs, trades, orders, fills, refused, .. } = row;
     [
         signed(*net),
@@ -172,7 +184,7 @@ pub(super) fn render(report: &Report) -> String {
     }
     if !report.variants.is_empty() {
         let header: String = VARIANT_COLUMNS.iter().map(|name| format!("{name:>14}")).collect();
-        put(format!("\n{header}  variants, by {}", period(report.period)));
+        put(format!("\n{header}  variants; Sharpe ratio {}", each(report.period)));
         for told in &report.variants {
             let cells: String = variant(told).iter().map(|cell| format!("{cell:>14}")).collect();
             let mark = if told.digest == report.trial_digest { "  <- shown above" } else { "" };
@@ -184,10 +196,14 @@ pub(super) fn render(report: &Report) -> String {
     }
     if let Some(what_if) = &report.what_if {
         put("\nWhat other costs would have done, dollars (not counted as trials):".to_owned());
-        let header: String = COST_COLUMNS.iter().map(|name| format!("{name:>13}")).collect();
+        let wide = |column: usize| COST_COLUMNS[column].len().max(8) + 2;
+        let header: String =
+            (0..COST_COLUMNS.len()).map(|column| format!("{:>1$}", COST_COLUMNS[column], wide(column))).collect();
         put(format!("{:<28}{header}", ""));
         for row in what_if.recorded.iter().chain(&what_if.rows) {
-            let cells: String = costs(row).iter().map(|cell| format!("{cell:>13}")).collect();
+            let cells = costs(row);
+            let cells: String =
+                cells.iter().enumerate().map(|(column, cell)| format!("{cell:>0$}", wide(column))).collect();
             put(format!("{:<28}{cells}", row.name));
         }
         for line in same_fills(what_if).iter().chain(&what_if.reasons) {
@@ -199,6 +215,9 @@ pub(super) fn render(report: &Report) -> String {
             let list: Vec<String> = counts.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
             put(format!("\n{title}: {}", list.join(", ")));
         }
+    }
+    for note in &report.notes {
+        put(format!("\n{note}"));
     }
     let (source, trial) = (&report.source_digest, &report.trial_digest);
     put(format!("\n{} inputs, data {source:.16}, trial {trial:.16}", report.inputs));

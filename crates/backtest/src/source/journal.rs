@@ -16,7 +16,7 @@ use engine::Engine;
 use sha2::{Digest, Sha256};
 use store::{Checkpoint, Day, Reader};
 use types::settings::EngineSettings;
-use types::{Input, InstrumentId, Timestamp};
+use types::{Input, Instrument, InstrumentId, Timestamp};
 
 use super::Hear;
 use crate::{BacktestError, Result};
@@ -28,6 +28,17 @@ pub struct JournalDays {
     /// All days there are, oldest first: those before the span tell what was watched.
     days: Vec<Day>,
     span: Range<Timestamp>,
+}
+
+/// What a box was like in a span.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// Its settings when the span began.
+    pub settings: EngineSettings,
+    /// How many starts in the span had others than these.
+    pub others: usize,
+    /// What it watched, by number, with the rules that were told last.
+    pub instruments: Vec<Instrument>,
 }
 
 impl JournalDays {
@@ -52,24 +63,27 @@ impl JournalDays {
         self.days.iter().filter(|day| day.is_in(&self.span))
     }
 
-    /// The settings that the box had when the span began, and how many starts within it had others.
+    /// What the box was like in the span. Reads all of it.
     ///
     /// # Errors
-    /// What cannot be read, and [`BacktestError::NoCatalogue`] where no start is known.
-    pub fn settings(&self) -> Result<(EngineSettings, usize)> {
-        let mut found: Option<EngineSettings> = None;
-        let mut others = 0;
+    /// What cannot be read, and [`BacktestError::NoCatalogue`] where no start of the program is known.
+    pub fn survey(&self) -> Result<Survey> {
+        let (mut settings, mut others): (Option<EngineSettings>, usize) = (None, 0);
+        let mut instruments = BTreeMap::new();
         self.play(&mut |_, input| {
-            if let Input::Boot { settings, .. } = input {
-                match &found {
-                    Some(first) => others += usize::from(*first != *settings),
-                    None => found = Some(*settings),
-                }
+            match input {
+                Input::Boot { settings: told, .. } => match &settings {
+                    Some(first) => others += usize::from(*first != *told),
+                    None => settings = Some(*told),
+                },
+                Input::Instrument(instrument) => drop(instruments.insert(instrument.id, instrument)),
+                _ => {}
             }
             Ok(())
         })?;
         let missing = || BacktestError::NoCatalogue { at: self.span.start, what: "no start of the program".to_owned() };
-        Ok((found.ok_or_else(missing)?, others))
+        let instruments = instruments.into_values().collect();
+        Ok(Survey { settings: settings.ok_or_else(missing)?, others, instruments })
     }
 
     pub(crate) fn days(&self) -> &[Day] {

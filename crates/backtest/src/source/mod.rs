@@ -5,7 +5,7 @@ mod journal;
 mod named;
 
 pub use candles::{CandleMarket, Candles, DECIDED_WITHIN, Invented};
-pub use journal::JournalDays;
+pub use journal::{JournalDays, Survey};
 pub use named::{CandleFile, candles};
 
 use types::{Input, Timeframe, Timestamp};
