@@ -39,10 +39,28 @@ fn record(dir: &Path) {
 }
 
 /// Every key of the report, for its readers.
-const KEYS: [&str; 23] = [
-    "ahead", "answers", "chosen", "controls", "from", "inputs", "lead", "name", "notes", "peek", "period", "questions",
-    "rejections", "rivals", "source", "source_digest", "to", "trial_digest", "variants", "warnings", "what_if",
-    "controls", "lead",
+const KEYS: [&str; 21] = [
+    "ahead",
+    "answers",
+    "chosen",
+    "controls",
+    "from",
+    "inputs",
+    "lead",
+    "name",
+    "notes",
+    "peek",
+    "period",
+    "questions",
+    "rejections",
+    "rivals",
+    "source",
+    "source_digest",
+    "to",
+    "trial_digest",
+    "variants",
+    "warnings",
+    "what_if",
 ];
 
 #[track_caller]
@@ -51,7 +69,6 @@ fn assert_keys(value: &Value, expected: &[&str]) {
     let mut expected = expected.to_vec();
     found.sort_unstable();
     expected.sort_unstable();
-    expected.dedup();
     assert_eq!(found, expected);
 }
 
@@ -75,7 +92,8 @@ fn a_recorded_day_gives_its_own_fills_and_tells_what_other_costs_would_have_done
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
     let expected = ["as set", "fees x 0", "fees x 2", "size x 0.5", "size x 2", "latency + 100 ms", "latency + 500 ms"];
     assert_eq!(names[..7], expected);
-    let keys = ["name", "net", "fees", "spread", "impact", "delay", "before_costs", "trades", "orders", "fills", "refused"];
+    let keys =
+        ["name", "net", "fees", "spread", "impact", "delay", "before_costs", "trades", "orders", "fills", "refused"];
     assert_keys(&rows[0], &keys);
     for key in &keys[1..] {
         assert_eq!(rows[0][key], what_if["recorded"][key], "{key}");
@@ -93,12 +111,9 @@ fn a_recorded_day_gives_its_own_fills_and_tells_what_other_costs_would_have_done
     let fees: f64 = kept.iter().filter_map(|row| row["fee"].as_str()?.parse::<f64>().ok()).sum();
     assert!(fees <= rows[0]["fees"].as_f64().expect("a number") * 1.01, "{fees} {rows:?}");
 
-    let written: Value = serde_json::from_slice(&std::fs::read(page.with_extension("json")).expect("there")).expect("JSON");
-    assert_eq!(written, {
-        let mut same = report.clone();
-        same["notes"] = written["notes"].clone();
-        same
-    });
+    let written: Value =
+        serde_json::from_slice(&std::fs::read(page.with_extension("json")).expect("there")).expect("JSON");
+    assert_eq!(written, report);
     let html = std::fs::read_to_string(&page).expect("there");
     assert!(html.starts_with("<!doctype html>") && html.contains("What other costs would have done"));
     assert!(!html.contains("<script") && !html.contains("http"), "the page is whole by itself");
@@ -106,9 +121,8 @@ fn a_recorded_day_gives_its_own_fills_and_tells_what_other_costs_would_have_done
 
     // Without any model, and with the one that the box has asked anew: the rule needs none, and trades as before.
     let trials = dir.path().join("others.jsonl");
-    let run = |more: &[&str]| {
-        backtest(&[&["--data-dir", data, "--json", "--trials", text(&trials)], more].concat()).json()
-    };
+    let run =
+        |more: &[&str]| backtest(&[&["--data-dir", data, "--json", "--trials", text(&trials)], more].concat()).json();
     let silent = run(&["--answers", "none"]);
     assert_eq!((silent["questions"].as_u64(), silent["answers"].as_u64()), (Some(0), Some(0)));
     assert_eq!(silent["lead"]["fills"], report["lead"]["fills"]);
@@ -149,14 +163,20 @@ fn candle_files_are_traded_with_the_starter_model_and_that_is_told() {
         backtest(&[&all, more].concat())
     };
     let report = run(&["--json", "--peek", "3"]).json();
-    assert!(report["questions"].as_u64() > Some(300) && report["questions"] == report["answers"], "{report}");
+    let (questions, answers) = (report["questions"].as_u64(), report["answers"].as_u64());
+    // The last answer would have come after the last candle.
+    assert!(questions > Some(300) && questions == answers.map(|answers| answers + 1), "{report}");
     assert_eq!(report["peek"]["findings"], Value::Array(Vec::new()));
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("always open, low, high, close"), "{warnings}");
     assert!(warnings.contains("was made from data up to"), "{warnings}");
     let told = run(&["--answers", "none", "--set", "engine.signal.rule=reversion", "--from", "2025-03-03T02:00:00Z"]);
     assert_eq!(told.code, Some(0), "{}", told.err);
-    assert!(told.out.contains("always open, low, high, close") && told.out.contains("480 candles of 1m"), "{}", told.out);
+    assert!(
+        told.out.contains("always open, low, high, close") && told.out.contains("480 candles of 1m"),
+        "{}",
+        told.out
+    );
 }
 
 #[test]
@@ -167,9 +187,9 @@ fn what_cannot_be_run_is_told_and_nothing_is_counted() {
         std::fs::write(&path, content).expect("writes");
         text(&path).to_owned()
     };
-    let rows = "1740960000000,1,2,0.5,1,1\n1740960060000,1,2,0.5,1,1\n1740960120000,1,2,0.5,1,1\n";
+    let rows = "open_time_ms,open,high,low,close,volume\n1740960000000,1,2,0.5,1,1\n1740960060000,1,2,0.5,1,1\n1740960120000,1,2,0.5,1,1\n";
     let sound = file("kraken_BTC-USD_1m.csv", rows);
-    let bad = file("kraken_ETH-USD_1m.csv", "1740960000000,1,2,0.5,high,1\n");
+    let bad = file("kraken_ETH-USD_1m.csv", "open_time_ms,open,high,low,close,volume\n1740960000000,1,2,0.5,high,1\n");
     let nameless = file("candles.csv", rows);
     let trials = dir.path().join("trials.jsonl");
     let check = |arguments: &[&str], words: &[&str]| {
@@ -185,7 +205,7 @@ fn what_cannot_be_run_is_told_and_nothing_is_counted() {
     check(&["--data-dir", empty, "--from", "2026-01-02", "--until", "2026-01-01"], &["is not before --until"]);
     let missing = dir.path().join("kraken_BTC-USD_5m.csv");
     check(&["--candles", text(&missing)], &["kraken_BTC-USD_5m.csv: cannot read"]);
-    check(&["--candles", &bad], &["kraken_ETH-USD_1m.csv", "line 1"]);
+    check(&["--candles", &bad], &["kraken_ETH-USD_1m.csv: line 2"]);
     check(&["--candles", &nameless], &["candles.csv: the name does not tell venue and pair", "kraken:BTC/USD=FILE"]);
     check(&["--candles", &sound, "--answers", "recorded"], &["--answers recorded", "models or none"]);
     let plain = |more: &[&str], words: &[&str]| {

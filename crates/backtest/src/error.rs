@@ -13,7 +13,7 @@ pub type Result<T> = std::result::Result<T, BacktestError>;
 #[non_exhaustive]
 pub enum BacktestError {
     /// The operating system refused.
-    #[error("{}: {what}: {source}", path.display())]
+    #[error("{}: {what}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum BacktestError {
         source: std::io::Error,
     },
     /// A candle file holds something else.
-    #[error("{name}: {source}")]
+    #[error("{name}")]
     Csv {
         /// The file, or what the rows are called.
         name: String,

@@ -1,5 +1,6 @@
 //! A whole backtest: variants, the one that is shown, and everything that is asked of it.
 
+use core::time::Duration;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -100,7 +101,8 @@ impl Plan<'_> {
         if trials.len() > 1 {
             report.variants = found.outcomes.iter().filter_map(Variant::of).collect();
         }
-        let begin = found.outcomes[place].from;
+        // Candles are played a few seconds before the first.
+        let begin = found.outcomes[place].from.plus(Duration::from_secs(60));
         for (model, until) in self.made_until.iter().filter(|(_, until)| *until > begin) {
             report.warnings.push(format!(
                 "Model {model} was made from data up to {until}: what lies before that is no test of it."

@@ -37,8 +37,8 @@ pub fn run(
 ) -> Result<Sweep> {
     let digest = source.digest()?;
     let outcomes = outcomes(source, trials, answerer, threads)?;
-    let label = answerer.map_or("", |(label, _)| label);
-    let entries: Vec<Entry> = outcomes.iter().map(|outcome| entry(&digest, outcome, label)).collect();
+    let label = format!("{} {}", source.assumed(), answerer.map_or("", |(label, _)| label));
+    let entries: Vec<Entry> = outcomes.iter().map(|outcome| entry(&digest, outcome, &label)).collect();
     let trials = match ledger {
         Some(ledger) => {
             ledger.add(entries)?;

@@ -349,6 +349,9 @@ fn the_same_trial_gives_the_same_bytes() {
     let mut ledger = Ledger::open(&dir.path().join("a")).expect("a list");
     let more = sweep::run(&source, &trials[..1], Some(("other", make)), 1, Some(&mut ledger)).expect("runs");
     assert_eq!((more.trials, more.outcomes.len()), (4, 1));
+    let wide = source_with(walk(4_000, Timeframe::M1, 0.001, 5), Invented { spread_cbps: 900, ..Invented::default() });
+    let wide = sweep::run(&wide, &trials[..1], Some(("other", make)), 1, Some(&mut ledger)).expect("runs");
+    assert_eq!((wide.trials, &wide.source), (5, &more.source), "the same data with another book around it");
     assert!(Report::of(&source, &more, 0, Some(&ledger)).chosen.expected_best.expect("varies") > 0.0);
 }
 
@@ -572,7 +575,7 @@ fn a_sweep_shows_its_best_and_tells_all_of_its_variants() {
         dials,
         answerer: None,
         made_until: vec![
-            ("m r1".to_owned(), START.plus(Duration::from_secs(60))),
+            ("m r1".to_owned(), START.plus(Duration::from_secs(600))),
             ("m r2".to_owned(), Timestamp::EPOCH),
         ],
         threads: 2,

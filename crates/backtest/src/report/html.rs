@@ -46,12 +46,12 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         _ => "v-open",
     };
     let (net, trials) = (percent(report.lead.net_return), report.chosen.trials);
-    let trials = if trials == 1 { "one trial".to_owned() } else { format!("{trials} trials") };
+    let trials = if trials == 1 { "one trial has".to_owned() } else { format!("{trials} trials have") };
     writeln!(
         out,
         "<p class=\"lead\">{net} after all costs. Against buying and holding: <strong \
          class=\"{class}\">{verdict}</strong>. \
-         Over this data {trials} have been made.</p><p class=\"second\">{}<br>{} to {}</p>",
+         Over this data {trials} been made.</p><p class=\"second\">{}<br>{} to {}</p>",
         escaped(&report.source),
         escaped(&report.from),
         escaped(&report.to)
@@ -203,9 +203,10 @@ impl Scale {
     }
 }
 
-fn axis(out: &mut String, y: &Scale, decimals_min: usize) {
+fn axis(out: &mut String, y: &Scale, decimals_min: usize, is_count: bool) {
     let (ticks, decimals) = y.ticks();
-    for tick in ticks {
+    let decimals = if is_count { 0 } else { decimals };
+    for tick in ticks.into_iter().filter(|tick| !is_count || (tick - tick.round()).abs() < 1e-9) {
         let (at, decimals) = (y.at(tick), decimals.max(decimals_min));
         // A minus in front of zero says nothing.
         let tick = if tick.abs() < 1e-12 { 0.0 } else { tick };
@@ -221,10 +222,11 @@ fn axis(out: &mut String, y: &Scale, decimals_min: usize) {
 }
 
 fn figure(title: &str, sub: &str, legend: &str, drawing: &str) -> String {
-    format!(
-        "<figure><figcaption><h3>{title}</h3><div class=\"sub\">{sub}</div>{legend}</figcaption><svg \
-         viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">{drawing}</svg></figure>"
-    )
+    let drawing = match drawing {
+        "" => String::new(),
+        drawing => format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">{drawing}</svg>"),
+    };
+    format!("<figure><figcaption><h3>{title}</h3><div class=\"sub\">{sub}</div>{legend}</figcaption>{drawing}</figure>")
 }
 
 fn lines(title: &str, sub: &str, curves: &[Curve<'_>], decimals: usize) -> String {
@@ -235,7 +237,7 @@ fn lines(title: &str, sub: &str, curves: &[Curve<'_>], decimals: usize) -> Strin
     let x = Scale::of(all().map(|(at, _)| at), LEFT, WIDTH - RIGHT);
     let y = Scale::of(all().map(|(_, value)| value), HEIGHT - BOTTOM, TOP);
     let mut drawing = String::new();
-    axis(&mut drawing, &y, decimals);
+    axis(&mut drawing, &y, decimals, false);
     let date = |second: f64| {
         let (year, month, day) = types::Timestamp::from_secs(second as i64).date();
         format!("{year}-{month:02}-{day:02}")
@@ -270,7 +272,7 @@ fn bars(bins: &[Bin]) -> String {
     let most = bins.iter().map(|bin| bin.n).max().unwrap_or(1).max(1) as f64;
     let y = Scale { low: 0.0, high: most, from: HEIGHT - BOTTOM, to: TOP };
     let mut drawing = String::new();
-    axis(&mut drawing, &y, 0);
+    axis(&mut drawing, &y, 0, true);
     for bin in bins {
         let (from, to, top) = (x.at(bin.from), x.at(bin.to), y.at(bin.n as f64));
         let class = if bin.from < 0.0 { "down" } else { "up" };

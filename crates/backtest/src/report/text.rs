@@ -74,8 +74,9 @@ pub(super) fn chosen(report: &Report) -> Vec<(&'static str, String)> {
         (
             "track record",
             format!(
-                "{} {period}s; {} needed for 95 %",
+                "{} {period}{}; {} needed for 95 %",
                 chosen.periods,
+                if chosen.periods == 1 { "" } else { "s" },
                 maybe(chosen.periods_needed, |periods| format!("{:.0}", periods.ceil()))
             ),
         ),

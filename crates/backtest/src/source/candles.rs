@@ -302,6 +302,10 @@ impl Candles {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    pub(super) fn assumed(&self) -> String {
+        serde_json::to_string(&self.invented).expect("plain values")
+    }
+
     pub(super) fn about(&self) -> String {
         let name = |market: &CandleMarket| {
             let (pair, timeframe) = (market.instrument.pair(), market.timeframe.name());

@@ -50,6 +50,15 @@ impl Source {
         }
     }
 
+    /// What is made up around the data, as JSON; empty where nothing is. The same settings over other inventions are another trial.
+    #[must_use]
+    pub fn assumed(&self) -> String {
+        match self {
+            Self::Candles(candles) => candles.assumed(),
+            Self::Journal(_) => String::new(),
+        }
+    }
+
     /// What it is, in a line for people.
     #[must_use]
     pub fn about(&self) -> String {
