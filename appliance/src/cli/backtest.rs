@@ -218,7 +218,7 @@ impl Args {
             Answers::Models => {
                 let meant = |wanted: &str| -> Vec<InstrumentId> {
                     let name = |it: &Instrument| format!("{}:{}", it.venue, it.symbol);
-                    let is_meant = |it: &&Instrument| it.pair().to_string() == wanted || name(it) == wanted;
+                    let is_meant = |it: &&Instrument| it.pair() == wanted || name(it) == wanted;
                     ground.instruments.iter().filter(is_meant).map(|it| it.id).collect()
                 };
                 let search = Search {
