@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use infer::Respondent;
 use tokio::sync::mpsc;
 use types::InstrumentId;
-use types::effect::{InferRequest, QUANTILES};
-use types::input::{Answer, Decision, HorizonAnswer, Input};
+use types::effect::InferRequest;
+use types::input::{Answer, Input};
 
 use crate::engine_thread::Message;
 
@@ -133,9 +134,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 struct Running {
-    model: Arc<infer::Model>,
-    /// Places of the levels in [`QUANTILES`] among the model's own; empty where it lacks one.
-    quantiles: Vec<usize>,
+    respondent: Respondent,
     failures: u32,
     slow: u32,
 }
@@ -174,7 +173,7 @@ impl Runner {
     fn answer(&mut self, question: InferRequest) -> Option<Answer> {
         let running = self.models.get_mut(&question.model)?;
         let began = Instant::now();
-        let told = catch_unwind(AssertUnwindSafe(|| running.model.predict(&question.window)));
+        let told = catch_unwind(AssertUnwindSafe(|| running.respondent.ask(&question.window)));
         let took = began.elapsed();
         let (told, trouble) = match told {
             Ok(Ok(told)) => (Some(told), None),
@@ -183,26 +182,8 @@ impl Runner {
         };
         running.failures = if trouble.is_some() { running.failures + 1 } else { 0 };
         running.slow = if took > self.budget { running.slow + 1 } else { 0 };
-        let (decision, attention) = told.as_ref().map_or((None, Vec::new()), |told| {
-            let decision =
-                told.decision.map(|d| Decision { sell: d.sell, hold: d.hold, buy: d.buy, size: d.size, risk: d.risk });
-            (decision, told.attention.clone())
-        });
-        let horizons = told.iter().flat_map(|told| &told.horizons).map(|horizon| HorizonAnswer {
-            horizon_min: horizon.horizon_min,
-            log_return: horizon.log_return,
-            p_up: horizon.p_up,
-            quantiles: running.quantiles.iter().map(|place| horizon.quantiles[*place]).collect(),
-        });
-        let answer = Answer {
-            instrument: question.instrument,
-            open_time: question.open_time,
-            model: question.model.clone(),
-            horizons: horizons.collect(),
-            decision,
-            attention,
-            took_us: u32::try_from(took.as_micros()).unwrap_or(u32::MAX),
-        };
+        let mut answer = running.respondent.told(&question, told.as_ref());
+        answer.took_us = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let why = if running.failures >= FAILURES_MAX {
             trouble.map(|trouble| format!("it failed {FAILURES_MAX} times in a row: {trouble}"))
         } else if running.slow >= SLOW_MAX {
@@ -217,7 +198,8 @@ impl Runner {
             let _ = self.unfit.try_send(Unfit { model: question.model, why });
         } else if let Some(told) = told {
             let key = (question.instrument, question.model.clone());
-            locked(&self.newest).insert(key, Newest { model: running.model.clone(), question, answer: told });
+            locked(&self.newest)
+                .insert(key, Newest { model: running.respondent.model().clone(), question, answer: told });
         }
         Some(answer)
     }
@@ -225,10 +207,7 @@ impl Runner {
 
 impl Running {
     fn new(model: infer::Model) -> Self {
-        let levels = &model.manifest().quantiles;
-        let place = |level: &f32| levels.iter().position(|known| (known - level).abs() < 1e-6);
-        let quantiles = QUANTILES.iter().map(place).collect::<Option<Vec<usize>>>().unwrap_or_default();
-        Self { model: Arc::new(model), quantiles, failures: 0, slow: 0 }
+        Self { respondent: Respondent::new(model), failures: 0, slow: 0 }
     }
 }
 

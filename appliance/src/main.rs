@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tickerbox::cli::{Cli, Environment};
-use tickerbox::config::ConfigError;
+use tickerbox::cli::{Cli, Environment, is_bad_input};
 
 fn main() -> ExitCode {
     let environment = Environment {
@@ -19,8 +18,7 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             eprintln!("tickerbox: {error:#}");
-            let is_wrong_content = matches!(error.downcast_ref(), Some(ConfigError::Content { .. }));
-            ExitCode::from(if is_wrong_content { 2 } else { 1 })
+            ExitCode::from(if is_bad_input(&error) { 2 } else { 1 })
         }
     }
 }

@@ -14,12 +14,15 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("crates/backtest", &["types", "engine", "store"]),
     ("crates/export", &["types", "store"]),
     ("crates/bundle", &[]),
-    ("crates/infer", &["bundle"]),
+    ("crates/infer", &["types", "bundle"]),
     ("crates/wire", &[]),
     ("crates/testdata", &[]),
-    ("appliance", &["types", "feed", "engine", "sim", "soak", "store", "export", "bundle", "infer", "wire"]),
+    (
+        "appliance",
+        &["types", "feed", "engine", "sim", "soak", "store", "backtest", "export", "bundle", "infer", "wire"],
+    ),
     ("frontend", &["wire"]),
-    ("trainer", &["types", "engine", "store", "bundle", "infer", "registry"]),
+    ("trainer", &["types", "engine", "store", "backtest", "bundle", "infer", "registry"]),
     ("trainer/registry", &["bundle"]),
     ("xtask", &[]),
 ];

@@ -5,6 +5,7 @@
 
 mod arbitrage;
 mod backfill;
+mod backtest;
 mod backup;
 mod candles;
 mod check_config;
@@ -37,6 +38,7 @@ use clap::{Parser, Subcommand};
 use types::Timestamp;
 
 use crate::appliance::Running;
+use crate::config::ConfigError;
 use crate::log::Destination;
 
 /// What `main` found in the environment.
@@ -100,6 +102,8 @@ enum Command {
     Repair(repair::Args),
     /// Replay journal days and compare with what was recorded.
     Replay(replay::Args),
+    /// What trading would have come to, over recorded days or candle files.
+    Backtest(backtest::Args),
     /// Recompute the chain of forecasts and every outcome.
     Verify(verify::Args),
     /// Show what the kept forecasts were worth.
@@ -136,12 +140,26 @@ impl Cli {
             Command::Restore(args) => args.run(),
             Command::Repair(args) => args.run(),
             Command::Replay(args) => args.run(),
+            Command::Backtest(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Scoreboard(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),
         }
     }
+}
+
+/// Arguments that cannot be followed, though each by itself could: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongArguments(pub(crate) String);
+
+/// Whether an error is about what was given, and not about the program or the disk: exit code 2.
+#[must_use]
+pub fn is_bad_input(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ConfigError::Content { .. }))
+        || error.is::<WrongArguments>()
+        || error.downcast_ref().is_some_and(::backtest::BacktestError::is_bad_input)
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use types::settings::EngineSettings;
+
 use super::Config;
 use super::rules::{RULES, Rule};
 use super::suggest::nearest;
@@ -82,6 +84,15 @@ impl Config {
         let text = String::from_utf8(bytes)
             .map_err(|e| unreadable(format!("not a text file (byte {} is not UTF-8)", e.utf8_error().valid_up_to())))?;
         Self::parse(&text).map_err(|problems| ConfigError::Content { path: path.to_owned(), problems })
+    }
+
+    /// What is wrong with settings of the engine that were not read from a file, by the rules for files. Lines and columns mean
+    /// nothing.
+    #[must_use]
+    pub fn check_engine(settings: &EngineSettings) -> Vec<Problem> {
+        let engine = toml::Value::try_from(settings).expect("settings are made of TOML's types");
+        let table = toml::Table::from_iter([("engine".to_owned(), engine)]);
+        Self::parse(&table.to_string()).err().unwrap_or_default()
     }
 
     /// Reads a configuration text. What it does not say has its default.
@@ -256,6 +267,16 @@ mod tests {
         expected.model.bundle = Some(PathBuf::from("m.tbx"));
         assert_eq!(config, expected);
         assert_eq!(Config::parse("engine.signal.rule = \"off\"").unwrap().engine.signal.rule, SignalRule::Off);
+    }
+
+    #[test]
+    fn settings_that_were_not_read_are_held_against_the_same_rules() {
+        let mut settings = EngineSettings::default();
+        assert_eq!(Config::check_engine(&settings), []);
+        settings.signal.size_ppm = 2_000_000;
+        settings.signal.rule = SignalRule::Hold;
+        let found: Vec<String> = Config::check_engine(&settings).into_iter().map(|problem| problem.path).collect();
+        assert_eq!(found, ["engine.signal.rule", "engine.signal.size_ppm"]);
     }
 
     #[test]

@@ -41,18 +41,8 @@ pub(super) fn trusted_keys(section: &ModelSection) -> anyhow::Result<TrustedKeys
 
 /// What the engine must know of a model, and the length of its candles.
 pub(super) fn spec(bundle: &VerifiedBundle) -> anyhow::Result<(ModelSpec, Timeframe)> {
-    let manifest = bundle.manifest();
-    let minutes = i64::from(manifest.timeframe_min);
-    let timeframe = Timeframe::ALL.into_iter().find(|timeframe| timeframe.minutes() == minutes);
-    let spec = ModelSpec {
-        id: bundle.digest().to_string(),
-        name: format!("{} r{}", manifest.name, manifest.revision),
-        features: manifest.features.clone(),
-        fingerprint: manifest.fingerprint.clone(),
-        rows: manifest.rows() as u16,
-        horizons_min: manifest.horizons_min.clone(),
-    };
-    Ok((spec, timeframe.with_context(|| format!("candles of {minutes} minutes are not made here"))?))
+    let minutes = bundle.manifest().timeframe_min;
+    infer::seat(bundle).with_context(|| format!("candles of {minutes} minutes are not made here"))
 }
 
 /// What the shelf must know of a bundle.

@@ -7,6 +7,7 @@
 //! ```
 
 mod bundles;
+mod installed;
 mod judge;
 mod past;
 mod shelf;
@@ -37,6 +38,7 @@ use crate::web::ModelHealth;
 
 #[cfg(test)]
 pub(crate) use bundles::starter;
+pub(crate) use installed::{Installed, Search};
 pub(crate) use past::{Past, Wanted};
 pub(crate) use shelf::is_file_name;
 use shelf::{Event, Place, Request, Shelf, Version, What};

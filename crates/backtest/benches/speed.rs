@@ -55,7 +55,8 @@ fn main() {
     let file = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let Some(path) = testdata::path(file.as_deref().unwrap_or(FILE)) else { return };
     let began = Instant::now();
-    let market = CandleMarket::read(&path, Venue::BinanceUs, "BTC", "USDT").unwrap();
+    let market =
+        CandleMarket::read(&path, &(Timestamp::EPOCH..Timestamp::MAX), Venue::BinanceUs, "BTC", "USDT").unwrap();
     let (count, timeframe) = (market.candles().len(), market.timeframe());
     println!("{count} candles of {} read in {:.3} s", timeframe.name(), began.elapsed().as_secs_f64());
     let source = Source::Candles(Candles::new(vec![market], Invented::default()).unwrap());

@@ -13,7 +13,7 @@ pub type Result<T> = std::result::Result<T, BacktestError>;
 #[non_exhaustive]
 pub enum BacktestError {
     /// The operating system refused.
-    #[error("{}: {what}: {source}", path.display())]
+    #[error("{}: {what}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum BacktestError {
         source: std::io::Error,
     },
     /// A candle file holds something else.
-    #[error("{name}: {source}")]
+    #[error("{name}")]
     Csv {
         /// The file, or what the rows are called.
         name: String,
@@ -41,6 +41,9 @@ pub enum BacktestError {
     /// A journal cannot be read.
     #[error(transparent)]
     Journal(#[from] StoreError),
+    /// There is no journal.
+    #[error("{}: no journal here (no file named journal-YYYYMMDD.redb)", .0.display())]
+    NoJournal(PathBuf),
     /// The journal does not tell which instruments there are.
     #[error("nothing before {at} tells what is watched: {what}")]
     NoCatalogue {
@@ -60,9 +63,17 @@ pub enum BacktestError {
         /// What is wrong.
         what: String,
     },
-    /// A patch that does not fit the settings.
+    /// A report cannot be written there.
+    #[error("{}: {what}", path.display())]
+    Page {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        what: String,
+    },
+    /// A setting that there is not, or a value that does not fit.
     #[error("settings at {path:?}: {what}")]
-    Patch {
+    Setting {
         /// Where in the settings.
         path: String,
         /// What is wrong.
@@ -81,4 +92,30 @@ pub enum BacktestError {
     /// A model could not be asked.
     #[error("the answerer failed: {0}")]
     Answerer(String),
+}
+
+impl BacktestError {
+    /// Whether a recorded state is one that this program does not know.
+    pub(crate) fn is_about_state(&self) -> bool {
+        matches!(self, Self::Journal(StoreError::Corrupt { .. } | StoreError::Newer { .. }))
+    }
+
+    /// Whether other arguments or other files would do: nothing is wrong with the program or the disk.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::Csv { .. }
+            | Self::Candles { .. }
+            | Self::NoCatalogue { .. }
+            | Self::Empty(_)
+            | Self::NoJournal(_)
+            | Self::Trial { .. }
+            | Self::Page { .. }
+            | Self::Setting { .. }
+            | Self::Ledger { .. } => true,
+            Self::Io { what, .. } => *what != "cannot write",
+            Self::Journal(error) => matches!(error, StoreError::Missing { .. }),
+            Self::Answerer(_) => false,
+        }
+    }
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use engine::Engine;
 use serde::Serialize;
 use types::effect::EquityRecord;
+use types::market::Quote;
 use types::time::{NS_PER_DAY, NS_PER_MIN};
-use types::{AccountId, AccountRecord, Cash, Effect, InstrumentId, Record, Timestamp};
+use types::{AccountId, AccountRecord, Cash, Effect, Fill, InstrumentId, OrderId, Record, Timestamp};
+
+use crate::Cost;
 
 const NS_PER_HOUR: i64 = 60 * NS_PER_MIN;
 
@@ -48,6 +51,8 @@ pub struct AccountOutcome {
     pub fills: u64,
     /// Fees paid.
     pub fees: Cash,
+    /// What its orders cost, dollars at the rates of their fills.
+    pub cost: Cost,
     /// Bought and sold.
     pub turnover: Cash,
     /// Positions that were open at the end.
@@ -94,6 +99,7 @@ struct Gathered {
     trades: Vec<ClosedTrade>,
     orders: u64,
     fills: u64,
+    cost: Cost,
     refused: BTreeMap<String, u64>,
     /// Finished trades and what they came to, by instrument, as told last.
     finished: BTreeMap<InstrumentId, (u32, Cash)>,
@@ -109,6 +115,7 @@ impl Gathered {
             trades: Vec::new(),
             orders: 0,
             fills: 0,
+            cost: Cost::default(),
             refused: BTreeMap::new(),
             finished: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -147,21 +154,49 @@ pub(crate) struct Gatherer {
     at: Timestamp,
     start: Cash,
     accounts: BTreeMap<AccountId, Gathered>,
+    /// What open orders met: the best prices at their decision and at their arrival.
+    met: BTreeMap<OrderId, (Option<Quote>, Option<Quote>)>,
 }
 
 impl Gatherer {
     /// From the first input on, with the start money of the settings.
     pub(crate) const fn new(at: Timestamp, start: Cash) -> Self {
-        Self { at, start, accounts: BTreeMap::new() }
+        Self { at, start, accounts: BTreeMap::new(), met: BTreeMap::new() }
     }
 
-    pub(crate) fn hear(&mut self, effect: &Effect) {
+    /// From here on, with accounts that an engine has already: what they did before does not count.
+    pub(crate) fn going_on(at: Timestamp, engine: &Engine) -> Self {
+        let mut found = Self::new(at, Cash::ZERO);
+        for account in engine.view().accounts() {
+            let portfolio = account.portfolio();
+            let mut gathered = Gathered::new(at, portfolio.equity());
+            let tallies = portfolio.by_instrument().iter();
+            gathered.finished = tallies.map(|(id, tally)| (*id, (tally.trades, tally.net()))).collect();
+            found.accounts.insert(account.id(), gathered);
+        }
+        found
+    }
+
+    /// An effect, and the engine that had it.
+    pub(crate) fn hear(&mut self, effect: &Effect, engine: &Engine) {
         let Effect::Record(record) = effect else { return };
         match record {
             Record::Equity(told) => self.of(told.account).on_equity(told),
             Record::Account(told) => self.of(told.account).on_account(told),
             Record::Order(order) => self.of(order.account).orders += 1,
-            Record::Fill(fill) => self.of(fill.account).fills += 1,
+            Record::Why(why) => {
+                let quote = why.bids.first().zip(why.asks.first());
+                let quote = quote.map(|(bid, ask)| Quote { bid: bid.price, ask: ask.price });
+                self.met.insert(why.order, (quote, None));
+            }
+            Record::Arrival(arrival) => self.met.entry(arrival.order).or_default().1 = arrival.quote,
+            Record::Fill(fill) => {
+                let cost = self.cost(fill, engine);
+                let account = self.of(fill.account);
+                account.fills += 1;
+                account.cost = account.cost.plus(cost);
+            }
+            Record::OrderEnd { order, .. } => drop(self.met.remove(order)),
             Record::Refused { order, refusal } => {
                 // The enum's own spelling, which is what the settings and the box's pages use.
                 let name = serde_json::to_value(refusal).ok().and_then(|name| name.as_str().map(str::to_owned));
@@ -169,6 +204,15 @@ impl Gatherer {
             }
             _ => {}
         }
+    }
+
+    /// What a fill cost, dollars; where the currency has no rate it counts nothing, as in the account.
+    fn cost(&self, fill: &Fill, engine: &Engine) -> Cost {
+        let Some(market) = engine.view().market(fill.instrument) else { return Cost::default() };
+        let (decided, arrived) = self.met.get(&fill.order).copied().unwrap_or_default();
+        let cost = Cost::of(&market.instrument, decided, arrived, core::slice::from_ref(fill));
+        let rate = engine.view().rate(&market.instrument.quote);
+        cost.map(|part| rate.map_or(Cash::ZERO, |rate| rate.value(part)))
     }
 
     fn of(&mut self, account: AccountId) -> &mut Gathered {
@@ -194,6 +238,7 @@ impl Gatherer {
                 orders: gathered.orders,
                 fills: gathered.fills,
                 fees: portfolio.worth().fees,
+                cost: gathered.cost,
                 turnover: turnover.fold(Cash::ZERO, Cash::saturating_add),
                 open: portfolio.holdings().len(),
                 refused: gathered.refused,

@@ -6,7 +6,7 @@
 //! | key | what |
 //! |---|---|
 //! | `source` | digest of the data ([`Source::digest`](crate::Source::digest)) |
-//! | `trial` | digest of what was tried ([`Trial::digest`](crate::Trial::digest)), with the answerer's label |
+//! | `trial` | digest of what was tried ([`Trial::digest`](crate::Trial::digest)), with what was invented around the data and the answerer's label |
 //! | `period_s` | length of the periods of the ratio, seconds |
 //! | `sharpe` | mean return over its standard deviation, per period; null where returns do not vary |
 //!

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use types::effect::InferRequest;
 use types::input::{Answer, ModelSeat};
 use types::settings::{EngineSettings, Rule};
-use types::{Effect, Effects, Input, Order, Record, Stamped, Timestamp};
+use types::{Effect, Effects, Fill, Input, Order, Record, Stamped, Timestamp};
 
 use crate::gather::Gatherer;
 use crate::source::DECIDED_WITHIN;
@@ -75,6 +75,7 @@ pub struct Outcome {
 pub(crate) trait Watch {
     fn on_question(&mut self, _at: Timestamp, _request: &InferRequest, _answer: Option<&Answer>) {}
     fn on_order(&mut self, _order: &Order) {}
+    fn on_fill(&mut self, _fill: &Fill) {}
 }
 
 struct Nobody;
@@ -229,9 +230,10 @@ impl Run<'_, '_> {
                     }
                 }
                 Effect::Record(Record::Order(order)) => self.watch.on_order(order),
+                Effect::Record(Record::Fill(fill)) => self.watch.on_fill(fill),
                 _ => {}
             }
-            gatherer.hear(&effect);
+            gatherer.hear(&effect, &self.engine);
         }
         Ok(())
     }

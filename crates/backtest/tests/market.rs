@@ -3,10 +3,11 @@
 use core::time::Duration;
 
 use backtest::report::Report;
-use backtest::source::{CandleMarket, Candles, Invented};
-use backtest::sweep::{self, Patch};
+use backtest::source::{CandleMarket, Candles, Invented, JournalDays};
 use backtest::trial::MakeAnswerer;
-use backtest::{AccountOutcome, Answerer, BacktestError, Ledger, Outcome, Source, Trial, peek};
+use backtest::what_if::Row;
+use backtest::{AccountOutcome, Answerer, BacktestError, Dial, Ledger, Outcome, Plan, Source, Trial, peek};
+use backtest::{dial, sweep};
 use engine::Engine;
 use engine::candle::Bar;
 use serde_json::json;
@@ -332,8 +333,8 @@ fn the_same_trial_gives_the_same_bytes() {
     let dir = tempfile::tempdir().expect("a folder");
     let source = source_of(walk(4_000, Timeframe::M1, 0.001, 5));
     let make: &MakeAnswerer<'_> = &|source| Ok(Box::new(oracle(source, 0.7, 0.006, 6)) as Box<dyn Answerer>);
-    let patches = [Patch { path: "signal.edge_min_cbps".to_owned(), values: vec![json!(0), json!(100), json!(5_000)] }];
-    let trials = sweep::variants(&trial(settings(Rule::Forecast)), &patches).expect("settings");
+    let dials = [Dial::of("signal.edge_min_cbps", [json!(0), json!(100), json!(5_000)])];
+    let trials = dial::variants(&trial(settings(Rule::Forecast)), &dials).expect("settings");
     let run = |threads: usize, file: &str| {
         let mut ledger = Ledger::open(&dir.path().join(file)).expect("a list");
         let sweep = sweep::run(&source, &trials, Some(("oracle", make)), threads, Some(&mut ledger)).expect("runs");
@@ -348,6 +349,9 @@ fn the_same_trial_gives_the_same_bytes() {
     let mut ledger = Ledger::open(&dir.path().join("a")).expect("a list");
     let more = sweep::run(&source, &trials[..1], Some(("other", make)), 1, Some(&mut ledger)).expect("runs");
     assert_eq!((more.trials, more.outcomes.len()), (4, 1));
+    let wide = source_with(walk(4_000, Timeframe::M1, 0.001, 5), Invented { spread_cbps: 900, ..Invented::default() });
+    let wide = sweep::run(&wide, &trials[..1], Some(("other", make)), 1, Some(&mut ledger)).expect("runs");
+    assert_eq!((wide.trials, &wide.source), (5, &more.source), "the same data with another book around it");
     assert!(Report::of(&source, &more, 0, Some(&ledger)).chosen.expected_best.expect("varies") > 0.0);
 }
 
@@ -419,8 +423,8 @@ fn rows_that_cannot_be_played_are_named() {
     check(tiny, "no book can be made up");
 }
 
-/// A recorded box: the played candles as a journal of two days, with the effects of some other settings.
-fn recorded(source: &Source, dir: &std::path::Path) {
+/// A recorded box: the played candles as a journal of two days, under these settings.
+fn recorded(source: &Source, settings: &EngineSettings, dir: &std::path::Path) {
     let (mut engine, mut effects, mut seq) = (Engine::new(), Effects::new(), 0);
     let (mut journal, _) = store::Journal::open(dir).expect("a journal");
     let mut builder = store::BlockBuilder::new();
@@ -443,6 +447,7 @@ fn recorded(source: &Source, dir: &std::path::Path) {
             seq += 1;
             let input = match input {
                 Input::Models { .. } => Input::Models { seats: vec![seat()], news: None },
+                Input::Boot { version, .. } => Input::Boot { version, settings: Box::new(settings.clone()) },
                 input => input,
             };
             let stamped = Stamped { seq, at, input };
@@ -459,10 +464,8 @@ fn recorded(source: &Source, dir: &std::path::Path) {
 fn a_journal_gives_what_its_source_gave_and_a_span_begins_with_its_catalogue() {
     let dir = tempfile::tempdir().expect("a folder");
     let candles = source_of(walk(2_000, Timeframe::M1, 0.001, 21));
-    recorded(&candles, dir.path());
-    let open = |from: Timestamp, to: Timestamp| {
-        Source::Journal(backtest::source::JournalDays::open(dir.path(), from..to).expect("days"))
-    };
+    recorded(&candles, &EngineSettings::default(), dir.path());
+    let open = |from: Timestamp, to: Timestamp| Source::Journal(JournalDays::open(dir.path(), from..to).expect("days"));
     let whole = open(Timestamp::EPOCH, Timestamp::MAX);
     let trial = trial(settings(Rule::Forecast));
     let direct = trial.run(&candles, Some(&mut oracle(&candles, 0.7, 0.006, 2))).expect("runs");
@@ -482,7 +485,7 @@ fn a_journal_gives_what_its_source_gave_and_a_span_begins_with_its_catalogue() {
     std::fs::remove_file(first.path).expect("removed");
     let state = trial.run(&open(noon, Timestamp::MAX), Some(&mut oracle(&candles, 0.7, 0.006, 2))).expect("runs");
     assert_eq!(state, part_named(&part, &state));
-    let nothing = backtest::source::JournalDays::open(dir.path(), Timestamp::EPOCH..START);
+    let nothing = JournalDays::open(dir.path(), Timestamp::EPOCH..START);
     assert!(matches!(nothing, Err(BacktestError::Empty(_))), "{nothing:?}");
 }
 
@@ -494,7 +497,8 @@ fn part_named(outcome: &Outcome, like: &Outcome) -> Outcome {
 #[test]
 fn real_candles_are_played_and_reported() {
     let Some(path) = testdata::path("candles/coinbase_BTC-USD_5m_20260126-20260228.csv.gz") else { return };
-    let market = CandleMarket::read(&path, Venue::Coinbase, "BTC", "USD").expect("a candle file");
+    let market = CandleMarket::read(&path, &(Timestamp::EPOCH..Timestamp::MAX), Venue::Coinbase, "BTC", "USD")
+        .expect("a candle file");
     assert!(market.candles().len() > 5_000);
     let source = Source::Candles(Candles::new(vec![market], Invented::default()).expect("a market"));
     let sweep = sweep::run(&source, &[Trial::new("off", settings(Rule::Off))], None, 1, None).expect("runs");
@@ -503,4 +507,99 @@ fn real_candles_are_played_and_reported() {
     assert!(off.0.abs() < 1e-12 && off.1 == 0, "who does nothing stays where it is");
     assert!(report.controls[0].fills > 0 && report.controls[0].net_return.abs() > 0.001);
     assert!(report.rejections.is_empty(), "{:?}", report.rejections);
+}
+
+#[test]
+fn unchanged_costs_give_the_recorded_fills_and_other_costs_are_told_beside_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let settings = settings(Rule::Reversion);
+    recorded(&source_of(walk(2_500, Timeframe::M1, 0.001, 31)), &settings, dir.path());
+    let open = |from: Timestamp| JournalDays::open(dir.path(), from..Timestamp::MAX).expect("days");
+    let survey = open(Timestamp::EPOCH).survey().expect("it reads");
+    assert_eq!((&survey.settings, survey.others, survey.instruments.len()), (&settings, 0, 1));
+    let ask = |from: Timestamp, settings: EngineSettings| {
+        let source = Source::Journal(open(from));
+        let plan = Plan {
+            source: &source,
+            base: Trial::new("box", settings),
+            dials: Vec::new(),
+            answerer: None,
+            made_until: Vec::new(),
+            threads: 2,
+            cuts: 0,
+            what_if: true,
+        };
+        let mut ledger = Ledger::open(&dir.path().join("trials.jsonl")).expect("a list");
+        plan.run(&mut ledger).expect("runs")
+    };
+    let report = ask(Timestamp::EPOCH, settings.clone());
+    assert_eq!((report.chosen.trials, report.variants.len()), (1, 0), "other costs are no trials");
+    let found = report.what_if.as_ref().expect("asked");
+    let fills = found.fills.expect("a journal");
+    assert!(fills.is_exact() && fills.recorded > 20, "{fills:?}");
+    assert_eq!(found.reasons, [""; 0]);
+    let recorded = found.recorded.as_ref().expect("a journal");
+    assert_eq!(Row { name: "as set".to_owned(), ..recorded.clone() }, found.rows[0]);
+    let row = |name: &str| found.rows.iter().find(|row| row.name == name).expect(name);
+    for row in &found.rows {
+        let sum = row.net + row.fees + row.spread + row.impact + row.delay;
+        assert!((sum - row.before_costs).abs() < 1e-6, "{row:?}");
+    }
+    let (own, free, dear) = (row("as set"), row("fees x 0"), row("fees x 2"));
+    assert!(own.fees > 1.0 && free.fees.abs() < 1e-9, "{own:?} {free:?}");
+    // The rule does not look at fees: the same trades, and only what they cost is another.
+    assert_eq!((free.trades, dear.trades), (own.trades, own.trades));
+    assert!((dear.fees / own.fees - 2.0).abs() < 0.02 && free.net > own.net && own.net > dear.net, "{found:?}");
+    assert!((row("size x 0.5").fees / own.fees - 0.5).abs() < 0.02, "{found:?}");
+    assert!(report.html().contains("What other costs would have done") && report.text().contains("latency + 500 ms"));
+
+    // From the middle on the box had an account with a past, and the backtest begins with none; and with other settings.
+    let mut other = settings;
+    other.signal.hold_max_min = 5;
+    let report = ask(START.plus(Duration::from_secs(86_400 + 3_600)), other);
+    let found = report.what_if.expect("asked");
+    assert_eq!(found.reasons.len(), 2, "{:?}", found.reasons);
+    assert_eq!(found.reasons[0], "Other settings than those of the box: engine.signal.");
+    assert!(found.reasons[1].contains("older than the span"));
+    let fills = found.fills.expect("a journal");
+    assert!(!fills.is_exact() && fills.recorded > 5, "{fills:?}");
+}
+
+#[test]
+fn a_sweep_shows_its_best_and_tells_all_of_its_variants() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let source = source_of(walk(3_000, Timeframe::M1, 0.001, 41));
+    let plan = |dials: Vec<Dial>, what_if: bool| Plan {
+        source: &source,
+        base: Trial::new("base", settings(Rule::Reversion)),
+        dials,
+        answerer: None,
+        made_until: vec![
+            ("m r1".to_owned(), START.plus(Duration::from_secs(600))),
+            ("m r2".to_owned(), Timestamp::EPOCH),
+        ],
+        threads: 2,
+        cuts: 3,
+        what_if,
+    };
+    let dials = vec![Dial::fees(&[0, 1_000]), Dial::parse("engine.signal.hold_max_min=10,60").expect("a dial")];
+    let mut ledger = Ledger::open(&dir.path().join("trials.jsonl")).expect("a list");
+    let report = plan(dials.clone(), false).run(&mut ledger).expect("runs");
+    let best = report.variants.iter().max_by(|a, b| a.sharpe.partial_cmp(&b.sharpe).expect("numbers")).expect("some");
+    assert_eq!((report.variants.len(), report.chosen.trials, &report.name), (4, 4, &best.name));
+    assert!(report.name.starts_with("fee_ppm=0 signal.hold_max_min="), "{}", report.name);
+    assert!(report.peek.as_ref().is_some_and(|peek| peek.cuts == 3 && peek.findings.is_empty()));
+    let warned = report.warnings.iter().filter(|text| text.contains("was made from data up to")).count();
+    assert_eq!(warned, 1, "{:?}", report.warnings);
+    assert!(report.text().contains("<- shown above") && report.html().contains("(shown here)"));
+    let error = plan(dials, true).run(&mut ledger).expect_err("one set of settings only").to_string();
+    assert!(error.contains("4 variants"), "{error}");
+
+    let page = dir.path().join("a.html");
+    let json = report.write(&page).expect("written");
+    assert_eq!(json, dir.path().join("a.json"));
+    let told: serde_json::Value = serde_json::from_slice(&std::fs::read(json).expect("there")).expect("JSON");
+    assert_eq!(told["variants"][0]["name"], "fee_ppm=0 signal.hold_max_min=10");
+    assert!(report.write(&dir.path().join("a.json")).is_err(), "the page would be lost");
+    assert!(report.write(&dir.path().join("no/a.html")).expect_err("no folder").to_string().contains("no/a.html"));
 }

@@ -14,6 +14,7 @@ mod latency;
 mod model;
 mod ops;
 mod probe;
+mod question;
 mod weigh;
 
 pub use bundle::Decision;
@@ -23,4 +24,5 @@ pub use kernel::engine;
 pub use latency::Latency;
 pub use model::{Answer, HorizonAnswer, Model};
 pub use probe::ProbeReport;
+pub use question::{Respondent, seat};
 pub use weigh::Weight;

@@ -1,6 +1,8 @@
-//! The command line. Exit codes: 0 done, 1 refused or failed (one message on standard error), 2 wrong usage.
+//! The command line. Exit codes: 0 done, 1 refused or failed (one message on standard error), 2 wrong usage, or a
+//! backtest that cannot be run.
 
 mod arima;
+mod backtest;
 mod controls;
 mod ensemble;
 mod export;
@@ -43,6 +45,7 @@ enum Command {
     Pack(pack::Pack),
     Keygen(keygen::Keygen),
     Report(report::Report),
+    Backtest(backtest::Backtest),
     Tune(tune::Tune),
     Runs(runs::Runs),
     Html(html::Html),
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Pack(pack) => pack.run(),
         Command::Keygen(keygen) => keygen.run(),
         Command::Report(report) => report.run(),
+        Command::Backtest(backtest) => backtest.run(),
         Command::Tune(tune) => tune.run(),
         Command::Runs(runs) => runs.run(),
         Command::Html(html) => html.run(),
@@ -94,7 +98,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tickerbox-trainer: {error:#}");
-            ExitCode::FAILURE
+            let is_bad_input = error.downcast_ref().is_some_and(::backtest::BacktestError::is_bad_input);
+            if is_bad_input { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -3,8 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::text::{ahead, chosen, figures, peek, percent};
+use super::text::{COST_COLUMNS, VARIANT_COLUMNS, ahead, chosen, costs, figures, peek, percent, same_fills, variant};
 use super::{Account, Bin, Report};
+use crate::plan::Variant;
 
 const STYLE: &str = include_str!("style.css");
 const WIDTH: f64 = 380.0;
@@ -45,12 +46,12 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         _ => "v-open",
     };
     let (net, trials) = (percent(report.lead.net_return), report.chosen.trials);
-    let trials = if trials == 1 { "one trial".to_owned() } else { format!("{trials} trials") };
+    let trials = if trials == 1 { "one trial has".to_owned() } else { format!("{trials} trials have") };
     writeln!(
         out,
         "<p class=\"lead\">{net} after all costs. Against buying and holding: <strong \
          class=\"{class}\">{verdict}</strong>. \
-         Over this data {trials} have been made.</p><p class=\"second\">{}<br>{} to {}</p>",
+         Over this data {trials} been made.</p><p class=\"second\">{}<br>{} to {}</p>",
         escaped(&report.source),
         escaped(&report.from),
         escaped(&report.to)
@@ -86,6 +87,28 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(out, "<tr><td>{}</td>{cells}</tr>", columns[0][row].0)?;
     }
     writeln!(out, "</tbody></table></div>")?;
+    if let Some(what_if) = &report.what_if {
+        let rows = what_if.recorded.iter().chain(&what_if.rows).map(|row| (row.name.as_str(), costs(row)));
+        writeln!(
+            out,
+            "<h2>What other costs would have done</h2><p class=\"sub\">Dollars. Each change by itself; not trials of a search.</p>"
+        )?;
+        table(out, &COST_COLUMNS, rows)?;
+        let notes: String = same_fills(what_if)
+            .iter()
+            .chain(&what_if.reasons)
+            .map(|line| format!("<p class=\"sub\">{}</p>", escaped(line)))
+            .collect();
+        writeln!(out, "{notes}")?;
+    }
+    if !report.variants.is_empty() {
+        let mark = |of: &Variant| {
+            if of.digest == report.trial_digest { format!("{} (shown here)", of.name) } else { of.name.clone() }
+        };
+        let rows: Vec<_> = report.variants.iter().map(|of| (mark(of), variant(of))).collect();
+        writeln!(out, "<h2>Variants</h2><p class=\"sub\">All of this sweep, each counted.</p>")?;
+        table(out, &VARIANT_COLUMNS, rows.iter().map(|(name, cells)| (name.as_str(), cells.clone())))?;
+    }
     list(out, "Ahead of the controls", ahead(report))?;
     list(out, "What being chosen leaves of it", chosen(report))?;
     let counts = |counts: &std::collections::BTreeMap<String, u64>| {
@@ -100,7 +123,24 @@ fn write_page(out: &mut String, report: &Report) -> std::fmt::Result {
         ("questions, answers", format!("{}, {}", report.questions, report.answers)),
     ];
     list(out, "Facts", facts)?;
-    writeln!(out, "</main></body></html>")
+    let notes: String = report.notes.iter().map(|note| format!("<p class=\"sub\">{}</p>", escaped(note))).collect();
+    writeln!(out, "{notes}</main></body></html>")
+}
+
+fn table<'a, const N: usize>(
+    out: &mut String,
+    columns: &[&str; N],
+    rows: impl Iterator<Item = (&'a str, [String; N])>,
+) -> std::fmt::Result {
+    let head: String = columns.iter().map(|name| format!("<th>{name}</th>")).collect();
+    writeln!(out, "<div class=\"wide\"><table class=\"cards\"><thead><tr><th></th>{head}</tr></thead><tbody>")?;
+    for (name, cells) in rows {
+        // On a phone each row is a card, and each cell has its column's name before it.
+        let cell = |(column, cell): (&&str, &String)| format!("<td data-of=\"{column}\">{}</td>", escaped(cell));
+        let cells: String = columns.iter().zip(&cells).map(cell).collect();
+        writeln!(out, "<tr><td>{}</td>{cells}</tr>", escaped(name))?;
+    }
+    writeln!(out, "</tbody></table></div>")
 }
 
 fn list<N: AsRef<str>>(out: &mut String, title: &str, rows: impl IntoIterator<Item = (N, String)>) -> std::fmt::Result {
@@ -163,9 +203,10 @@ impl Scale {
     }
 }
 
-fn axis(out: &mut String, y: &Scale, decimals_min: usize) {
+fn axis(out: &mut String, y: &Scale, decimals_min: usize, is_count: bool) {
     let (ticks, decimals) = y.ticks();
-    for tick in ticks {
+    let decimals = if is_count { 0 } else { decimals };
+    for tick in ticks.into_iter().filter(|tick| !is_count || (tick - tick.round()).abs() < 1e-9) {
         let (at, decimals) = (y.at(tick), decimals.max(decimals_min));
         // A minus in front of zero says nothing.
         let tick = if tick.abs() < 1e-12 { 0.0 } else { tick };
@@ -181,10 +222,11 @@ fn axis(out: &mut String, y: &Scale, decimals_min: usize) {
 }
 
 fn figure(title: &str, sub: &str, legend: &str, drawing: &str) -> String {
-    format!(
-        "<figure><figcaption><h3>{title}</h3><div class=\"sub\">{sub}</div>{legend}</figcaption><svg \
-         viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">{drawing}</svg></figure>"
-    )
+    let drawing = match drawing {
+        "" => String::new(),
+        drawing => format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">{drawing}</svg>"),
+    };
+    format!("<figure><figcaption><h3>{title}</h3><div class=\"sub\">{sub}</div>{legend}</figcaption>{drawing}</figure>")
 }
 
 fn lines(title: &str, sub: &str, curves: &[Curve<'_>], decimals: usize) -> String {
@@ -195,7 +237,7 @@ fn lines(title: &str, sub: &str, curves: &[Curve<'_>], decimals: usize) -> Strin
     let x = Scale::of(all().map(|(at, _)| at), LEFT, WIDTH - RIGHT);
     let y = Scale::of(all().map(|(_, value)| value), HEIGHT - BOTTOM, TOP);
     let mut drawing = String::new();
-    axis(&mut drawing, &y, decimals);
+    axis(&mut drawing, &y, decimals, false);
     let date = |second: f64| {
         let (year, month, day) = types::Timestamp::from_secs(second as i64).date();
         format!("{year}-{month:02}-{day:02}")
@@ -230,7 +272,7 @@ fn bars(bins: &[Bin]) -> String {
     let most = bins.iter().map(|bin| bin.n).max().unwrap_or(1).max(1) as f64;
     let y = Scale { low: 0.0, high: most, from: HEIGHT - BOTTOM, to: TOP };
     let mut drawing = String::new();
-    axis(&mut drawing, &y, 0);
+    axis(&mut drawing, &y, 0, true);
     for bin in bins {
         let (from, to, top) = (x.at(bin.from), x.at(bin.to), y.at(bin.n as f64));
         let class = if bin.from < 0.0 { "down" } else { "up" };

@@ -14,8 +14,10 @@ use types::{AccountId, Cash, Timestamp};
 use crate::gather::first_period;
 use crate::ledger::Entry;
 use crate::peek::Peek;
+use crate::plan::Variant;
 use crate::sweep::{Sweep, returns};
-use crate::{AccountOutcome, Ledger, Outcome, Source};
+use crate::what_if::WhatIf;
+use crate::{AccountOutcome, Cost, Ledger, Outcome, Source};
 
 /// Daily returns are used from so many days on, hourly ones below.
 const DAYS_MIN: usize = 60;
@@ -113,10 +115,16 @@ pub struct Report {
     pub ahead: Vec<Ahead>,
     /// What being chosen leaves of it.
     pub chosen: Chosen,
+    /// All variants of the sweep, in their order; empty where there was one.
+    pub variants: Vec<Variant>,
     /// The search for look-ahead, where it was made.
     pub peek: Option<Peek>,
+    /// What other costs would have done, where it was asked.
+    pub what_if: Option<WhatIf>,
     /// What a reader must know.
     pub warnings: Vec<String>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
 }
 
 /// What one account came to. Shares, not percent; money in dollars.
@@ -132,6 +140,8 @@ pub struct Account {
     pub net_return: f64,
     /// Fees paid.
     pub fees: f64,
+    /// What its orders cost against the middle of the book at their decision.
+    pub cost: Costs,
     /// Bought and sold.
     pub turnover: f64,
     /// Finished trades: how many, win rate, profit factor.
@@ -150,6 +160,27 @@ pub struct Account {
     pub curve: Vec<(i64, f64)>,
     /// Finished trades by their result.
     pub histogram: Vec<Bin>,
+}
+
+/// What orders cost, dollars.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Costs {
+    /// How far the market went away between decision and arrival; below zero where it came closer.
+    pub delay: f64,
+    /// Half the spread, at the arrival.
+    pub spread: f64,
+    /// From the best price to the prices they got.
+    pub impact: f64,
+    /// Fees.
+    pub fee: f64,
+}
+
+impl Costs {
+    fn of(cost: Cost) -> Self {
+        let Cost { delay, spread, impact, fee } = cost;
+        let [delay, spread, impact, fee] = [delay, spread, impact, fee].map(dollars);
+        Self { delay, spread, impact, fee }
+    }
 }
 
 /// Trades with a result in `from..to`, dollars.
@@ -237,8 +268,11 @@ impl Report {
             rivals,
             ahead,
             chosen,
+            variants: Vec::new(),
             peek: None,
+            what_if: None,
             warnings: Vec::new(),
+            notes: Vec::new(),
         };
         report.warn(source);
         report
@@ -248,8 +282,9 @@ impl Report {
         let mut warnings = Vec::new();
         if source.timeframe().is_some() {
             warnings.push(
-                "Books and the order of prices within a candle are invented, against the account: \
-                 crates/backtest/src/source/candles.rs tells how."
+                "A candle does not tell the order of its prices. Here it is always open, low, high, close: a stop is met \
+                 before a target, a target is not sold at its top, and an entry meets the open of the next candle. Books are \
+                 invented around these prices."
                     .to_owned(),
             );
         }
@@ -313,6 +348,7 @@ impl Account {
             end,
             net_return: if start > 0.0 { end / start - 1.0 } else { 0.0 },
             fees: dollars(told.fees),
+            cost: Costs::of(told.cost),
             turnover: dollars(told.turnover),
             trades: Trades::of(&results),
             open: told.open,
@@ -389,7 +425,7 @@ fn variance(values: &[f64]) -> f64 {
     if values.len() < 2 { 0.0 } else { squares / (count - 1.0) }
 }
 
-fn dollars(cash: Cash) -> f64 {
+pub(crate) fn dollars(cash: Cash) -> f64 {
     cash.0 as f64 / 1e8
 }
 

@@ -32,6 +32,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use core::ops::Range;
 use core::time::Duration;
 
 use engine::candle::{Bar, csv, segments, step_of, tidy};
@@ -104,11 +105,12 @@ pub struct CandleMarket {
 }
 
 impl CandleMarket {
-    /// Reads a candle file, packed with gzip or plain (format: [`csv`]). Fees are those of `venue` in the settings.
+    /// Reads the candles of a file that begin in `span`. It is packed with gzip or plain (format: [`csv`]). Fees are those of
+    /// `venue` in the settings.
     ///
     /// # Errors
     /// What is wrong with the file, and in which line or at which time.
-    pub fn read(path: &Path, venue: Venue, base: &str, quote: &str) -> Result<Self> {
+    pub fn read(path: &Path, span: &Range<Timestamp>, venue: Venue, base: &str, quote: &str) -> Result<Self> {
         let io = |what| move |source| BacktestError::Io { path: path.to_owned(), what, source };
         let mut bytes = Vec::new();
         File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(io("cannot read"))?;
@@ -118,7 +120,14 @@ impl CandleMarket {
             bytes = plain;
         }
         let name = path.display().to_string();
-        let bars = csv::parse(&bytes).map_err(|source| BacktestError::Csv { name: name.clone(), source })?;
+        let mut bars = csv::parse(&bytes).map_err(|source| BacktestError::Csv { name: name.clone(), source })?;
+        let ends = bars.iter().map(|bar| bar.open_time).min().zip(bars.iter().map(|bar| bar.open_time).max());
+        bars.retain(|bar| span.contains(&bar.open_time));
+        if let Some((first, last)) = ends.filter(|_| bars.is_empty()) {
+            let Range { start, end } = span;
+            let what = format!("{name} from {start} to {end} (its candles begin from {first} to {last})");
+            return Err(BacktestError::Empty(what));
+        }
         Self::of(&name, bars, venue, base, quote)
     }
 
@@ -291,6 +300,10 @@ impl Candles {
             }
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(super) fn assumed(&self) -> String {
+        serde_json::to_string(&self.invented).expect("plain values")
     }
 
     pub(super) fn about(&self) -> String {

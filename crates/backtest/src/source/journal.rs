@@ -16,7 +16,7 @@ use engine::Engine;
 use sha2::{Digest, Sha256};
 use store::{Checkpoint, Day, Reader};
 use types::settings::EngineSettings;
-use types::{Input, InstrumentId, Timestamp};
+use types::{Input, Instrument, InstrumentId, Timestamp};
 
 use super::Hear;
 use crate::{BacktestError, Result};
@@ -30,6 +30,17 @@ pub struct JournalDays {
     span: Range<Timestamp>,
 }
 
+/// What a box was like in a span.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// Its settings when the span began.
+    pub settings: EngineSettings,
+    /// How many starts in the span had others than these.
+    pub others: usize,
+    /// What it watched, by number, with the rules that were told last.
+    pub instruments: Vec<Instrument>,
+}
+
 impl JournalDays {
     /// The days of a data folder, and what of them was received in `span`.
     ///
@@ -37,16 +48,58 @@ impl JournalDays {
     /// When the folder cannot be listed or has no day in the span.
     pub fn open(dir: &Path, span: Range<Timestamp>) -> Result<Self> {
         let (days, name) = (store::days(dir)?, dir.display().to_string());
+        let (Some(first), Some(last)) = (days.first(), days.last()) else {
+            return Err(BacktestError::NoJournal(dir.to_owned()));
+        };
+        let kept = format!("kept are the days {} to {}", date(first), date(last));
         let found = Self { name, days, span };
-        if found.wanted().next().is_none() { Err(BacktestError::Empty(found.about())) } else { Ok(found) }
+        if found.wanted().next().is_none() {
+            return Err(BacktestError::Empty(format!("{} ({kept})", found.about())));
+        }
+        Ok(found)
     }
 
     fn wanted(&self) -> impl Iterator<Item = &Day> {
         self.days.iter().filter(|day| day.is_in(&self.span))
     }
 
+    /// What the box was like in the span. Reads all of it.
+    ///
+    /// # Errors
+    /// What cannot be read, and [`BacktestError::NoCatalogue`] where no start of the program is known.
+    pub fn survey(&self) -> Result<Survey> {
+        let (mut settings, mut others): (Option<EngineSettings>, usize) = (None, 0);
+        let mut instruments = BTreeMap::new();
+        self.play(&mut |_, input| {
+            match input {
+                Input::Boot { settings: told, .. } => match &settings {
+                    Some(first) => others += usize::from(*first != *told),
+                    None => settings = Some(*told),
+                },
+                Input::Instrument(instrument) => drop(instruments.insert(instrument.id, instrument)),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        let missing = || BacktestError::NoCatalogue { at: self.span.start, what: "no start of the program".to_owned() };
+        let instruments = instruments.into_values().collect();
+        Ok(Survey { settings: settings.ok_or_else(missing)?, others, instruments })
+    }
+
+    pub(crate) fn days(&self) -> &[Day] {
+        &self.days
+    }
+
+    pub(crate) const fn span(&self) -> &Range<Timestamp> {
+        &self.span
+    }
+
     pub(super) fn about(&self) -> String {
-        format!("journal {} from {} to {}", self.name, self.span.start, self.span.end)
+        let end =
+            |at: Timestamp, word: &str, is_open: bool| if is_open { String::new() } else { format!(" {word} {at}") };
+        let from = end(self.span.start, "from", self.span.start <= Timestamp::EPOCH);
+        let to = end(self.span.end, "to", self.span.end == Timestamp::MAX);
+        format!("journal {}{from}{to}", self.name)
     }
 
     pub(super) fn cut(&self, at: Timestamp) -> Self {
@@ -137,7 +190,7 @@ impl JournalDays {
         let engine: Engine = postcard::from_bytes(&checkpoint.state)
             .map_err(|error| refuse(format!("the oldest state cannot be read: {error}")))?;
         let view = engine.view();
-        let boot = Input::Boot { version: view.version().to_owned(), settings: Box::<EngineSettings>::default() };
+        let boot = Input::Boot { version: view.version().to_owned(), settings: Box::new(view.settings().clone()) };
         let seats = view.models().map(|(seat, _)| seat.clone()).collect();
         let instruments = view.markets().map(|market| Input::Instrument(market.instrument.clone()));
         let status = view
@@ -147,6 +200,11 @@ impl JournalDays {
         let models = Input::Models { seats, news: None };
         Ok(core::iter::once(boot).chain([clock, models]).chain(instruments).chain(status).collect())
     }
+}
+
+fn date(day: &Day) -> String {
+    let at = Timestamp::from_secs(i64::from(day.day) * 86_400);
+    at.to_string().chars().take(10).collect()
 }
 
 /// Of each thing the newest word, in the order in which they are to be told.

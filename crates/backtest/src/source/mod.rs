@@ -2,9 +2,11 @@
 
 mod candles;
 mod journal;
+mod named;
 
 pub use candles::{CandleMarket, Candles, DECIDED_WITHIN, Invented};
-pub use journal::JournalDays;
+pub use journal::{JournalDays, Survey};
+pub use named::{CandleFile, candles};
 
 use types::{Input, Timeframe, Timestamp};
 
@@ -45,6 +47,15 @@ impl Source {
         match self {
             Self::Candles(candles) => Ok(candles.digest()),
             Self::Journal(journal) => journal.digest(),
+        }
+    }
+
+    /// What is made up around the data, as JSON; empty where nothing is. The same settings over other inventions are another trial.
+    #[must_use]
+    pub fn assumed(&self) -> String {
+        match self {
+            Self::Candles(candles) => candles.assumed(),
+            Self::Journal(_) => String::new(),
         }
     }
 
