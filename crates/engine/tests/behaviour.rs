@@ -716,7 +716,9 @@ fn a_portfolio_tells_how_much() {
     assert_eq!(wanted(Sizing::Parity, 0, 0.01), None, "nothing moves, so nothing is known of its risk");
     // A quarter of net return over the variance of the one minute that is forecast.
     let (share, net) = wanted(Sizing::MeanVariance, 50, 0.000_2).expect("buys");
-    near(share, net / (4.0 * 1.05f64.ln().powi(2) / 5.0));
+    // The logarithm of 1.05.
+    let deviation = 0.048_790_164;
+    near(share, net / (4.0 * deviation * deviation / 5.0));
     let (share, _) = wanted(Sizing::MeanVariance, 50, 0.01).expect("buys");
     near(share, 0.15);
 }

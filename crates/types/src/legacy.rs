@@ -505,8 +505,11 @@ mod tests {
         ((1u8, 30u16, 100u32, 50_000u32, 60u16), (true, 10_000u32, 200_000u32, 20_000u32, 200_000u32, 50_000u32, 6u16))
     }
 
+    /// A row of fees as it was up to format 4.
+    type OldRow = (Date, u32, u32, bool, &'static str);
+
     /// What was said about exchanges and fees up to format 4.
-    fn old_market() -> (impl Serialize + Copy, [Vec<(Date, u32, u32, bool, &'static str)>; 4]) {
+    fn old_market() -> (impl Serialize + Copy, [Vec<OldRow>; 4]) {
         let row = |day, taker| (Date::new(2025, 11, day), 1_000u32, taker, true, "test");
         ((true, 100u32, 5_000u32, 2_000u32, true), [2u32, 3, 4, 5].map(|fee| vec![row(1, fee), row(9, 10 * fee)]))
     }
