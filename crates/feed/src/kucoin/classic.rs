@@ -8,6 +8,7 @@ use super::messages::{
     CandleData, CandleRow, ChangesData, LevelData, Message, PictureData, Refused, TickerData, TradeData, aggressor,
     millis, named, nanos, request_id, whole,
 };
+use super::quick;
 use crate::decode::{DecodeError, from_json};
 use crate::number::{Raw, Text};
 
@@ -32,6 +33,11 @@ struct Envelope<'a> {
 /// # Errors
 /// [`DecodeError`] when it is not one of the protocol.
 pub(crate) fn decode(text: &str) -> Result<Message<'_>, DecodeError> {
+    quick::read(text).map_or_else(|| decode_any(text), Ok)
+}
+
+/// The same by general JSON.
+pub(super) fn decode_any(text: &str) -> Result<Message<'_>, DecodeError> {
     let envelope: Envelope<'_> = from_json(text)?;
     match envelope.kind.as_str() {
         "message" => decode_data(&envelope),

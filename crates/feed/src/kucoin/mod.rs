@@ -23,6 +23,7 @@ mod handshake;
 mod heard;
 pub(crate) mod instruments;
 pub(crate) mod messages;
+mod quick;
 pub(crate) mod rest;
 mod settings;
 mod subscribing;
