@@ -19,6 +19,15 @@ pub struct Group {
 }
 
 impl Limits {
+    /// Whether they are of so many positions, finite, and no least is above its most.
+    pub(crate) fn are_fit(&self, size: usize) -> bool {
+        let is_range = |(low, high): &(f64, f64)| low.is_finite() && high.is_finite() && low <= high;
+        self.each.len() == size
+            && self.each.iter().all(is_range)
+            && self.sum_max.is_finite()
+            && self.groups.iter().all(|group| group.max.is_finite())
+    }
+
     /// Whether weights keep them, but for so much.
     #[must_use]
     pub fn hold(&self, weights: &[f64], tolerance: f64) -> bool {

@@ -12,7 +12,7 @@ use crate::{Covariance, Limits};
 #[must_use]
 pub fn mean_variance(expected: &[f64], covariance: &Covariance, aversion: f64, limits: &Limits) -> Option<Vec<f64>> {
     let size = covariance.size();
-    let is_fit = expected.len() == size && limits.each.len() == size && expected.iter().all(|value| value.is_finite());
+    let is_fit = expected.len() == size && expected.iter().all(|value| value.is_finite()) && limits.are_fit(size);
     if !is_fit || size == 0 || !aversion.is_finite() || aversion <= 0.0 {
         return None;
     }
@@ -144,6 +144,9 @@ mod tests {
         none(&[0.01], 0.0, &free(1));
         none(&[0.01], 1.0, &free(2));
         none(&[0.01], 1.0, &Limits { each: vec![(0.5, 1.0)], sum_max: 0.2, groups: Vec::new() });
+        none(&[0.01], 1.0, &Limits { each: vec![(1.0, 0.5)], ..free(1) });
+        none(&[0.01], 1.0, &Limits { each: vec![(f64::NAN, f64::NAN)], ..free(1) });
+        none(&[0.01], 1.0, &Limits { sum_max: f64::NAN, ..free(1) });
     }
 
     proptest! {
