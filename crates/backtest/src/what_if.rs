@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use types::fee::{Fee, FeeRow, FeeRows};
+use types::fee::{FeeRow, FeeRows};
 use types::settings::{EngineSettings, SignalSettings};
 use types::{AccountId, Fill, Ppm};
 
@@ -124,8 +124,7 @@ fn fees(settings: &mut EngineSettings, times: u32) {
             ..row.clone()
         };
         let scaled: Vec<FeeRow> = rows.rows().iter().map(scaled).collect();
-        let none = Fee { maker_ppm: Ppm(0), taker_ppm: Ppm(0) };
-        *rows = FeeRows::try_from(scaled).unwrap_or_else(|_| FeeRows::always(none, false, ""));
+        *rows = FeeRows::try_from(scaled).expect("dates and volumes stay as they were");
     }
 }
 
