@@ -23,7 +23,8 @@ impl Desk {
 
     /// All that is forecast for the same horizon is weighed by what it promises after costs, beside what is held already.
     fn mean_variance(&self, market: &Market, settings: &SignalSettings, turn: &Turn<'_>) -> Option<f64> {
-        let equity = self.portfolio.equity().0 as f64;
+        // Shares of nothing are no shares.
+        let equity = Some(self.portfolio.equity().0 as f64).filter(|equity| *equity > 0.0)?;
         let held = |id: InstrumentId| {
             let holding = self.portfolio.holding(id)?;
             Some(portfolio::value(id, holding, turn.markets).0 as f64 / equity)
