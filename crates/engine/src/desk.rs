@@ -219,6 +219,7 @@ impl Desk {
         self.venue.abandon(OrderEnd::Unknown, turn.at, &mut self.events);
         self.settle(turn);
         if self.mandate == Mandate::Retired {
+            self.legs.forget_stock();
             self.plans.values_mut().for_each(|plan| plan.exit_at = plan.exit_at.min(turn.at));
         }
         // The limit may have been set below what was lost already.
@@ -651,7 +652,9 @@ impl Desk {
             }
             _ => {}
         }
-        self.legs.on_fill(&fill, &market.instrument);
+        if self.mandate == Mandate::Arbitrage {
+            self.legs.on_fill(&fill, &market.instrument);
+        }
         turn.effects.record(Record::Fill(fill.clone()));
         if self.fills.len() == FILLS_MAX {
             self.fills.pop_front();

@@ -562,9 +562,9 @@ fn who_traded_more_pays_less() {
 fn switched_off_its_stock_is_sold() {
     let mut driver = stocked(1_000, |_| {});
     assert!(!held(&driver, KRAKEN).is_zero() && !held(&driver, COINBASE).is_zero());
-    let mut settings = settings(1_000);
-    settings.arbitrage.trade = false;
-    driver.boot(settings);
+    let mut off = settings(1_000);
+    off.arbitrage.trade = false;
+    driver.boot(off);
     driver.send(Input::Clock { synchronised: true });
     for _ in 0..4 {
         book(&mut driver, KRAKEN, 99_99, 100_09);
@@ -576,4 +576,34 @@ fn switched_off_its_stock_is_sold() {
     let view = driver.engine.view();
     let account = view.accounts().find(|account| account.id() == AccountId::ARBITRAGE).expect("stays known");
     assert!(!account.is_active());
+    driver.boot(settings(1_000));
+    calm_minutes(&mut driver);
+    assert!(!held(&driver, KRAKEN).is_zero() && !held(&driver, COINBASE).is_zero(), "bought again");
+}
+
+/// Four quiet minutes after a start. What was taken is there again: somebody is at another price in between.
+fn calm_minutes(driver: &mut Driver) {
+    driver.send(Input::Clock { synchronised: true });
+    for _ in 0..24 {
+        for id in [KRAKEN, COINBASE] {
+            book(driver, id, 99_94, 100_14);
+            book(driver, id, 99_99, 100_09);
+            driver.trade_of(id, 100_09, 10, Aggressor::Buy);
+        }
+        driver.wait_ms(10_000);
+        driver.send(Input::Tick);
+    }
+}
+
+#[test]
+fn another_version_of_the_program_does_not_buy_the_stock_again() {
+    let mut driver = stocked(1_000, |_| {});
+    let before = [KRAKEN, COINBASE].map(|id| held(&driver, id));
+    driver.engine = engine::Engine::resumed(&driver.accounts_left(), engine::seal::Chain::default());
+    driver.boot(settings(1_000));
+    for (id, venue) in [(KRAKEN, Venue::Kraken), (COINBASE, Venue::Coinbase)] {
+        driver.send(Input::Instrument(instrument(id, venue, "BTC", "USD")));
+    }
+    calm_minutes(&mut driver);
+    assert_eq!([KRAKEN, COINBASE].map(|id| held(&driver, id)), before);
 }

@@ -76,9 +76,19 @@ impl Try {
 }
 
 impl Legs {
+    /// The stock is given away: it may be bought again.
+    pub(super) fn forget_stock(&mut self) {
+        self.stocked.clear();
+    }
+
     /// A fill was booked.
     pub(super) fn on_fill(&mut self, fill: &Fill, instrument: &Instrument) {
-        let Some(tried) = self.tries.iter_mut().find(|tried| tried.has(fill.order)) else { return };
+        let Some(tried) = self.tries.iter_mut().find(|tried| tried.has(fill.order)) else {
+            if fill.side == Side::Buy {
+                self.stocked.insert(fill.instrument);
+            }
+            return;
+        };
         let told = &mut tried.told;
         let got = common(fill.qty, instrument, told.qty_decimals);
         let sum = if Some(fill.order) == told.even_order {
@@ -108,10 +118,16 @@ impl Legs {
 }
 
 impl Desk {
-    /// Buys the stock of an instrument, once: an equal part of half of its purse.
+    /// Buys the stock of an instrument, once (what of it is filled): an equal part of half of its purse.
     pub(super) fn stock_up(&mut self, market: &Market, turn: &mut Turn<'_>) {
         let instrument = &market.instrument;
-        if self.legs.stocked.contains(&instrument.id) || !turn.is_compared(instrument.id) || !turn.permit.is_trading {
+        let is_done = self.legs.stocked.contains(&instrument.id) || self.venue.is_working(instrument.id);
+        if is_done || !turn.is_compared(instrument.id) || !turn.permit.is_trading {
+            return;
+        }
+        // Another version of the program may have bought it.
+        if self.portfolio.holding(instrument.id).is_some() {
+            self.legs.stocked.insert(instrument.id);
             return;
         }
         let Some(purse) = self.portfolio.purse(instrument) else { return };
@@ -120,7 +136,6 @@ impl Desk {
         });
         let spend = Cash(purse.deposited.0 / 2 / paid_here.count().max(1) as i64).min(self.cash_free(purse, turn));
         if self.buy_for(market, spend, Reason::Stock, turn) {
-            self.legs.stocked.insert(instrument.id);
             self.plans.insert(instrument.id, Plan::new(Rule::Hold, "arbitrage".to_owned()));
         }
     }
@@ -234,8 +249,12 @@ impl Desk {
         let left = excess.and_then(|(side, id, qty)| {
             let market = turn.markets.get(id)?;
             let qty = own(qty, &market.instrument, told.qty_decimals);
-            let value = market.instrument.scale.notional(market.mark()?, qty, Rounding::Floor);
-            Some((usize::from(id == told.sell), if side == Side::Sell { value } else { -value }))
+            let value = |rounding| Some(market.instrument.scale.notional(market.mark()?, qty, rounding));
+            let worth = match side {
+                Side::Sell => value(Rounding::Floor)?,
+                Side::Buy => -value(Rounding::Ceil)?,
+            };
+            Some((usize::from(id == told.sell), worth))
         });
         if let Some((place, value)) = left {
             flows[place] = flows[place].saturating_add(value);
