@@ -3,119 +3,54 @@
 use engine::risk::breaker::Scope;
 use engine::stats::performance::Performance;
 use engine::view::{AccountView, PositionView, View};
-use serde::Serialize;
 use store::{Span, State};
+use types::effect::EquityRecord;
 use types::time::NS_PER_MIN;
 use types::{AccountId, AccountPurse, Cash, InstrumentId, Tally, Timestamp};
+use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, TradePart, TradeSum};
 
 /// Minutes of an hour: equity is looked at by the hour.
 const HOUR_NS: i64 = 60 * NS_PER_MIN;
 const HOURS_A_YEAR: f64 = 8_760.0;
 
-/// All accounts at a moment, and what stops them.
-#[derive(Clone, Debug, Serialize)]
+/// All accounts at a moment, with their numbers.
+#[derive(Clone, Debug)]
 pub(crate) struct Told {
-    pub(crate) accounts: Vec<Account>,
-    pub(crate) breakers: Vec<Breaker>,
-}
-
-/// An account. Amounts are dollars but where a currency is named.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Account {
-    #[serde(skip)]
-    pub(crate) id: AccountId,
-    name: String,
-    /// False once the settings do not name its strategy any more.
-    active: bool,
-    start: String,
-    cash: String,
-    equity: String,
-    fees: String,
-    realised: String,
-    unrealised: String,
-    /// Bought and sold, over the start money.
-    turnover: f64,
-    exposure: f64,
-    drawdown: f64,
-    drawdown_breaker_open: bool,
-    losses_in_row: u16,
-    trades: Trades,
-    purses: Vec<Purse>,
-    positions: Vec<Position>,
-    by_symbol: Vec<Part>,
-    by_opener: Vec<Part>,
-    orders_working: usize,
-    refused: Vec<(String, u64)>,
-    /// Over hours of the last days that were asked for; missing before three hours of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    performance: Option<Performance>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Purse {
-    venue: &'static str,
-    currency: String,
-    cash: String,
-    deposited: String,
-    fees: String,
-    realised: String,
-    /// What a unit is worth in dollars.
-    rate: Option<f64>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Position {
-    symbol: String,
-    currency: String,
-    qty: String,
-    entry: Option<String>,
-    value: String,
-    pnl: String,
-    opened_at: String,
-}
-
-/// What finished trades of a kind amounted to.
-#[derive(Clone, Debug, Serialize)]
-struct Part {
-    of: String,
-    #[serde(flatten)]
-    trades: Trades,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Trades {
-    n: u32,
-    win_rate: Option<f64>,
-    profit_factor: Option<f64>,
-    /// Profits less losses, after fees, dollars.
-    net: f64,
-}
-
-/// A breaker that is open.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Breaker {
-    cause: String,
-    /// A symbol, or an account's name.
-    stops: String,
-    since: String,
-    seen_at: String,
+    pub(crate) ids: Vec<AccountId>,
+    pub(crate) accounts: Accounts,
 }
 
 /// All accounts as the engine has them.
-pub(crate) fn told(view: View<'_>) -> Told {
-    let accounts: Vec<Account> = view.accounts().map(|account| of(view, account)).collect();
-    let breakers = view.breakers().open().iter().map(|((cause, scope), open)| Breaker {
-        cause: format!("{cause:?}").to_lowercase(),
+pub(crate) fn told(view: View<'_>, at: Timestamp) -> Told {
+    let (ids, accounts): (Vec<AccountId>, Vec<Account>) =
+        view.accounts().map(|account| (account.id(), of(view, account))).unzip();
+    let name = |wanted: &AccountId| {
+        let known = ids.iter().position(|id| id == wanted);
+        known.map(|place| accounts[place].name.clone()).unwrap_or_default()
+    };
+    let breakers = view.breakers().open().iter().map(|((cause, scope), open)| OpenBreaker {
+        cause: words(&format!("{cause:?}")),
         stops: match scope {
             Scope::Instrument(id) => symbol(view, *id),
-            Scope::Account(id) => {
-                accounts.iter().find(|known| known.id == *id).map(|it| it.name.clone()).unwrap_or_default()
-            }
+            Scope::Account(id) => name(id),
         },
-        since: open.since.to_string(),
-        seen_at: open.seen_at.to_string(),
+        since_ms: open.since.as_millis(),
+        seen_at_ms: open.seen_at.as_millis(),
     });
-    Told { breakers: breakers.collect(), accounts }
+    let breakers = breakers.collect();
+    Told { accounts: Accounts { at_ms: at.as_millis(), accounts, breakers }, ids }
+}
+
+/// `WideSpread` as people read it: `wide spread`.
+pub(crate) fn words(name: &str) -> String {
+    let mut words = String::with_capacity(name.len() + 4);
+    for (place, letter) in name.chars().enumerate() {
+        if place > 0 && letter.is_ascii_uppercase() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 fn of(view: View<'_>, account: AccountView<'_>) -> Account {
@@ -131,7 +66,6 @@ fn of(view: View<'_>, account: AccountView<'_>) -> Account {
     let over = |part: Cash, whole: Cash| if whole.0 > 0 { part.0 as f64 / whole.0 as f64 } else { 0.0 };
     let unrealised = worth.equity.saturating_sub(portfolio.start()).saturating_sub(worth.realised);
     Account {
-        id: account.id(),
         name: account.name().to_owned(),
         active: account.is_active(),
         start: text(portfolio.start()),
@@ -150,15 +84,15 @@ fn of(view: View<'_>, account: AccountView<'_>) -> Account {
         positions: account.positions().map(position).collect(),
         by_symbol: portfolio.by_instrument().iter().map(|(id, tally)| part(symbol(view, *id), tally)).collect(),
         by_opener: portfolio.by_opener().iter().map(|(opener, tally)| part(opener.clone(), tally)).collect(),
-        orders_working: account.orders().len(),
-        refused: account.refusals().iter().map(|(refusal, count)| (format!("{refusal:?}"), *count)).collect(),
+        orders_working: account.orders().len() as u32,
+        refused: account.refusals().iter().map(|(refusal, count)| (words(&format!("{refusal:?}")), *count)).collect(),
         performance: None,
     }
 }
 
 fn purse(view: View<'_>, purse: &AccountPurse) -> Purse {
     Purse {
-        venue: purse.venue.slug(),
+        venue: purse.venue.slug().to_owned(),
         currency: purse.currency.clone(),
         cash: text(purse.cash),
         deposited: text(purse.deposited),
@@ -177,17 +111,17 @@ fn position(position: PositionView<'_>) -> Position {
         entry: position.entry.map(|price| scale.price(price).to_string()),
         value: text(position.value),
         pnl: text(position.pnl),
-        opened_at: position.opened_at.to_string(),
+        opened_at_ms: position.opened_at.as_millis(),
     }
 }
 
-fn part(of: String, tally: &Tally) -> Part {
-    Part { of, trades: trades(tally) }
+fn part(of: String, tally: &Tally) -> TradePart {
+    TradePart { of, trades: trades(tally) }
 }
 
-fn trades(tally: &Tally) -> Trades {
+fn trades(tally: &Tally) -> TradeSum {
     let share = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
-    Trades {
+    TradeSum {
         n: tally.trades,
         win_rate: share(tally.wins.into(), tally.trades.into()),
         profit_factor: share(tally.profit.0 as f64, tally.loss.0 as f64),
@@ -204,13 +138,79 @@ fn text(cash: Cash) -> String {
     cash.fixed().to_string()
 }
 
-impl Account {
-    /// Adds how it has done since a time, from what was kept of its equity at full hours.
+impl Told {
+    /// Adds how all have done since a time, from what was kept of their equity at full hours.
     pub(crate) fn look_back(&mut self, state: &State, since: Timestamp) -> store::Result<()> {
-        let kept = state.equity(self.id, Span::between(since, Timestamp::MAX, usize::MAX))?;
-        let hours = kept.iter().filter(|record| record.at.as_nanos() % HOUR_NS == 0);
-        let equity: Vec<f64> = hours.map(|record| record.equity.0 as f64 / 1e8).collect();
-        self.performance = Performance::of(&equity, HOURS_A_YEAR);
+        for (id, account) in self.ids.iter().zip(&mut self.accounts.accounts) {
+            let kept = state.equity(*id, Span::between(since, Timestamp::MAX, usize::MAX))?;
+            let hours = kept.iter().filter(|record| record.at.as_nanos() % HOUR_NS == 0);
+            let equity: Vec<f64> = hours.map(|record| record.equity.0 as f64 / 1e8).collect();
+            account.performance = Performance::of(&equity, HOURS_A_YEAR).map(performance);
+        }
         Ok(())
+    }
+}
+
+fn performance(of: Performance) -> wire::api::Performance {
+    wire::api::Performance {
+        periods: of.periods as u32,
+        total_return: of.total_return,
+        annual_return: of.annual_return,
+        annual_volatility: of.annual_volatility,
+        sharpe: of.sharpe,
+        sortino: of.sortino,
+        calmar: of.calmar,
+        drawdown_max: of.drawdown_max,
+        drawdown_periods_max: of.drawdown_periods_max as u32,
+        value_at_risk_95: of.value_at_risk_95,
+        expected_shortfall_95: of.expected_shortfall_95,
+    }
+}
+
+/// The equity of an account since a time, at most so many points: every minute of it, every hour, or every so many.
+pub(crate) fn curve(state: &State, id: AccountId, since: Timestamp, points_max: usize) -> store::Result<Vec<CurvePoint>> {
+    let kept = state.equity(id, Span::between(since, Timestamp::MAX, usize::MAX))?;
+    let step = kept.len().div_ceil(points_max.max(1)).max(1);
+    let dollars = |cash: Cash| cash.0 as f64 / 1e8;
+    let point = |record: &EquityRecord| CurvePoint {
+        at_ms: record.at.as_millis(),
+        equity: dollars(record.equity),
+        hold: dollars(record.hold),
+    };
+    // Counted from the newest, which is always among them.
+    let mut points: Vec<CurvePoint> = kept.iter().rev().step_by(step).map(point).collect();
+    points.reverse();
+    Ok(points)
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Entry;
+    use types::Record;
+
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_words() {
+        assert_eq!((words("WideSpread").as_str(), words("DailyLoss").as_str()), ("wide spread", "daily loss"));
+    }
+
+    #[test]
+    fn a_curve_is_thinned_and_ends_with_the_newest() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        let minute = |n: i64| Timestamp::from_secs(1_800_000_000 + 60 * n);
+        let record = |n: i64| {
+            let (cash, hold) = (Cash(n * 100_000_000), Cash(500_000_000));
+            let fees = Cash::ZERO;
+            Record::Equity(EquityRecord { account: AccountId::LEAD, at: minute(n), cash, equity: cash, hold, fees, positions: Vec::new() })
+        };
+        let entries: Vec<Entry> = (0..100).map(|n| Entry { seq: n as u64 + 1, rank: 0, record: record(n) }).collect();
+        state.write(&entries, 100).unwrap();
+        let points = curve(&state, AccountId::LEAD, minute(10), 20).unwrap();
+        assert!(points.len() <= 20 && points.len() > 15, "{}", points.len());
+        let last = points.last().unwrap();
+        assert_eq!((last.at_ms, last.equity as i64, last.hold as i64), (minute(99).as_millis(), 99, 5));
+        assert!(points.is_sorted_by(|before, after| before.at_ms < after.at_ms) && points[0].at_ms >= minute(10).as_millis());
     }
 }

@@ -61,6 +61,19 @@ pub(crate) enum CardState {
     Failing,
 }
 
+impl CardState {
+    /// The name used in JSON.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::NearlyFull => "nearly_full",
+            Self::Full => "full",
+            Self::ReadOnly => "read_only",
+            Self::Failing => "failing",
+        }
+    }
+}
+
 /// What `/healthz` says about the card.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct CardHealth {

@@ -263,7 +263,7 @@ impl Running {
         }
         for reply in self.accounts_wanted.drain(..) {
             // Whoever asked may have gone.
-            let _ = reply.send(accounts::told(self.parts.engine.view()));
+            let _ = reply.send(accounts::told(self.parts.engine.view(), now));
         }
     }
 

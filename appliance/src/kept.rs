@@ -283,6 +283,11 @@ impl Accounts {
         })
     }
 
+    /// The one that is wanted; `None` for all.
+    pub(crate) const fn one(&self) -> Option<AccountId> {
+        self.wanted
+    }
+
     pub(crate) fn name(&self, id: AccountId) -> String {
         self.names.iter().find(|(known, _)| *known == id).map_or_else(|| id.0.to_string(), |(_, name)| name.clone())
     }
@@ -352,7 +357,7 @@ pub(crate) fn costs(state: &State, accounts: &Accounts, known: &[Known], span: S
 }
 
 /// `market`, `limit 9.5`, `stop 9.6 limit 9.5`.
-fn kind_text(kind: OrderKind, scale: Scale) -> String {
+pub(crate) fn kind_text(kind: OrderKind, scale: Scale) -> String {
     let ticket = kind.ticket();
     let trigger = match ticket.trigger {
         None => String::new(),

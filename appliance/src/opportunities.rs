@@ -3,116 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
 use store::{Span, State};
 use types::decimal::Fixed;
 use types::{
     ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, AttemptEnd, AttemptRecord, Cash, Date, InstrumentId, Qty,
     Timestamp, Venue,
 };
+use wire::api::{Attempt, Opportunities, OpportunityDay, OpportunityRow, OpportunitySize};
 
-/// Opportunities of now and of the last days.
-#[derive(Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Report {
-    /// The newest, oldest first.
-    pub(crate) opportunities: Vec<Row>,
-    /// All, by day, venues and currency.
-    pub(crate) summary: Vec<Summary>,
-}
-
-/// One opportunity. Amounts are decimal texts: quantities in base, money in `currency`.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Row {
-    pub(crate) opened_at_ms: i64,
-    /// When it was there for the last time; of one without an end, as far as is kept.
-    pub(crate) last_at_ms: i64,
-    pub(crate) duration_ms: u64,
-    /// Why it ended; absent for one without an end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) ended: Option<ArbitrageEndReason>,
-    pub(crate) base: String,
-    pub(crate) currency: String,
-    pub(crate) buy: Venue,
-    pub(crate) sell: Venue,
-    pub(crate) buy_taker_ppm: u32,
-    pub(crate) sell_taker_ppm: u32,
-    /// Most that was left at the best prices after both fees, basis points.
-    pub(crate) peak_net_bps: String,
-    /// When it began.
-    pub(crate) first: Size,
-    /// When the expected profit was largest.
-    pub(crate) best: Size,
-    /// How often it was gone for a moment and came back.
-    pub(crate) returns: u32,
-    /// What one USDT was worth in USD, where one side is in USDT.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) usdt_usd: Option<String>,
-    /// What came of trying it on paper; absent where nobody did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tried: Option<Tried>,
-}
-
-/// What came of trying an opportunity. Quantities in base, money in the opportunity's currency.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Tried {
-    pub(crate) end: AttemptEnd,
-    pub(crate) ended_at_ms: i64,
-    /// Ordered on each side.
-    pub(crate) qty: String,
-    /// What the books would have left of that when it was ordered.
-    pub(crate) expected: String,
-    pub(crate) bought: String,
-    pub(crate) sold: String,
-    /// What only one side got and went back.
-    pub(crate) evened: String,
-    /// All money that came, less all that went.
-    pub(crate) result: String,
-    /// Identifiers of the orders: to buy, to sell, to take back.
-    pub(crate) orders: Vec<String>,
-}
-
-/// The most profitable quantity at a moment.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Size {
-    pub(crate) at_ms: i64,
-    pub(crate) qty: String,
-    pub(crate) cost: String,
-    pub(crate) profit: String,
-    pub(crate) net_bps: String,
-}
-
-/// What began on one UTC day between one pair of venues, in one currency.
-#[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Summary {
-    pub(crate) day: Date,
-    pub(crate) buy: Venue,
-    pub(crate) sell: Venue,
-    pub(crate) currency: String,
-    pub(crate) count: u64,
-    /// How long they lasted together, and the longest of them.
-    pub(crate) duration_ms: u64,
-    pub(crate) longest_ms: u64,
-    pub(crate) peak_net_bps: String,
-    /// The largest expected profit of one, and what that cost.
-    pub(crate) best_profit: String,
-    pub(crate) best_cost: String,
-    /// What all would have brought and cost, each taken once when it began.
-    pub(crate) first_profit: String,
-    pub(crate) first_cost: String,
-    /// Attempts on paper: both sides whole, both in part, one side more than the other, nothing, and not seen to the end.
-    pub(crate) caught: u64,
-    pub(crate) part: u64,
-    pub(crate) one_sided: u64,
-    pub(crate) gone: u64,
-    pub(crate) cut_off: u64,
-    /// Nothing was sent: for want of money where base is bought, of base where it is sold, or for another reason.
-    pub(crate) no_money: u64,
-    pub(crate) no_coins: u64,
-    pub(crate) not_sent: u64,
-    /// What the books would have left of all that was ordered, and what it brought.
-    pub(crate) expected: String,
-    pub(crate) result: String,
-}
+use crate::accounts::words;
 
 /// What an opportunity and its attempt have in common: when it began, with which input, where base is bought and sold.
 type Key = (Timestamp, u64, InstrumentId, InstrumentId);
@@ -126,7 +25,7 @@ const fn key(known: &ArbitrageRecord) -> Key {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(crate) fn report(state: &State, limit: usize, days: u16) -> store::Result<Report> {
+pub(crate) fn report(state: &State, limit: usize, days: u16) -> store::Result<Opportunities> {
     let newest = state.arbitrage(Span::last(limit.max(1), Timestamp::MAX))?;
     let mut summary = Vec::new();
     if let Some(last) = newest.last() {
@@ -145,8 +44,8 @@ pub(crate) fn report(state: &State, limit: usize, days: u16) -> store::Result<Re
         }
         _ => Attempts::new(),
     };
-    let opportunities = listed.iter().map(|known| Row::of(known, &tried)).collect();
-    Ok(Report { opportunities, summary })
+    let opportunities = listed.iter().map(|known| row(known, &tried)).collect();
+    Ok(Opportunities { opportunities, summary })
 }
 
 fn attempts(state: &State, span: Span) -> store::Result<Attempts> {
@@ -173,12 +72,39 @@ fn money(cash: Cash) -> String {
     cash.fixed().to_string()
 }
 
-impl Tried {
-    fn of(told: &AttemptRecord) -> Self {
+const fn ended(reason: ArbitrageEndReason) -> &'static str {
+    match reason {
+        ArbitrageEndReason::PricesMoved => "prices moved",
+        ArbitrageEndReason::TooSmall => "too small",
+        ArbitrageEndReason::BookStale => "book stale",
+        ArbitrageEndReason::BookOld => "book old",
+        ArbitrageEndReason::NoRate => "no USDT/USD rate",
+        ArbitrageEndReason::ClockUnset => "clock unset",
+        ArbitrageEndReason::Restart => "restart",
+    }
+}
+
+fn attempt_end(end: AttemptEnd) -> String {
+    match end {
+        AttemptEnd::Caught => "caught",
+        AttemptEnd::Part => "caught in part",
+        AttemptEnd::OneSided => "one side only",
+        AttemptEnd::Gone => "gone by arrival",
+        AttemptEnd::NoMoney => "no money there",
+        AttemptEnd::NoCoins => "no coins there",
+        AttemptEnd::TooSmall => "too little for what was there",
+        AttemptEnd::Busy => "another one was on its way",
+        AttemptEnd::Refused(refusal) => return format!("refused: {}", words(&format!("{refusal:?}"))),
+        AttemptEnd::CutOff => "cut off",
+    }
+    .to_owned()
+}
+
+fn tried(told: &AttemptRecord) -> Attempt {
         let qty = |qty: Qty| Fixed { mantissa: qty.0.into(), decimals: told.qty_decimals }.to_string();
         let orders = [told.buy_order, told.sell_order, told.even_order];
-        Self {
-            end: told.end,
+        Attempt {
+            end: attempt_end(told.end),
             ended_at_ms: told.ended_at.as_millis(),
             qty: qty(told.qty),
             expected: money(told.expected),
@@ -188,12 +114,10 @@ impl Tried {
             result: money(told.result),
             orders: orders.into_iter().flatten().map(|order| order.0.to_string()).collect(),
         }
-    }
 }
 
-impl Row {
-    fn of(known: &ArbitrageRecord, attempts: &Attempts) -> Self {
-        let size = |size: &ArbitrageSize| Size {
+fn row(known: &ArbitrageRecord, attempts: &Attempts) -> OpportunityRow {
+        let size = |size: &ArbitrageSize| OpportunitySize {
             at_ms: size.at.as_millis(),
             qty: Fixed { mantissa: size.qty.0.into(), decimals: known.qty_decimals }.to_string(),
             cost: money(size.cost),
@@ -203,15 +127,15 @@ impl Row {
         let rate = |rate: types::arbitrage::ArbitrageRate| {
             Fixed { mantissa: rate.price.mantissa().into(), decimals: rate.decimals }.to_string()
         };
-        Self {
+        OpportunityRow {
             opened_at_ms: known.opened_at.as_millis(),
             last_at_ms: last_at(known).as_millis(),
             duration_ms: lasted_ms(known),
-            ended: known.end.map(|end| end.reason),
+            ended: known.end.map(|end| ended(end.reason).to_owned()),
             base: known.base.clone(),
             currency: known.currency.clone(),
-            buy: known.buy.venue,
-            sell: known.sell.venue,
+            buy: known.buy.venue.slug().to_owned(),
+            sell: known.sell.venue.slug().to_owned(),
             buy_taker_ppm: known.buy.taker_ppm.0,
             sell_taker_ppm: known.sell.taker_ppm.0,
             peak_net_bps: bps(known.peak_cbps),
@@ -219,9 +143,8 @@ impl Row {
             best: size(&known.best),
             returns: known.returns,
             usdt_usd: known.rate.map(rate),
-            tried: attempts.get(&key(known)).map(Tried::of),
+            tried: attempts.get(&key(known)).map(tried),
         }
-    }
 }
 
 /// Sums of one line of the summary.
@@ -264,7 +187,7 @@ impl Sum {
 }
 
 /// Adds the lines of one day.
-fn count(day: Date, began: &[ArbitrageRecord], attempts: &Attempts, summary: &mut Vec<Summary>) {
+fn count(day: Date, began: &[ArbitrageRecord], attempts: &Attempts, summary: &mut Vec<OpportunityDay>) {
     let mut sums: BTreeMap<(Venue, Venue, &str), Sum> = BTreeMap::new();
     for known in began {
         let sum = sums.entry((known.buy.venue, known.sell.venue, known.currency.as_str())).or_default();
@@ -279,10 +202,10 @@ fn count(day: Date, began: &[ArbitrageRecord], attempts: &Attempts, summary: &mu
             sum.tried(told);
         }
     }
-    summary.extend(sums.into_iter().map(|((buy, sell, currency), sum)| Summary {
-        day,
-        buy,
-        sell,
+    summary.extend(sums.into_iter().map(|((buy, sell, currency), sum)| OpportunityDay {
+        day: day.to_string(),
+        buy: buy.slug().to_owned(),
+        sell: sell.slug().to_owned(),
         currency: currency.to_owned(),
         count: sum.count,
         duration_ms: sum.duration_ms,
@@ -371,7 +294,7 @@ mod tests {
         }
     }
 
-    fn report(dir: &Path, limit: usize) -> Report {
+    fn report(dir: &Path, limit: usize) -> Opportunities {
         super::report(&State::open_read(dir).unwrap(), limit, 3).unwrap()
     }
 
@@ -394,15 +317,15 @@ mod tests {
         let all = report(dir.path(), 10);
         assert_eq!(all.opportunities.len(), 3, "the end replaced the beginning");
         let row = &all.opportunities[0];
-        assert_eq!((row.duration_ms, row.ended), (7_000, Some(ArbitrageEndReason::PricesMoved)));
+        assert_eq!((row.duration_ms, row.ended.as_deref()), (7_000, Some("prices moved")));
         assert_eq!((row.first.qty.as_str(), row.best.profit.as_str()), ("0.1234", "1.00000000"));
         assert_eq!((row.first.net_bps.as_str(), row.peak_net_bps.as_str()), ("2.05", "3.10"));
         assert_eq!(row.usdt_usd.as_deref(), Some("0.9998"));
-        assert_eq!((all.opportunities[2].duration_ms, all.opportunities[2].ended), (0, None));
+        assert_eq!((all.opportunities[2].duration_ms, &all.opportunities[2].ended), (0, &None));
 
         let lines: Vec<_> =
-            all.summary.iter().map(|line| (line.day.to_string(), line.count, line.duration_ms)).collect();
-        assert_eq!(lines, [("2026-01-05".to_owned(), 2, 8_000), ("2026-01-06".to_owned(), 1, 0)]);
+            all.summary.iter().map(|line| (line.day.as_str(), line.count, line.duration_ms)).collect();
+        assert_eq!(lines, [("2026-01-05", 2, 8_000), ("2026-01-06", 1, 0)]);
         assert_eq!(
             (all.summary[0].best_profit.as_str(), all.summary[0].first_profit.as_str()),
             ("1.00000000", "0.60000000")
@@ -410,8 +333,8 @@ mod tests {
         assert_eq!(all.summary[0].first_cost, "200.00000000");
         let told = all.opportunities[0].tried.as_ref().unwrap();
         assert_eq!(
-            (told.end, told.bought.as_str(), told.result.as_str()),
-            (AttemptEnd::Caught, "0.0500", "0.40000000")
+            (told.end.as_str(), told.bought.as_str(), told.result.as_str()),
+            ("caught", "0.0500", "0.40000000")
         );
         assert_eq!((told.orders.len(), &all.opportunities[2].tried), (2, &None));
         let line = &all.summary[0];

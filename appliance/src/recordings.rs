@@ -1,7 +1,7 @@
 //! The journal, read while the box writes to it.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use store::{Day, Reader, days};
 use tokio::sync::{mpsc, oneshot};
@@ -43,6 +43,11 @@ pub(crate) struct After<T> {
 impl Recordings {
     pub(crate) const fn new(dir: PathBuf, engine: mpsc::Sender<Message>) -> Self {
         Self { dir, engine }
+    }
+
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The days that have something of `span`, with all that was heard until now, or all but the open block.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use engine::skill::{QuantileCard, Scorecard, Sealed, quantile_card, scorecard};
+use engine::skill::{QuantileCard, Scorecard, Sealed, Verdict, quantile_card, scorecard};
 use serde::Serialize;
 use store::{ScoredForecast, Span, State};
 use types::Timestamp;
 use types::effect::{Base, QUANTILES};
 use types::time::{NS_PER_DAY, NS_PER_MIN};
+use wire::api::{ErrorHour, Reliability};
 
 use crate::kept::Known;
 
@@ -40,7 +41,7 @@ struct Track {
 }
 
 /// The cards of an instrument, by model and horizon, over forecasts from `from` (where it is not told, of the last seven days in which
-/// there were any) to before `to`. Those that count from closes (see [`Base::Close`]) are left out.
+/// there were any) to before `to`.
 ///
 /// # Errors
 /// When the state file cannot be read.
@@ -54,6 +55,27 @@ pub(crate) fn lines(state: &State, known: &Known, from: Option<Timestamp>, to: T
             Timestamp::from_nanos(after.saturating_sub(DAYS * NS_PER_DAY))
         }
     };
+    let at = |sealed: &Sealed| Timestamp::from_nanos(i64::from(sealed.minute) * NS_PER_MIN).to_string();
+    let line = |((model, horizon_min), Track { sealed, quantiles, open }): ((String, u16), Track)| Line {
+        venue: known.venue,
+        symbol: known.symbol.clone(),
+        model,
+        from: sealed.first().map(at),
+        to: sealed.last().map(at),
+        open,
+        card: scorecard(&sealed, horizon_min),
+        own_quantiles: quantile_card(&quantiles),
+    };
+    Ok(gathered(state, known, from, to)?.into_iter().map(line).collect())
+}
+
+/// Forecasts by model and horizon. Those that count from closes (see [`Base::Close`]) are left out.
+fn gathered(
+    state: &State,
+    known: &Known,
+    from: Timestamp,
+    to: Timestamp,
+) -> store::Result<BTreeMap<(String, u16), Track>> {
     let mut tracks: BTreeMap<(String, u16), Track> = BTreeMap::new();
     for ScoredForecast { forecast, outcome } in state.forecasts(known.id, Span::between(from, to, usize::MAX))? {
         if matches!(forecast.base, Base::Close(_)) {
@@ -69,23 +91,107 @@ pub(crate) fn lines(state: &State, known: &Known, from: Option<Timestamp>, to: T
             _ => track.open += 1,
         }
     }
-    let at = |sealed: &Sealed| Timestamp::from_nanos(i64::from(sealed.minute) * NS_PER_MIN).to_string();
-    let line = |((model, horizon_min), Track { sealed, quantiles, open }): ((String, u16), Track)| Line {
-        venue: known.venue,
-        symbol: known.symbol.clone(),
-        model,
-        from: sealed.first().map(at),
-        to: sealed.last().map(at),
-        open,
-        card: scorecard(&sealed, horizon_min),
-        own_quantiles: quantile_card(&quantiles),
+    Ok(tracks)
+}
+
+/// Outcomes that a track lists.
+const NEWEST: usize = 240;
+/// Steps of probability in which rises are counted.
+const STEPS: usize = 10;
+
+/// What the forecasts of an instrument since a time were worth, for people: every model and horizon, those with a leading model first.
+///
+/// # Errors
+/// When the state file cannot be read.
+pub(crate) fn tracks(
+    state: &State,
+    known: &Known,
+    from: Timestamp,
+    named: &dyn Fn(&str) -> String,
+    leads: &dyn Fn(&str) -> bool,
+) -> store::Result<Vec<wire::api::Track>> {
+    let mut tracks: Vec<wire::api::Track> = gathered(state, known, from, Timestamp::MAX)?
+        .into_iter()
+        .map(|((model, horizon_min), Track { sealed, open, .. })| {
+            let card = scorecard(&sealed, horizon_min);
+            let at_ms = |sealed: &Sealed| i64::from(sealed.minute) * 60_000;
+            wire::api::Track {
+                name: named(&model),
+                horizon_min,
+                leads: leads(&model),
+                from_ms: sealed.first().map(at_ms),
+                to_ms: sealed.last().map(at_ms),
+                open: open as u32,
+                n: card.n as u32,
+                mae_bps: card.mae_bps,
+                naive_mae_bps: card.naive_mae_bps,
+                skill: card.skill,
+                interval: card.skill_lo.zip(card.skill_hi),
+                hit_rate: card.hit_rate,
+                hit_interval: card.hit_lo.zip(card.hit_hi),
+                brier: card.brier,
+                coverage_50: card.coverage_50,
+                coverage_90: card.coverage_90,
+                width_90_bps: card.width_90_bps,
+                verdict: word(card.verdict).to_owned(),
+                reliability: reliability(&sealed),
+                hours: hours(&sealed),
+                newest: sealed[sealed.len().saturating_sub(NEWEST)..]
+                    .iter()
+                    .map(|one| wire::api::Outcome {
+                        at_ms: at_ms(one),
+                        forecast_bps: f64::from(one.forecast) * 1e4,
+                        outcome_bps: f64::from(one.outcome) * 1e4,
+                    })
+                    .collect(),
+                model,
+            }
+        })
+        .collect();
+    tracks.sort_by_key(|track| (!track.leads, track.horizon_min));
+    Ok(tracks)
+}
+
+/// The verdict as people read it.
+pub(crate) const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Worse => "worse",
+        Verdict::NotProven => "not proven",
+        Verdict::Better => "better",
+    }
+}
+
+/// What was said of rises against how often they came, in equal steps of probability. A price that did not change has not risen, nor fallen.
+fn reliability(sealed: &[Sealed]) -> Vec<Reliability> {
+    let mut steps = [(0.0, 0u32, 0u32); STEPS];
+    for one in sealed.iter().filter(|one| one.outcome != 0.0 && one.p_up.is_finite()) {
+        let said = f64::from(one.p_up).clamp(0.0, 1.0);
+        let step = &mut steps[((said * STEPS as f64) as usize).min(STEPS - 1)];
+        *step = (step.0 + said, step.1 + u32::from(one.outcome > 0.0), step.2 + 1);
+    }
+    let told = steps.iter().filter(|(_, _, n)| *n > 0);
+    told.map(|(said, came, n)| Reliability { said: said / f64::from(*n), came: f64::from(*came) / f64::from(*n), n: *n })
+        .collect()
+}
+
+fn hours(sealed: &[Sealed]) -> Vec<ErrorHour> {
+    let mut hours: BTreeMap<i64, (u32, f64, f64)> = BTreeMap::new();
+    for one in sealed {
+        let hour = hours.entry(i64::from(one.minute) / 60).or_default();
+        let error = f64::from((one.forecast - one.outcome).abs());
+        *hour = (hour.0 + 1, hour.1 + error, hour.2 + f64::from(one.outcome.abs()));
+    }
+    let told = |(hour, (n, error, naive)): (i64, (u32, f64, f64))| ErrorHour {
+        at_ms: hour * 3_600_000,
+        n,
+        mae_bps: error / f64::from(n) * 1e4,
+        naive_mae_bps: naive / f64::from(n) * 1e4,
     };
-    Ok(tracks.into_iter().map(line).collect())
+    hours.into_iter().map(told).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use engine::skill::Verdict;
     use store::Entry;
     use types::effect::{Base, ForecastRecord, ScoreRecord};
     use types::market::Quote;
@@ -137,6 +243,14 @@ mod tests {
         assert_eq!(verdicts, [Verdict::Better, Verdict::Better, Verdict::Worse]);
         let own: Vec<_> = found.iter().map(|line| line.own_quantiles.map(|own| (own.n, own.coverage_50))).collect();
         assert_eq!(own, [Some((1_990, 1.0)), Some((1_990, 1.0)), None]);
+        let told = tracks(&state, &known, at(0), &|model| format!("model {model}"), &|model| model == "b").unwrap();
+        let names: Vec<_> = told.iter().map(|it| (it.name.as_str(), it.leads, it.horizon_min, it.n)).collect();
+        assert_eq!(names, [("model b", true, 5, 1_990), ("model a", false, 5, 1_990), ("model a", false, 10, 1_990)]);
+        // All were said with 0.6; every third fell.
+        let rises = told[0].reliability[0];
+        assert!((rises.said - 0.6).abs() < 1e-6 && (rises.came - 2.0 / 3.0).abs() < 1e-3 && rises.n == 1_990, "{rises:?}");
+        assert_eq!((told[0].hours.len(), told[0].newest.len()), (34, NEWEST));
+        assert!((told[1].hours[1].mae_bps - (3.0 + 2.0) / 3.0).abs() < 0.01, "{:?}", told[1].hours[1]);
         let part = lines(&state, &known, Some(at(100)), at(200)).unwrap();
         assert_eq!((part[0].card.n, part[0].from.as_deref()), (100, Some(at(100).to_string().as_str())));
         let text = serde_json::to_value(&part[0]).unwrap();

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backtest::Cost;
-use serde::Serialize;
-use serde_json::{Value, json};
 use store::{Span, State};
+use types::decimal::Fixed;
 use types::market::Quote;
-use types::why::{Check, WhyRecord};
-use types::{AccountId, ArrivalRecord, Fill, Instrument, Order, OrderId, Side, Timestamp};
+use types::order::Reason;
+use types::why::{Check, WhyForecast, WhyRecord};
+use types::{AccountId, ArrivalRecord, Fill, Instrument, Order, OrderId, Qty, Side, Timestamp};
+use wire::api::{BestPrices, LimitCheck, OrderCost, OrderFill, OrderForecast, OrderRow, OrderStory};
+
+use crate::accounts::words;
+use crate::kept;
 
 /// Everything that was kept of an order.
 pub(crate) struct Trade {
@@ -53,60 +57,116 @@ impl Trade {
     }
 
     /// For people and programs.
-    pub(crate) fn told(&self, instrument: &Instrument, account: &str) -> Value {
+    pub(crate) fn told(&self, instrument: &Instrument, account: &str) -> OrderStory {
         let scale = instrument.scale;
-        let quote = |quote: Quote| json!({ "bid": scale.price(quote.bid).to_string(), "ask": scale.price(quote.ask).to_string() });
-        let fill = |fill: &Fill| {
-            json!({
-                "at": fill.at.to_string(),
-                "price": scale.price(fill.price).to_string(),
-                "qty": scale.qty(fill.qty).to_string(),
-                "fee": fill.fee.fixed().to_string(),
-                "liquidity": format!("{:?}", fill.liquidity).to_lowercase(),
-            })
+        let quote =
+            |quote: Quote| BestPrices { bid: scale.price(quote.bid).to_string(), ask: scale.price(quote.ask).to_string() };
+        let fill = |fill: &Fill| OrderFill {
+            at_ms: fill.at.as_millis(),
+            price: scale.price(fill.price).to_string(),
+            qty: scale.qty(fill.qty).to_string(),
+            fee: fill.fee.fixed().to_string(),
+            liquidity: format!("{:?}", fill.liquidity).to_lowercase(),
         };
-        let cost = self.cost(instrument);
-        let checks = self.why.iter().flat_map(|why| &why.checks).map(CheckRow::of).collect::<Vec<_>>();
-        json!({
-            "order": self.order.id.0.to_string(),
-            "account": account,
-            "symbol": format!("{}:{}", instrument.venue, instrument.symbol),
-            "side": if self.order.side == Side::Buy { "buy" } else { "sell" },
-            "qty": scale.qty(self.order.qty).to_string(),
-            "at": self.order.at.to_string(),
-            "reason": format!("{:?}", self.order.reason),
-            "forecast": self.why.as_ref().and_then(|why| why.forecast.as_ref()),
-            "equity": self.why.as_ref().map(|why| why.equity.fixed().to_string()),
-            "checks": checks,
-            "decided": self.decided().map(quote),
-            "arrived_at": self.arrival.map(|arrival| arrival.at.to_string()),
-            "arrived": self.arrival.and_then(|arrival| arrival.quote).map(quote),
-            "queue_ahead": self.arrival.and_then(|arrival| arrival.ahead).map(|qty| scale.qty(qty).to_string()),
-            "fills": self.fills.iter().map(fill).collect::<Vec<_>>(),
-            "end": self.end.as_ref().map(|(end, _)| end),
-            "ended": self.end.as_ref().map(|(_, at)| at.to_string()),
-            "cost": {
-                "currency": instrument.quote,
-                "delay": cost.delay.fixed().to_string(),
-                "spread": cost.spread.fixed().to_string(),
-                "impact": cost.impact.fixed().to_string(),
-                "fee": cost.fee.fixed().to_string(),
-                "total": cost.total().fixed().to_string(),
+        let (cost, why) = (self.cost(instrument), self.why.as_ref());
+        let check = |check: &Check| LimitCheck { limit: words(&format!("{:?}", check.limit)), value: check.value, max: check.max };
+        OrderStory {
+            order: self.order.id.0.to_string(),
+            account: account.to_owned(),
+            symbol: format!("{}:{}", instrument.venue, instrument.symbol),
+            side: side(self.order.side).to_owned(),
+            qty: scale.qty(self.order.qty).to_string(),
+            at_ms: self.order.at.as_millis(),
+            reason: reason(self.order.reason),
+            forecast: why.and_then(|why| why.forecast.as_ref()).map(|it| forecast(it, self.order.reason)),
+            equity: why.map(|why| why.equity.fixed().to_string()),
+            checks: why.iter().flat_map(|why| &why.checks).map(check).collect(),
+            decided: self.decided().map(quote),
+            arrived_at_ms: self.arrival.map(|arrival| arrival.at.as_millis()),
+            arrived: self.arrival.and_then(|arrival| arrival.quote).map(quote),
+            queue_ahead: self.arrival.and_then(|arrival| arrival.ahead).map(|qty| scale.qty(qty).to_string()),
+            fills: self.fills.iter().map(fill).collect(),
+            end: self.end.as_ref().map(|(end, _)| end.replace('-', " ")),
+            ended_at_ms: self.end.as_ref().map(|(_, at)| at.as_millis()),
+            cost: OrderCost {
+                currency: instrument.quote.clone(),
+                delay: cost.delay.fixed().to_string(),
+                spread: cost.spread.fixed().to_string(),
+                impact: cost.impact.fixed().to_string(),
+                fee: cost.fee.fixed().to_string(),
+                total: cost.total().fixed().to_string(),
             },
+        }
+    }
+
+    /// In one line.
+    pub(crate) fn row(&self, instrument: &Instrument, account: &str) -> OrderRow {
+        let scale = instrument.scale;
+        let filled = self.fills.iter().fold(Qty::ZERO, |sum, fill| sum.saturating_add(fill.qty));
+        OrderRow {
+            id: self.order.id.0.to_string(),
+            account: account.to_owned(),
+            symbol: format!("{}:{}", instrument.venue, instrument.symbol),
+            at_ms: self.order.at.as_millis(),
+            side: side(self.order.side).to_owned(),
+            qty: scale.qty(self.order.qty).to_string(),
+            filled: scale.qty(filled).to_string(),
+            price: self.mean_price(instrument, filled),
+            kind: kept::kind_text(self.order.kind, scale),
+            reason: reason(self.order.reason),
+            end: self.end.as_ref().map(|(end, _)| end.replace('-', " ")),
+            cost: self.cost(instrument).total().fixed().to_string(),
+        }
+    }
+
+    /// Of all fills, with a digit more than prices have.
+    fn mean_price(&self, instrument: &Instrument, filled: Qty) -> Option<String> {
+        let sum: i128 = self.fills.iter().map(|fill| i128::from(fill.price.mantissa()) * i128::from(fill.qty.0)).sum();
+        let mantissa = (sum * 10).checked_div(i128::from(filled.0))?;
+        let decimals = instrument.scale.price_decimals;
+        Some(if self.fills.len() == 1 {
+            Fixed { mantissa: mantissa / 10, decimals }.to_string()
+        } else {
+            Fixed { mantissa, decimals: decimals + 1 }.to_string()
         })
     }
 }
 
-#[derive(Serialize)]
-struct CheckRow {
-    limit: String,
-    value: i64,
-    max: i64,
+const fn side(side: Side) -> &'static str {
+    match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    }
 }
 
-impl CheckRow {
-    fn of(check: &Check) -> Self {
-        Self { limit: format!("{:?}", check.limit), value: check.value, max: check.max }
+/// What an order is for, in words.
+fn reason(reason: Reason) -> String {
+    match reason {
+        Reason::Forecast { horizon_min, .. } => format!("forecast of {horizon_min} min"),
+        Reason::Policy { .. } => "the model's own decision".to_owned(),
+        Reason::Reversion { .. } => "back into the Bollinger band".to_owned(),
+        other => words(&format!("{other:?}")),
+    }
+}
+
+fn forecast(it: &WhyForecast, reason: Reason) -> OrderForecast {
+    let bps = |log_return: f32| f64::from(log_return) * 1e4;
+    let expected = bps(it.log_return);
+    let (edge, cost) = match reason {
+        Reason::Forecast { edge_cbps, cost_cbps, .. } | Reason::Policy { edge_cbps, cost_cbps, .. } => {
+            (Some(f64::from(edge_cbps) / 1e2), Some(f64::from(cost_cbps) / 1e2))
+        }
+        _ => (None, None),
+    };
+    OrderForecast {
+        model: it.model.clone(),
+        horizon_min: it.horizon_min,
+        expected_bps: expected,
+        interval_bps: it.band_90.map(|half| (expected - bps(half), expected + bps(half))),
+        p_up: f64::from(it.p_up),
+        edge_bps: edge,
+        cost_bps: cost,
+        features: it.features.iter().map(|(name, value)| (name.clone(), f64::from(*value))).collect(),
     }
 }
 

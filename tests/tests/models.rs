@@ -187,7 +187,7 @@ fn why_is_told(demo: &Demo, model: &str) {
     let looks = why["attention"].as_array().expect("the starter tells");
     let shares: f64 = looks.iter().filter_map(|look| look["share"].as_f64()).sum();
     assert!((shares - 1.0).abs() < 1e-3, "{shares}");
-    assert_eq!(looks.last().expect("rows")["open_time"], why["open_time"]);
+    assert_eq!(looks.last().expect("rows")["open_time_ms"], why["open_time_ms"]);
     let features = why["features"].as_array().expect("the starter has some");
     let most: Vec<f64> = features
         .iter()

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use store::State;
-use types::{ArbitrageEndReason, AttemptEnd, Timestamp};
+use types::Timestamp;
+use wire::api::{Attempt, Opportunities, OpportunityDay, OpportunityRow, OpportunitySize};
 
 use super::print_json;
-use crate::opportunities::{self, Report, Row, Size, Summary, Tried};
+use crate::opportunities;
 
 /// Lists opportunities between exchanges, and counts them by day, venues and currency.
 ///
@@ -48,25 +49,16 @@ impl Args {
     }
 }
 
-fn print(report: &Report, args: &Args) -> std::io::Result<()> {
+fn print(report: &Opportunities, args: &Args) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     if report.opportunities.is_empty() && report.summary.is_empty() {
         return writeln!(out, "{}: no opportunity was kept", args.data_dir.display());
     }
     for row in &report.opportunities {
-        let Row { base, buy, sell, currency, .. } = row;
-        let ended = match row.ended {
-            None => "without an end",
-            Some(ArbitrageEndReason::PricesMoved) => "prices moved",
-            Some(ArbitrageEndReason::TooSmall) => "too small",
-            Some(ArbitrageEndReason::BookStale) => "book stale",
-            Some(ArbitrageEndReason::BookOld) => "book old",
-            Some(ArbitrageEndReason::NoRate) => "no USDT/USD rate",
-            Some(ArbitrageEndReason::ClockUnset) => "clock unset",
-            Some(ArbitrageEndReason::Restart) => "restart",
-        };
+        let OpportunityRow { base, buy, sell, currency, .. } = row;
+        let ended = row.ended.as_deref().unwrap_or("without an end");
         let (at, lasted) = (Timestamp::from_millis(row.opened_at_ms), row.duration_ms);
-        let Size { qty, cost, profit, .. } = &row.first;
+        let OpportunitySize { qty, cost, profit, .. } = &row.first;
         let net = &row.peak_net_bps;
         let tried = row.tried.as_ref().map_or_else(|| "not tried".to_owned(), |tried| sentence(tried, currency));
         writeln!(
@@ -75,12 +67,12 @@ fn print(report: &Report, args: &Args) -> std::io::Result<()> {
         )?;
     }
     for line in &report.summary {
-        let Summary { day, buy, sell, currency, count, duration_ms, peak_net_bps, best_profit, best_cost, .. } = line;
+        let OpportunityDay { day, buy, sell, currency, count, duration_ms, peak_net_bps, best_profit, best_cost, .. } = line;
         writeln!(
             out,
             "{day}  {buy} to {sell}: {count} in {duration_ms} ms, best {best_profit} of {best_cost} {currency}, peak {peak_net_bps} bps"
         )?;
-        let Summary { caught, part, one_sided, gone, cut_off, no_money, no_coins, not_sent, expected, result, .. } =
+        let OpportunityDay { caught, part, one_sided, gone, cut_off, no_money, no_coins, not_sent, expected, result, .. } =
             line;
         let sent = caught + part + one_sided + gone + cut_off;
         if sent + no_money + no_coins + not_sent > 0 {
@@ -95,21 +87,12 @@ fn print(report: &Report, args: &Args) -> std::io::Result<()> {
     writeln!(out, "After both taker fees; before withdrawals, transfers and their time.")
 }
 
-fn sentence(tried: &Tried, currency: &str) -> String {
-    let Tried { bought, sold, evened, expected, result, .. } = tried;
-    let sums = || format!("{result} of {expected} {currency}");
-    match tried.end {
-        AttemptEnd::Caught => format!("caught {}", sums()),
-        AttemptEnd::Part => format!("caught {bought} of {}: {}", tried.qty, sums()),
-        AttemptEnd::OneSided => format!("bought {bought}, sold {sold}, took back {evened}: {}", sums()),
-        AttemptEnd::Gone => format!("gone by arrival: 0 of {expected} {currency}"),
-        AttemptEnd::NoMoney => "no money there".to_owned(),
-        AttemptEnd::NoCoins => "no coins there".to_owned(),
-        AttemptEnd::TooSmall => "too little for what was there".to_owned(),
-        AttemptEnd::Busy => "another one was on its way".to_owned(),
-        AttemptEnd::Refused(refusal) => format!("refused: {refusal:?}"),
-        AttemptEnd::CutOff => format!("cut off: {}", sums()),
+fn sentence(tried: &Attempt, currency: &str) -> String {
+    let Attempt { end, qty, bought, sold, evened, expected, result, orders, .. } = tried;
+    if orders.is_empty() {
+        return end.clone();
     }
+    format!("{end}: of {qty} bought {bought}, sold {sold}, took back {evened}; {result} of {expected} {currency}")
 }
 
 #[cfg(test)]
@@ -129,6 +112,6 @@ mod tests {
         let error = format!("{:#}", run(dir.path()).unwrap_err());
         assert!(error.contains("in use by another process"), "{error}");
         drop(state);
-        assert_eq!(opportunities::report(&State::open_read(dir.path()).unwrap(), 20, 30).unwrap(), Report::default());
+        assert_eq!(opportunities::report(&State::open_read(dir.path()).unwrap(), 20, 30).unwrap(), Opportunities::default());
     }
 }

@@ -93,11 +93,7 @@ fn print(lines: &[Line]) -> std::io::Result<()> {
         let interval =
             interval.map_or_else(|| "-".to_owned(), |(lo, hi)| format!("{:+.1} to {:+.1}", lo * 100.0, hi * 100.0));
         let model: String = model.chars().take(MODEL_SHOWN).collect();
-        let verdict = match card.verdict {
-            Verdict::Worse => "worse",
-            Verdict::NotProven => "not proven",
-            Verdict::Better => "better",
-        };
+        let verdict = scoreboard::word(card.verdict);
         writeln!(
             out,
             "{:<22} {model:<8} {:>6} {:>6}  {:>8} {:>8}  {:>7} {interval:>17}  {:>5}  {:>6}  {:>6}  {:>9.1}  {verdict}",

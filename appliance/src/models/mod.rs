@@ -11,6 +11,7 @@ mod installed;
 mod judge;
 mod past;
 mod shelf;
+mod shown;
 mod why;
 
 use std::collections::BTreeMap;
@@ -22,12 +23,12 @@ use anyhow::Context;
 use bundle::{Bundle, TrustedKeys, container};
 use engine::skill::EVIDENCE_MIN;
 use infer::Model;
-use serde::Serialize;
 use store::State;
 use tokio::sync::{mpsc, watch};
 use types::effect::Severity;
 use types::input::{ModelRole, ModelSeat, ModelSpec};
 use types::{Input, InstrumentId, Timeframe, Timestamp};
+use wire::api::{ModelShelf, Why};
 
 use crate::clock::Clock;
 use crate::config::ModelSection;
@@ -42,7 +43,6 @@ pub(crate) use installed::{Installed, Search};
 pub(crate) use past::{Past, Wanted};
 pub(crate) use shelf::is_file_name;
 use shelf::{Event, Place, Request, Shelf, Version, What};
-pub(crate) use why::Why;
 
 /// The shelf's folder in the data directory.
 pub(crate) const FOLDER: &str = "models";
@@ -50,15 +50,6 @@ pub(crate) const FOLDER: &str = "models";
 const JUDGE_EVERY: Duration = Duration::from_secs(3_600);
 /// Events that are shown.
 const EVENTS_SHOWN: usize = 50;
-
-/// What the page shows. The keys are a contract.
-#[derive(Debug, Serialize)]
-pub(crate) struct Shown {
-    seats: Vec<Place>,
-    versions: Vec<Version>,
-    events: Vec<Event>,
-    pub(crate) requests: Vec<Request>,
-}
 
 /// The models. Clones share them.
 #[derive(Clone)]
@@ -130,14 +121,19 @@ impl Models {
     }
 
     /// What there is.
-    pub(crate) fn shown(&self) -> Shown {
+    pub(crate) fn shown(&self) -> ModelShelf {
         let shelf = self.shelf();
-        Shown {
-            seats: shelf.seats().to_vec(),
-            versions: shelf.versions().cloned().collect(),
-            events: shelf.events().take(EVENTS_SHOWN).cloned().collect(),
-            requests: shelf.requests().cloned().collect(),
+        ModelShelf {
+            seats: shelf.seats().iter().map(shown::seat).collect(),
+            versions: shelf.versions().map(shown::version).collect(),
+            events: shelf.events().take(EVENTS_SHOWN).map(shown::event).collect(),
+            requests: shelf.requests().map(shown::wish).collect(),
         }
+    }
+
+    /// Wishes for training, as trainers read them.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.shelf().requests().cloned().collect()
     }
 
     /// Takes a bundle (a container) from outside and seats it as a shadow. Gives its digest.
@@ -263,7 +259,7 @@ impl Models {
         if let Some((_, why)) = explained.get(&key).filter(|(of, _)| *of == at) {
             return Ok(why.clone());
         }
-        let why = Arc::new(Why::of(&newest, known)?);
+        let why = Arc::new(why::why(&newest, known)?);
         explained.retain(|(_, model), _| seats.iter().any(|seat| seat.spec.id == *model));
         explained.insert(key, (at, why.clone()));
         Ok(why)
@@ -413,7 +409,7 @@ impl Models {
         self.inner.wanted.borrow().seats.iter().map(|seat| seat.spec.id.clone()).collect()
     }
 
-    fn engine_seats(&self) -> Vec<ModelSeat> {
+    pub(crate) fn engine_seats(&self) -> Vec<ModelSeat> {
         self.inner.wanted.borrow().seats.clone()
     }
 

@@ -89,6 +89,24 @@ pub(crate) enum What {
     Overtook,
 }
 
+impl What {
+    /// The name used in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Refused => "refused",
+            Self::Shadowed => "shadowed",
+            Self::Promoted => "promoted",
+            Self::RolledBack => "rolled-back",
+            Self::Unseated => "unseated",
+            Self::Failed => "failed",
+            Self::Pruned => "pruned",
+            Self::Alarm => "alarm",
+            Self::Overtook => "overtook",
+        }
+    }
+}
+
 /// A wish that a model be trained anew; trainers ask for them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

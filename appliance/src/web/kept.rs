@@ -7,7 +7,6 @@
 //! | `forecasts` | `symbol` |
 //! | `scoreboard` | `symbol`; without `from` the last seven days with forecasts; no pages |
 //! | `trades`, `books` | `symbol`; by the time they were received, up to the last block in the journal |
-//! | `order` | `id`: why it was made, what it was held against, what it met, its fills and what it cost; no pages |
 //! | `orders`, `fills` | `account` (`lead`), or `all` |
 //! | `equity` | `account` (`lead`) |
 //!
@@ -24,13 +23,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::Span;
 use store::state::Listing;
-use types::{OrderId, Timeframe, Timestamp};
+use types::{Timeframe, Timestamp};
 
 use super::Site;
 use crate::kept::{self, Accounts, Known, full_name, is_meant};
 use crate::recordings::Open;
 use crate::scoreboard;
-use crate::trades::Trade;
 
 /// Rows of a page where none are asked for, and at most.
 const LIMIT: usize = 1_000;
@@ -121,7 +119,7 @@ impl Asked {
 }
 
 /// A parameter that is not empty.
-fn text<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Option<&'a str> {
     parameters.get(name).map(String::as_str).filter(|text| !text.is_empty())
 }
 
@@ -133,7 +131,7 @@ pub(super) fn time(parameters: &HashMap<String, String>, name: &str, usual: Time
     })
 }
 
-fn symbol(parameters: &HashMap<String, String>) -> Result<&str, Refusal> {
+pub(super) fn symbol(parameters: &HashMap<String, String>) -> Result<&str, Refusal> {
     text(parameters, "symbol").ok_or_else(|| Refusal::Bad("symbol: missing, as in kraken:BTC/USD".to_owned()))
 }
 
@@ -185,16 +183,6 @@ fn answer(
             Ok(json!({ "rows": lines, "next": null }))
         }
         "orders" => page(kept::orders(state, &accounts()?, &Known::all(state, |_| true)?, span)?, limit),
-        "order" => {
-            let id = text(parameters, "id").and_then(|text| text.parse().ok().map(OrderId));
-            let id = id.ok_or_else(|| Refusal::Bad("id: the number of an order is missing".to_owned()))?;
-            let unknown = || Refusal::Unknown(format!("id: no order {}", id.0));
-            let trade = Trade::find(state, id)?.ok_or_else(unknown)?;
-            let listed = state.catalogue()?.into_iter().find(|listing| listing.id == trade.order.instrument);
-            let instrument = listed.and_then(|listing| listing.instrument).ok_or_else(unknown)?;
-            let names = Accounts::named(state, "all")?.map_err(Refusal::Failed)?;
-            Ok(trade.told(&instrument, &names.name(trade.order.account)))
-        }
         "fills" => page(kept::fills(state, &accounts()?, &Known::all(state, |_| true)?, span)?, limit),
         // Pages go by time.
         "equity" if text(parameters, "account") == Some("all") => {
@@ -202,8 +190,7 @@ fn answer(
         }
         "equity" => page(kept::equity(state, &accounts()?, span)?, limit),
         other => Err(Refusal::Unknown(format!(
-            "{other:?} is not kept; there are instruments, candles, trades, books, forecasts, scoreboard, orders, order, fills, \
-             equity"
+            "{other:?} is not kept; there are instruments, candles, trades, books, forecasts, scoreboard, orders, fills, equity"
         ))),
     }
 }

@@ -3,12 +3,15 @@
 mod accounts;
 mod assets;
 mod backups;
+mod data;
+mod form;
 mod guard;
 mod health;
 mod kept;
 mod live;
 mod models;
 mod replays;
+mod skill;
 mod verify;
 
 use std::future::Future;
@@ -111,7 +114,13 @@ pub(crate) async fn serve(
         .route("/api/v1/retrain", get(models::requests).post(models::retrain))
         .route("/api/v1/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
         .route("/api/v1/why", get(models::why))
+        .route("/api/v1/skill", get(skill::skill))
+        .route("/api/v1/quality", get(data::quality))
+        .route("/api/v1/storage", get(data::storage))
         .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/curve", get(accounts::curve))
+        .route("/api/v1/latest", get(accounts::latest))
+        .route("/api/v1/order", get(accounts::story))
         .route("/api/v1/arbitrage", get(accounts::opportunities))
         .route("/api/v1/trading", post(accounts::order))
         .route("/api/v1/{kind}", get(kept::kept))

@@ -10,6 +10,8 @@
 //! | `GET /api/v1/why?symbol=..&model=DIGEST` | the newest forecast for an instrument, what the model looked at and what each feature does to it; without `model` of the one that leads |
 //! | `POST /api/v1/timeseries` | forecasts of a model for the candles that are sent |
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -20,6 +22,7 @@ use serde::Deserialize;
 use serde_json::json;
 use types::Timestamp;
 
+use super::form::Form;
 use super::kept::{self, Refusal};
 use super::{Site, guard};
 use crate::cli::predict;
@@ -49,8 +52,8 @@ impl Asked {
 }
 
 /// `GET /api/v1/models`.
-pub(super) async fn list(State(site): State<Site>) -> Response {
-    Json(site.inner.models.shown()).into_response()
+pub(super) async fn list(State(site): State<Site>, form: Form) -> Response {
+    form.of(&site.inner.models.shown())
 }
 
 /// `POST /api/v1/models`.
@@ -117,7 +120,7 @@ pub(super) async fn retrain(State(site): State<Site>, headers: HeaderMap, body: 
 
 /// `GET /api/v1/retrain`.
 pub(super) async fn requests(State(site): State<Site>) -> Response {
-    Json(json!({ "requests": site.inner.models.shown().requests })).into_response()
+    Json(json!({ "requests": site.inner.models.requests() })).into_response()
 }
 
 /// What `GET /api/v1/why` takes.
@@ -129,17 +132,14 @@ pub(super) struct Question {
 }
 
 /// `GET /api/v1/why`.
-pub(super) async fn why(State(site): State<Site>, Query(asked): Query<Question>) -> Response {
+pub(super) async fn why(State(site): State<Site>, form: Form, Query(asked): Query<Question>) -> Response {
     let inner = site.inner.clone();
-    let work = move || {
+    form.of_work(move || {
         let known = kept::one(&inner.state, &asked.symbol)?;
-        inner.models.why(&known, asked.model.as_deref()).map_err(|error| Refusal::Unknown(format!("{error:#}")))
-    };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(why)) => Json(&*why).into_response(),
-        Ok(Err(refusal)) => refusal.into_response(),
-        Err(error) => Refusal::Failed(format!("it ended early: {error}")).into_response(),
-    }
+        let why = inner.models.why(&known, asked.model.as_deref());
+        why.map(Arc::unwrap_or_clone).map_err(|error| Refusal::Unknown(format!("{error:#}")))
+    })
+    .await
 }
 
 /// What `POST /api/v1/timeseries` takes.

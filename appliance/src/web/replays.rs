@@ -14,12 +14,14 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::json;
 use store::replay::replay_readers;
 use types::Timestamp;
 use types::time::NS_PER_DAY;
 
+use wire::api::{ReplayEnded, ReplayFound, ReplayGoing, Replays as Shown};
+
+use super::form::Form;
 use super::kept::{Refusal, time};
 use super::{Site, guard};
 use crate::recordings::Open;
@@ -28,32 +30,6 @@ use crate::replay::{EngineReplayer, Report};
 /// What runs and what ran.
 #[derive(Debug, Default)]
 pub(super) struct Replays(Mutex<Shown>);
-
-/// What `GET` answers.
-#[derive(Clone, Debug, Default, Serialize)]
-struct Shown {
-    running: Option<Going>,
-    last: Option<Ended>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Going {
-    from: String,
-    to: String,
-    inputs: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Ended {
-    from: String,
-    to: String,
-    took_ms: u64,
-    #[serde(flatten)]
-    report: Option<Report>,
-    /// Why it found nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
 
 impl Replays {
     fn lock(&self) -> MutexGuard<'_, Shown> {
@@ -66,7 +42,7 @@ impl Replays {
         if shown.running.is_some() {
             return false;
         }
-        shown.running = Some(Going { from: span.start.to_string(), to: span.end.to_string(), inputs: 0 });
+        shown.running = Some(ReplayGoing { from_ms: span.start.as_millis(), to_ms: span.end.as_millis(), inputs: 0 });
         true
     }
 
@@ -78,22 +54,27 @@ impl Replays {
                 running.inputs = so_far.inputs;
             }
         });
-        let (report, error) = match found {
-            Ok(found) if found.blocks > 0 => (Some(Report::of(found, &replayer)), None),
+        let (found, error) = match found {
+            Ok(found) if found.blocks > 0 => (Some(told(Report::of(found, &replayer))), None),
             Ok(_) => (None, Some("nothing was recorded in that time".to_owned())),
             Err(error) => (None, Some(error.to_string())),
         };
         let took_ms = began.elapsed().as_millis() as u64;
         let mut shown = self.lock();
-        let (from, to) = (span.start.to_string(), span.end.to_string());
-        *shown = Shown { running: None, last: Some(Ended { from, to, took_ms, report, error }) };
+        let (from_ms, to_ms) = (span.start.as_millis(), span.end.as_millis());
+        *shown = Shown { running: None, last: Some(ReplayEnded { from_ms, to_ms, took_ms, found, error }) };
     }
 }
 
+fn told(report: Report) -> ReplayFound {
+    let Report { inputs, effects, digest, differs, days, orders, fills, equity, first_difference, .. } = report;
+    ReplayFound { inputs, effects, differs, digest, days, orders, fills, equity, first_difference }
+}
+
 /// `GET /api/v1/replays`.
-pub(super) async fn show(State(site): State<Site>) -> Response {
+pub(super) async fn show(State(site): State<Site>, form: Form) -> Response {
     let shown = site.inner.replays.lock().clone();
-    Json(shown).into_response()
+    form.of(&shown)
 }
 
 /// `POST /api/v1/replays`.

@@ -8,14 +8,17 @@ use serde_json::json;
 use types::Timestamp;
 use types::time::NS_PER_MIN;
 
+use wire::api::{ChainFound, Verification};
+
+use super::form::Form;
 use super::kept::Refusal;
 use super::{Site, guard};
-use crate::seals;
+use crate::seals::{self, Verified};
 
 /// Forecasts newer than this may be on their way to the card.
 const SETTLED_MIN: i64 = 5;
 
-pub(super) async fn verify(State(site): State<Site>, headers: HeaderMap) -> Response {
+pub(super) async fn verify(State(site): State<Site>, form: Form, headers: HeaderMap) -> Response {
     if !guard::is_same_origin(&headers) {
         return Refusal::Foreign.into_response();
     }
@@ -24,15 +27,20 @@ pub(super) async fn verify(State(site): State<Site>, headers: HeaderMap) -> Resp
     };
     let settled = Timestamp::from_nanos(site.inner.clock.now().as_nanos() - SETTLED_MIN * NS_PER_MIN);
     let state = site.inner.state.clone();
-    // Reading waits for the card; who goes away meanwhile does not end it.
-    let found = tokio::task::spawn_blocking(move || {
+    // Who goes away meanwhile does not end it.
+    form.of_work(move || {
         let found = seals::verify(&state, settled);
         drop(turn);
-        found
-    });
-    match found.await {
-        Ok(Ok(found)) => Json(json!({ "is_sound": found.is_sound(), "found": found })).into_response(),
-        Ok(Err(error)) => Refusal::from(error).into_response(),
-        Err(error) => Refusal::Failed(format!("it ended early: {error}")).into_response(),
-    }
+        Ok(verification(found?))
+    })
+    .await
+}
+
+fn verification(found: Verified) -> Verification {
+    let is_sound = found.is_sound();
+    let Verified { sealed, first, head, pruned, broken, late, unsealed, scored, revised, differ, without_candle, findings } =
+        found;
+    let found =
+        ChainFound { sealed, first, head, pruned, broken, late, unsealed, scored, revised, differ, without_candle, findings };
+    Verification { is_sound, found }
 }

@@ -1,4 +1,5 @@
-//! What the browser may see: one WebSocket, binary postcard messages, no engine types.
+//! What the browser may see: one WebSocket, binary postcard messages, and the answers under `/api/v1` ([`api`]); no engine
+//! types.
 //!
 //! The server speaks first with [`ServerMessage::Hello`]; postcard does not describe itself, so a page whose
 //! [`PROTOCOL`] differs must reload and read nothing else. Then the server sends [`ServerMessage::Catalogue`] and
@@ -11,6 +12,7 @@
 
 extern crate alloc;
 
+pub mod api;
 mod message;
 
 pub use message::*;

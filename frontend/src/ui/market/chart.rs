@@ -82,7 +82,7 @@ pub(super) fn ChartPanel(instrument: Memo<Option<Instrument>>, content: Signal<C
     };
     view! {
         <Panel kind="chart" title=title note=note content=content>
-            <CandleChart instrument readout />
+            {candle_chart(instrument, readout)}
             <p class="readout">
                 <Readout instrument readout />
                 <span class="secondary wide-only">{band}</span>
@@ -119,8 +119,7 @@ const SLOT_PX: f64 = 6.5;
 /// How much one notch of the wheel or one key zooms.
 const ZOOM_STEP: f64 = 1.2;
 
-#[component]
-fn CandleChart(
+fn candle_chart(
     instrument: Memo<Option<Instrument>>,
     readout: RwSignal<Option<Candle>>,
 ) -> Result<impl IntoView, ViewError> {

@@ -1,0 +1,20 @@
+//! What the box answers under `/api/v1`: JSON for people, and the same in postcard for the page, which asks for
+//! [`POSTCARD_TYPE`].
+//!
+//! Amounts of money, prices and quantities are decimal texts, so that nobody's floats change them; times are milliseconds
+//! UTC; shares and rates are fractions of one.
+
+mod arbitrage;
+mod data;
+mod models;
+mod skill;
+mod trading;
+
+pub use arbitrage::*;
+pub use data::*;
+pub use models::*;
+pub use skill::*;
+pub use trading::*;
+
+/// The media type of answers in postcard, of this [`PROTOCOL`](crate::PROTOCOL) alone: a page of another one is told to reload.
+pub const POSTCARD_TYPE: &str = "application/vnd.tickerbox.4+postcard";
