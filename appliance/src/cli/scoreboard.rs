@@ -4,13 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use engine::skill::Verdict;
 use store::State;
 use types::Timestamp;
 
 use super::{print_json, time};
 use crate::kept::{Known, full_name, is_meant};
-use crate::scoreboard::{Line, lines};
+use crate::scoreboard::{self, Line, lines};
 
 /// Shows what the kept forecasts were worth against "no change", by instrument, model and horizon.
 ///
