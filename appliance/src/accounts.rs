@@ -7,7 +7,9 @@ use store::{Span, State};
 use types::effect::EquityRecord;
 use types::time::NS_PER_MIN;
 use types::{AccountId, AccountPurse, Cash, InstrumentId, Tally, Timestamp};
-use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, TradePart, TradeSum};
+use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, Risk, TradePart, TradeSum};
+
+use crate::risk;
 
 /// Minutes of an hour: equity is looked at by the hour.
 const HOUR_NS: i64 = 60 * NS_PER_MIN;
@@ -18,6 +20,7 @@ const HOURS_A_YEAR: f64 = 8_760.0;
 pub(crate) struct Told {
     pub(crate) ids: Vec<AccountId>,
     pub(crate) accounts: Accounts,
+    pub(crate) risk: Risk,
 }
 
 /// All accounts as the engine has them.
@@ -37,8 +40,9 @@ pub(crate) fn told(view: View<'_>, at: Timestamp) -> Told {
         since_ms: open.since.as_millis(),
         seen_at_ms: open.seen_at.as_millis(),
     });
-    let breakers = breakers.collect();
-    Told { accounts: Accounts { at_ms: at.as_millis(), accounts, breakers }, ids }
+    let breakers: Vec<OpenBreaker> = breakers.collect();
+    let risk = risk::told(view, at, breakers.clone());
+    Told { accounts: Accounts { at_ms: at.as_millis(), accounts, breakers }, ids, risk }
 }
 
 /// `WideSpread` as people read it: `wide spread`.
@@ -129,7 +133,7 @@ fn trades(tally: &Tally) -> TradeSum {
     }
 }
 
-fn symbol(view: View<'_>, id: InstrumentId) -> String {
+pub(crate) fn symbol(view: View<'_>, id: InstrumentId) -> String {
     let instrument = view.market(id).map(|market| &market.instrument);
     instrument.map(|it| format!("{}:{}", it.venue, it.symbol)).unwrap_or_default()
 }
@@ -168,7 +172,12 @@ fn performance(of: Performance) -> wire::api::Performance {
 }
 
 /// The equity of an account since a time, at most so many points: every minute of it, every hour, or every so many.
-pub(crate) fn curve(state: &State, id: AccountId, since: Timestamp, points_max: usize) -> store::Result<Vec<CurvePoint>> {
+pub(crate) fn curve(
+    state: &State,
+    id: AccountId,
+    since: Timestamp,
+    points_max: usize,
+) -> store::Result<Vec<CurvePoint>> {
     let kept = state.equity(id, Span::between(since, Timestamp::MAX, usize::MAX))?;
     let step = kept.len().div_ceil(points_max.max(1)).max(1);
     let dollars = |cash: Cash| cash.0 as f64 / 1e8;
@@ -203,7 +212,15 @@ mod tests {
         let record = |n: i64| {
             let (cash, hold) = (Cash(n * 100_000_000), Cash(500_000_000));
             let fees = Cash::ZERO;
-            Record::Equity(EquityRecord { account: AccountId::LEAD, at: minute(n), cash, equity: cash, hold, fees, positions: Vec::new() })
+            Record::Equity(EquityRecord {
+                account: AccountId::LEAD,
+                at: minute(n),
+                cash,
+                equity: cash,
+                hold,
+                fees,
+                positions: Vec::new(),
+            })
         };
         let entries: Vec<Entry> = (0..100).map(|n| Entry { seq: n as u64 + 1, rank: 0, record: record(n) }).collect();
         state.write(&entries, 100).unwrap();
@@ -211,6 +228,9 @@ mod tests {
         assert!(points.len() <= 20 && points.len() > 15, "{}", points.len());
         let last = points.last().unwrap();
         assert_eq!((last.at_ms, last.equity as i64, last.hold as i64), (minute(99).as_millis(), 99, 5));
-        assert!(points.is_sorted_by(|before, after| before.at_ms < after.at_ms) && points[0].at_ms >= minute(10).as_millis());
+        assert!(
+            points.is_sorted_by(|before, after| before.at_ms < after.at_ms)
+                && points[0].at_ms >= minute(10).as_millis()
+        );
     }
 }

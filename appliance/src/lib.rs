@@ -33,6 +33,7 @@ mod publisher;
 mod recordings;
 mod recovery;
 mod replay;
+mod risk;
 mod scoreboard;
 mod seals;
 mod store_thread;

@@ -118,6 +118,7 @@ pub(crate) async fn serve(
         .route("/api/v1/quality", get(data::quality))
         .route("/api/v1/storage", get(data::storage))
         .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/risk", get(accounts::risk))
         .route("/api/v1/curve", get(accounts::curve))
         .route("/api/v1/latest", get(accounts::latest))
         .route("/api/v1/order", get(accounts::story))

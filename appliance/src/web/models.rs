@@ -6,7 +6,7 @@
 //! | `POST /api/v1/models?symbols=..&request=N` | takes the `.tbx` file that is sent, proves it, and watches it as a shadow; 409 where it is refused |
 //! | `POST /api/v1/models/DIGEST/promote`, `/shadow?symbols=..`, `/unseat` | changes a place; the first letters of the digest will do |
 //! | `POST /api/v1/models/rollback` | undoes the last promotion |
-//! | `GET /api/v1/retrain`, `POST /api/v1/retrain` | requests for training; `{"why": "..", "symbols": [..]}` makes one |
+//! | `GET /api/v1/retrain`, `POST /api/v1/retrain` | requests for training; `{"why": "..", "symbols": [..]}`, or `?why=..&symbols=..`, makes one |
 //! | `GET /api/v1/why?symbol=..&model=DIGEST` | the newest forecast for an instrument, what the model looked at and what each feature does to it; without `model` of the one that leads |
 //! | `POST /api/v1/timeseries` | forecasts of a model for the candles that are sent |
 
@@ -110,10 +110,19 @@ pub(super) struct Wish {
 }
 
 /// `POST /api/v1/retrain`.
-pub(super) async fn retrain(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
-    let wish: Wish = match parse(&body) {
-        Ok(wish) => wish,
-        Err(refused) => return *refused,
+pub(super) async fn retrain(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+    body: Bytes,
+) -> Response {
+    let wish = if body.is_empty() {
+        Wish { symbols: asked.symbols(), why: asked.why }
+    } else {
+        match parse(&body) {
+            Ok(wish) => wish,
+            Err(refused) => return *refused,
+        }
     };
     change(&site, &headers, move |models| Ok(json!({ "request": models.request(&wish.why, wish.symbols)? }))).await
 }

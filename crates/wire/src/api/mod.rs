@@ -7,12 +7,14 @@
 mod arbitrage;
 mod data;
 mod models;
+mod risk;
 mod skill;
 mod trading;
 
 pub use arbitrage::*;
 pub use data::*;
 pub use models::*;
+pub use risk::*;
 pub use skill::*;
 pub use trading::*;
 
