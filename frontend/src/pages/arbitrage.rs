@@ -4,13 +4,13 @@ use wire::api::{Opportunities, OpportunityDay, OpportunityRow};
 
 use super::{Block, Cell, Row, Said, Section, Table, bps, venue};
 use crate::calendar::Zone;
-use crate::format::{self, THIN_SPACE};
+use crate::format;
 use crate::sentence::Tone;
 
 /// The newest opportunities.
 #[must_use]
 pub fn newest(told: &Opportunities, zone: Zone) -> Section {
-    let section = Section::new("opportunities", "Newest opportunities").wide().note(crate::between::BEFORE);
+    let section = Section::new("opportunities", "Newest opportunities").wide().note(&crate::between::BEFORE);
     if told.opportunities.is_empty() {
         return section.say("No difference between exchanges has paid both fees yet.");
     }
@@ -25,7 +25,7 @@ pub fn newest(told: &Opportunities, zone: Zone) -> Section {
                 };
                 let sums = format!("{} of {} {}", money(&tried.result), money(&tried.expected), row.currency);
                 let text = if tried.orders.is_empty() { tried.end.clone() } else { format!("{}: {sums}", tried.end) };
-                Cell::from(Said::toned(text, tone))
+                Cell::from(Said::toned(&text, tone))
             }
         };
         Row::of(vec![
@@ -56,12 +56,12 @@ pub fn days(told: &Opportunities) -> Section {
         let sent = day.caught + day.part + day.one_sided + day.gone + day.cut_off;
         let tried = match sent {
             0 => Cell::from(Said::quiet("none sent")),
-            n => Cell::from(format!("{} of {n} caught", day.caught + day.part)).hint(format!(
+            n => Cell::from(format!("{} of {n} caught", day.caught + day.part)).hint(&format!(
                 "{} caught, {} in part, {} on one side only, {} gone, {} cut off; not sent: {} for want of money, {} of coins, {} others",
                 day.caught, day.part, day.one_sided, day.gone, day.cut_off, day.no_money, day.no_coins, day.not_sent
             )),
         };
-        let brought = Said::signed(format!("{} {}", signed_money(&day.result), day.currency));
+        let brought = Said::signed(&format!("{} {}", signed_money(&day.result), day.currency));
         Row::of(vec![
             day.day.clone().into(),
             format!("{} → {}", venue(&day.buy), venue(&day.sell)).into(),
@@ -83,25 +83,25 @@ pub fn days(told: &Opportunities) -> Section {
 /// What all attempts together came to, as a sentence.
 #[must_use]
 pub fn verdict(told: &Opportunities) -> Section {
-    let section = Section::new("arbitrage-verdict", "What it came to");
+    let section = Section::new("arbitrage-verdict", "What it came to").wide();
     let sum = |read: fn(&OpportunityDay) -> u64| told.summary.iter().map(read).sum::<u64>();
     let sent = sum(|day| day.caught + day.part + day.one_sided + day.gone + day.cut_off);
     let began = sum(|day| day.count);
     if sent == 0 {
-        return section.say(format!(
+        return section.say(&format!(
             "{} began, none was tried: an attempt needs money where base is bought and base where it is sold.",
             format::count(began)
         ));
     }
     let whole = sum(|day| day.caught);
     let text = format!(
-        "{} began, {} were tried on paper with an order on each side and each side's latency; {} of them got both sides whole.",
+        "Began: {}. Tried on paper, with an order on each side and each side's latency: {}, of which {} got both sides whole.",
         format::count(began),
         format::count(sent),
         super::percent(whole as f64 / sent as f64, 0),
     );
     section
-        .with(Block::Text(Said::plain(text)))
+        .with(Block::Text(Said::plain(&text)))
         .say("An opportunity on the screen is not one that is still there when an order arrives.")
 }
 
@@ -113,12 +113,6 @@ fn signed_money(text: &str) -> String {
     let cents = money(text);
     let is_gain = !cents.starts_with(format::MINUS) && cents.contains(|c: char| matches!(c, '1'..='9'));
     if is_gain { format!("+{cents}") } else { cents }
-}
-
-/// `3 opportunities`, for the list of pages.
-#[must_use]
-pub fn count(open: u32) -> String {
-    format!("{open}{THIN_SPACE}open")
 }
 
 #[cfg(test)]

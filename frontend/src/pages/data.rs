@@ -3,7 +3,9 @@
 use wire::api::{Ledger, LedgerHour, Quality, SetAside, Storage};
 
 use super::plot::heat;
-use super::{Action, Block, Cell, Heat, Limit, Row, Said, Section, Table, fact, market, moment, or_dash, size};
+use super::{
+    Action, Block, Cell, Heat, Limit, Row, Said, Section, Table, fact, market, moment, or_dash, ordered, plain, size,
+};
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};
 use crate::sentence::Tone;
@@ -14,7 +16,7 @@ pub fn calendar(quality: &Quality, zone: Zone) -> Section {
     let hours = (quality.to_ms - quality.from_ms) / 3_600_000;
     let section = Section::new("quality", "How well it was heard")
         .wide()
-        .note(format!("share of each hour with a proven book, {hours}{THIN_SPACE}h"));
+        .note(&format!("share of each hour with a proven book, {hours}{THIN_SPACE}h"));
     if quality.ledgers.is_empty() {
         return section.say("Nothing heard yet.");
     }
@@ -50,7 +52,7 @@ pub fn ledger(quality: &Quality) -> Section {
             format::count(sum(|hour| hour.checksum_failures)).into(),
             format::count(sum(|hour| hour.duplicates)).into(),
             or_dash(silent.map(|ms| format::age(ms.into()))).into(),
-            Cell::from(format::count(without.unsigned_abs())).hint(format!("{repaired} of them were repaired later")),
+            Cell::from(format::count(without.unsigned_abs())).hint(&format!("{repaired} of them were repaired later")),
         ])
     };
     Section::new("ledger", "In figures").wide().with(Block::Table(Table {
@@ -71,15 +73,14 @@ pub fn ledger(quality: &Quality) -> Section {
 /// Minutes without data, and what was set aside.
 #[must_use]
 pub fn holes(quality: &Quality, zone: Zone) -> Vec<Section> {
-    let mut gaps: Vec<_> =
-        quality.ledgers.iter().flat_map(|ledger| ledger.gaps.iter().map(move |gap| (ledger, gap))).collect();
-    gaps.sort_by_key(|(_, gap)| std::cmp::Reverse(gap.from_ms));
+    let gaps = quality.ledgers.iter().flat_map(|ledger| ledger.gaps.iter().map(move |gap| (ledger, gap))).collect();
+    let gaps: Vec<(&Ledger, &wire::api::LedgerGap)> = ordered(gaps, |(_, gap)| -gap.from_ms);
     let row = |(ledger, gap): &(&Ledger, &wire::api::LedgerGap)| {
         let minutes = (gap.to_ms - gap.from_ms) / 60_000;
         let repaired = match i64::from(gap.repaired) {
             0 => Said::quiet("not repaired"),
             n if n >= minutes => Said::toned("repaired", Tone::Good),
-            n => Said::toned(format!("{n} repaired"), Tone::Warning),
+            n => Said::toned(&format!("{n} repaired"), Tone::Warning),
         };
         Row::of(vec![
             moment(zone, gap.from_ms).into(),
@@ -120,18 +121,18 @@ pub fn card(storage: &Storage) -> Section {
     let tone = if storage.card == "ok" { Tone::Good } else { Tone::Warning };
     let mb = |mb: u64| size(mb.saturating_mul(1_000_000));
     let mut section = Section::new("card", "The card")
-        .with(Block::Text(Said::toned(storage.card.replace('_', " "), tone)))
+        .with(Block::Text(Said::toned(&storage.card.replace('_', " "), tone)))
         .with(Block::Limits(vec![Limit {
             name: "Data".into(),
             share: storage.used_mb as f64 / storage.may_use_mb.max(1) as f64,
             text: format!("{} of {}", mb(storage.used_mb), mb(storage.may_use_mb)),
         }]))
         .with(Block::Facts(vec![
-            fact("Free on the card", Said::plain(mb(storage.free_mb)), ""),
-            fact("Kept", Said::plain(storage.keeps.clone()), "What is kept costs depth first when room becomes short"),
+            plain("Free on the card", &mb(storage.free_mb), ""),
+            plain("Kept", &storage.keeps, "What is kept costs depth first when room becomes short"),
         ]));
     for trouble in storage.repaired.iter().chain((!storage.error.is_empty()).then_some(&storage.error)) {
-        section = section.with(Block::Text(Said::toned(trouble.clone(), Tone::Warning)));
+        section = section.with(Block::Text(Said::toned(&trouble, Tone::Warning)));
     }
     section
 }
@@ -143,18 +144,18 @@ pub fn backups(storage: &Storage, zone: Zone) -> Section {
     section = match &storage.proven {
         Some(proven) => section
             .with(Block::Text(Said::toned(
-                format!("Last proven restore {}: every table was the same.", moment(zone, proven.proven_at_ms)),
+                &format!("Last proven restore {}: every table was the same.", moment(zone, proven.proven_at_ms)),
                 Tone::Good,
             )))
             .with(Block::Facts(vec![
-                fact("Made", Said::plain(moment(zone, proven.made_at_ms)), ""),
-                fact("Size", Said::plain(size(proven.bytes)), ""),
-                fact("Rows", Said::plain(format::count(proven.rows)), ""),
+                plain("Made", &moment(zone, proven.made_at_ms), ""),
+                plain("Size", &size(proven.bytes), ""),
+                plain("Rows", &format::count(proven.rows), ""),
             ])),
         None => section.say("None was proven yet. One is made every night, restored beside and compared."),
     };
     if !storage.backup_error.is_empty() {
-        section = section.with(Block::Text(Said::toned(storage.backup_error.clone(), Tone::Bad)));
+        section = section.with(Block::Text(Said::toned(&storage.backup_error, Tone::Bad)));
     }
     let row = |name: &String| Row::of(vec![name.clone().into()]).to(format!("/api/v1/backups/{name}"));
     if !storage.backups.is_empty() {
@@ -192,7 +193,7 @@ pub fn records(storage: &Storage, zone: Zone) -> Vec<Section> {
         Some(it) => export.with(Block::Facts(vec![
             fact(
                 "CSV and Parquet",
-                Said::plain(it.written_at_ms.map_or_else(|| "not since start".into(), |at_ms| moment(zone, at_ms))),
+                Said::plain(&it.written_at_ms.map_or_else(|| "not since start".into(), |at_ms| moment(zone, at_ms))),
                 "When all days that are over were written",
             ),
             fact("State", state(&it.error), ""),
@@ -210,9 +211,9 @@ pub fn records(storage: &Storage, zone: Zone) -> Vec<Section> {
                 },
                 "",
             ),
-            fact("Trades", Said::plain(format::count(it.trades)), "Since start"),
-            fact("Candles", Said::plain(format::count(it.candles)), "Since start"),
-            fact("Behind", Said::plain(format::duration(it.behind_s)), "Age of the oldest input that is not published"),
+            plain("Trades", &format::count(it.trades), "Since start"),
+            plain("Candles", &format::count(it.candles), "Since start"),
+            plain("Behind", &format::duration(it.behind_s), "Age of the oldest input that is not published"),
             fact("State", state(&it.error), ""),
         ])),
     };
@@ -220,7 +221,7 @@ pub fn records(storage: &Storage, zone: Zone) -> Vec<Section> {
 }
 
 fn state(error: &str) -> Said {
-    if error.is_empty() { Said::toned("works", Tone::Good) } else { Said::toned(error, Tone::Warning) }
+    if error.is_empty() { Said::toned("works", Tone::Good) } else { Said::toned(&error, Tone::Warning) }
 }
 
 #[cfg(test)]

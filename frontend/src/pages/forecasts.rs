@@ -4,7 +4,8 @@ use wire::api::{FeatureEffect, Skill, Track, Verification, Why};
 
 use super::plot::{self, Across, Mark, Source, draw};
 use super::{
-    Action, Block, Cell, Fact, Row, Said, Section, Table, bps, fact, market, moment, or_dash, percent, signed_percent,
+    Action, Block, Cell, Fact, Row, Said, Section, Table, bps, fact, market, moment, or_dash, percent, plain,
+    signed_percent,
 };
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};
@@ -19,13 +20,13 @@ fn verdict(word: &str) -> Said {
         "worse" => Tone::Bad,
         _ => Tone::Open,
     };
-    Said::toned(word, tone)
+    Said::toned(&word, tone)
 }
 
 /// Every model and horizon against "no change"; a row leads to its pictures.
 #[must_use]
 pub fn comparison(skill: &Skill, zone: Zone) -> Section {
-    let section = Section::new("skill", format!("Against no change · {}", market(&skill.symbol)))
+    let section = Section::new("skill", &format!("Against no change · {}", market(&skill.symbol)))
         .wide()
         .note("a row shows its pictures");
     if skill.tracks.is_empty() {
@@ -40,9 +41,9 @@ pub fn comparison(skill: &Skill, zone: Zone) -> Section {
             format!("{} to {}; {} not scored yet", moment(zone, from), moment(zone, to), track.open)
         });
         Row::of(vec![
-            Cell::from(name).hint(track.model.clone()),
+            Cell::from(name).hint(&track.model),
             format!("+{}{THIN_SPACE}min", track.horizon_min).into(),
-            Cell::from(format::count(track.n.into())).hint(span),
+            Cell::from(format::count(track.n.into())).hint(&span),
             Cell::from(verdict(&track.verdict)).chip(),
             or_dash(track.skill.map(|skill| signed_percent(skill, 1))).into(),
             or_dash(interval).into(),
@@ -94,7 +95,7 @@ pub fn chosen<'a>(skill: &'a Skill, model: &str, horizon_min: &str) -> Option<&'
 /// A track in sentences and figures.
 #[must_use]
 pub fn standing(track: &Track) -> Section {
-    let section = Section::new("standing", format!("{} in {}{THIN_SPACE}min", track.name, track.horizon_min));
+    let section = Section::new("standing", &format!("{} in {}{THIN_SPACE}min", track.name, track.horizon_min));
     let Some(skill) = track.skill else {
         return section.say("Nothing scored yet: a forecast counts once its minutes are over.");
     };
@@ -111,32 +112,32 @@ pub fn standing(track: &Track) -> Section {
     let facts: Vec<Fact> = vec![
         fact(
             "Right sign",
-            Said::plain(or_dash(track.hit_rate.map(|rate| percent(rate, 1)))),
+            Said::plain(&or_dash(track.hit_rate.map(|rate| percent(rate, 1)))),
             "Share of forecasts whose sign was right",
         ),
         fact(
             "95 % of that",
-            Said::plain(or_dash(pair(track.hit_interval))),
+            Said::plain(&or_dash(pair(track.hit_interval))),
             "Counting as many outcomes as do not overlap",
         ),
         fact(
             "Brier score",
-            Said::plain(or_dash(track.brier.map(|it| format::float(it, 4)))),
+            Said::plain(&or_dash(track.brier.map(|it| format::float(it, 4)))),
             "0.25 is what always saying one half gets",
         ),
         fact(
             "In the 50 % band",
-            Said::plain(or_dash(track.coverage_50.map(|it| percent(it, 1)))),
+            Said::plain(&or_dash(track.coverage_50.map(|it| percent(it, 1)))),
             "Half of all outcomes would be right",
         ),
         fact(
             "In the 90 % band",
-            Said::plain(or_dash(track.coverage_90.map(|it| percent(it, 1)))),
+            Said::plain(&or_dash(track.coverage_90.map(|it| percent(it, 1)))),
             "Nine of ten would be right",
         ),
         fact(
             "Its width",
-            Said::plain(or_dash(track.width_90_bps.map(|it| format!("{}{THIN_SPACE}bps", format::float(it, 1))))),
+            Said::plain(&or_dash(track.width_90_bps.map(|it| format!("{}{THIN_SPACE}bps", format::float(it, 1))))),
             "Mean width of the 90 % band",
         ),
     ];
@@ -203,7 +204,7 @@ pub fn reliability(track: &Track) -> Section {
     match draw(name, "percent", Across::Share, Some((0.0, 100.0)), sources) {
         Some(plot) => section
             .with(Block::Plot(plot))
-            .say(format!("{} forecasts, in tenths of probability.", format::count(few.into()))),
+            .say(&format!("{} forecasts, in tenths of probability.", format::count(few.into()))),
         None => section.say("Nothing scored yet."),
     }
 }
@@ -212,7 +213,7 @@ pub fn reliability(track: &Track) -> Section {
 #[must_use]
 pub fn why(why: &Why, zone: Zone) -> Vec<Section> {
     let attention = Section::new("attention", "What the model looked at")
-        .note(format!("attention over {} candles", why.attention.len()));
+        .note(&format!("attention over {} candles", why.attention.len()));
     let attention = match why.attention.iter().map(|look| look.share).fold(0.0, f64::max) {
         most if most > 0.0 => {
             let shares = why.attention.iter().map(|look| Some(look.share / most)).collect();
@@ -239,9 +240,9 @@ pub fn why(why: &Why, zone: Zone) -> Vec<Section> {
             .map(|(horizon, effect)| format!("+{horizon} min: {}", format::signed_float(*effect, 2)))
             .collect();
         Row::of(vec![
-            Cell::from(feature.name.replace('_', " ")).hint(feature.description.clone()),
+            Cell::from(feature.name.replace('_', " ")).hint(&feature.description),
             format!("{} {}", format::float(feature.value, 3), feature.unit).into(),
-            Cell::from(Said::signed(format::signed_float(effect, 2))).hint(all.join(", ")),
+            Cell::from(Said::signed(&format::signed_float(effect, 2))).hint(&all.join(", ")),
             or_dash(feature.error.map(|error| signed_percent(error, 2))).into(),
         ])
     };
@@ -283,7 +284,7 @@ pub fn verified(told: &Verification) -> Section {
     } else {
         Said::toned("Not sound.", Tone::Bad)
     };
-    let number = |name: &str, n: u64, hint| fact(name, Said::plain(format::count(n)), hint);
+    let number = |name: &str, n: u64, hint| fact(&name, Said::plain(&format::count(n)), hint);
     let mut facts = vec![
         number("Links", found.sealed, "Recomputed and as they should be"),
         number("Outcomes", found.scored, "Computed again from the kept candles, and the same"),
@@ -295,29 +296,26 @@ pub fn verified(told: &Verification) -> Section {
     if let Some((place, link)) = &found.head {
         facts.push(fact(
             "Head",
-            Said::plain(format!("{} {}", format::count(*place), super::short(link))),
+            Said::plain(&format!("{} {}", format::count(*place), super::short(link))),
             "Place and link: note it, and nothing before it can change unseen",
         ));
     }
     let section = section.with(Block::Text(said)).with(Block::Facts(facts));
-    found
-        .findings
-        .iter()
-        .fold(section, |section, finding| section.with(Block::Text(Said::toned(finding.clone(), Tone::Bad))))
+    found.findings.iter().fold(section, |section, finding| section.with(Block::Text(Said::toned(&finding, Tone::Bad))))
 }
 
 /// `+1.2 bps in 5 min, 53 % for a rise`.
 #[must_use]
 pub fn newest(why: &Why) -> Section {
-    let section = Section::new("newest", "The newest forecast").note(why.name.clone());
+    let section = Section::new("newest", "The newest forecast").note(&why.name);
     let facts = why.forecast.iter().flat_map(|it| {
         [
             fact(
-                format!("In {}{THIN_SPACE}min", it.horizon_min),
-                Said::signed(bps(it.log_return_bps)),
+                &format!("In {}{THIN_SPACE}min", it.horizon_min),
+                Said::signed(&bps(it.log_return_bps)),
                 "Expected log-return",
             ),
-            fact("Rise", Said::plain(percent(it.p_up, 1)), "Probability that it says"),
+            plain("Rise", &percent(it.p_up, 1), "Probability that it says"),
         ]
     });
     section.with(Block::Facts(facts.collect()))

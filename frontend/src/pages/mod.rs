@@ -35,8 +35,9 @@ pub struct Section {
 impl Section {
     /// A card of a kind, still empty.
     #[must_use]
-    pub fn new(kind: &'static str, title: impl Into<String>) -> Self {
-        Self { kind, title: title.into(), ..Self::default() }
+    #[inline(never)]
+    pub fn new(kind: &'static str, title: &str) -> Self {
+        Self { kind, title: title.to_owned(), ..Self::default() }
     }
 
     /// Over the whole width.
@@ -47,12 +48,15 @@ impl Section {
 
     /// With something at the right of the title.
     #[must_use]
-    pub fn note(self, note: impl Into<String>) -> Self {
-        Self { note: note.into(), ..self }
+    #[inline(never)]
+    pub fn note(mut self, note: &str) -> Self {
+        note.clone_into(&mut self.note);
+        self
     }
 
     /// With one block more.
     #[must_use]
+    #[inline(never)]
     pub fn with(mut self, block: Block) -> Self {
         self.blocks.push(block);
         self
@@ -60,8 +64,30 @@ impl Section {
 
     /// With a quiet sentence: why there is nothing, or what to know.
     #[must_use]
-    pub fn say(self, text: impl Into<String>) -> Self {
+    #[inline(never)]
+    pub fn say(self, text: &str) -> Self {
         self.with(Block::Text(Said::quiet(text)))
+    }
+
+    /// With a sentence that means something.
+    #[must_use]
+    #[inline(never)]
+    pub fn tell(self, text: &str, tone: Tone) -> Self {
+        self.with(Block::Text(Said::toned(text, tone)))
+    }
+
+    /// With names and values.
+    #[must_use]
+    #[inline(never)]
+    pub fn facts(self, facts: Vec<Fact>) -> Self {
+        self.with(Block::Facts(facts))
+    }
+
+    /// With rows.
+    #[must_use]
+    #[inline(never)]
+    pub fn table(self, name: &'static str, heads: &[&'static str], rows: Vec<Row>) -> Self {
+        self.with(Block::Table(Table { name, heads: heads.to_vec(), rows }))
     }
 }
 
@@ -96,32 +122,35 @@ pub struct Said {
 impl Said {
     /// A plain text.
     #[must_use]
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), tone: Tone::Plain }
+    #[inline(never)]
+    pub fn plain(text: &str) -> Self {
+        Self::toned(text, Tone::Plain)
     }
 
     /// A text in the secondary colour.
     #[must_use]
-    pub fn quiet(text: impl Into<String>) -> Self {
-        Self { text: text.into(), tone: Tone::Open }
+    #[inline(never)]
+    pub fn quiet(text: &str) -> Self {
+        Self::toned(text, Tone::Open)
     }
 
     /// A signed number: coloured as it reads.
     #[must_use]
-    pub fn signed(text: impl Into<String>) -> Self {
-        let text = text.into();
-        let tone = match format::sign_class(&text) {
+    #[inline(never)]
+    pub fn signed(text: &str) -> Self {
+        let tone = match format::sign_class(text) {
             "up" => Tone::Good,
             "down" => Tone::Bad,
             _ => Tone::Plain,
         };
-        Self { text, tone }
+        Self::toned(text, tone)
     }
 
     /// A text with a meaning.
     #[must_use]
-    pub fn toned(text: impl Into<String>, tone: Tone) -> Self {
-        Self { text: text.into(), tone }
+    #[inline(never)]
+    pub fn toned(text: &str, tone: Tone) -> Self {
+        Self { text: text.to_owned(), tone }
     }
 }
 
@@ -138,8 +167,16 @@ pub struct Fact {
 
 /// A fact.
 #[must_use]
-pub fn fact(name: impl Into<String>, value: Said, hint: &'static str) -> Fact {
-    Fact { name: name.into(), value, hint }
+#[inline(never)]
+pub fn fact(name: &str, value: Said, hint: &'static str) -> Fact {
+    Fact { name: name.to_owned(), value, hint }
+}
+
+/// A fact that is only a text.
+#[must_use]
+#[inline(never)]
+pub fn plain(name: &str, value: &str, hint: &'static str) -> Fact {
+    fact(name, Said::plain(value), hint)
 }
 
 /// Rows under heads. On a phone every row is a card.
@@ -180,12 +217,14 @@ impl From<Said> for Cell {
 }
 
 impl From<String> for Cell {
+    #[inline(never)]
     fn from(text: String) -> Self {
-        Said::plain(text).into()
+        Self::from(text.as_str())
     }
 }
 
 impl From<&str> for Cell {
+    #[inline(never)]
     fn from(text: &str) -> Self {
         Said::plain(text).into()
     }
@@ -194,8 +233,10 @@ impl From<&str> for Cell {
 impl Cell {
     /// With more on hover.
     #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: hint.into(), ..self }
+    #[inline(never)]
+    pub fn hint(mut self, hint: &str) -> Self {
+        hint.clone_into(&mut self.hint);
+        self
     }
 
     /// In a rounded frame.
@@ -251,6 +292,15 @@ pub struct Action {
     pub done: &'static str,
 }
 
+/// Things in the order of a number of theirs. One sort for all of them: a page has hundreds at most, and code is sent to every browser.
+#[must_use]
+pub fn ordered<T>(things: Vec<T>, key: impl Fn(&T) -> i64) -> Vec<T> {
+    let mut places: Vec<(i64, usize)> = things.iter().enumerate().map(|(place, thing)| (key(thing), place)).collect();
+    places.sort_unstable();
+    let mut things: Vec<Option<T>> = things.into_iter().map(Some).collect();
+    places.into_iter().filter_map(|(_, place)| things[place].take()).collect()
+}
+
 /// Money given as decimal text, in dollars: `$10 214.36`.
 #[must_use]
 pub fn dollars(text: &str) -> String {
@@ -260,7 +310,7 @@ pub fn dollars(text: &str) -> String {
 /// The same with a sign.
 #[must_use]
 pub fn signed_dollars(text: &str) -> Said {
-    Said::signed(format::signed_cash(format::parse_cash(text)))
+    Said::signed(&format::signed_cash(format::parse_cash(text)))
 }
 
 /// A fraction of one as percent: `1.8 %`.
@@ -344,5 +394,6 @@ mod tests {
         assert_eq!(signed_dollars("-1.27"), Said::toned("\u{2212}$1.27", Tone::Bad));
         assert_eq!(size(1_234_567), "1.2\u{202f}MB");
         assert_eq!(short("0123456789abcdef"), "01234567");
+        assert_eq!(ordered(vec!["bb", "a", "cc", "d"], |text| -(text.len() as i64)), ["bb", "cc", "a", "d"]);
     }
 }

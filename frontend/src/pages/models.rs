@@ -2,7 +2,7 @@
 
 use wire::api::{ModelEvent, ModelShelf, ModelVersion, TrainingWish};
 
-use super::{Action, Block, Cell, Row, Said, Section, Table, moment, or_dash, short, size};
+use super::{Action, Block, Cell, Row, Said, Section, Table, moment, or_dash, ordered, short, size};
 use crate::calendar::Zone;
 use crate::sentence::Tone;
 
@@ -15,8 +15,7 @@ pub fn versions(shelf: &ModelShelf, zone: Zone) -> Section {
         Some(_) => 1,
         None => 2,
     };
-    let mut versions: Vec<&ModelVersion> = shelf.versions.iter().collect();
-    versions.sort_by_key(rank);
+    let versions: Vec<&ModelVersion> = ordered(shelf.versions.iter().collect(), rank);
     let row = |version: &&ModelVersion| {
         let seat = role(version);
         let (word, tone) = match seat.map(|seat| seat.role.as_str()) {
@@ -32,12 +31,12 @@ pub fn versions(shelf: &ModelShelf, zone: Zone) -> Section {
         let horizons: Vec<String> = version.horizons_min.iter().map(|minutes| format!("+{minutes}")).collect();
         let added = version.added_at_ms.map(|at_ms| moment(zone, at_ms));
         Row::of(vec![
-            Cell::from(format!("{} r{}", version.name, version.revision)).hint(version.model.clone()),
-            Cell::from(Said::toned(word, tone)).chip(),
+            Cell::from(format!("{} r{}", version.name, version.revision)).hint(&version.model),
+            Cell::from(Said::toned(&word, tone)).chip(),
             what.into(),
-            version.architecture.clone().into(),
+            Cell::from(version.architecture.split(':').next().unwrap_or_default()).hint(&version.architecture),
             format!("{} min, {} min candles", horizons.join(" "), version.timeframe_min).into(),
-            Cell::from(or_dash(added)).hint(format!("made {}", version.created)),
+            Cell::from(or_dash(added)).hint(&format!("made {}", version.created)),
             if version.bytes == 0 { "built in".into() } else { size(version.bytes).into() },
         ])
         .to(format!("/models?model={}", version.model))
@@ -98,7 +97,7 @@ pub fn chosen(shelf: &ModelShelf, model: &str) -> Option<Section> {
         None => vec![promote, shadow],
     };
     let section =
-        Section::new("chosen-model", name).wide().with(Block::Text(Said::quiet(format!("Digest {}", version.model))));
+        Section::new("chosen-model", &name).wide().with(Block::Text(Said::quiet(&format!("Digest {}", version.model))));
     Some(if actions.is_empty() { section.say("It leads.") } else { section.with(Block::Actions(actions)) })
 }
 
@@ -118,8 +117,8 @@ pub fn history(shelf: &ModelShelf, zone: Zone) -> Section {
             name.map_or_else(|| short(&event.model), |version| format!("{} r{}", version.name, version.revision));
         Row::of(vec![
             moment(zone, event.at_ms).into(),
-            Cell::from(if name.is_empty() { "–".into() } else { name }).hint(event.model.clone()),
-            Cell::from(Said::toned(event.what.replace('-', " "), tone)).chip(),
+            Cell::from(if name.is_empty() { "–".into() } else { name }).hint(&event.model),
+            Cell::from(Said::toned(&event.what.replace('-', " "), tone)).chip(),
             event.why.clone().into(),
         ])
     };
@@ -150,7 +149,7 @@ pub fn wishes(shelf: &ModelShelf, zone: Zone) -> Section {
     let row = |wish: &TrainingWish| {
         let symbols = if wish.symbols.is_empty() { "all markets".to_owned() } else { wish.symbols.join(", ") };
         let answer = match &wish.answered_by {
-            Some(model) => Said::toned(format!("answered by {}", short(model)), Tone::Good),
+            Some(model) => Said::toned(&format!("answered by {}", short(model)), Tone::Good),
             None => Said::toned("waits for a trainer", Tone::Open),
         };
         Row::of(vec![

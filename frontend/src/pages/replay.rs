@@ -2,7 +2,7 @@
 
 use wire::api::{ReplayEnded, ReplayFound, Replays, Storage};
 
-use super::{Action, Block, Row, Said, Section, Table, dollars, fact, moment, or_dash, size};
+use super::{Action, Block, Row, Said, Section, Table, dollars, moment, or_dash, plain, size};
 use crate::calendar::{DAY_MS, Zone};
 use crate::format;
 use crate::sentence::Tone;
@@ -35,7 +35,7 @@ pub fn chosen(storage: &Storage, asked: &str) -> Option<String> {
 pub fn replay(replays: &Replays, day: Option<&str>, zone: Zone) -> Section {
     let section = Section::new("replay", "Replay");
     let section = match &replays.running {
-        Some(going) => section.with(Block::Text(Said::plain(format!(
+        Some(going) => section.with(Block::Text(Said::plain(&format!(
             "Replaying {} to {}: {} inputs so far.",
             moment(zone, going.from_ms),
             moment(zone, going.to_ms),
@@ -86,7 +86,7 @@ fn told(section: Section, ended: &ReplayEnded, zone: Zone) -> Section {
     match (&ended.found, &ended.error) {
         (Some(found), _) => verdict(section, found, &span, ended.took_ms),
         (None, error) => {
-            section.with(Block::Text(Said::toned(format!("{span}: {}", or_dash(error.clone())), Tone::Warning)))
+            section.with(Block::Text(Said::toned(&format!("{span}: {}", or_dash(error.clone())), Tone::Warning)))
         }
     }
 }
@@ -95,18 +95,18 @@ fn verdict(section: Section, found: &ReplayFound, span: &str, took_ms: u64) -> S
     let said = format!("{span}: {} of {} events differ.", format::count(found.differs), format::count(found.effects));
     let tone = if found.differs == 0 { Tone::Good } else { Tone::Bad };
     let mut facts = vec![
-        fact("Inputs", Said::plain(format::count(found.inputs)), "What was heard, applied again in its order"),
-        fact("Orders", Said::plain(format::count(found.orders)), "Of the first account"),
-        fact("Fills", Said::plain(format::count(found.fills)), "Of the first account"),
-        fact("Took", Said::plain(format::age(took_ms)), ""),
-        fact("Digest", Said::plain(super::short(&found.digest)), "SHA-256 over all events: the same on every machine"),
+        plain("Inputs", &format::count(found.inputs), "What was heard, applied again in its order"),
+        plain("Orders", &format::count(found.orders), "Of the first account"),
+        plain("Fills", &format::count(found.fills), "Of the first account"),
+        plain("Took", &format::age(took_ms), ""),
+        plain("Digest", &super::short(&found.digest), "SHA-256 over all events: the same on every machine"),
     ];
     if let Some(equity) = &found.equity {
-        facts.push(fact("Equity at the end", Said::plain(dollars(equity)), ""));
+        facts.push(plain("Equity at the end", &dollars(equity), ""));
     }
-    let section = section.with(Block::Text(Said::toned(said, tone))).with(Block::Facts(facts));
+    let section = section.with(Block::Text(Said::toned(&said, tone))).with(Block::Facts(facts));
     match &found.first_difference {
-        Some(first) => section.with(Block::Text(Said::toned(first.clone(), Tone::Bad))),
+        Some(first) => section.with(Block::Text(Said::toned(&first, Tone::Bad))),
         None => section,
     }
 }

@@ -3,7 +3,7 @@
 use wire::api::{LimitUse, RefusedOrder, Risk};
 
 use super::plot::heat;
-use super::{Block, Cell, Heat, Limit, Row, Said, Section, Table, fact, market, moment, or_dash, percent};
+use super::{Block, Cell, Heat, Limit, Row, Said, Section, Table, fact, market, moment, or_dash, ordered, percent};
 use crate::calendar::Zone;
 use crate::format;
 use crate::sentence::Tone;
@@ -20,11 +20,7 @@ pub fn limits(risk: &Risk) -> Section {
         },
     };
     let exits = risk.exits.iter().map(|(name, share)| {
-        fact(
-            name.clone(),
-            Said::plain(share.map_or_else(|| "off".into(), |share| percent(share, 1))),
-            "Closes a position",
-        )
+        fact(&name, Said::plain(&share.map_or_else(|| "off".into(), |share| percent(share, 1))), "Closes a position")
     });
     Section::new("limits", "Limits")
         .note("shares of equity, first account")
@@ -42,8 +38,8 @@ pub fn breakers(risk: &Risk, zone: Zone) -> Section {
             None => Cell::from(Said::toned("closed", Tone::Good)),
             Some(first) => {
                 let stops: Vec<String> = open.iter().map(|breaker| market(&breaker.stops)).collect();
-                Cell::from(Said::toned(format!("open since {}", moment(zone, first.since_ms)), Tone::Warning))
-                    .hint(stops.join(", "))
+                Cell::from(Said::toned(&format!("open since {}", moment(zone, first.since_ms)), Tone::Warning))
+                    .hint(&stops.join(", "))
             }
         };
         let stops: Vec<String> = open.iter().map(|breaker| market(&breaker.stops)).collect();
@@ -90,7 +86,7 @@ fn strongest(risk: &Risk) -> Table {
             pairs.extend(value.map(|value| (value, place, other)));
         }
     }
-    pairs.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+    let pairs = ordered(pairs, |(value, _, _)| -(value.abs() * 1e6) as i64);
     let name = |place: usize| risk.symbols.get(place).map(|symbol| market(symbol)).unwrap_or_default();
     let row = |(value, place, other): &(f64, usize, usize)| {
         Row::of(vec![name(*place).into(), name(*other).into(), format::signed_float(*value, 2).into()])
@@ -106,11 +102,9 @@ pub fn refused(risk: &Risk, zone: Zone) -> Section {
     let section = if risk.refusals.is_empty() {
         section
     } else {
-        let mut counts = risk.refusals.clone();
-        counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
-        let facts = counts
-            .iter()
-            .map(|(reason, n)| fact(reason.clone(), Said::plain(format::count(*n)), "Since the account began"));
+        let counts = ordered(risk.refusals.clone(), |(_, n)| -(*n as i64));
+        let facts =
+            counts.iter().map(|(reason, n)| fact(&reason, Said::plain(&format::count(*n)), "Since the account began"));
         section.with(Block::Facts(facts.collect()))
     };
     if risk.refused.is_empty() {

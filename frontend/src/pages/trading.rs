@@ -4,8 +4,8 @@ use wire::api::{Account, Accounts, Curve, LatestOrders, OrderStory, Performance,
 
 use super::plot::{Across, Mark, Source, draw};
 use super::{
-    Action, Block, Cell, Fact, Row, Said, Section, Table, bps, dollars, fact, market, moment, or_dash, percent, short,
-    signed_dollars, signed_percent,
+    Action, Block, Cell, Fact, Row, Said, Section, Table, bps, dollars, fact, market, moment, or_dash, percent, plain,
+    short, signed_dollars, signed_percent,
 };
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};
@@ -21,7 +21,7 @@ pub fn accounts(told: &Accounts) -> Section {
         Row::of(vec![
             name.into(),
             dollars(&account.equity).into(),
-            Said::signed(signed_percent(gain as f64 / start as f64, 2)).into(),
+            Said::signed(&signed_percent(gain as f64 / start as f64, 2)).into(),
             percent(account.drawdown, 1).into(),
             account.trades.n.to_string().into(),
             or_dash(account.trades.win_rate.map(|rate| percent(rate, 0))).into(),
@@ -88,10 +88,10 @@ pub fn control(told: &Accounts, is_trading: bool, zone: Zone) -> Section {
     let state = match (is_trading, told.breakers.len()) {
         (true, 0) => Said::toned("Trading on paper, no breaker open.", Tone::Good),
         (true, 1) => Said::toned("Trading on paper; one breaker is open.", Tone::Warning),
-        (true, n) => Said::toned(format!("Trading on paper; {n} breakers are open."), Tone::Warning),
+        (true, n) => Said::toned(&format!("Trading on paper; {n} breakers are open."), Tone::Warning),
         (false, _) => Said::toned("Paused: no new positions.", Tone::Warning),
     };
-    let mut section = Section::new("control", "Control").with(Block::Text(state));
+    let mut section = Section::new("stops", "Control").with(Block::Text(state));
     if !told.breakers.is_empty() {
         let rows = told.breakers.iter().map(|breaker| {
             Row::of(vec![
@@ -177,30 +177,30 @@ pub fn figures(account: &Account) -> Section {
     let section = Section::new("figures", "In figures").note("paper money, after fees");
     let TradeSum { n, win_rate, profit_factor, net } = account.trades;
     let mut facts: Vec<Fact> = vec![
-        fact("Equity", Said::plain(dollars(&account.equity)), "Money and positions at the middle of their books"),
-        fact("Cash", Said::plain(dollars(&account.cash)), ""),
+        plain("Equity", &dollars(&account.equity), "Money and positions at the middle of their books"),
+        plain("Cash", &dollars(&account.cash), ""),
         fact("Realised", signed_dollars(&account.realised), "Gains and losses of what was sold, first in, first out"),
         fact("Unrealised", signed_dollars(&account.unrealised), "Of what is held"),
-        fact("Fees", Said::plain(dollars(&account.fees)), "Since it began"),
-        fact("Exposure", Said::plain(percent(account.exposure, 1)), "What is held, over the equity"),
+        plain("Fees", &dollars(&account.fees), "Since it began"),
+        plain("Exposure", &percent(account.exposure, 1), "What is held, over the equity"),
         fact(
             "Turnover",
-            Said::plain(format!("{}×", format::float(account.turnover, 2))),
+            Said::plain(&format!("{}×", format::float(account.turnover, 2))),
             "Bought and sold, over the start money",
         ),
-        fact("Trades", Said::plain(format!("{n}")), "Finished ones"),
+        plain("Trades", &format!("{n}"), "Finished ones"),
         fact(
             "Won",
-            Said::plain(or_dash(win_rate.map(|rate| percent(rate, 1)))),
+            Said::plain(&or_dash(win_rate.map(|rate| percent(rate, 1)))),
             "Share of trades that gained after fees",
         ),
-        fact("Profit factor", Said::plain(or_dash(profit_factor.map(|it| format::float(it, 2)))), "Gains over losses"),
+        plain("Profit factor", &or_dash(profit_factor.map(|it| format::float(it, 2))), "Gains over losses"),
         fact(
             "Net of trades",
-            Said::signed(format!("{}{THIN_SPACE}USD", format::signed_float(net, 2))),
+            Said::signed(&format!("{}{THIN_SPACE}USD", format::signed_float(net, 2))),
             "Gains less losses, after fees",
         ),
-        fact("Losses in a row", Said::plain(account.losses_in_row.to_string()), ""),
+        plain("Losses in a row", &account.losses_in_row.to_string(), ""),
     ];
     match &account.performance {
         Some(performance) => facts.extend(performance_facts(performance)),
@@ -214,7 +214,7 @@ pub fn figures(account: &Account) -> Section {
 /// Performance over hours.
 #[must_use]
 pub fn performance_facts(performance: &Performance) -> Vec<Fact> {
-    let ratio = |value: Option<f64>| Said::plain(or_dash(value.map(|it| format::float(it, 2))));
+    let ratio = |value: Option<f64>| Said::plain(&or_dash(value.map(|it| format::float(it, 2))));
     vec![
         fact("Sharpe", ratio(performance.sharpe), "Mean return over its standard deviation, for a year"),
         fact(
@@ -225,18 +225,18 @@ pub fn performance_facts(performance: &Performance) -> Vec<Fact> {
         fact("Calmar", ratio(performance.calmar), "Annual return over the largest drawdown"),
         fact(
             "Volatility",
-            Said::plain(percent(performance.annual_volatility, 1)),
+            Said::plain(&percent(performance.annual_volatility, 1)),
             "Standard deviation of returns, for a year",
         ),
-        fact("Largest drawdown", Said::plain(percent(performance.drawdown_max, 2)), "At full hours"),
+        plain("Largest drawdown", &percent(performance.drawdown_max, 2), "At full hours"),
         fact(
             "Value at risk",
-            Said::plain(percent(performance.value_at_risk_95, 2)),
+            Said::plain(&percent(performance.value_at_risk_95, 2)),
             "Loss that one hour in twenty met or surpassed",
         ),
         fact(
             "Expected shortfall",
-            Said::plain(percent(performance.expected_shortfall_95, 2)),
+            Said::plain(&percent(performance.expected_shortfall_95, 2)),
             "Mean loss of these hours",
         ),
     ]
@@ -245,17 +245,17 @@ pub fn performance_facts(performance: &Performance) -> Vec<Fact> {
 /// What brought what.
 #[must_use]
 pub fn attribution(kind: &'static str, title: &str, head: &'static str, parts: &[TradePart]) -> Section {
-    let section = Section::new(kind, title);
+    let section = Section::new(kind, &title);
     if parts.is_empty() {
         return section.say("No trade has finished yet.");
     }
     let row = |part: &TradePart| {
         let name = if part.of.len() > 40 { short(&part.of) } else { market(&part.of) };
         Row::of(vec![
-            Cell::from(name).hint(part.of.clone()),
+            Cell::from(name).hint(&part.of),
             part.trades.n.to_string().into(),
             or_dash(part.trades.win_rate.map(|rate| percent(rate, 0))).into(),
-            Said::signed(format!("{}{THIN_SPACE}USD", format::signed_float(part.trades.net, 2))).into(),
+            Said::signed(&format!("{}{THIN_SPACE}USD", format::signed_float(part.trades.net, 2))).into(),
         ])
     };
     let rows = parts.iter().map(row).collect();
@@ -303,7 +303,7 @@ pub fn orders(latest: &LatestOrders, account: &str, zone: Zone) -> Section {
         Row::of(vec![
             moment(zone, order.at_ms).into(),
             market(&order.symbol).into(),
-            Said::toned(order.side.clone(), tone).into(),
+            Said::toned(&order.side, tone).into(),
             format!("{} of {}", format::trimmed(&order.filled), format::trimmed(&order.qty)).into(),
             or_dash(order.price.as_deref().map(format::decimal)).into(),
             Cell::from(end).chip(),
@@ -324,28 +324,28 @@ pub fn why(story: &OrderStory, zone: Zone) -> Vec<Section> {
     let at = |at_ms: i64| zone.clock_seconds(at_ms);
     let best = |it: &wire::api::BestPrices| format!("{} / {}", format::decimal(&it.bid), format::decimal(&it.ask));
     let mut facts = vec![
-        fact("Market", Said::plain(market(&story.symbol)), ""),
-        fact("Order", Said::plain(format!("{} {}", story.side, format::trimmed(&story.qty))), ""),
-        fact("For", Said::plain(story.reason.clone()), "What it was made for"),
-        fact("Decided", Said::plain(format!("{} {}", zone.date(story.at_ms), at(story.at_ms))), ""),
+        plain("Market", &market(&story.symbol), ""),
+        plain("Order", &format!("{} {}", story.side, format::trimmed(&story.qty)), ""),
+        plain("For", &story.reason, "What it was made for"),
+        plain("Decided", &format!("{} {}", zone.date(story.at_ms), at(story.at_ms)), ""),
     ];
     if let Some(decided) = &story.decided {
-        facts.push(fact("Bid / ask then", Said::plain(best(decided)), "The best prices when it was decided"));
+        facts.push(plain("Bid / ask then", &best(decided), "The best prices when it was decided"));
     }
     if let Some(arrived_at_ms) = story.arrived_at_ms {
         let late = format!("{} (+{}{THIN_SPACE}ms)", at(arrived_at_ms), arrived_at_ms - story.at_ms);
-        facts.push(fact("Arrived", Said::plain(late), "When it reached the paper venue, after its latency"));
+        facts.push(plain("Arrived", &late, "When it reached the paper venue, after its latency"));
     }
     if let Some(arrived) = &story.arrived {
-        facts.push(fact("Bid / ask there", Said::plain(best(arrived)), "The best prices when it arrived"));
+        facts.push(plain("Bid / ask there", &best(arrived), "The best prices when it arrived"));
     }
     if let Some(ahead) = &story.queue_ahead {
-        facts.push(fact("Queue ahead", Said::plain(format::trimmed(ahead)), "What stood before it at its price"));
+        facts.push(plain("Queue ahead", &format::trimmed(ahead), "What stood before it at its price"));
     }
     let end = story.end.clone().unwrap_or_else(|| "working".into());
-    facts.push(fact("End", Said::plain(end), ""));
+    facts.push(plain("End", &end, ""));
     let mut sections =
-        vec![Section::new("why", format!("Why order {}", story.order)).with(Block::Facts(facts)), forecast(story)];
+        vec![Section::new("why", &format!("Why order {}", story.order)).with(Block::Facts(facts)), forecast(story)];
     let fill = |fill: &wire::api::OrderFill| {
         Row::of(vec![
             at(fill.at_ms).into(),
@@ -364,7 +364,7 @@ pub fn why(story: &OrderStory, zone: Zone) -> Vec<Section> {
     };
     let cost = &story.cost;
     let part = |name: &str, text: &str, hint| {
-        fact(name, Said::plain(format!("{} {}", format::decimal(&cents(text)), cost.currency)), hint)
+        fact(&name, Said::plain(&format!("{} {}", format::decimal(&cents(text)), cost.currency)), hint)
     };
     sections.push(section.with(Block::Facts(vec![
         part("Delay", &cost.delay, "The market moved while the order travelled"),
@@ -394,23 +394,23 @@ fn forecast(story: &OrderStory) -> Section {
     let section = Section::new("why-forecast", "The forecast behind it");
     let Some(it) = &story.forecast else { return section.say("It rests on no forecast.") };
     let mut facts = vec![
-        fact("Model", Said::plain(short(&it.model)), "The beginning of its digest"),
-        fact("In", Said::plain(format!("{}{THIN_SPACE}min", it.horizon_min)), "How far ahead"),
-        fact("Expected", Said::signed(bps(it.expected_bps)), "Log-return"),
-        fact("Rise", Said::plain(percent(it.p_up, 1)), "Probability that it said"),
+        plain("Model", &short(&it.model), "The beginning of its digest"),
+        plain("In", &format!("{}{THIN_SPACE}min", it.horizon_min), "How far ahead"),
+        fact("Expected", Said::signed(&bps(it.expected_bps)), "Log-return"),
+        plain("Rise", &percent(it.p_up, 1), "Probability that it said"),
     ];
     if let Some((low, high)) = it.interval_bps {
         facts.push(fact(
             "90 %",
-            Said::plain(format!("{} to {}", bps(low), bps(high))),
+            Said::plain(&format!("{} to {}", bps(low), bps(high))),
             "What nine of ten outcomes kept to",
         ));
     }
     if let Some(edge) = it.edge_bps {
-        facts.push(fact("Edge", Said::plain(bps(edge)), "Expected move in our favour"));
+        facts.push(plain("Edge", &bps(edge), "Expected move in our favour"));
     }
     if let Some(cost) = it.cost_bps {
-        facts.push(fact("Cost", Said::plain(bps(-cost)), "Fees and spread of going in and out"));
+        facts.push(plain("Cost", &bps(-cost), "Fees and spread of going in and out"));
     }
     let section = section.with(Block::Facts(facts));
     if it.features.is_empty() {

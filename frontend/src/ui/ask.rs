@@ -58,7 +58,7 @@ impl Desk {
                     self.answer.set(Some((action.id, Arc::new(bytes))));
                     Said::toned(action.done, Tone::Good)
                 }
-                Err(error) => Said::toned(error, Tone::Warning),
+                Err(error) => Said::toned(&error, Tone::Warning),
             }));
             self.done.update(|n| *n = n.wrapping_add(1));
         });

@@ -65,7 +65,7 @@ fn page(
     title: &'static str,
     beside: AnyView,
     remotes: Vec<Remote>,
-    make: impl Fn(Zone) -> Vec<Section> + Send + Sync + 'static,
+    make: Box<dyn Fn(Zone) -> Vec<Section> + Send + Sync>,
 ) -> AnyView {
     let store = Store::of_page();
     let trouble = move || {
@@ -104,34 +104,43 @@ fn trading_page() -> AnyView {
         30,
     );
     let is_trading = Memo::new(move |_| store.overview(|o| o.account.trading).unwrap_or(false));
-    page("Trading", ().into_any(), vec![accounts, curve, latest, story], move |zone| {
-        let name = account.get();
-        let mut all = Vec::new();
-        if !order.read().is_empty() {
-            all.extend(story.sections("why", "Why", |told: api::OrderStory| trading::why(&told, zone)));
-        }
-        all.extend(curve.sections("equity-curve", "Equity", |told: api::Curve| {
-            vec![trading::equity(&told, zone), trading::drawdown(&told, zone)]
-        }));
-        all.extend(accounts.sections("accounts", "Accounts", |told: api::Accounts| {
-            let mut parts = vec![trading::control(&told, is_trading.get(), zone)];
-            if let Some(account) = told.accounts.iter().find(|account| account.name == name) {
-                parts.extend([
-                    trading::figures(account),
-                    trading::positions(account, zone),
-                    trading::attribution("by-symbol", "Gain by market", "Market", &account.by_symbol),
-                    trading::attribution("by-opener", "Gain by model or rule", "Opened by", &account.by_opener),
-                    trading::purses(account),
-                ]);
+    page(
+        "Trading",
+        ().into_any(),
+        vec![accounts, curve, latest, story],
+        Box::new(move |zone| {
+            let name = account.get();
+            let mut all = Vec::new();
+            if !order.read().is_empty() {
+                all.extend(story.sections("why", "Why", |told: api::OrderStory| trading::why(&told, zone)));
             }
-            parts.push(trading::accounts(&told));
-            parts
-        }));
-        all.extend(
-            latest.sections("orders", "Orders", |told: api::LatestOrders| vec![trading::orders(&told, &name, zone)]),
-        );
-        all
-    })
+            let mut parts = accounts.sections("accounts", "Accounts", |told: api::Accounts| {
+                let mut parts = vec![trading::control(&told, is_trading.get(), zone)];
+                if let Some(account) = told.accounts.iter().find(|account| account.name == name) {
+                    parts.extend([
+                        trading::figures(account),
+                        trading::positions(account, zone),
+                        trading::attribution("by-symbol", "Gain by market", "Market", &account.by_symbol),
+                        trading::attribution("by-opener", "Gain by model or rule", "Opened by", &account.by_opener),
+                        trading::purses(account),
+                    ]);
+                }
+                parts.push(trading::accounts(&told));
+                parts
+            });
+            let rest = parts.split_off(parts.len().min(2));
+            all.extend(parts);
+            all.extend(curve.sections("equity-curve", "Equity", |told: api::Curve| {
+                vec![trading::equity(&told, zone), trading::drawdown(&told, zone)]
+            }));
+            all.extend(rest);
+            all.extend(
+                latest
+                    .sections("orders", "Orders", |told: api::LatestOrders| vec![trading::orders(&told, &name, zone)]),
+            );
+            all
+        }),
+    )
 }
 
 fn forecasts_page() -> AnyView {
@@ -164,93 +173,135 @@ fn forecasts_page() -> AnyView {
     let choose = move |key: String| navigate(&forecasts::address(&key, None), NavigateOptions::default());
     let value = Signal::derive(move || symbol.get().unwrap_or_default());
     let choice = view! { <Choice label="Market" options=markets value=value on_choose=choose /> }.into_any();
-    page("Forecasts", choice, vec![skill, why], move |zone| {
-        let mut all = skill.sections("skill", "Against no change", |told: api::Skill| {
-            let mut parts = vec![forecasts::comparison(&told, zone)];
-            if let Some(track) = forecasts::chosen(&told, &model.get(), &horizon.get()) {
-                parts.extend([
-                    forecasts::standing(track),
-                    forecasts::reliability(track),
-                    forecasts::outcomes(track, zone),
-                    forecasts::errors(track, zone),
-                ]);
-            }
-            parts
-        });
-        all.extend(why.sections("why-forecast", "The newest forecast", |told: api::Why| {
-            let mut parts = vec![forecasts::newest(&told)];
-            parts.extend(forecasts::why(&told, zone));
-            parts
-        }));
-        all.push(forecasts::sealed());
-        let verified = desk.answer("verify");
-        all.extend(verified.and_then(|bytes| wire::decode_owned(&bytes).ok()).map(|told| forecasts::verified(&told)));
-        all
-    })
+    page(
+        "Forecasts",
+        choice,
+        vec![skill, why],
+        Box::new(move |zone| {
+            let mut all = skill.sections("skill", "Against no change", |told: api::Skill| {
+                let mut parts = vec![forecasts::comparison(&told, zone)];
+                if let Some(track) = forecasts::chosen(&told, &model.get(), &horizon.get()) {
+                    parts.extend([
+                        forecasts::standing(track),
+                        forecasts::reliability(track),
+                        forecasts::outcomes(track, zone),
+                        forecasts::errors(track, zone),
+                    ]);
+                }
+                parts
+            });
+            all.extend(why.sections("why-forecast", "The newest forecast", |told: api::Why| {
+                let mut parts = vec![forecasts::newest(&told)];
+                parts.extend(forecasts::why(&told, zone));
+                parts
+            }));
+            all.push(forecasts::sealed());
+            let verified = desk.answer("verify");
+            all.extend(
+                verified.and_then(|bytes| wire::decode_owned(&bytes).ok()).map(|told| forecasts::verified(&told)),
+            );
+            all
+        }),
+    )
 }
 
 fn risk_page() -> AnyView {
     let risk = Remote::new(|| Some("/api/v1/risk".into()), 5);
-    page("Risk", ().into_any(), vec![risk], move |zone| {
-        risk.sections("limits", "Limits", |told: api::Risk| {
-            vec![risk::limits(&told), risk::breakers(&told, zone), risk::correlation(&told), risk::refused(&told, zone)]
-        })
-    })
+    page(
+        "Risk",
+        ().into_any(),
+        vec![risk],
+        Box::new(move |zone| {
+            risk.sections("limits", "Limits", |told: api::Risk| {
+                vec![
+                    risk::limits(&told),
+                    risk::breakers(&told, zone),
+                    risk::correlation(&told),
+                    risk::refused(&told, zone),
+                ]
+            })
+        }),
+    )
 }
 
 fn arbitrage_page() -> AnyView {
     let told = Remote::new(|| Some("/api/v1/arbitrage?limit=50".into()), 10);
     let live = super::home::between();
-    let page = page("Arbitrage", ().into_any(), vec![told], move |zone| {
-        told.sections("opportunities", "Newest opportunities", |told: api::Opportunities| {
-            vec![arbitrage::verdict(&told), arbitrage::newest(&told, zone), arbitrage::days(&told)]
-        })
-    });
+    let page = page(
+        "Arbitrage",
+        ().into_any(),
+        vec![told],
+        Box::new(move |zone| {
+            told.sections("opportunities", "Newest opportunities", |told: api::Opportunities| {
+                vec![arbitrage::verdict(&told), arbitrage::newest(&told, zone), arbitrage::days(&told)]
+            })
+        }),
+    );
     view! { {page} <div class="after">{live}</div> }.into_any()
 }
 
 fn data_page() -> AnyView {
     let quality = Remote::new(|| Some("/api/v1/quality".into()), 60);
     let storage = Remote::new(|| Some("/api/v1/storage".into()), 15);
-    page("Data", ().into_any(), vec![quality, storage], move |zone| {
-        let mut all = quality.sections("quality", "How well it was heard", |told: api::Quality| {
-            let mut parts = vec![data::calendar(&told, zone), data::ledger(&told)];
-            parts.extend(data::holes(&told, zone));
-            parts
-        });
-        all.extend(storage.sections("card", "The card", |told: api::Storage| {
-            let mut parts = vec![data::card(&told), data::backups(&told, zone)];
-            parts.extend(data::records(&told, zone));
-            parts
-        }));
-        all
-    })
+    page(
+        "Data",
+        ().into_any(),
+        vec![quality, storage],
+        Box::new(move |zone| {
+            let mut all = quality.sections("quality", "How well it was heard", |told: api::Quality| {
+                let mut parts = vec![data::calendar(&told, zone), data::ledger(&told)];
+                parts.extend(data::holes(&told, zone));
+                parts
+            });
+            all.extend(storage.sections("card", "The card", |told: api::Storage| {
+                let mut parts = vec![data::card(&told), data::backups(&told, zone)];
+                parts.extend(data::records(&told, zone));
+                parts
+            }));
+            all
+        }),
+    )
 }
 
 fn replay_page() -> AnyView {
     let asked = query("day");
     let storage = Remote::new(|| Some("/api/v1/storage".into()), 60);
     let replays = Remote::new(|| Some("/api/v1/replays".into()), 2);
-    page("Replay", ().into_any(), vec![storage, replays], move |zone| {
-        storage.sections("days", "Recorded days", |days: api::Storage| {
-            let day = replay::chosen(&days, &asked.get());
-            let mut parts = replays
-                .sections("replay", "Replay", |told: api::Replays| vec![replay::replay(&told, day.as_deref(), zone)]);
-            parts.push(replay::days(&days, day.as_deref().unwrap_or_default()));
-            parts
-        })
-    })
+    page(
+        "Replay",
+        ().into_any(),
+        vec![storage, replays],
+        Box::new(move |zone| {
+            storage.sections("days", "Recorded days", |days: api::Storage| {
+                let day = replay::chosen(&days, &asked.get());
+                let mut parts = replays.sections("replay", "Replay", |told: api::Replays| {
+                    vec![replay::replay(&told, day.as_deref(), zone)]
+                });
+                parts.push(replay::days(&days, day.as_deref().unwrap_or_default()));
+                parts
+            })
+        }),
+    )
 }
 
 fn models_page() -> AnyView {
     let model = query("model");
     let shelf = Remote::new(|| Some("/api/v1/models".into()), 10);
-    page("Models", ().into_any(), vec![shelf], move |zone| {
-        shelf.sections("versions", "Models", |told: api::ModelShelf| {
-            let mut parts = Vec::new();
-            parts.extend(models::chosen(&told, &model.get()));
-            parts.extend([models::versions(&told, zone), models::history(&told, zone), models::wishes(&told, zone)]);
-            parts
-        })
-    })
+    page(
+        "Models",
+        ().into_any(),
+        vec![shelf],
+        Box::new(move |zone| {
+            shelf.sections("versions", "Models", |told: api::ModelShelf| {
+                let mut parts = Vec::new();
+                parts.extend(models::chosen(&told, &model.get()));
+                parts.extend([
+                    models::versions(&told, zone),
+                    models::history(&told, zone),
+                    models::wishes(&told, zone),
+                ]);
+                parts
+            })
+        }),
+    )
 }

@@ -13,7 +13,7 @@ use wire::api::POSTCARD_TYPE;
 
 use super::ask::Desk;
 use super::store::Store;
-use crate::pages::{Block, Said, Section};
+use crate::pages::Section;
 use crate::sentence::Tone;
 
 /// An answer that is kept up to date.
@@ -90,7 +90,7 @@ impl Remote {
     pub(super) fn read<T: DeserializeOwned>(self) -> Shown<T> {
         let got = self.got.get();
         match (&got.bytes, got.error) {
-            (Some(bytes), _) => match wire::decode_owned(bytes) {
+            (Some(bytes), _) => match wire::decode_owned::<T>(bytes) {
                 Ok(value) => Shown::Here(value),
                 Err(_) => Shown::Failed("The box is of another version than this page: reload it.".into()),
             },
@@ -109,9 +109,7 @@ impl Remote {
         match self.read() {
             Shown::Here(value) => make(value),
             Shown::Loading => vec![Section::new(kind, title).wide().say("Loading")],
-            Shown::Failed(error) => {
-                vec![Section::new(kind, title).wide().with(Block::Text(Said::toned(error, Tone::Warning)))]
-            }
+            Shown::Failed(error) => vec![Section::new(kind, title).wide().tell(&error, Tone::Warning)],
         }
     }
 
