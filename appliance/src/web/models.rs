@@ -13,15 +13,15 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use engine::candle::Bar;
 use serde::Deserialize;
 use serde_json::json;
 use types::Timestamp;
 
+use super::Site;
 use super::kept::{self, Refusal};
-use super::{Site, guard};
 use crate::cli::predict;
 use crate::models::Models;
 
@@ -54,13 +54,8 @@ pub(super) async fn list(State(site): State<Site>) -> Response {
 }
 
 /// `POST /api/v1/models`.
-pub(super) async fn add(
-    State(site): State<Site>,
-    headers: HeaderMap,
-    Query(asked): Query<Asked>,
-    container: Bytes,
-) -> Response {
-    change(&site, &headers, move |models| {
+pub(super) async fn add(State(site): State<Site>, Query(asked): Query<Asked>, container: Bytes) -> Response {
+    change(&site, move |models| {
         let model = models.add(&container, asked.symbols(), asked.request)?;
         Ok(json!({ "model": model }))
     })
@@ -70,7 +65,6 @@ pub(super) async fn add(
 /// `POST /api/v1/models/{model}/{verb}`.
 pub(super) async fn seat(
     State(site): State<Site>,
-    headers: HeaderMap,
     Path((model, verb)): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Response {
@@ -78,7 +72,7 @@ pub(super) async fn seat(
         return (StatusCode::NOT_FOUND, Json(json!({ "error": format!("nothing is called {verb:?}") })))
             .into_response();
     }
-    change(&site, &headers, move |models| {
+    change(&site, move |models| {
         match verb.as_str() {
             "promote" => models.promote(&model, &asked.why),
             "shadow" => models.shadow(&model, asked.symbols()),
@@ -90,8 +84,8 @@ pub(super) async fn seat(
 }
 
 /// `POST /api/v1/models/rollback`.
-pub(super) async fn roll_back(State(site): State<Site>, headers: HeaderMap, Query(asked): Query<Asked>) -> Response {
-    change(&site, &headers, move |models| {
+pub(super) async fn roll_back(State(site): State<Site>, Query(asked): Query<Asked>) -> Response {
+    change(&site, move |models| {
         models.roll_back(&asked.why)?;
         Ok(json!(models.shown()))
     })
@@ -107,12 +101,12 @@ pub(super) struct Wish {
 }
 
 /// `POST /api/v1/retrain`.
-pub(super) async fn retrain(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn retrain(State(site): State<Site>, body: Bytes) -> Response {
     let wish: Wish = match parse(&body) {
         Ok(wish) => wish,
         Err(refused) => return *refused,
     };
-    change(&site, &headers, move |models| Ok(json!({ "request": models.request(&wish.why, wish.symbols)? }))).await
+    change(&site, move |models| Ok(json!({ "request": models.request(&wish.why, wish.symbols)? }))).await
 }
 
 /// `GET /api/v1/retrain`.
@@ -180,7 +174,7 @@ impl Row {
 }
 
 /// `POST /api/v1/timeseries`.
-pub(super) async fn forecast(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn forecast(State(site): State<Site>, body: Bytes) -> Response {
     let series: Series = match parse(&body) {
         Ok(series) => series,
         Err(refused) => return *refused,
@@ -188,7 +182,7 @@ pub(super) async fn forecast(State(site): State<Site>, headers: HeaderMap, body:
     let Ok(turn) = site.inner.verifying.clone().try_acquire_owned() else {
         return (StatusCode::CONFLICT, Json(json!({ "error": "another one is running" }))).into_response();
     };
-    change(&site, &headers, move |models| {
+    change(&site, move |models| {
         let _turn = turn;
         let bars = series.candles.iter().map(Row::bar).collect::<anyhow::Result<Vec<Bar>>>()?;
         let model = models.borrow(series.model.as_deref())?;
@@ -207,16 +201,12 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Box<Response>> {
     })
 }
 
-/// Runs what may wait for the card or a model, for a page of this box or a program.
+/// Runs what may wait for the card or a model.
 async fn change(
     site: &Site,
-    headers: &HeaderMap,
     work: impl FnOnce(&Models) -> anyhow::Result<serde_json::Value> + Send + 'static,
 ) -> Response {
     let refused = |status: StatusCode, error: String| (status, Json(json!({ "error": error }))).into_response();
-    if !guard::is_same_origin(headers) {
-        return refused(StatusCode::FORBIDDEN, "asked for by a page of another site".to_owned());
-    }
     let models = site.inner.models.clone();
     match tokio::task::spawn_blocking(move || work(&models)).await {
         Ok(Ok(value)) => Json(value).into_response(),
