@@ -238,7 +238,9 @@ fn pages_of_other_sites_reach_nothing() {
         "/api/v1/backups/..%2F..%2Fetc%2Fpasswd",
     ] {
         let answer = owner.get(path);
-        assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
+        // A path without a dot is a page of the dashboard, which routes by itself.
+        let is_page = answer.status == 200 && answer.body.starts_with("<!doctype html>");
+        assert!(is_page || [400, 404].contains(&answer.status), "{path}: {}", answer.status);
         assert!(!answer.body.contains("root:") && !answer.body.contains("memory_kib"), "{path}");
     }
     for (path, is_api) in [("/", false), ("/api/v1/nothing", true), ("/api/v1/access", true), ("/healthz", false)] {
@@ -256,10 +258,16 @@ fn pages_of_other_sites_reach_nothing() {
     }
 }
 
-/// When the box ends a connection on which nothing more is said, or answers.
+/// When the box ends a connection on which nothing more is said, and what it said until then; much later when it never does.
 fn ended_after(mut stream: TcpStream) -> (Duration, Vec<u8>) {
     let (began, mut answer) = (Instant::now(), Vec::new());
-    let _ = stream.read_to_end(&mut answer);
+    let mut chunk = [0; 4096];
+    while began.elapsed() < Duration::from_secs(40) {
+        match stream.read(&mut chunk) {
+            Ok(read @ 1..) => answer.extend_from_slice(&chunk[..read]),
+            _ => break,
+        }
+    }
     (began.elapsed(), answer)
 }
 
@@ -447,13 +455,13 @@ fn malformed_frames_end_their_socket_and_nothing_else() {
     let owner = claim(&demo, dir.path());
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let frames: [(&str, &[u8]); 7] = [
-        ("garbage", b"\xff\xff\xff\xff\xff\xff\xff\xff"),
+        ("garbage", &[0xff; 64]),
         ("unmasked", b"\x82\x01\x00"),
         ("reserved bits", b"\xf2\x81\x00\x00\x00\x00\x00"),
         ("a length beyond reason", b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00"),
         ("a control frame in pieces", b"\x09\x81\x00\x00\x00\x00\x00"),
         ("another protocol", b"\x82\x83\x00\x00\x00\x00\xee\xee\xee"),
-        ("a message of many zeros", &[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ("more than a message may have", &[0x82, 0xfe, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
     ];
     for (name, frame) in frames {
         let mut stream = owner.connect().expect("the box listens");
@@ -462,10 +470,6 @@ fn malformed_frames_end_their_socket_and_nothing_else() {
         stream.read_exact(&mut answer).expect("an answer");
         assert_eq!(&answer, b"HTTP/1.1 101");
         stream.write_all(frame).expect("written");
-        if name == "a message of many zeros" {
-            // Announced and not sent: the socket may live, its place is bounded.
-            continue;
-        }
         let (after, _) = ended_after(stream);
         assert!(after < Duration::from_secs(20), "{name}: {after:?}");
     }

@@ -163,7 +163,10 @@ impl Access {
             (Mode::Owner, Err(error)) => return Err(error),
         };
         if section.mode == Mode::Owner {
-            kept.show_code(dir).with_context(|| format!("{}: cannot write", dir.join(kept::CODE_NAME).display()))?;
+            // The code is told in the log too.
+            if let Err(error) = kept.show_code(dir) {
+                tracing::warn!("{}: cannot change: {error}", dir.join(kept::CODE_NAME).display());
+            }
             if let Some(code) = &kept.claim {
                 tracing::warn!("this box belongs to nobody yet: open the dashboard and claim it with the code {code}");
             }

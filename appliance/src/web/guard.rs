@@ -61,15 +61,30 @@ pub(super) async fn pass(State(site): State<Site>, mut request: Request, next: N
     response
 }
 
+/// Lets those pass who speak HTTP where HTTPS is spoken: there is nothing behind that needs more than the host's name.
+pub(super) async fn pass_to_https(State(site): State<Site>, request: Request, next: Next) -> Response<Body> {
+    let mut response = match check_host(&site, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => *refused,
+    };
+    harden(response.headers_mut(), false);
+    response
+}
+
+fn check_host(site: &Site, headers: &HeaderMap) -> Result<(), Box<Response<Body>>> {
+    let host = text(headers, header::HOST).unwrap_or_default();
+    if is_own_host(host, &site.inner.allowed_hosts) {
+        return Ok(());
+    }
+    Err(Box::new(assets::plain(
+        StatusCode::MISDIRECTED_REQUEST,
+        "this box does not answer to that host name; add it to server.allowed_hosts\n",
+    )))
+}
+
 fn check(site: &Site, request: &Request) -> Result<Visitor, Box<Response<Body>>> {
     let headers = request.headers();
-    let host = text(headers, header::HOST).unwrap_or_default();
-    if !is_own_host(host, &site.inner.allowed_hosts) {
-        return Err(Box::new(assets::plain(
-            StatusCode::MISDIRECTED_REQUEST,
-            "this box does not answer to that host name; add it to server.allowed_hosts\n",
-        )));
-    }
+    check_host(site, headers)?;
     let is_watched = is_changing(request.method()) || headers.contains_key(header::UPGRADE);
     if is_watched && !is_same_origin(headers) {
         return Err(refuse(StatusCode::FORBIDDEN, "asked for by a page of another site"));
@@ -157,11 +172,11 @@ impl Record {
         let status = response.status();
         let told = response.extensions().get::<Told>().cloned().unwrap_or_default();
         let who = told.who.as_ref().unwrap_or(&visitor.who);
-        let is_try = self.is_entrance && matches!(status, StatusCode::UNAUTHORIZED | StatusCode::CONFLICT);
+        let is_try = self.is_entrance && status == StatusCode::UNAUTHORIZED;
         if *who == Who::Nobody && !is_try {
             return;
         }
-        if is_try && status == StatusCode::UNAUTHORIZED {
+        if is_try {
             let address = self.address.map(|address| address.to_string()).unwrap_or_default();
             tracing::warn!("{} from {address}: refused", self.what);
         }

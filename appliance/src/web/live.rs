@@ -32,7 +32,9 @@ pub(super) async fn upgrade(
     let Ok(permit) = site.inner.browsers.clone().try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many browsers at once\n").into_response();
     };
-    upgrade.max_message_size(wire::CLIENT_MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
+    let upgrade =
+        upgrade.max_message_size(wire::CLIENT_MESSAGE_BYTES_MAX).max_frame_size(wire::CLIENT_MESSAGE_BYTES_MAX);
+    upgrade.on_upgrade(move |socket| async move {
         // A browser that goes away is no error of ours.
         let _ = Browser { socket, site, peer, visitor, watched: None }.serve().await;
         drop(permit);

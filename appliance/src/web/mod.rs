@@ -112,15 +112,15 @@ pub(crate) async fn serve(
     certificate: Option<Certificate>,
     stop: impl Future<Output = ()>,
 ) {
-    let guarded = |router: Router<Site>| {
-        router.layer(axum::middleware::from_fn_with_state(site.clone(), guard::pass)).with_state(site.clone())
-    };
     let tls = certificate.map(|certificate| {
         // Who only watches over the box needs no certificate.
         let plain = Router::new().route("/healthz", get(health::healthz)).fallback(server::redirect);
-        (certificate.acceptor, guarded(plain))
+        let door = axum::middleware::from_fn_with_state(site.clone(), guard::pass_to_https);
+        (certificate.acceptor, plain.layer(door).with_state(site.clone()))
     });
-    server::serve(listener, server::Served { router: guarded(routes()), tls }, connections_max, stop).await;
+    let door = axum::middleware::from_fn_with_state(site.clone(), guard::pass);
+    let router = routes().layer(door).with_state(site);
+    server::serve(listener, server::Served { router, tls }, connections_max, stop).await;
 }
 
 /// All routes; what each needs stands in `routes`.
