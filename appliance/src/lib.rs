@@ -8,6 +8,7 @@
 //!                          +----------------------------------+
 //! ```
 
+mod access;
 mod accounts;
 mod appliance;
 mod backfill;
@@ -41,6 +42,6 @@ mod trades;
 mod venue;
 mod web;
 
-pub use appliance::{Appliance, Running, Setup};
+pub use appliance::{Appliance, Door, Running, Setup};
 pub use clock::Clock;
 pub use market_server::MarketServer;

@@ -10,7 +10,7 @@ use types::settings::Rule;
 use super::Environment;
 use crate::appliance::{Appliance, Setup};
 use crate::clock::{Clock, wall_now};
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::market_server::{MarketServer, MarketSettings};
 use crate::{cli, log};
 
@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Configuration for everything but the venues' addresses and what is given here.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Ask for the owner's password, as `tickerbox run` does; without it everybody may do everything.
+    #[arg(long)]
+    login: bool,
     /// Same seed, same market.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -58,6 +61,7 @@ impl Args {
                 }
             };
             config.server.listen = self.listen;
+            config.access.mode = if self.login { Mode::Owner } else { Mode::Open };
             config.store.data_dir.clone_from(&self.data_dir);
             let appliance = Appliance::recover(&config)?;
             // A faster market has run ahead of the wall clock: the next run goes on from there.
@@ -71,7 +75,7 @@ impl Args {
             }
             let setup = Setup { clock, demo: true };
             let running = appliance.start(&config, setup).await?;
-            cli::announce(running.address(), Some("the built-in market"))?;
+            cli::announce(running.door(), Some("the built-in market"))?;
             cli::until_stopped(running).await?;
             drop(market);
             Ok(ExitCode::SUCCESS)

@@ -40,7 +40,7 @@ impl Args {
         cli::runtime()?.block_on(async {
             let setup = Setup { clock: Clock::wall(), demo: false };
             let running = Appliance::recover(&config)?.start(&config, setup).await?;
-            cli::announce(running.address(), None)?;
+            cli::announce(running.door(), None)?;
             cli::until_stopped(running).await?;
             Ok(ExitCode::SUCCESS)
         })
