@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use wire::api::AuditEvent;
+
 use super::pace::Pace;
 use super::visitor::Who;
 use crate::clock::wall_now;
@@ -54,6 +56,11 @@ pub(crate) struct Event {
 }
 
 impl Event {
+    pub(super) fn told(self) -> AuditEvent {
+        let Self { at, who, name, address, what, detail, outcome, missed } = self;
+        AuditEvent { at, who, name, address: address.map(|it| it.to_string()), what, detail, outcome, missed }
+    }
+
     pub(crate) fn new(who: &Who, address: Option<IpAddr>, what: &str, detail: &str, outcome: u16) -> Self {
         Self {
             at: wall_now().to_string(),

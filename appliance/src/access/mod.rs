@@ -34,9 +34,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use serde::Serialize;
 use tokio::sync::watch;
 use types::Date;
+use wire::api::{AuditEvent, GuestRow, SessionRow, TokenRow};
 
 use crate::clock::wall_now;
 use kept::{Guest, Kept, Session, TOKENS_MAX, Token};
@@ -93,33 +93,6 @@ pub(crate) enum Shown<'r> {
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
     pub(crate) agent: String,
-}
-
-/// A session as its owner sees it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct SessionShown {
-    id: String,
-    made_at: String,
-    used: Date,
-    address: String,
-    agent: String,
-    is_this: bool,
-}
-
-/// A token as the owner sees it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct TokenShown {
-    pub(crate) name: String,
-    pub(crate) scopes: Scopes,
-    made_at: String,
-    used: Option<Date>,
-}
-
-/// The guest link as the owner sees it.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct GuestShown {
-    made_at: String,
-    used: Option<Date>,
 }
 
 /// Who may use this box. Clones share it.
@@ -324,11 +297,11 @@ impl Access {
     }
 
     /// All sessions, the newest first.
-    pub(crate) fn sessions(&self, visitor: &Visitor) -> Vec<SessionShown> {
-        let show = |session: &Session| SessionShown {
+    pub(crate) fn sessions(&self, visitor: &Visitor) -> Vec<SessionRow> {
+        let show = |session: &Session| SessionRow {
             id: session.id.clone(),
             made_at: session.made_at.to_string(),
-            used: session.used,
+            used: session.used.to_string(),
             address: session.address.clone(),
             agent: session.agent.clone(),
             is_this: visitor.key.as_ref() == Some(&session.key),
@@ -358,12 +331,12 @@ impl Access {
     }
 
     /// All tokens, in the order they were made.
-    pub(crate) fn tokens(&self) -> Vec<TokenShown> {
+    pub(crate) fn tokens(&self) -> Vec<TokenRow> {
         self.kept().tokens.iter().map(show_token).collect()
     }
 
     /// Makes a token; tells the only time what it is.
-    pub(crate) async fn make_token(&self, name: String, scopes: Scopes) -> Result<(TokenShown, String), Refused> {
+    pub(crate) async fn make_token(&self, name: String, scopes: Scopes) -> Result<(TokenRow, String), Refused> {
         self.needs_owner_mode()?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if !(1..=32).contains(&name.len()) || !name.chars().all(is_plain) || name.chars().all(|c| c == '.') {
@@ -401,8 +374,8 @@ impl Access {
     }
 
     /// The guest link, if there is one.
-    pub(crate) fn guest(&self) -> Option<GuestShown> {
-        let show = |guest: &Guest| GuestShown { made_at: guest.made_at.to_string(), used: guest.used };
+    pub(crate) fn guest(&self) -> Option<GuestRow> {
+        let show = |guest: &Guest| GuestRow { made_at: guest.made_at.to_string(), used: day(guest.used) };
         self.kept().guest.as_ref().map(show)
     }
 
@@ -435,8 +408,8 @@ impl Access {
     }
 
     /// The newest events, the newest first.
-    pub(crate) fn recorded(&self, limit: usize) -> Vec<Event> {
-        self.shared.trail.newest(limit)
+    pub(crate) fn recorded(&self, limit: usize) -> Vec<AuditEvent> {
+        self.shared.trail.newest(limit).into_iter().map(Event::told).collect()
     }
 
     fn kept(&self) -> RwLockReadGuard<'_, Kept> {
@@ -588,9 +561,13 @@ fn new_session(client: &Client) -> (String, Session) {
     (secret, session)
 }
 
-fn show_token(token: &Token) -> TokenShown {
+fn show_token(token: &Token) -> TokenRow {
     let made_at = token.made_at.to_string();
-    TokenShown { name: token.name.clone(), scopes: token.scopes, made_at, used: token.used }
+    TokenRow { name: token.name.clone(), scopes: token.scopes.names(), made_at, used: day(token.used) }
+}
+
+fn day(used: Option<Date>) -> Option<String> {
+    used.map(|day| day.to_string())
 }
 
 fn today() -> Date {

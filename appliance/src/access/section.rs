@@ -29,3 +29,13 @@ pub enum Mode {
     /// Everybody may do everything.
     Open,
 }
+
+impl Mode {
+    /// The name used in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Open => "open",
+        }
+    }
+}

@@ -50,6 +50,13 @@ impl Scopes {
 }
 
 /// Who changes something also sees it.
+impl Scopes {
+    /// In words.
+    pub(crate) fn names(self) -> Vec<String> {
+        Vec::<Scope>::from(self).into_iter().map(|scope| scope.name().to_owned()).collect()
+    }
+}
+
 impl From<Vec<Scope>> for Scopes {
     fn from(scopes: Vec<Scope>) -> Self {
         let bits = scopes.iter().fold(0, |bits, scope| bits | 1 << *scope as u8);

@@ -13,7 +13,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use wire::api::{Audit, GuestState, NewGuest, NewToken, Sessions, Standing, Tokens};
+
 use super::Site;
+use super::form::Form;
 use super::guard::{self, Told};
 use super::server::Peer;
 use crate::access::{Mode, Refused, Scopes, Shown, TOLD_MAX, Visitor, Who};
@@ -46,21 +49,23 @@ pub(super) async fn show(
     State(site): State<Site>,
     Extension(peer): Extension<Arc<Peer>>,
     Extension(visitor): Extension<Visitor>,
+    form: Form,
 ) -> Response {
-    Json(shown(&site, &peer, &visitor)).into_response()
+    form.of(&shown(&site, &peer, &visitor))
 }
 
-fn shown(site: &Site, peer: &Peer, visitor: &Visitor) -> serde_json::Value {
+fn shown(site: &Site, peer: &Peer, visitor: &Visitor) -> Standing {
     let access = &site.inner.access;
-    json!({
-        "mode": access.mode(),
-        "claimed": access.is_claimed(),
-        "who": visitor.who.kind(),
-        "name": visitor.who.name().filter(|_| matches!(visitor.who, Who::Token(_))),
-        "scopes": visitor.scopes,
-        "tls": peer.is_tls,
-        "fingerprint": site.inner.fingerprint,
-    })
+    let token = visitor.who.name().filter(|_| matches!(visitor.who, Who::Token(_)));
+    Standing {
+        mode: access.mode().name().to_owned(),
+        claimed: access.is_claimed(),
+        who: visitor.who.kind().to_owned(),
+        name: token.map(str::to_owned),
+        scopes: visitor.scopes.names(),
+        tls: peer.is_tls,
+        fingerprint: site.inner.fingerprint.clone(),
+    }
 }
 
 #[derive(Deserialize)]
@@ -162,11 +167,11 @@ pub(super) async fn change_password(
 }
 
 /// `GET /api/v1/sessions`.
-pub(super) async fn sessions(State(site): State<Site>, Extension(visitor): Extension<Visitor>) -> Response {
+pub(super) async fn sessions(State(site): State<Site>, Extension(visitor): Extension<Visitor>, form: Form) -> Response {
     if site.inner.access.mode() == Mode::Open {
         return Refused::Open.into_response();
     }
-    Json(json!({ "sessions": site.inner.access.sessions(&visitor) })).into_response()
+    form.of(&Sessions { sessions: site.inner.access.sessions(&visitor) })
 }
 
 /// `DELETE /api/v1/sessions`.
@@ -180,31 +185,31 @@ pub(super) async fn end_session(State(site): State<Site>, Path(id): Path<String>
 }
 
 /// `GET /api/v1/tokens`.
-pub(super) async fn tokens(State(site): State<Site>) -> Response {
+pub(super) async fn tokens(State(site): State<Site>, form: Form) -> Response {
     if site.inner.access.mode() == Mode::Open {
         return Refused::Open.into_response();
     }
-    Json(json!({ "tokens": site.inner.access.tokens() })).into_response()
+    form.of(&Tokens { tokens: site.inner.access.tokens() })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewToken {
+struct Wished {
     name: String,
     scopes: Scopes,
 }
 
 /// `POST /api/v1/tokens`.
-pub(super) async fn make_token(State(site): State<Site>, body: Bytes) -> Response {
-    let NewToken { name, scopes } = match parse(&body) {
+pub(super) async fn make_token(State(site): State<Site>, form: Form, body: Bytes) -> Response {
+    let Wished { name, scopes } = match parse(&body) {
         Ok(token) => token,
         Err(refused) => return refused.into_response(),
     };
     match site.inner.access.make_token(name, scopes).await {
         Ok((token, secret)) => {
-            let made = json!({ "name": token.name, "scopes": token.scopes, "token": secret });
-            let detail = format!("{} with {}", token.name, token.scopes);
-            told((StatusCode::CREATED, Json(made)).into_response(), None, detail)
+            let detail = format!("{} with {scopes}", token.name);
+            let made = NewToken { name: token.name, scopes: token.scopes, token: secret };
+            told((StatusCode::CREATED, form.of(&made)).into_response(), None, detail)
         }
         Err(refused) => refused.into_response(),
     }
@@ -216,17 +221,20 @@ pub(super) async fn revoke_token(State(site): State<Site>, Path(name): Path<Stri
 }
 
 /// `GET /api/v1/guest`.
-pub(super) async fn guest(State(site): State<Site>) -> Response {
+pub(super) async fn guest(State(site): State<Site>, form: Form) -> Response {
     if site.inner.access.mode() == Mode::Open {
         return Refused::Open.into_response();
     }
-    Json(json!({ "guest": site.inner.access.guest() })).into_response()
+    form.of(&GuestState { guest: site.inner.access.guest() })
 }
 
 /// `POST /api/v1/guest`.
-pub(super) async fn make_guest(State(site): State<Site>) -> Response {
+pub(super) async fn make_guest(State(site): State<Site>, form: Form) -> Response {
     match site.inner.access.make_guest().await {
-        Ok(secret) => (StatusCode::CREATED, Json(json!({ "path": format!("/guest/{secret}") }))).into_response(),
+        Ok(secret) => {
+            let link = NewGuest { path: format!("/guest/{secret}") };
+            (StatusCode::CREATED, form.of(&link)).into_response()
+        }
         Err(refused) => refused.into_response(),
     }
 }
@@ -257,13 +265,17 @@ pub(super) async fn enter_as_guest(
 }
 
 /// `GET /api/v1/audit`.
-pub(super) async fn audit(State(site): State<Site>, Query(asked): Query<HashMap<String, String>>) -> Response {
+pub(super) async fn audit(
+    State(site): State<Site>,
+    form: Form,
+    Query(asked): Query<HashMap<String, String>>,
+) -> Response {
     let limit = match asked.get("limit").map(|text| text.parse()) {
         None => EVENTS,
         Some(Ok(limit)) if (1..=TOLD_MAX).contains(&limit) => limit,
         Some(_) => return Refused::Bad(format!("limit: must be a number from 1 to {TOLD_MAX}")).into_response(),
     };
-    Json(json!({ "events": site.inner.access.recorded(limit) })).into_response()
+    form.of(&Audit { events: site.inner.access.recorded(limit) })
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {

@@ -169,7 +169,8 @@ pub fn backups(storage: &Storage, zone: Zone) -> Section {
         consequence: "It is made, restored beside, and compared. The box goes on meanwhile.",
         method: "POST",
         path: "/api/v1/backups".into(),
-        asks: None,
+        asks: Vec::new(),
+        json: None,
         done: "The backup was made, restored and compared: equal.",
     }]))
 }

@@ -269,7 +269,8 @@ pub fn sealed() -> Section {
             consequence: "It takes seconds to minutes and changes nothing.",
             method: "POST",
             path: "/api/v1/verify".into(),
-            asks: None,
+            asks: Vec::new(),
+            json: None,
             done: "The chain was computed again.",
         }]))
 }

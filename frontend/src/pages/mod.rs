@@ -3,6 +3,7 @@
 //! A page is a list of [`Section`]s, a section a title and [`Block`]s. Everything that is read is text here already, so
 //! that what people see is what the tests see.
 
+pub mod access;
 pub mod arbitrage;
 pub mod data;
 pub mod forecasts;
@@ -286,8 +287,10 @@ pub struct Action {
     pub method: &'static str,
     /// Where it goes.
     pub path: String,
-    /// A line of text that the user may add; it goes into the address under this name.
-    pub asks: Option<(&'static str, &'static str)>,
+    /// What the user is asked for besides.
+    pub asks: Vec<Ask>,
+    /// Where that is sent as a JSON object, with these members more; else it goes into the address.
+    pub json: Option<&'static str>,
     /// What is said when it is done.
     pub done: &'static str,
 }
@@ -299,6 +302,31 @@ pub fn ordered<T>(things: Vec<T>, key: impl Fn(&T) -> i64) -> Vec<T> {
     places.sort_unstable();
     let mut things: Vec<Option<T>> = things.into_iter().map(Some).collect();
     places.into_iter().filter_map(|(_, place)| things[place].take()).collect()
+}
+
+/// A line that the user is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Its name for the box.
+    pub name: &'static str,
+    /// Its name for the user.
+    pub label: &'static str,
+    /// Whether it is not shown while it is typed.
+    pub is_secret: bool,
+}
+
+impl Ask {
+    /// A text.
+    #[must_use]
+    pub const fn text(name: &'static str, label: &'static str) -> Self {
+        Self { name, label, is_secret: false }
+    }
+
+    /// A password.
+    #[must_use]
+    pub const fn secret(name: &'static str, label: &'static str) -> Self {
+        Self { name, label, is_secret: true }
+    }
 }
 
 /// Money given as decimal text, in dollars: `$10 214.36`.

@@ -2,7 +2,7 @@
 
 use wire::api::{ModelEvent, ModelShelf, ModelVersion, TrainingWish};
 
-use super::{Action, Block, Cell, Row, Said, Section, Table, moment, or_dash, ordered, short, size};
+use super::{Action, Ask, Block, Cell, Row, Said, Section, Table, moment, or_dash, ordered, short, size};
 use crate::calendar::Zone;
 use crate::sentence::Tone;
 
@@ -62,6 +62,7 @@ pub fn chosen(shelf: &ModelShelf, model: &str) -> Option<Section> {
         method: "POST",
         path: format!("/api/v1/models/{}/{verb}", version.model),
         asks,
+        json: None,
         done,
     };
     let promote = act(
@@ -70,7 +71,7 @@ pub fn chosen(shelf: &ModelShelf, model: &str) -> Option<Section> {
         format!("Let {name} lead?"),
         "Its forecasts are acted on and shown first. The one that leads now becomes a shadow; one step leads back.",
         "promote",
-        Some(("why", "Why (kept in the history)")),
+        vec![Ask::text("why", "Why (kept in the history)")],
         "It leads.",
     );
     let shadow = act(
@@ -79,7 +80,7 @@ pub fn chosen(shelf: &ModelShelf, model: &str) -> Option<Section> {
         format!("Let {name} forecast beside the one that leads?"),
         "It forecasts and is scored, and nothing is done on its word.",
         "shadow",
-        None,
+        Vec::new(),
         "It forecasts as a shadow.",
     );
     let unseat = act(
@@ -88,7 +89,7 @@ pub fn chosen(shelf: &ModelShelf, model: &str) -> Option<Section> {
         format!("Take {name} from its place?"),
         "It forecasts no more. Its file stays.",
         "unseat",
-        None,
+        Vec::new(),
         "It was taken from its place.",
     );
     let actions = match seat.map(|seat| seat.role.as_str()) {
@@ -138,7 +139,8 @@ pub fn history(shelf: &ModelShelf, zone: Zone) -> Section {
         consequence: "The models take the places they had before it.",
         method: "POST",
         path: "/api/v1/models/rollback".into(),
-        asks: Some(("why", "Why (kept in the history)")),
+        asks: vec![Ask::text("why", "Why (kept in the history)")],
+        json: None,
         done: "The places before the last promotion are back.",
     }]))
 }
@@ -173,7 +175,8 @@ pub fn wishes(shelf: &ModelShelf, zone: Zone) -> Section {
         consequence: "A trainer in the home network takes the wish up when it asks next. Nothing changes until its model comes.",
         method: "POST",
         path: "/api/v1/retrain".into(),
-        asks: Some(("why", "Why")),
+        asks: vec![Ask::text("why", "Why")],
+            json: None,
         done: "The wish is kept until a trainer answers it.",
     }]))
 }

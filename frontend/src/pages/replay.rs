@@ -61,7 +61,8 @@ pub fn replay(replays: &Replays, day: Option<&str>, zone: Zone) -> Section {
             Some(next) => format!("/api/v1/replays?from={day}&to={next}"),
             None => format!("/api/v1/replays?from={day}"),
         },
-        asks: None,
+        asks: Vec::new(),
+        json: None,
         done: "The replay has begun.",
     }]))
 }

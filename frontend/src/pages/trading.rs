@@ -50,7 +50,8 @@ pub fn control(told: &Accounts, is_trading: bool, zone: Zone) -> Section {
         consequence,
         method: "POST",
         path: format!("/api/v1/trading?do={word}"),
-        asks: None,
+        asks: Vec::new(),
+        json: None,
         done,
     };
     let pause = act(

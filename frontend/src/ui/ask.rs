@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::remote;
-use crate::pages::{Action, Said};
+use crate::pages::{Action, Ask, Said};
 use crate::sentence::Tone;
 
 /// What is asked, what was said, and how often something was done.
@@ -43,15 +43,26 @@ impl Desk {
         self.answer.with(|answer| answer.as_ref().filter(|(of, _)| *of == id).map(|(_, bytes)| bytes.clone()))
     }
 
-    fn carry_out(self, action: Action, text: String) {
+    fn carry_out(self, action: Action, texts: Vec<String>) {
         let mut path = action.path;
-        if let Some((name, _)) = action.asks {
-            let mark = if path.contains('?') { '&' } else { '?' };
-            path = format!("{path}{mark}{name}={}", String::from(js_sys::encode_uri_component(&text)));
+        let given = || action.asks.iter().zip(&texts);
+        let body = action.json.map(|more| {
+            let mut members: Vec<String> =
+                given().map(|(ask, text)| format!("\"{}\":{}", ask.name, remote::quoted(text))).collect();
+            if !more.is_empty() {
+                members.push(more.to_owned());
+            }
+            format!("{{{}}}", members.join(","))
+        });
+        if body.is_none() {
+            for (ask, text) in given() {
+                let mark = if path.contains('?') { '&' } else { '?' };
+                path = format!("{path}{mark}{}={}", ask.name, String::from(js_sys::encode_uri_component(text)));
+            }
         }
         self.busy.set(true);
         spawn_local(async move {
-            let answer = remote::ask(action.method, &path).await;
+            let answer = remote::ask(action.method, &path, body.as_deref()).await;
             self.busy.set(false);
             self.said.set(Some(match answer {
                 Ok(bytes) => {
@@ -65,17 +76,41 @@ impl Desk {
     }
 }
 
+/// A line to write into.
+pub(super) fn field(
+    label: &'static str,
+    is_secret: bool,
+    complete: &'static str,
+    testid: &'static str,
+    write: impl Fn(String) + 'static,
+) -> AnyView {
+    view! {
+        <label class="field">
+            <span>{label}</span>
+            <input
+                type=if is_secret { "password" } else { "text" }
+                maxlength="256"
+                autocomplete=complete
+                data-testid=testid
+                on:input=move |event| write(event_target_value(&event))
+            />
+        </label>
+    }
+    .into_any()
+}
+
 /// The question, and what came of the last one.
 #[component]
 pub(super) fn DeskView() -> impl IntoView {
     let desk = expect_context::<Desk>();
     let dialog = NodeRef::<Dialog>::new();
-    let text = RwSignal::new(String::new());
+    let texts = RwSignal::new(Vec::<String>::new());
     Effect::new(move |_| {
         let Some(dialog) = dialog.get() else { return };
         match desk.asked.with(Option::is_some) {
             true if !dialog.open() => {
-                text.set(String::new());
+                let count = desk.asked.with_untracked(|asked| asked.as_ref().map_or(0, |action| action.asks.len()));
+                texts.set(vec![String::new(); count]);
                 let _ = dialog.show_modal();
             }
             false => dialog.close(),
@@ -85,26 +120,18 @@ pub(super) fn DeskView() -> impl IntoView {
     let close = move |_| desk.asked.set(None);
     let confirm = move |_| {
         if let Some(action) = desk.asked.get_untracked() {
-            desk.carry_out(action, text.get_untracked());
+            desk.carry_out(action, texts.get_untracked());
         }
         desk.asked.set(None);
     };
     let part = move |read: fn(&Action) -> String| move || desk.asked.with(|a| a.as_ref().map(read).unwrap_or_default());
-    let field = move || {
-        desk.asked.with(|asked| asked.as_ref().and_then(|action| action.asks)).map(|(_, label)| {
-            view! {
-                <label class="field">
-                    <span>{label}</span>
-                    <input
-                        type="text"
-                        maxlength="200"
-                        data-testid="ask-text"
-                        prop:value=move || text.get()
-                        on:input=move |event| text.set(event_target_value(&event))
-                    />
-                </label>
-            }
-        })
+    let fields = move || {
+        let asks = desk.asked.with(|asked| asked.as_ref().map(|action| action.asks.clone()).unwrap_or_default());
+        let field = |(place, ask): (usize, Ask)| {
+            let write = move |text| texts.update(|texts| texts[place] = text);
+            field(ask.label, ask.is_secret, if ask.is_secret { "off" } else { "on" }, "ask-text", write)
+        };
+        asks.into_iter().enumerate().map(field).collect::<Vec<_>>()
     };
     let said = move || {
         let text = match (desk.busy.get(), desk.said.get()) {
@@ -124,7 +151,7 @@ pub(super) fn DeskView() -> impl IntoView {
         <dialog node_ref=dialog data-testid="ask" aria-label=part(|a| a.question.clone()) on:close=move |_| desk.asked.set(None)>
             <h2>{part(|a| a.question.clone())}</h2>
             <p>{part(|a| a.consequence.into())}</p>
-            {field}
+            {fields}
             <div class="actions">
                 <button class="button" data-testid="ask-cancel" on:click=close>"Leave it"</button>
                 <button class="button primary" data-testid="ask-confirm" on:click=confirm>{part(|a| a.label.into())}</button>

@@ -5,6 +5,7 @@
 mod ask;
 mod browser;
 mod choice;
+mod door;
 mod home;
 mod market;
 mod pages;

@@ -14,7 +14,7 @@ use super::sections::sections;
 use super::store::Store;
 use crate::address;
 use crate::calendar::Zone;
-use crate::pages::{Section, arbitrage, data, forecasts, models, replay, risk, trading};
+use crate::pages::{Section, access, arbitrage, data, forecasts, models, replay, risk, trading};
 use crate::state::Part;
 
 /// A page by the first part of its path.
@@ -32,6 +32,7 @@ pub(super) fn Pages() -> impl IntoView {
         "data" => data_page(),
         "replay" => replay_page(),
         "models" => models_page(),
+        "access" => access_page(),
         "more" => more_page(),
         _ => not_found(),
     }
@@ -55,6 +56,7 @@ fn more_page() -> AnyView {
             {page("/data", "Data", "How well it was heard, storage, backups")}
             {page("/replay", "Replay", "A day again, compared event by event")}
             {page("/models", "Models", "Versions, shadows, promotion, training")}
+            {page("/access", "Access", "Password, browsers, tokens, guests, what was done")}
         </nav>
     }
     .into_any()
@@ -302,6 +304,56 @@ fn models_page() -> AnyView {
                 ]);
                 parts
             })
+        }),
+    )
+}
+
+fn access_page() -> AnyView {
+    let desk = expect_context::<Desk>();
+    let here = expect_context::<api::Standing>();
+    let token = query("token");
+    let is_owner = here.who == "owner";
+    let asked = move |path: &'static str| move || is_owner.then(|| path.to_owned());
+    let sessions = Remote::new(asked("/api/v1/sessions"), 30);
+    let tokens = Remote::new(asked("/api/v1/tokens"), 30);
+    let guest = Remote::new(asked("/api/v1/guest"), 30);
+    let audit = Remote::new(asked("/api/v1/audit?limit=100"), 30);
+    // Who logged out begins at the door.
+    Effect::new(move |_| {
+        if desk.answer("logout").is_some() || desk.answer("sessions-end").is_some() {
+            let _ = window().location().reload();
+        }
+    });
+    page(
+        "Access",
+        ().into_any(),
+        vec![sessions, tokens, guest, audit],
+        Box::new(move |_| {
+            let mut all = Vec::new();
+            let made = |id| desk.answer(id);
+            let token_made = ["token-read", "token-control", "token-models"].into_iter().find_map(made);
+            let told = token_made.and_then(|bytes| wire::decode_owned::<api::NewToken>(&bytes).ok());
+            all.extend(told.map(|told| access::secret(&format!("The token {}", told.name), &told.token)));
+            let link = made("guest-make").and_then(|bytes| wire::decode_owned::<api::NewGuest>(&bytes).ok());
+            let origin = window().location().origin().unwrap_or_default();
+            all.extend(link.map(|link| access::secret("The guest link", &format!("{origin}{}", link.path))));
+            all.push(access::standing(&here));
+            if !is_owner {
+                return all;
+            }
+            all.extend(
+                guest.sections("guest", "A tablet on the wall", |told: api::GuestState| vec![access::guest(&told)]),
+            );
+            all.extend(tokens.sections("tokens", "Tokens for programs", |told: api::Tokens| {
+                let mut parts = vec![access::tokens(&told)];
+                parts.extend(access::chosen(&told, &token.get()));
+                parts
+            }));
+            all.extend(sessions.sections("sessions", "Browsers that are logged in", |told: api::Sessions| {
+                vec![access::sessions(&told)]
+            }));
+            all.extend(audit.sections("audit", "What was done", |told: api::Audit| vec![access::audit(&told)]));
+            all
         }),
     )
 }

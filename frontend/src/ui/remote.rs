@@ -60,7 +60,7 @@ impl Remote {
                 *turn
             });
             spawn_local(async move {
-                let answer = ask("GET", &path).await;
+                let answer = ask("GET", &path, None).await;
                 // Another one was asked for meanwhile, or the page is gone.
                 if turn.try_get_value() != mine {
                     return;
@@ -119,14 +119,22 @@ impl Remote {
     }
 }
 
+/// A text as JSON.
+pub(super) fn quoted(text: &str) -> String {
+    js_sys::JSON::stringify(&JsValue::from_str(text)).map(String::from).unwrap_or_else(|_| "\"\"".into())
+}
+
 /// Sends a request and gives the body of its answer.
 ///
 /// # Errors
 /// One sentence: the box's own, or that it does not answer.
-pub(super) async fn ask(method: &str, path: &str) -> Result<Vec<u8>, String> {
+pub(super) async fn ask(method: &str, path: &str, body: Option<&str>) -> Result<Vec<u8>, String> {
     let silent = |_: JsValue| "The box does not answer.".to_owned();
     let options = RequestInit::new();
     options.set_method(method);
+    if let Some(body) = body {
+        options.set_body(&JsValue::from_str(body));
+    }
     let request = Request::new_with_str_and_init(path, &options).map_err(silent)?;
     let _ = request.headers().set("accept", POSTCARD_TYPE);
     let answer = JsFuture::from(window().fetch_with_request(&request)).await.map_err(silent)?;
@@ -134,6 +142,10 @@ pub(super) async fn ask(method: &str, path: &str) -> Result<Vec<u8>, String> {
     if answer.ok() {
         let buffer = JsFuture::from(answer.array_buffer().map_err(silent)?).await.map_err(silent)?;
         return Ok(js_sys::Uint8Array::new(&buffer).to_vec());
+    }
+    if answer.status() == 401 && !path.ends_with("/login") && !path.ends_with("/claim") {
+        // The session is over: the page begins anew, with the question for the password.
+        let _ = window().location().reload();
     }
     let text = JsFuture::from(answer.text().map_err(silent)?).await.map_err(silent)?;
     let text = text.as_string().unwrap_or_default();

@@ -3,9 +3,11 @@
 use leptos::prelude::*;
 use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::path;
+use wire::api::Standing;
 
 use super::ask::{Desk, DeskView};
 use super::browser;
+use super::door::{self, Entry};
 use super::home::Home;
 use super::market::{MarketChoice, MarketPage};
 use super::pages::Pages;
@@ -15,14 +17,28 @@ use crate::format;
 use crate::link::{Freshness, Link};
 use crate::state::Part;
 
-/// The whole page.
+/// The whole page, once the visitor may see it.
 #[component]
 pub(super) fn App() -> impl IntoView {
+    let entry = RwSignal::new(Entry::Asking);
+    provide_context(Theme::new());
+    door::knock(entry);
+    let standing = Memo::new(move |_| match entry.get() {
+        Entry::Open(standing) => Some(standing),
+        _ => None,
+    });
+    move || match standing.get() {
+        Some(standing) => inside(standing),
+        None => door::door(entry),
+    }
+}
+
+fn inside(standing: Standing) -> AnyView {
     let store = Store::new();
     provide_context(store);
-    provide_context(Theme::new());
     provide_context(MarketChoice::new());
     provide_context(Desk::new());
+    provide_context(standing);
     store.connect();
     mark_first_data(store);
     view! {
@@ -46,6 +62,7 @@ pub(super) fn App() -> impl IntoView {
             </div>
         </Router>
     }
+    .into_any()
 }
 
 /// Notes in the browser's time line when the first data was drawn: measurements and browser tests wait for it.
@@ -80,7 +97,7 @@ struct Page {
 }
 
 /// The pages, those of a phone's bar first.
-static PAGES: [Page; 9] = [
+static PAGES: [Page; 10] = [
     Page { href: "/", name: "Home", sign: "M4 11.5 12 5l8 6.5M6.5 10v9h11v-9" },
     Page { href: "/market", name: "Market", sign: "M8 4v3M8 16v4M5.5 7h5v9h-5zM16 3v5M16 15v3M13.5 8h5v7h-5z" },
     Page { href: "/forecasts", name: "Forecasts", sign: "M4 17l5-6 4 3 7-8M15 6h5v5" },
@@ -94,6 +111,7 @@ static PAGES: [Page; 9] = [
     },
     Page { href: "/replay", name: "Replay", sign: "M5 12a7 7 0 1 0 2-5M5 4v4h4M12 8v4l3 2" },
     Page { href: "/models", name: "Models", sign: "M12 4l8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4" },
+    Page { href: "/access", name: "Access", sign: "M14 10a4 4 0 1 0-4 4M12 12l8 8M17 17l2-2M10 10h.01" },
 ];
 /// Pages in a phone's bar; the others are behind "More".
 const BAR: usize = 4;

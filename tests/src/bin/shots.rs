@@ -9,7 +9,7 @@ use tickerbox_tests::browser::Browser;
 use tickerbox_tests::demo::{Demo, get};
 
 /// Pages, and what they are called in file names.
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 11] = [
     ("/", "home"),
     ("/market", "market"),
     ("/forecasts", "forecasts"),
@@ -19,6 +19,7 @@ const PAGES: [(&str, &str); 10] = [
     ("/data", "data"),
     ("/replay", "replay"),
     ("/models", "models"),
+    ("/access", "access"),
     ("/more", "more"),
 ];
 /// A laptop and a phone, CSS pixels.

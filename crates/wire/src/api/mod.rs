@@ -4,6 +4,7 @@
 //! Amounts of money, prices and quantities are decimal texts, so that nobody's floats change them; times are milliseconds
 //! UTC; shares and rates are fractions of one.
 
+mod access;
 mod arbitrage;
 mod data;
 mod models;
@@ -11,6 +12,7 @@ mod risk;
 mod skill;
 mod trading;
 
+pub use access::*;
 pub use arbitrage::*;
 pub use data::*;
 pub use models::*;
