@@ -53,7 +53,8 @@ impl Home {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         if let Some(Token(token)) = token {
-            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok().context("the token is none of a box")?;
+            let mut value =
+                HeaderValue::from_str(&format!("Bearer {token}")).ok().context("the token is none of a box")?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }

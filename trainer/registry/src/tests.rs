@@ -214,7 +214,7 @@ mod s3 {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let credentials = dir.path().join("credentials");
         std::fs::write(&credentials, "aws_access_key_id = A\naws_secret_access_key = B\n").expect("room on the disk");
-        let access = Access { endpoint: Some(endpoint), credentials: Some(credentials), region: None };
+        let access = Access { endpoint: Some(endpoint), credentials: Some(credentials), region: None, token: None };
         check(open("s3://lake/models", &access).expect("an address").as_ref());
         assert!(objects.lock().expect("no test failed").contains_key("models/mine/10.tbx"));
     }
@@ -326,7 +326,7 @@ mod hub {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let credentials = dir.path().join("token");
         std::fs::write(&credentials, "hf_token\n").expect("room on the disk");
-        let access = Access { endpoint: Some(endpoint), credentials: Some(credentials), region: None };
+        let access = Access { endpoint: Some(endpoint), credentials: Some(credentials), region: None, token: None };
         check(open("hf://me/models", &access).expect("an address").as_ref());
         let repository = repository.lock().expect("no test failed");
         assert_eq!(repository.commits, ["mine/2", "mine/10", "mine/9"]);
