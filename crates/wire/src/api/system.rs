@@ -83,6 +83,8 @@ pub struct Process {
     pub uptime_s: u64,
     /// Processors that it kept busy since somebody asked before (at least a second ago): 0.5 is half of one. Null at the first question.
     pub cpu: Option<f64>,
+    /// Processor time that it has used, seconds.
+    pub cpu_s: Option<f64>,
     /// Memory that it has in RAM, bytes.
     pub resident_bytes: Option<u64>,
     /// The most that it ever had there, bytes.
