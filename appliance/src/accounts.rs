@@ -168,7 +168,12 @@ fn performance(of: Performance) -> wire::api::Performance {
 }
 
 /// The equity of an account since a time, at most so many points: every minute of it, every hour, or every so many.
-pub(crate) fn curve(state: &State, id: AccountId, since: Timestamp, points_max: usize) -> store::Result<Vec<CurvePoint>> {
+pub(crate) fn curve(
+    state: &State,
+    id: AccountId,
+    since: Timestamp,
+    points_max: usize,
+) -> store::Result<Vec<CurvePoint>> {
     let kept = state.equity(id, Span::between(since, Timestamp::MAX, usize::MAX))?;
     let step = kept.len().div_ceil(points_max.max(1)).max(1);
     let dollars = |cash: Cash| cash.0 as f64 / 1e8;
@@ -203,7 +208,15 @@ mod tests {
         let record = |n: i64| {
             let (cash, hold) = (Cash(n * 100_000_000), Cash(500_000_000));
             let fees = Cash::ZERO;
-            Record::Equity(EquityRecord { account: AccountId::LEAD, at: minute(n), cash, equity: cash, hold, fees, positions: Vec::new() })
+            Record::Equity(EquityRecord {
+                account: AccountId::LEAD,
+                at: minute(n),
+                cash,
+                equity: cash,
+                hold,
+                fees,
+                positions: Vec::new(),
+            })
         };
         let entries: Vec<Entry> = (0..100).map(|n| Entry { seq: n as u64 + 1, rank: 0, record: record(n) }).collect();
         state.write(&entries, 100).unwrap();
@@ -211,6 +224,9 @@ mod tests {
         assert!(points.len() <= 20 && points.len() > 15, "{}", points.len());
         let last = points.last().unwrap();
         assert_eq!((last.at_ms, last.equity as i64, last.hold as i64), (minute(99).as_millis(), 99, 5));
-        assert!(points.is_sorted_by(|before, after| before.at_ms < after.at_ms) && points[0].at_ms >= minute(10).as_millis());
+        assert!(
+            points.is_sorted_by(|before, after| before.at_ms < after.at_ms)
+                && points[0].at_ms >= minute(10).as_millis()
+        );
     }
 }

@@ -101,50 +101,50 @@ fn attempt_end(end: AttemptEnd) -> String {
 }
 
 fn tried(told: &AttemptRecord) -> Attempt {
-        let qty = |qty: Qty| Fixed { mantissa: qty.0.into(), decimals: told.qty_decimals }.to_string();
-        let orders = [told.buy_order, told.sell_order, told.even_order];
-        Attempt {
-            end: attempt_end(told.end),
-            ended_at_ms: told.ended_at.as_millis(),
-            qty: qty(told.qty),
-            expected: money(told.expected),
-            bought: qty(told.bought),
-            sold: qty(told.sold),
-            evened: qty(told.evened),
-            result: money(told.result),
-            orders: orders.into_iter().flatten().map(|order| order.0.to_string()).collect(),
-        }
+    let qty = |qty: Qty| Fixed { mantissa: qty.0.into(), decimals: told.qty_decimals }.to_string();
+    let orders = [told.buy_order, told.sell_order, told.even_order];
+    Attempt {
+        end: attempt_end(told.end),
+        ended_at_ms: told.ended_at.as_millis(),
+        qty: qty(told.qty),
+        expected: money(told.expected),
+        bought: qty(told.bought),
+        sold: qty(told.sold),
+        evened: qty(told.evened),
+        result: money(told.result),
+        orders: orders.into_iter().flatten().map(|order| order.0.to_string()).collect(),
+    }
 }
 
 fn row(known: &ArbitrageRecord, attempts: &Attempts) -> OpportunityRow {
-        let size = |size: &ArbitrageSize| OpportunitySize {
-            at_ms: size.at.as_millis(),
-            qty: Fixed { mantissa: size.qty.0.into(), decimals: known.qty_decimals }.to_string(),
-            cost: money(size.cost),
-            profit: money(size.profit),
-            net_bps: bps(size.net_cbps),
-        };
-        let rate = |rate: types::arbitrage::ArbitrageRate| {
-            Fixed { mantissa: rate.price.mantissa().into(), decimals: rate.decimals }.to_string()
-        };
-        OpportunityRow {
-            opened_at_ms: known.opened_at.as_millis(),
-            last_at_ms: last_at(known).as_millis(),
-            duration_ms: lasted_ms(known),
-            ended: known.end.map(|end| ended(end.reason).to_owned()),
-            base: known.base.clone(),
-            currency: known.currency.clone(),
-            buy: known.buy.venue.slug().to_owned(),
-            sell: known.sell.venue.slug().to_owned(),
-            buy_taker_ppm: known.buy.taker_ppm.0,
-            sell_taker_ppm: known.sell.taker_ppm.0,
-            peak_net_bps: bps(known.peak_cbps),
-            first: size(&known.first),
-            best: size(&known.best),
-            returns: known.returns,
-            usdt_usd: known.rate.map(rate),
-            tried: attempts.get(&key(known)).map(tried),
-        }
+    let size = |size: &ArbitrageSize| OpportunitySize {
+        at_ms: size.at.as_millis(),
+        qty: Fixed { mantissa: size.qty.0.into(), decimals: known.qty_decimals }.to_string(),
+        cost: money(size.cost),
+        profit: money(size.profit),
+        net_bps: bps(size.net_cbps),
+    };
+    let rate = |rate: types::arbitrage::ArbitrageRate| {
+        Fixed { mantissa: rate.price.mantissa().into(), decimals: rate.decimals }.to_string()
+    };
+    OpportunityRow {
+        opened_at_ms: known.opened_at.as_millis(),
+        last_at_ms: last_at(known).as_millis(),
+        duration_ms: lasted_ms(known),
+        ended: known.end.map(|end| ended(end.reason).to_owned()),
+        base: known.base.clone(),
+        currency: known.currency.clone(),
+        buy: known.buy.venue.slug().to_owned(),
+        sell: known.sell.venue.slug().to_owned(),
+        buy_taker_ppm: known.buy.taker_ppm.0,
+        sell_taker_ppm: known.sell.taker_ppm.0,
+        peak_net_bps: bps(known.peak_cbps),
+        first: size(&known.first),
+        best: size(&known.best),
+        returns: known.returns,
+        usdt_usd: known.rate.map(rate),
+        tried: attempts.get(&key(known)).map(tried),
+    }
 }
 
 /// Sums of one line of the summary.
@@ -323,8 +323,7 @@ mod tests {
         assert_eq!(row.usdt_usd.as_deref(), Some("0.9998"));
         assert_eq!((all.opportunities[2].duration_ms, &all.opportunities[2].ended), (0, &None));
 
-        let lines: Vec<_> =
-            all.summary.iter().map(|line| (line.day.as_str(), line.count, line.duration_ms)).collect();
+        let lines: Vec<_> = all.summary.iter().map(|line| (line.day.as_str(), line.count, line.duration_ms)).collect();
         assert_eq!(lines, [("2026-01-05", 2, 8_000), ("2026-01-06", 1, 0)]);
         assert_eq!(
             (all.summary[0].best_profit.as_str(), all.summary[0].first_profit.as_str()),
@@ -332,10 +331,7 @@ mod tests {
         );
         assert_eq!(all.summary[0].first_cost, "200.00000000");
         let told = all.opportunities[0].tried.as_ref().unwrap();
-        assert_eq!(
-            (told.end.as_str(), told.bought.as_str(), told.result.as_str()),
-            ("caught", "0.0500", "0.40000000")
-        );
+        assert_eq!((told.end.as_str(), told.bought.as_str(), told.result.as_str()), ("caught", "0.0500", "0.40000000"));
         assert_eq!((told.orders.len(), &all.opportunities[2].tried), (2, &None));
         let line = &all.summary[0];
         assert_eq!((line.caught, line.no_coins, line.gone, line.result.as_str()), (1, 1, 0, "0.40000000"));

@@ -170,8 +170,12 @@ fn reliability(sealed: &[Sealed]) -> Vec<Reliability> {
         *step = (step.0 + said, step.1 + u32::from(one.outcome > 0.0), step.2 + 1);
     }
     let told = steps.iter().filter(|(_, _, n)| *n > 0);
-    told.map(|(said, came, n)| Reliability { said: said / f64::from(*n), came: f64::from(*came) / f64::from(*n), n: *n })
-        .collect()
+    told.map(|(said, came, n)| Reliability {
+        said: said / f64::from(*n),
+        came: f64::from(*came) / f64::from(*n),
+        n: *n,
+    })
+    .collect()
 }
 
 fn hours(sealed: &[Sealed]) -> Vec<ErrorHour> {
@@ -248,7 +252,10 @@ mod tests {
         assert_eq!(names, [("model b", true, 5, 1_990), ("model a", false, 5, 1_990), ("model a", false, 10, 1_990)]);
         // All were said with 0.6; every third fell.
         let rises = told[0].reliability[0];
-        assert!((rises.said - 0.6).abs() < 1e-6 && (rises.came - 2.0 / 3.0).abs() < 1e-3 && rises.n == 1_990, "{rises:?}");
+        assert!(
+            (rises.said - 0.6).abs() < 1e-6 && (rises.came - 2.0 / 3.0).abs() < 1e-3 && rises.n == 1_990,
+            "{rises:?}"
+        );
         assert_eq!((told[0].hours.len(), told[0].newest.len()), (34, NEWEST));
         assert!((told[1].hours[1].mae_bps - (3.0 + 2.0) / 3.0).abs() < 0.01, "{:?}", told[1].hours[1]);
         let part = lines(&state, &known, Some(at(100)), at(200)).unwrap();

@@ -59,8 +59,10 @@ impl Trade {
     /// For people and programs.
     pub(crate) fn told(&self, instrument: &Instrument, account: &str) -> OrderStory {
         let scale = instrument.scale;
-        let quote =
-            |quote: Quote| BestPrices { bid: scale.price(quote.bid).to_string(), ask: scale.price(quote.ask).to_string() };
+        let quote = |quote: Quote| BestPrices {
+            bid: scale.price(quote.bid).to_string(),
+            ask: scale.price(quote.ask).to_string(),
+        };
         let fill = |fill: &Fill| OrderFill {
             at_ms: fill.at.as_millis(),
             price: scale.price(fill.price).to_string(),
@@ -69,7 +71,11 @@ impl Trade {
             liquidity: format!("{:?}", fill.liquidity).to_lowercase(),
         };
         let (cost, why) = (self.cost(instrument), self.why.as_ref());
-        let check = |check: &Check| LimitCheck { limit: words(&format!("{:?}", check.limit)), value: check.value, max: check.max };
+        let check = |check: &Check| LimitCheck {
+            limit: words(&format!("{:?}", check.limit)),
+            value: check.value,
+            max: check.max,
+        };
         OrderStory {
             order: self.order.id.0.to_string(),
             account: account.to_owned(),

@@ -67,13 +67,26 @@ fn print(report: &Opportunities, args: &Args) -> std::io::Result<()> {
         )?;
     }
     for line in &report.summary {
-        let OpportunityDay { day, buy, sell, currency, count, duration_ms, peak_net_bps, best_profit, best_cost, .. } = line;
+        let OpportunityDay {
+            day, buy, sell, currency, count, duration_ms, peak_net_bps, best_profit, best_cost, ..
+        } = line;
         writeln!(
             out,
             "{day}  {buy} to {sell}: {count} in {duration_ms} ms, best {best_profit} of {best_cost} {currency}, peak {peak_net_bps} bps"
         )?;
-        let OpportunityDay { caught, part, one_sided, gone, cut_off, no_money, no_coins, not_sent, expected, result, .. } =
-            line;
+        let OpportunityDay {
+            caught,
+            part,
+            one_sided,
+            gone,
+            cut_off,
+            no_money,
+            no_coins,
+            not_sent,
+            expected,
+            result,
+            ..
+        } = line;
         let sent = caught + part + one_sided + gone + cut_off;
         if sent + no_money + no_coins + not_sent > 0 {
             writeln!(
@@ -112,6 +125,9 @@ mod tests {
         let error = format!("{:#}", run(dir.path()).unwrap_err());
         assert!(error.contains("in use by another process"), "{error}");
         drop(state);
-        assert_eq!(opportunities::report(&State::open_read(dir.path()).unwrap(), 20, 30).unwrap(), Opportunities::default());
+        assert_eq!(
+            opportunities::report(&State::open_read(dir.path()).unwrap(), 20, 30).unwrap(),
+            Opportunities::default()
+        );
     }
 }

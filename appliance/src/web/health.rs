@@ -16,7 +16,7 @@ use crate::publisher::KafkaHealth;
 /// The state of the box.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Health {
-    /// `ok`; `degraded` when a venue or the model is missing, or the card fills up; `failing` when the engine is, or the card
+    /// `ok`; `degraded` when a venue or the model is missing, the file of changed settings is damaged, or the card fills up; `failing` when the engine is, or the card
     /// does not take what is written.
     pub status: &'static str,
     /// Version of the program.
@@ -37,6 +37,8 @@ pub(crate) struct Health {
     pub backup: BackupHealth,
     /// The model.
     pub model: ModelHealth,
+    /// The settings that were changed on the box.
+    pub settings: SettingsHealth,
     /// Files for other programs; nothing where none are configured.
     pub export: Option<ExportHealth>,
     /// Kafka; nothing where no broker is configured.
@@ -111,6 +113,13 @@ pub(crate) struct ModelHealth {
     /// Median and 99th percentile of what the newest answers took, microseconds.
     pub took_us: Option<(u32, u32)>,
     /// Why there is none, if there is none.
+    pub error: String,
+}
+
+/// The settings that were changed on the box.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct SettingsHealth {
+    /// Why the box runs without them, if it does.
     pub error: String,
 }
 

@@ -4,14 +4,19 @@ mod accounts;
 mod assets;
 mod backups;
 mod data;
+mod exposition;
 mod form;
 mod guard;
 mod health;
 mod kept;
 mod live;
+mod logs;
+mod metrics;
 mod models;
 mod replays;
+mod settings;
 mod skill;
+mod system;
 mod verify;
 
 use std::future::Future;
@@ -22,15 +27,17 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use store::State;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::backup::Keeper;
 use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
+use crate::gauges::Gauges;
 use crate::models::Models;
 use crate::recordings::Recordings;
+use crate::settings::Desk;
 
-pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
+pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
 
 /// Most browsers at once; more are told to come back later.
 const BROWSERS_MAX: usize = 64;
@@ -52,6 +59,9 @@ struct Inner {
     models: Models,
     clock: Clock,
     health: watch::Receiver<Health>,
+    gauges: Gauges,
+    settings: Arc<Desk>,
+    restart: Arc<Notify>,
     demo: bool,
     allowed_hosts: Vec<String>,
     browsers: Arc<tokio::sync::Semaphore>,
@@ -68,6 +78,9 @@ impl Site {
         models: Models,
         clock: Clock,
         health: watch::Receiver<Health>,
+        gauges: Gauges,
+        settings: Arc<Desk>,
+        restart: Arc<Notify>,
         demo: bool,
         allowed_hosts: Vec<String>,
     ) -> Self {
@@ -85,6 +98,9 @@ impl Site {
             models,
             clock,
             health,
+            gauges,
+            settings,
+            restart,
             demo,
             allowed_hosts,
             browsers,
@@ -101,6 +117,7 @@ pub(crate) async fn serve(
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(health::healthz))
+        .route("/metrics", get(metrics::metrics))
         .route("/api/v1/backups", get(backups::list).post(backups::make))
         .route("/api/v1/backups/{name}", get(backups::download))
         .route("/api/v1/replays", get(replays::show).post(replays::begin))
@@ -123,6 +140,10 @@ pub(crate) async fn serve(
         .route("/api/v1/order", get(accounts::story))
         .route("/api/v1/arbitrage", get(accounts::opportunities))
         .route("/api/v1/trading", post(accounts::order))
+        .route("/api/v1/settings", get(settings::show).post(settings::change))
+        .route("/api/v1/restart", post(settings::restart))
+        .route("/api/v1/system", get(system::system))
+        .route("/api/v1/logs", get(logs::logs))
         .route("/api/v1/{kind}", get(kept::kept))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))

@@ -38,9 +38,33 @@ pub(super) async fn verify(State(site): State<Site>, form: Form, headers: Header
 
 fn verification(found: Verified) -> Verification {
     let is_sound = found.is_sound();
-    let Verified { sealed, first, head, pruned, broken, late, unsealed, scored, revised, differ, without_candle, findings } =
-        found;
-    let found =
-        ChainFound { sealed, first, head, pruned, broken, late, unsealed, scored, revised, differ, without_candle, findings };
+    let Verified {
+        sealed,
+        first,
+        head,
+        pruned,
+        broken,
+        late,
+        unsealed,
+        scored,
+        revised,
+        differ,
+        without_candle,
+        findings,
+    } = found;
+    let found = ChainFound {
+        sealed,
+        first,
+        head,
+        pruned,
+        broken,
+        late,
+        unsealed,
+        scored,
+        revised,
+        differ,
+        without_candle,
+        findings,
+    };
     Verification { is_sound, found }
 }
