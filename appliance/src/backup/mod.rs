@@ -26,7 +26,7 @@ use types::Timestamp;
 
 use crate::models;
 
-pub(crate) use keeper::{BackupHealth, Keeper};
+pub(crate) use keeper::{BackupHealth, Keeper, Proven};
 
 /// Backup format written by this program, and the highest it reads.
 pub(crate) const FORMAT: u32 = 2;

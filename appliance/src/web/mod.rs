@@ -13,6 +13,7 @@ mod live;
 mod logs;
 mod metrics;
 mod models;
+mod openapi;
 mod replays;
 mod settings;
 mod skill;
@@ -41,6 +42,10 @@ pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsH
 
 /// Most browsers at once; more are told to come back later.
 const BROWSERS_MAX: usize = 64;
+
+/// Paths of before there was `/api/v1`, and the present ones.
+const OLD_PATHS: [(&str, &str); 3] =
+    [("/verify", "/api/v1/verify"), ("/retrain", "/api/v1/retrain"), ("/timeseries", "/api/v1/timeseries")];
 
 /// What every request may use.
 #[derive(Clone)]
@@ -144,7 +149,12 @@ pub(crate) async fn serve(
         .route("/api/v1/restart", post(settings::restart))
         .route("/api/v1/system", get(system::system))
         .route("/api/v1/logs", get(logs::logs))
+        .route("/api/v1/openapi.json", get(openapi::describe))
         .route("/api/v1/{kind}", get(kept::kept))
+        .route("/verify", post(verify::verify))
+        .route("/retrain", get(models::requests).post(models::retrain))
+        .route("/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
+        .route("/", get(health::front))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))
         .layer(axum::middleware::from_fn_with_state(site.clone(), guard::check_host))

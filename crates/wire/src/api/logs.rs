@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// A page that shows them live asks again with `after` = [`next`](Self::next). The box keeps the newest 2 000 lines, and of them at most
 /// 1 MiB; a gap between `after` and the first `seq` means that lines in between do not match or were dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Logs {
     /// The newest that match.
     pub lines: Vec<LogLine>,
@@ -19,6 +20,7 @@ pub struct Logs {
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogLine {
     /// Its number since the program started, from 1.
     pub seq: u64,
@@ -34,6 +36,7 @@ pub struct LogLine {
 
 /// How grave a line is; the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// Something does not work.

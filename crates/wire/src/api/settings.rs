@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A setting has the value of the command line; without one, that of the file of changes, which `POST` writes; without one, that of the
 /// configuration file; without one, its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Settings {
     /// All sections, in the order of the documentation.
     pub sections: Vec<SettingSection>,
@@ -34,6 +35,7 @@ pub struct Settings {
 
 /// A section of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SettingSection {
     /// `engine.risk`.
     pub name: String,
@@ -43,6 +45,7 @@ pub struct SettingSection {
 
 /// One key of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Setting {
     /// `engine.risk.daily_loss_max_ppm`.
     pub key: String,
@@ -74,6 +77,7 @@ pub struct Setting {
 
 /// What a key may hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SettingKind {
     /// True or false.
@@ -101,6 +105,7 @@ pub enum SettingKind {
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SettingSource {
     /// Nobody said anything.
@@ -116,8 +121,10 @@ pub enum SettingSource {
 
 /// Body of `POST /api/v1/settings`, in JSON; [`Display`](fmt::Display) writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SettingChanges {
     /// By key; null takes the stored value back, so that the configuration file's or the default counts again.
+    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, SettingValue>))]
     pub changes: BTreeMap<String, Option<SettingValue>>,
 }
 
@@ -137,6 +144,7 @@ impl fmt::Display for SettingChanges {
 
 /// Answer of `POST /api/v1/settings` when something is wrong with the changes (400): nothing was stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SettingsRefused {
     /// In one sentence.
     pub error: String,
@@ -146,6 +154,7 @@ pub struct SettingsRefused {
 
 /// What is wrong with a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SettingProblem {
     /// Which key.
     pub key: String,
@@ -167,6 +176,19 @@ pub enum SettingValue {
     /// A table.
     Table(BTreeMap<String, SettingValue>),
 }
+
+#[cfg(feature = "schema")]
+impl utoipa::PartialSchema for SettingValue {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::schema::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::SchemaType::AnyValue)
+            .description(Some("true, false, a whole number, a text, a list or a table"))
+            .into()
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::ToSchema for SettingValue {}
 
 /// As JSON.
 impl fmt::Display for SettingValue {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /api/v1/system`. What the machine does not tell is null, never an error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct System {
     /// As of, by the box's clock.
     pub at_ms: i64,
@@ -30,6 +31,7 @@ pub struct System {
 
 /// The machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Machine {
     /// Its name in the network.
     pub host: Option<String>,
@@ -55,6 +57,7 @@ pub struct Machine {
 
 /// What a Raspberry Pi says about its power and heat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Throttled {
     /// The power supply is too weak now.
     pub under_voltage: bool,
@@ -76,6 +79,7 @@ pub struct Throttled {
 
 /// The program.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Process {
     /// Its number.
     pub pid: u32,
@@ -97,6 +101,7 @@ pub struct Process {
 
 /// Threads of one name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ThreadUse {
     /// `engine`, `store`, `inference`, `tokio-rt-worker` and so on.
     pub name: String,
@@ -108,6 +113,7 @@ pub struct ThreadUse {
 
 /// The disk or card that the data folder lies on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Disk {
     /// The data folder.
     pub folder: String,
@@ -123,6 +129,7 @@ pub struct Disk {
 
 /// Whose clock is right.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ClockStanding {
     /// Whether the box believes its clock: the system says so, or a venue within half a second.
     pub synchronised: bool,
@@ -132,6 +139,7 @@ pub struct ClockStanding {
 
 /// The clock of a venue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct VenueClock {
     /// Short name of the venue.
     pub venue: String,
@@ -151,6 +159,7 @@ pub struct VenueClock {
 /// | `inference` | a model is given a question | it has answered |
 /// | `commit` | a journal block is handed to the store | it survives a pulled plug |
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Stage {
     /// See the table.
     pub name: String,
@@ -173,6 +182,7 @@ pub const STAGE_MINUTES: usize = 5;
 
 /// What waits between two threads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Queue {
     /// `engine`: inputs for the engine; `inference`: questions for models; `store`: batches for the card; `venue:kraken`: events of a
     /// venue for which the engine's queue has no room.
