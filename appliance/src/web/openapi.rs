@@ -421,7 +421,7 @@ fn keeping(book: &mut Book) {
     book.add(it, &[403, 500, 503]);
     let file = ObjectBuilder::new().schema_type(Type::String);
     let file = Schema::from(file.format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))));
-    let it = get("/api/v1/backups/{name}", "A backup.");
+    let it = get("/api/v1/backups/{name}", "A backup, as one file.");
     let it = it.answer("200", "The file.", Some(("application/octet-stream", Content::new(Some(file)))));
     book.add(it, &[404, 500]);
     let it = book.both::<api::Replays>(get("/api/v1/replays", "The replay that runs, and what the last one found."));
