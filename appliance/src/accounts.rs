@@ -7,7 +7,9 @@ use store::{Span, State};
 use types::effect::EquityRecord;
 use types::time::NS_PER_MIN;
 use types::{AccountId, AccountPurse, Cash, InstrumentId, Tally, Timestamp};
-use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, TradePart, TradeSum};
+use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, Risk, TradePart, TradeSum};
+
+use crate::risk;
 
 /// Minutes of an hour: equity is looked at by the hour.
 const HOUR_NS: i64 = 60 * NS_PER_MIN;
@@ -18,6 +20,7 @@ const HOURS_A_YEAR: f64 = 8_760.0;
 pub(crate) struct Told {
     pub(crate) ids: Vec<AccountId>,
     pub(crate) accounts: Accounts,
+    pub(crate) risk: Risk,
 }
 
 /// All accounts as the engine has them.
@@ -37,8 +40,9 @@ pub(crate) fn told(view: View<'_>, at: Timestamp) -> Told {
         since_ms: open.since.as_millis(),
         seen_at_ms: open.seen_at.as_millis(),
     });
-    let breakers = breakers.collect();
-    Told { accounts: Accounts { at_ms: at.as_millis(), accounts, breakers }, ids }
+    let breakers: Vec<OpenBreaker> = breakers.collect();
+    let risk = risk::told(view, at, breakers.clone());
+    Told { accounts: Accounts { at_ms: at.as_millis(), accounts, breakers }, ids, risk }
 }
 
 /// `WideSpread` as people read it: `wide spread`.
@@ -129,7 +133,7 @@ fn trades(tally: &Tally) -> TradeSum {
     }
 }
 
-fn symbol(view: View<'_>, id: InstrumentId) -> String {
+pub(crate) fn symbol(view: View<'_>, id: InstrumentId) -> String {
     let instrument = view.market(id).map(|market| &market.instrument);
     instrument.map(|it| format!("{}:{}", it.venue, it.symbol)).unwrap_or_default()
 }

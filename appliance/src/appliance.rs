@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use types::effect::Severity;
 use types::{AccountId, Input, Timestamp};
 
+use crate::access::Access;
 use crate::backup::Keeper;
 use crate::card::Card;
 use crate::clock::{self, Clock};
@@ -32,7 +33,7 @@ use crate::recovery::{self, Recovered};
 use crate::settings::Desk;
 use crate::store_thread::{self, StoreThread};
 use crate::venue::{Bans, Network, VenueStatus, VenueTask};
-use crate::web::{self, Site};
+use crate::web::{self, Certificate, Site};
 
 /// How often browsers are told what changed, real time.
 const PROJECT_EVERY: Duration = Duration::from_millis(100);
@@ -82,6 +83,16 @@ impl Appliance {
         let listen = config.server.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
+        let access = Access::open(&config.store.data_dir, &config.access)?;
+        let certificate = config
+            .server
+            .tls
+            .then(|| Certificate::open(&config.store.data_dir, address, &config.server.allowed_hosts))
+            .transpose()?;
+        let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint.clone());
+        if let Some(fingerprint) = &fingerprint {
+            tracing::warn!("the SHA-256 fingerprint of the box's certificate is {fingerprint}");
+        }
         let network = Network::new(&config.network)?;
         let bans = Bans::load(&config.store.data_dir);
 
@@ -235,6 +246,8 @@ impl Appliance {
             recordings,
             backups,
             models,
+            access.clone(),
+            fingerprint.clone(),
             clock,
             health_seen,
             gauges,
@@ -243,16 +256,15 @@ impl Appliance {
             demo,
             config.server.allowed_hosts.clone(),
         );
+        let connections_max = config.server.connections_max.into();
         tasks.spawn(async move {
             let stopped = async move {
                 let _ = web_stopped.await;
             };
-            if let Err(error) = web::serve(listener, site, stopped).await {
-                tracing::error!("web server: {error}");
-            }
+            web::serve(listener, site, connections_max, certificate, stopped).await;
         });
         Ok(Running {
-            address,
+            door: Door { address, fingerprint, claim_code: access.claim_code() },
             to_engine,
             engine,
             store,
@@ -318,10 +330,21 @@ async fn project(engine: mpsc::Sender<Message>) {
     }
 }
 
+/// How to come into a box that runs.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// Where the dashboard is served.
+    pub address: SocketAddr,
+    /// SHA-256 of the certificate, `AB:CD:..`; nothing where the box speaks HTTP.
+    pub fingerprint: Option<String>,
+    /// What claims the box; nothing where it belongs to somebody or to everybody.
+    pub claim_code: Option<String>,
+}
+
 /// A box that runs. Dropping it stops its tasks; [`Running::stop`] also waits until everything is written.
 #[derive(Debug)]
 pub struct Running {
-    address: SocketAddr,
+    door: Door,
     to_engine: mpsc::Sender<Message>,
     engine: JoinHandle<()>,
     store: StoreThread,
@@ -334,10 +357,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where the dashboard is served.
+    /// How to come in.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn door(&self) -> &Door {
+        &self.door
     }
 
     /// Waits until the box cannot go on, and says why.

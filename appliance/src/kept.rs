@@ -153,9 +153,13 @@ pub(crate) fn full_name(listing: &Listing) -> String {
     format!("{}:{}", listing.venue, listing.symbol)
 }
 
-/// By the venue's own name, or by the canonical pair.
+/// By the venue's own name, or by the canonical pair, with or without its venue.
 pub(crate) fn is_meant(listing: &Listing, wanted: &str) -> bool {
-    full_name(listing) == *wanted || listing.instrument.as_ref().is_some_and(|instrument| instrument.pair() == wanted)
+    let pair = wanted.split_once(':').map_or(wanted, |(_, pair)| pair);
+    let is_there = |venue: &str| venue == listing.venue.slug();
+    full_name(listing) == *wanted
+        || (wanted.split_once(':').is_none_or(|(venue, _)| is_there(venue))
+            && listing.instrument.as_ref().is_some_and(|instrument| instrument.pair() == pair))
 }
 
 /// Rows with their times, oldest first.
@@ -415,7 +419,7 @@ pub(crate) fn equity(state: &State, accounts: &Accounts, span: Span) -> Rows<Equ
     Ok(rows)
 }
 
-const fn side_name(side: Side) -> &'static str {
+pub(crate) const fn side_name(side: Side) -> &'static str {
     match side {
         Side::Buy => "buy",
         Side::Sell => "sell",

@@ -8,6 +8,7 @@
 //!                          +----------------------------------+
 //! ```
 
+mod access;
 mod accounts;
 mod appliance;
 mod backfill;
@@ -36,6 +37,7 @@ mod publisher;
 mod recordings;
 mod recovery;
 mod replay;
+mod risk;
 mod scoreboard;
 mod seals;
 mod settings;
@@ -44,6 +46,6 @@ mod trades;
 mod venue;
 mod web;
 
-pub use appliance::{Appliance, Running, Setup};
+pub use appliance::{Appliance, Door, Running, Setup};
 pub use clock::Clock;
 pub use market_server::MarketServer;

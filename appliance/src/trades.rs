@@ -9,7 +9,7 @@ use types::decimal::Fixed;
 use types::market::Quote;
 use types::order::Reason;
 use types::why::{Check, WhyForecast, WhyRecord};
-use types::{AccountId, ArrivalRecord, Fill, Instrument, Order, OrderId, Qty, Side, Timestamp};
+use types::{AccountId, ArrivalRecord, Fill, Instrument, Order, OrderId, Qty, Timestamp};
 use wire::api::{BestPrices, LimitCheck, OrderCost, OrderFill, OrderForecast, OrderRow, OrderStory};
 
 use crate::accounts::words;
@@ -80,7 +80,7 @@ impl Trade {
             order: self.order.id.0.to_string(),
             account: account.to_owned(),
             symbol: format!("{}:{}", instrument.venue, instrument.symbol),
-            side: side(self.order.side).to_owned(),
+            side: kept::side_name(self.order.side).to_owned(),
             qty: scale.qty(self.order.qty).to_string(),
             at_ms: self.order.at.as_millis(),
             reason: reason(self.order.reason),
@@ -114,7 +114,7 @@ impl Trade {
             account: account.to_owned(),
             symbol: format!("{}:{}", instrument.venue, instrument.symbol),
             at_ms: self.order.at.as_millis(),
-            side: side(self.order.side).to_owned(),
+            side: kept::side_name(self.order.side).to_owned(),
             qty: scale.qty(self.order.qty).to_string(),
             filled: scale.qty(filled).to_string(),
             price: self.mean_price(instrument, filled),
@@ -135,13 +135,6 @@ impl Trade {
         } else {
             Fixed { mantissa, decimals: decimals + 1 }.to_string()
         })
-    }
-}
-
-const fn side(side: Side) -> &'static str {
-    match side {
-        Side::Buy => "buy",
-        Side::Sell => "sell",
     }
 }
 

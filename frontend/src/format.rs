@@ -62,6 +62,37 @@ pub fn signed_float(value: f64, decimals: u8) -> String {
     if is_positive { format!("+{text}") } else { text }
 }
 
+/// Decimal text as cash: what cannot be read is zero, what is finer than cash is cut off.
+#[must_use]
+pub fn parse_cash(text: &str) -> i64 {
+    let (digits, is_negative) = text.strip_prefix('-').map_or((text, false), |rest| (rest, true));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let kept: String = fraction.chars().chain(std::iter::repeat('0')).take(usize::from(CASH_DECIMALS)).collect();
+    let value = format!("{whole}{kept}").parse::<i64>().unwrap_or(0);
+    if is_negative { -value } else { value }
+}
+
+/// A decimal text with thin spaces between thousands and a true minus: `91 204.10`.
+#[must_use]
+pub fn decimal(text: &str) -> String {
+    let (digits, sign) = text.strip_prefix('-').map_or((text, ""), |rest| (rest, "\u{2212}"));
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
+    let mut grouped = sign.to_owned();
+    push_grouped(&mut grouped, whole);
+    if let Some(fraction) = fraction {
+        grouped.push('.');
+        grouped.push_str(fraction);
+    }
+    grouped
+}
+
+/// Like [`decimal`], without zeros at the end.
+#[must_use]
+pub fn trimmed(text: &str) -> String {
+    let text = decimal(text);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
 /// Cash in whole cents with its sign before the currency: `$10 214.36`, `−$1.27`.
 #[must_use]
 pub fn cash(amount: i64) -> String {
@@ -219,6 +250,17 @@ mod tests {
         check(&signed_cash(-127_000_000), "-$1.27");
         check(&signed_cash(-100), "$0.00");
         check(&signed_cash(0), "$0.00");
+    }
+
+    #[test]
+    fn decimal_texts_are_read_and_grouped() {
+        assert_eq!(parse_cash("10214.36"), 1_021_436_000_000);
+        assert_eq!(parse_cash("-0.000000019"), -1);
+        assert_eq!((parse_cash("7"), parse_cash("odd")), (700_000_000, 0));
+        check(&decimal("-1234567.50"), "-1_234_567.50");
+        check(&trimmed("0.02100000"), "0.021");
+        check(&trimmed("12000"), "12_000");
+        check(&trimmed("3.000"), "3");
     }
 
     #[test]

@@ -146,6 +146,19 @@ impl Browser {
         self.client.screenshot().await.expect("a picture")
     }
 
+    /// The same of all that can be scrolled to.
+    ///
+    /// # Panics
+    /// When the browser gives none.
+    pub async fn whole_picture(&self) -> Vec<u8> {
+        let size = self.script("const e = document.documentElement; return [e.clientWidth, e.scrollHeight]").await;
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let answer = self.client.issue_cmd(DevTools { command: "Page.captureScreenshot", parameters }).await;
+        let answer = answer.expect("a picture");
+        base64(answer["data"].as_str().expect("a picture"))
+    }
+
     async fn log(&self) -> String {
         let command = LogCommand;
         match self.client.issue_cmd(command).await {
@@ -166,6 +179,53 @@ impl Drop for Browser {
     fn drop(&mut self) {
         self.driver.kill().ok();
         self.driver.wait().ok();
+    }
+}
+
+/// The bytes of a text in base 64 (RFC 4648, section 4).
+fn base64(text: &str) -> Vec<u8> {
+    let value = |byte: u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let (mut bytes, mut held, mut bits) = (Vec::with_capacity(text.len() / 4 * 3), 0u32, 0u32);
+    for six in text.bytes().filter_map(value) {
+        held = held << 6 | u32::from(six);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+        }
+    }
+    bytes
+}
+
+/// A command of Chromium's own tools.
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl fantoccini::wd::WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "cmd": self.command, "params": self.parameters }).to_string()))
+    }
+
+    fn is_new_session(&self) -> bool {
+        false
+    }
+
+    fn is_legacy(&self) -> bool {
+        false
     }
 }
 

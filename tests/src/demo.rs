@@ -62,7 +62,7 @@ impl Demo {
         let mut err = demo.child.stderr.take().expect("piped");
         let mut line = String::new();
         while out.read_line(&mut line).is_ok_and(|read| read > 0) {
-            if let Some((_, address)) = line.trim().split_once("http://") {
+            if let Some((_, address)) = line.trim().split_once("://") {
                 demo.address = address.parse().unwrap_or_else(|error| panic!("{error}: {line:?}"));
                 // Its messages are read away so that it never waits for a reader.
                 std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()).ok());

@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod crash;
 pub mod demo;
+pub mod visitor;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -43,6 +43,9 @@ enum Command {
     /// Kill the box under load, and let the store live on a disk that fails.
     #[command(disable_help_flag = true)]
     Crash(PassedOn),
+    /// Take a picture of every page of the dashboard, wide and narrow, dark and light, into a folder.
+    #[command(disable_help_flag = true)]
+    Shots(PassedOn),
     /// Fuzz everything that reads bytes from outside, for a while (see fuzz/README.md).
     Fuzz(fuzz::Args),
     /// Run the benchmarks of docs/benchmarks.md.
@@ -68,6 +71,7 @@ fn main() -> Result<()> {
         Command::Ci => check::all().and_then(|()| test::all(&test::Args::default())),
         Command::Web => web::build(),
         Command::Crash(passed) => crash(&passed.arguments),
+        Command::Shots(passed) => shots(&passed.arguments),
         Command::Fuzz(args) => fuzz::run_targets(&args),
         Command::Bench(passed) => bench(&passed.arguments),
     }
@@ -86,6 +90,13 @@ fn crash(arguments: &[String]) -> Result<()> {
     web::build()?;
     run(cargo().args(["build", "--package", "tickerbox", "--package", "tickerbox-tests", "--bins"]))?;
     process::replace(std::process::Command::new(process::target_dir().join("debug/crash")).args(arguments))
+}
+
+fn shots(arguments: &[String]) -> Result<()> {
+    anyhow::ensure!(tools::browser(), "pictures need a browser");
+    web::build()?;
+    run(cargo().args(["build", "--package", "tickerbox", "--package", "tickerbox-tests", "--bins"]))?;
+    process::replace(std::process::Command::new(process::target_dir().join("debug/shots")).args(arguments))
 }
 
 /// Every benchmark, or the crate named first (`cargo xtask bench feed`).

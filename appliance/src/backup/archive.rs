@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::{FORMAT, Manifest};
-use crate::models;
+use crate::{access, models};
 
 const MANIFEST: &str = "manifest.json";
 /// Largest manifest that is read, bytes.
@@ -33,7 +34,7 @@ pub(super) fn digest(path: &Path) -> anyhow::Result<(u64, String)> {
 pub(super) fn pack(manifest: &Manifest, dir: &Path, file: &Path) -> anyhow::Result<u64> {
     let part = beside(file);
     let write = || -> io::Result<u64> {
-        let mut packed = zstd::Encoder::new(BufWriter::new(File::create(&part)?), LEVEL)?;
+        let mut packed = zstd::Encoder::new(BufWriter::new(private(&part)?), LEVEL)?;
         packed.include_checksum(true)?;
         let mut archive = tar::Builder::new(packed);
         archive.mode(tar::HeaderMode::Deterministic);
@@ -89,7 +90,7 @@ pub(super) fn unpack(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
             let is_plain = Path::new(&member.name).components().count() == 1 && member.name.ends_with(".redb");
             let model = member.name.split_once('/').filter(|(folder, _)| *folder == models::FOLDER);
             ensure!(
-                is_plain || model.is_some_and(|(_, name)| models::is_file_name(name)),
+                is_plain || member.name == access::NAME || model.is_some_and(|(_, name)| models::is_file_name(name)),
                 "its manifest has a file of the odd name {:?}",
                 member.name
             );
@@ -99,7 +100,8 @@ pub(super) fn unpack(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
             if let Some((folder, _)) = model {
                 fs::create_dir_all(dir.join(folder))?;
             }
-            let mut out = File::create(&path).with_context(|| format!("{}: cannot create", path.display()))?;
+            let out = if member.name == access::NAME { private(&path) } else { File::create(&path) };
+            let mut out = out.with_context(|| format!("{}: cannot create", path.display()))?;
             let bytes = io::copy(&mut (&mut entry).take(member.bytes), &mut out)?;
             out.sync_all()?;
             ensure!(
@@ -117,6 +119,11 @@ pub(super) fn unpack(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
         Ok(manifest)
     };
     read().with_context(|| format!("{}: cannot be restored", file.display()))
+}
+
+/// A new file that nobody but its owner reads.
+fn private(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 fn beside(file: &Path) -> PathBuf {

@@ -7,10 +7,11 @@
 //!   state.redb               series, ledger, catalogue
 //!   history.redb             candles fetched and imported, where there are any
 //!   models/...               the registry of models and their bundles, where there are any
+//!   access.json              password and tokens, where the box belongs to somebody: `access::for_backup`
 //!   journal-20261121.redb    the engine's state, to go on from
 //! ```
 //!
-//! The journals of past days stay where they are: they are large, and nothing of the account hangs on them.
+//! It holds the hash of the password, so nobody but its owner reads the file. The journals of past days stay where they are: they are large, and nothing of the account hangs on them.
 
 mod archive;
 mod keeper;
@@ -24,12 +25,13 @@ use serde::{Deserialize, Serialize};
 use store::{Checkpoint, History, Journal, Snapshot, State, StoreError, TableDigest};
 use types::Timestamp;
 
-use crate::models;
+use crate::config::CHANGES_FILE;
+use crate::{access, models};
 
 pub(crate) use keeper::{BackupHealth, Keeper, Proven};
 
 /// Backup format written by this program, and the highest it reads.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 const STATE: &str = "state.redb";
 const HISTORY: &str = "history.redb";
 /// The table with the format of a file.
@@ -101,6 +103,18 @@ pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> 
         Err(error) => return Err(error).context("a backup without history is none"),
     }
     members.extend(copy_models(dir, &scratch.path)?.into_iter().map(|name| (name, Vec::new())));
+    if let Some(bytes) = access::for_backup(dir).context("a backup without its owner is none")? {
+        access::write_private(&scratch.path, access::NAME, &bytes)?;
+        members.push((access::NAME.to_owned(), Vec::new()));
+    }
+    match fs::read(dir.join(CHANGES_FILE)) {
+        Ok(bytes) => {
+            access::write_private(&scratch.path, CHANGES_FILE, &bytes)?;
+            members.push((CHANGES_FILE.to_owned(), Vec::new()));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).context("a backup without the changed settings is none"),
+    }
     members.push((write_journal(&scratch.path, &moment.checkpoint)?, Vec::new()));
     let mut manifest = Manifest {
         format: FORMAT,
@@ -152,7 +166,7 @@ fn write_journal(dir: &Path, checkpoint: &Checkpoint) -> anyhow::Result<String> 
 /// When the backup is damaged, newer than this program, or `dir` is not empty; nothing is left behind then.
 pub(crate) fn restore(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
     fs::create_dir_all(dir).with_context(|| format!("{}: cannot create", dir.display()))?;
-    let is_taken = |name: &str| name.ends_with(".redb") || name == models::FOLDER;
+    let is_taken = |name: &str| name.ends_with(".redb") || [models::FOLDER, access::NAME, CHANGES_FILE].contains(&name);
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         ensure!(!is_taken(&name), "{}: holds a box already ({name}); restore into an empty folder", dir.display());
@@ -205,6 +219,7 @@ fn prove(manifest: &Manifest, dir: &Path) -> anyhow::Result<()> {
             member.tables.len()
         );
     }
+    access::prove(dir)?;
     ensure!(manifest.files.iter().any(|member| member.name == STATE), "it has no {STATE}");
     let day = store::days(dir)?.pop().context("it has no journal")?;
     let checkpoint = store::Reader::open_day(&day.path)?.first_checkpoint()?;
@@ -297,6 +312,29 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, [bundle.as_str(), "registry.json"]);
         assert_eq!(fs::read_to_string(fresh.path().join(models::FOLDER).join(&bundle)).unwrap(), bundle);
+    }
+
+    #[tokio::test]
+    async fn who_owns_the_box_owns_the_restored_one() {
+        use std::os::unix::fs::PermissionsExt;
+
+        use crate::access::{Access, AccessSection, Client};
+
+        let (home, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let open = |dir: &Path| Access::open(dir, &AccessSection::default()).unwrap();
+        let client = || Client { address: [10, 0, 0, 1].into(), agent: String::new() };
+        let access = open(home.path());
+        access.claim(access.claim_code().unwrap(), "a password".to_owned(), client()).await.unwrap();
+        let file = home.path().join("one.tar.zst");
+        make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        restore(&file, fresh.path()).unwrap();
+        for file in [file, fresh.path().join(access::NAME)] {
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+        }
+        let restored = open(fresh.path());
+        assert!(restored.is_claimed());
+        assert!(restored.log_in("a password".to_owned(), client()).await.is_ok());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 use store::Checkpoint;
 
@@ -26,6 +27,9 @@ pub(super) struct BackupArgs {
     /// The file to write; a name that is not there yet.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Token of the box, with `control`; better in the environment, where others do not see it.
+    #[arg(long, env = "TICKERBOX_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -49,7 +53,7 @@ impl BackupArgs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         ensure!(!self.out.exists(), "{}: is there already", self.out.display());
         let report = if self.from.starts_with("http://") || self.from.starts_with("https://") {
-            super::runtime()?.block_on(fetch(self.from.trim_end_matches('/'), &self.out))?
+            super::runtime()?.block_on(fetch(self.from.trim_end_matches('/'), self.token.as_deref(), &self.out))?
         } else {
             let made = of_folder(Path::new(&self.from), &self.out)?;
             serde_json::to_value(made)?
@@ -103,8 +107,14 @@ fn of_folder(dir: &Path, out: &Path) -> anyhow::Result<backup::Made> {
 }
 
 /// Lets a running box make one, and takes it away.
-async fn fetch(base: &str, out: &Path) -> anyhow::Result<Value> {
-    let client = Network::new(&NetworkSection::default())?.http()?.build()?;
+async fn fetch(base: &str, token: Option<&str>, out: &Path) -> anyhow::Result<Value> {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).context("the token is none of a box")?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    let client = Network::new(&NetworkSection::default())?.http()?.default_headers(headers).build()?;
     let unreachable = || format!("no box answers at {base}; is it running?");
     let answer = client.post(format!("{base}/api/v1/backups")).send().await.with_context(unreachable)?;
     let is_good = answer.status().is_success();

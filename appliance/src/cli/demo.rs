@@ -9,7 +9,7 @@ use sim::SimSettings;
 use super::Environment;
 use crate::appliance::{Appliance, Setup};
 use crate::clock::{Clock, wall_now};
-use crate::config::Layers;
+use crate::config::{Layers, Mode};
 use crate::market_server::{MarketServer, MarketSettings};
 use crate::{cli, log};
 
@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Configuration for everything but the venues' addresses and what is given here.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Ask for the owner's password, as `tickerbox run` does; without it everybody may do everything.
+    #[arg(long)]
+    login: bool,
     /// Same seed, same market.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -54,6 +57,8 @@ impl Args {
             layers.fix("store.data_dir", "the demo keeps everything where --data-dir says");
             layers.fix("log.level", "the demo logs what --log says");
             config.server.listen = self.listen;
+            config.access.mode = if self.login { Mode::Owner } else { Mode::Open };
+            layers.fix("access.mode", "the demo asks for a password with --login only");
             config.store.data_dir.clone_from(&self.data_dir);
             let appliance = Appliance::recover(&config)?;
             // A faster market has run ahead of the wall clock: the next run goes on from there.
@@ -70,7 +75,7 @@ impl Args {
             }
             let setup = Setup { clock, demo: true, layers, can_restart: environment.can_restart() };
             let running = appliance.start(&config, setup).await?;
-            cli::announce(running.address(), Some("the built-in market"))?;
+            cli::announce(running.door(), Some("the built-in market"))?;
             let ending = cli::until_stopped(running).await;
             drop(market);
             ending

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed (one message on standard error says what and where), 2 the arguments or a file's
 //! content are wrong.
 
+mod access;
 mod arbitrage;
 mod backfill;
 mod backtest;
@@ -31,7 +32,6 @@ mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -39,7 +39,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use types::Timestamp;
 
-use crate::appliance::Running;
+use crate::appliance::{Door, Running};
 use crate::config::ConfigError;
 use crate::log::Destination;
 
@@ -136,6 +136,8 @@ enum Command {
     Arbitrage(arbitrage::Args),
     /// Ask a running box how it is.
     Status(status::Args),
+    /// Forget password, sessions and tokens of a box that does not run.
+    Access(access::Args),
 }
 
 impl Cli {
@@ -169,6 +171,7 @@ impl Cli {
             Command::Scoreboard(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),
+            Command::Access(args) => args.run(),
         }
     }
 }
@@ -190,12 +193,20 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
 
-/// Says where the dashboard is; the first line on standard output.
-fn announce(address: SocketAddr, what: Option<&str>) -> anyhow::Result<()> {
+/// Says where the dashboard is, the first line on standard output, and what one needs to come in.
+fn announce(door: &Door, what: Option<&str>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
+    let scheme = if door.fingerprint.is_some() { "https" } else { "http" };
+    let address = door.address;
     match what {
-        Some(what) => writeln!(out, "Tickerbox shows {what} at http://{address}")?,
-        None => writeln!(out, "Tickerbox is at http://{address}")?,
+        Some(what) => writeln!(out, "Tickerbox shows {what} at {scheme}://{address}")?,
+        None => writeln!(out, "Tickerbox is at {scheme}://{address}")?,
+    }
+    if let Some(code) = &door.claim_code {
+        writeln!(out, "It belongs to nobody yet; claim it there with the code {code}")?;
+    }
+    if let Some(fingerprint) = &door.fingerprint {
+        writeln!(out, "The SHA-256 fingerprint of its certificate is {fingerprint}")?;
     }
     Ok(out.flush()?)
 }

@@ -44,7 +44,7 @@ impl Args {
         let ending = cli::runtime()?.block_on(async {
             let setup = Setup { clock: Clock::wall(), demo: false, layers, can_restart };
             let running = Appliance::recover(&config)?.start(&config, setup).await?;
-            cli::announce(running.address(), None)?;
+            cli::announce(running.door(), None)?;
             cli::until_stopped(running).await
         });
         environment.follow(ending?)

@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(told.len(), keys.len());
         assert_eq!(told, RULES.iter().map(|(path, _)| path.as_str()).collect());
         for help in keys.iter().chain(&sections) {
-            assert!(help.text.ends_with(['.', ')']) && help.text.len() > 5, "{help:?}");
+            assert!(help.text.ends_with(['.', ')']) && help.text.len() > 4, "{help:?}");
         }
         let of = |path: &str| keys.iter().find(|key| key.path == path).unwrap().text.as_str();
         assert_eq!(of("engine.fees.coinbase"), "Coinbase Exchange.");

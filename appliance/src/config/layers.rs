@@ -5,8 +5,8 @@
 //! and told loudly. Parts of them might do something that nobody asked for.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::Table;
@@ -15,10 +15,11 @@ use wire::api::{SettingProblem, SettingSource, SettingValue};
 use super::check::{overlay, read_text, unknown};
 use super::rules::RULES;
 use super::{Config, ConfigError, Problem};
+use crate::access::write_private;
 use crate::log::without_secrets;
 
 /// The file of changes, in the data folder.
-const FILE: &str = "settings.toml";
+pub(crate) const CHANGES_FILE: &str = "settings.toml";
 const HEAD: &str = "# Settings that were changed on the box itself. They count instead of those of the configuration file. The box writes this file\n\
                     # anew with each change: keys stay, comments do not.\n\n";
 /// The file of changes lies there.
@@ -61,7 +62,7 @@ impl Layers {
                 (base, config)
             }
         };
-        let changes_file = data_dir.unwrap_or(&config.store.data_dir).join(FILE);
+        let changes_file = data_dir.unwrap_or(&config.store.data_dir).join(CHANGES_FILE);
         let mut layers = Self { file: file.map(Path::to_owned), base, changes_file, ..Self::default() };
         match layers.read_changes() {
             Ok(None) => Ok((layers, config)),
@@ -174,18 +175,12 @@ impl Layers {
     /// When the card does not take it; the file is as before then.
     pub(crate) fn store(&self, was_damaged: bool) -> io::Result<()> {
         let path = &self.changes_file;
-        let scratch = path.with_extension("toml.new");
-        let mut file = File::create(&scratch)?;
-        file.write_all(format!("{HEAD}{}", self.changes).as_bytes())?;
-        file.sync_all()?;
         if was_damaged {
-            match fs::rename(path, path.with_extension("toml.damaged")) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            fs::copy(path, path.with_extension("toml.damaged"))?;
         }
-        fs::rename(&scratch, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        // It may hold the password of a proxy.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        write_private(folder, CHANGES_FILE, format!("{HEAD}{}", self.changes).as_bytes())
     }
 
     /// The file of changes and what the configuration comes to with it; `None` where there is no such file.
@@ -356,7 +351,7 @@ mod tests {
     #[test]
     fn changes_that_cannot_be_used_are_left_out_as_a_whole_and_kept_beside_the_next_ones() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(FILE);
+        let path = dir.path().join(CHANGES_FILE);
         let load = || Layers::load(None, Table::new(), Some(dir.path())).unwrap();
         for (text, parts) in [
             (

@@ -24,13 +24,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use types::settings::EngineSettings;
 
+pub use crate::access::{AccessSection, Mode};
 pub use check::{ConfigError, Problem};
 pub use document::DEFAULT_FILE;
 pub use feeds::{FeedSection, FeedsSection, LimitsSection};
 pub use layers::Layers;
 
 pub(crate) use described::Described;
-pub(crate) use layers::{find, from_toml};
+pub(crate) use layers::{CHANGES_FILE, find, from_toml};
 pub(crate) use rules::kind_and_words;
 
 /// The whole configuration.
@@ -39,6 +40,8 @@ pub(crate) use rules::kind_and_words;
 pub struct Config {
     /// The web server.
     pub server: ServerSection,
+    /// Who may use the box.
+    pub access: AccessSection,
     /// Where everything is kept.
     pub store: StoreSection,
     /// The way to the venues.
@@ -65,11 +68,21 @@ pub struct ServerSection {
     pub listen: SocketAddr,
     /// Host names under which the box is reached, besides addresses, `*.local`, `*.lan` and names without a dot.
     pub allowed_hosts: Vec<String>,
+    /// Whether the dashboard is served over HTTPS, with a certificate that the box makes itself. Browsers ask once whether it is to be
+    /// believed; the box tells its fingerprint at the start.
+    pub tls: bool,
+    /// Most connections at once, of one address a quarter of them; more are closed at once.
+    pub connections_max: u16,
 }
 
 impl Default for ServerSection {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), allowed_hosts: Vec::new() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allowed_hosts: Vec::new(),
+            tls: false,
+            connections_max: 256,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /api/v1/accounts?days=30` | all accounts with their money, positions, results by symbol and by model, and their performance over the hours of so many days; the breakers that are open |
+//! | `GET /api/v1/risk` | limits of the first account with what is used of them, breakers, correlations, what was refused |
 //! | `GET /api/v1/curve?account=lead&days=30` | equity at the ends of minutes beside buying and holding, at most 600 points |
 //! | `GET /api/v1/latest?account=lead&limit=50` | its newest orders, or those of `all`, with what each came to |
 //! | `GET /api/v1/order?id=N` | why it was made, what it was held against, what it met, its fills and what it cost |
@@ -13,7 +14,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use store::Span;
 use tokio::sync::oneshot;
@@ -21,13 +22,13 @@ use types::input::Command;
 use types::{AccountId, Input, Order, OrderId, Timestamp};
 use wire::api::{Curve, LatestOrders};
 
+use super::Site;
 use super::form::Form;
 use super::kept::{self, Refusal};
-use super::{Site, guard};
 use crate::engine_thread::Message;
 use crate::kept::{Accounts, LEAD};
 use crate::trades::{self, Trade};
-use crate::{accounts, opportunities};
+use crate::{accounts, opportunities, risk};
 
 const DAYS: u16 = 30;
 const DAYS_MAX: u16 = 366;
@@ -51,17 +52,37 @@ pub(super) async fn list(
         Ok(days) => days,
         Err(refusal) => return refusal.into_response(),
     };
-    let busy = || Refusal::Busy("the engine is busy; ask again".to_owned()).into_response();
-    let (reply, answer) = oneshot::channel();
-    if site.inner.engine.try_send(Message::Accounts(reply)).is_err() {
-        return busy();
-    }
-    let Ok(Ok(mut told)) = tokio::time::timeout(PATIENCE, answer).await else { return busy() };
+    let mut told = match ask(&site).await {
+        Ok(told) => told,
+        Err(refusal) => return refusal.into_response(),
+    };
     let since = site.inner.clock.now().minus(Duration::from_secs(u64::from(days) * 86_400));
     let state = site.inner.state.clone();
     form.of_work(move || {
         told.look_back(&state, since)?;
         Ok(told.accounts)
+    })
+    .await
+}
+
+/// All accounts as the engine has them between two inputs.
+async fn ask(site: &Site) -> Result<accounts::Told, Refusal> {
+    let busy = || Refusal::Busy("the engine is busy; ask again".to_owned());
+    let (reply, answer) = oneshot::channel();
+    site.inner.engine.try_send(Message::Accounts(reply)).map_err(|_| busy())?;
+    tokio::time::timeout(PATIENCE, answer).await.ok().and_then(Result::ok).ok_or_else(busy)
+}
+
+/// `GET /api/v1/risk`.
+pub(super) async fn risk(State(site): State<Site>, form: Form) -> Response {
+    let mut risk = match ask(&site).await {
+        Ok(told) => told.risk,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let state = site.inner.state.clone();
+    form.of_work(move || {
+        risk::look_back(&mut risk, &state)?;
+        Ok(risk)
     })
     .await
 }
@@ -158,14 +179,7 @@ pub(super) async fn opportunities(
 }
 
 /// `POST /api/v1/trading`.
-pub(super) async fn order(
-    State(site): State<Site>,
-    headers: HeaderMap,
-    Query(parameters): Query<HashMap<String, String>>,
-) -> Response {
-    if !guard::is_same_origin(&headers) {
-        return Refusal::Foreign.into_response();
-    }
+pub(super) async fn order(State(site): State<Site>, Query(parameters): Query<HashMap<String, String>>) -> Response {
     let command = match parameters.get("do").map(String::as_str) {
         Some("pause") => Command::Trading { on: false },
         Some("resume") => Command::Trading { on: true },

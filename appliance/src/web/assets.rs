@@ -12,6 +12,9 @@ struct Dist;
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 pub(super) async fn asset(uri: Uri, headers: HeaderMap) -> Response<Body> {
+    if uri.path().starts_with("/api/") {
+        return plain(StatusCode::NOT_FOUND, "nothing is called that here\n");
+    }
     let path = uri.path().trim_start_matches('/');
     // A path without a dot is a page of the dashboard, which routes by itself.
     let path = if path.rsplit('/').next().is_some_and(|name| name.contains('.')) { path } else { "index.html" };
@@ -61,7 +64,6 @@ fn answer(path: &str, file: &EmbeddedFile, encoding: Option<&'static str>, heade
     }
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
     out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    out.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let keep = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     response

@@ -41,8 +41,6 @@ pub(super) enum Refusal {
     Unknown(String),
     Failed(String),
     Busy(String),
-    /// Asked for by a page of another site.
-    Foreign,
 }
 
 impl IntoResponse for Refusal {
@@ -52,7 +50,6 @@ impl IntoResponse for Refusal {
             Self::Unknown(error) => (StatusCode::NOT_FOUND, error),
             Self::Failed(error) => (StatusCode::INTERNAL_SERVER_ERROR, error),
             Self::Busy(error) => (StatusCode::SERVICE_UNAVAILABLE, error),
-            Self::Foreign => (StatusCode::FORBIDDEN, "asked for by a page of another site".to_owned()),
         };
         (status, Json(json!({ "error": error }))).into_response()
     }

@@ -1,30 +1,42 @@
 //! The dashboard's WebSocket: one task per browser, all of them sending the same encoded messages.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::ws::{Message as Frame, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{broadcast, oneshot};
 use types::InstrumentId;
 use types::input::{Command, Input};
 use wire::{ClientMessage, Hello, PROTOCOL, ServerMessage};
 
-use super::{Site, guard};
+use super::Site;
+use super::server::Peer;
+use crate::access::{Event, Scope, Visitor};
 use crate::engine_thread::{Message, Watch, WatchKey, Watched};
 
-pub(super) async fn upgrade(State(site): State<Site>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    if !guard::is_same_origin(&headers) {
-        return (StatusCode::FORBIDDEN, "opened by a page of another site\n").into_response();
-    }
+/// How often it is looked whether a browser may still watch, where nothing was changed: its session may have become too old.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+pub(super) async fn upgrade(
+    State(site): State<Site>,
+    Extension(peer): Extension<Arc<Peer>>,
+    Extension(visitor): Extension<Visitor>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let Ok(permit) = site.inner.browsers.clone().try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many browsers at once\n").into_response();
     };
-    upgrade.max_message_size(wire::CLIENT_MESSAGE_BYTES_MAX).on_upgrade(move |socket| async move {
+    let upgrade =
+        upgrade.max_message_size(wire::CLIENT_MESSAGE_BYTES_MAX).max_frame_size(wire::CLIENT_MESSAGE_BYTES_MAX);
+    upgrade.on_upgrade(move |socket| async move {
         // A browser that goes away is no error of ours.
-        let _ = Browser { socket, site, watched: None }.serve().await;
+        let _ = Browser { socket, site, peer, visitor, watched: None }.serve().await;
         drop(permit);
     })
 }
@@ -41,6 +53,9 @@ impl From<axum::Error> for Gone {
 struct Browser {
     socket: WebSocket,
     site: Site,
+    /// Its place is taken while the browser is here.
+    peer: Arc<Peer>,
+    visitor: Visitor,
     watched: Option<(WatchKey, broadcast::Receiver<Bytes>)>,
 }
 
@@ -51,11 +66,16 @@ impl Browser {
         self.send(wire::encode(&ServerMessage::Hello(hello)).into()).await?;
         let mut catalogue = self.site.inner.published.catalogue.clone();
         let mut overview = self.site.inner.published.overview.clone();
+        let mut changes = self.site.inner.access.changes();
+        changes.mark_changed();
+        let mut look = tokio::time::interval(LOOK_EVERY);
         catalogue.mark_changed();
         overview.mark_changed();
         loop {
             tokio::select! {
                 biased;
+                _ = changes.changed() => self.check_visitor().await?,
+                _ = look.tick() => self.check_visitor().await?,
                 frame = self.socket.recv() => match frame {
                     Some(Ok(Frame::Binary(bytes))) => self.obey(&bytes).await?,
                     Some(Ok(Frame::Close(_)) | Err(_)) | None => return Err(Gone),
@@ -85,6 +105,16 @@ impl Browser {
         }
     }
 
+    /// Ends the conversation with who lost what it might.
+    async fn check_visitor(&mut self) -> Result<(), Gone> {
+        if self.site.inner.access.still(&self.visitor) {
+            return Ok(());
+        }
+        let close = CloseFrame { code: close_code::POLICY, reason: "logged out".into() };
+        self.socket.send(Frame::Close(Some(close))).await?;
+        Err(Gone)
+    }
+
     async fn send(&mut self, bytes: Bytes) -> Result<(), Gone> {
         if bytes.is_empty() {
             return Ok(());
@@ -102,6 +132,15 @@ impl Browser {
                 Ok(())
             }
             Ok(ClientMessage::Trading { on }) => {
+                let may = self.visitor.may(Scope::Control);
+                let what = if on { "trading on" } else { "trading off" };
+                let outcome = if may { StatusCode::ACCEPTED } else { StatusCode::FORBIDDEN };
+                let address = Some(self.peer.address.ip());
+                self.site.inner.access.record(Event::new(&self.visitor.who, address, what, "", outcome.as_u16()));
+                if !may {
+                    let why = format!("to trade needs {}; you have {}", Scope::Control.name(), self.visitor.scopes);
+                    return self.send(wire::encode(&ServerMessage::Refused(why)).into()).await;
+                }
                 tracing::info!("trading switched {} from the dashboard", if on { "on" } else { "off" });
                 self.command(Command::Trading { on }).await?;
                 // The page asks for both in one: who allows trading again after a breaker has seen why it opened.

@@ -1,8 +1,11 @@
 //! The web server: the embedded dashboard, its WebSocket, `/healthz`, and what was kept.
 
+mod access;
 mod accounts;
 mod assets;
 mod backups;
+mod body;
+mod certificate;
 mod data;
 mod exposition;
 mod form;
@@ -15,6 +18,8 @@ mod metrics;
 mod models;
 mod openapi;
 mod replays;
+mod routes;
+mod server;
 mod settings;
 mod skill;
 mod system;
@@ -25,11 +30,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
+use crate::access::Access;
 use crate::backup::Keeper;
 use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
@@ -38,6 +44,7 @@ use crate::models::Models;
 use crate::recordings::Recordings;
 use crate::settings::Desk;
 
+pub(crate) use certificate::Certificate;
 pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
 
 /// Most browsers at once; more are told to come back later.
@@ -62,6 +69,9 @@ struct Inner {
     verifying: Arc<tokio::sync::Semaphore>,
     backups: Arc<Keeper>,
     models: Models,
+    access: Access,
+    /// Of the certificate, where the box has one.
+    fingerprint: Option<String>,
     clock: Clock,
     health: watch::Receiver<Health>,
     gauges: Gauges,
@@ -81,6 +91,8 @@ impl Site {
         recordings: Recordings,
         backups: Arc<Keeper>,
         models: Models,
+        access: Access,
+        fingerprint: Option<String>,
         clock: Clock,
         health: watch::Receiver<Health>,
         gauges: Gauges,
@@ -101,6 +113,8 @@ impl Site {
             verifying,
             backups,
             models,
+            access,
+            fingerprint,
             clock,
             health,
             gauges,
@@ -114,13 +128,43 @@ impl Site {
     }
 }
 
-/// Serves `site` on `listener` until `stop` is done.
+/// Serves `site` on `listener` until `stop` is done, over HTTPS where there is a `certificate`.
 pub(crate) async fn serve(
     listener: TcpListener,
     site: Site,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let router = Router::new()
+    connections_max: usize,
+    certificate: Option<Certificate>,
+    stop: impl Future<Output = ()>,
+) {
+    let tls = certificate.map(|certificate| {
+        // Who only watches over the box needs no certificate.
+        let plain = Router::new().route("/healthz", get(health::healthz)).fallback(server::redirect);
+        let door = axum::middleware::from_fn_with_state(site.clone(), guard::pass_to_https);
+        (certificate.acceptor, plain.layer(door).with_state(site.clone()))
+    });
+    let door = axum::middleware::from_fn_with_state(site.clone(), guard::pass);
+    let router = routes().layer(door).with_state(site);
+    server::serve(listener, server::Served { router, tls }, connections_max, stop).await;
+}
+
+/// All routes; what each needs stands in `routes`.
+fn routes() -> Router<Site> {
+    let access = Router::new()
+        .route("/api/v1/access", get(access::show))
+        .route("/api/v1/claim", post(access::claim))
+        .route("/api/v1/login", post(access::log_in))
+        .route("/api/v1/logout", post(access::log_out))
+        .route("/api/v1/password", post(access::change_password))
+        .route("/api/v1/sessions", get(access::sessions).delete(access::end_sessions))
+        .route("/api/v1/sessions/{id}", delete(access::end_session))
+        .route("/api/v1/tokens", get(access::tokens).post(access::make_token))
+        .route("/api/v1/tokens/{name}", delete(access::revoke_token))
+        .route("/api/v1/guest", get(access::guest).post(access::make_guest).delete(access::revoke_guest))
+        .route("/api/v1/audit", get(access::audit))
+        .route("/guest/{key}", get(access::enter_as_guest))
+        .layer(DefaultBodyLimit::max(access::BODY_BYTES_MAX));
+    Router::new()
+        .merge(access)
         .route("/healthz", get(health::healthz))
         .route("/metrics", get(metrics::metrics))
         .route("/api/v1/backups", get(backups::list).post(backups::make))
@@ -140,6 +184,7 @@ pub(crate) async fn serve(
         .route("/api/v1/quality", get(data::quality))
         .route("/api/v1/storage", get(data::storage))
         .route("/api/v1/accounts", get(accounts::list))
+        .route("/api/v1/risk", get(accounts::risk))
         .route("/api/v1/curve", get(accounts::curve))
         .route("/api/v1/latest", get(accounts::latest))
         .route("/api/v1/order", get(accounts::story))
@@ -157,7 +202,4 @@ pub(crate) async fn serve(
         .route("/", get(health::front))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))
-        .layer(axum::middleware::from_fn_with_state(site.clone(), guard::check_host))
-        .with_state(site);
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
 }

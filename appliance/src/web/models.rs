@@ -6,7 +6,7 @@
 //! | `POST /api/v1/models?symbols=..&request=N` | takes the `.tbx` file that is sent, proves it, and watches it as a shadow; 409 where it is refused |
 //! | `POST /api/v1/models/DIGEST/promote`, `/shadow?symbols=..`, `/unseat` | changes a place; the first letters of the digest will do |
 //! | `POST /api/v1/models/rollback` | undoes the last promotion |
-//! | `GET /api/v1/retrain`, `POST /api/v1/retrain` | requests for training; `{"why": "..", "symbols": [..]}` makes one |
+//! | `GET /api/v1/retrain`, `POST /api/v1/retrain` | requests for training; `{"why": "..", "symbols": [..]}`, or `?why=..&symbols=..`, makes one |
 //! | `GET /api/v1/why?symbol=..&model=DIGEST` | the newest forecast for an instrument, what the model looked at and what each feature does to it; without `model` of the one that leads |
 //! | `POST /api/v1/timeseries` | forecasts of a model for the candles that are sent |
 
@@ -15,16 +15,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use engine::candle::Bar;
 use serde::Deserialize;
 use serde_json::json;
 use types::Timestamp;
 
+use super::Site;
 use super::form::Form;
 use super::kept::{self, Refusal};
-use super::{Site, guard};
 use crate::cli::predict;
 use crate::models::Models;
 
@@ -57,13 +57,8 @@ pub(super) async fn list(State(site): State<Site>, form: Form) -> Response {
 }
 
 /// `POST /api/v1/models`.
-pub(super) async fn add(
-    State(site): State<Site>,
-    headers: HeaderMap,
-    Query(asked): Query<Asked>,
-    container: Bytes,
-) -> Response {
-    change(&site, &headers, move |models| {
+pub(super) async fn add(State(site): State<Site>, Query(asked): Query<Asked>, container: Bytes) -> Response {
+    change(&site, move |models| {
         let model = models.add(&container, asked.symbols(), asked.request)?;
         Ok(json!({ "model": model }))
     })
@@ -73,7 +68,6 @@ pub(super) async fn add(
 /// `POST /api/v1/models/{model}/{verb}`.
 pub(super) async fn seat(
     State(site): State<Site>,
-    headers: HeaderMap,
     Path((model, verb)): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Response {
@@ -81,7 +75,7 @@ pub(super) async fn seat(
         return (StatusCode::NOT_FOUND, Json(json!({ "error": format!("nothing is called {verb:?}") })))
             .into_response();
     }
-    change(&site, &headers, move |models| {
+    change(&site, move |models| {
         match verb.as_str() {
             "promote" => models.promote(&model, &asked.why),
             "shadow" => models.shadow(&model, asked.symbols()),
@@ -93,8 +87,8 @@ pub(super) async fn seat(
 }
 
 /// `POST /api/v1/models/rollback`.
-pub(super) async fn roll_back(State(site): State<Site>, headers: HeaderMap, Query(asked): Query<Asked>) -> Response {
-    change(&site, &headers, move |models| {
+pub(super) async fn roll_back(State(site): State<Site>, Query(asked): Query<Asked>) -> Response {
+    change(&site, move |models| {
         models.roll_back(&asked.why)?;
         Ok(json!(models.shown()))
     })
@@ -110,12 +104,16 @@ pub(super) struct Wish {
 }
 
 /// `POST /api/v1/retrain`.
-pub(super) async fn retrain(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
-    let wish: Wish = match parse(&body) {
-        Ok(wish) => wish,
-        Err(refused) => return *refused,
+pub(super) async fn retrain(State(site): State<Site>, Query(asked): Query<Asked>, body: Bytes) -> Response {
+    let wish = if body.is_empty() {
+        Wish { symbols: asked.symbols(), why: asked.why }
+    } else {
+        match parse(&body) {
+            Ok(wish) => wish,
+            Err(refused) => return *refused,
+        }
     };
-    change(&site, &headers, move |models| Ok(json!({ "request": models.request(&wish.why, wish.symbols)? }))).await
+    change(&site, move |models| Ok(json!({ "request": models.request(&wish.why, wish.symbols)? }))).await
 }
 
 /// `GET /api/v1/retrain`.
@@ -181,7 +179,7 @@ impl Row {
 }
 
 /// `POST /api/v1/timeseries`.
-pub(super) async fn forecast(State(site): State<Site>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn forecast(State(site): State<Site>, body: Bytes) -> Response {
     let series: Series = match parse(&body) {
         Ok(series) => series,
         Err(refused) => return *refused,
@@ -189,7 +187,7 @@ pub(super) async fn forecast(State(site): State<Site>, headers: HeaderMap, body:
     let Ok(turn) = site.inner.verifying.clone().try_acquire_owned() else {
         return (StatusCode::CONFLICT, Json(json!({ "error": "another one is running" }))).into_response();
     };
-    change(&site, &headers, move |models| {
+    change(&site, move |models| {
         let _turn = turn;
         let bars = series.candles.iter().map(Row::bar).collect::<anyhow::Result<Vec<Bar>>>()?;
         let model = models.borrow(series.model.as_deref())?;
@@ -208,16 +206,12 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Box<Response>> {
     })
 }
 
-/// Runs what may wait for the card or a model, for a page of this box or a program.
+/// Runs what may wait for the card or a model.
 async fn change(
     site: &Site,
-    headers: &HeaderMap,
     work: impl FnOnce(&Models) -> anyhow::Result<serde_json::Value> + Send + 'static,
 ) -> Response {
     let refused = |status: StatusCode, error: String| (status, Json(json!({ "error": error }))).into_response();
-    if !guard::is_same_origin(headers) {
-        return refused(StatusCode::FORBIDDEN, "asked for by a page of another site".to_owned());
-    }
     let models = site.inner.models.clone();
     match tokio::task::spawn_blocking(move || work(&models)).await {
         Ok(Ok(value)) => Json(value).into_response(),

@@ -1,10 +1,11 @@
 //! `GET /api/v1/openapi.json`: everything that may be asked of the box, as OpenAPI. Answers are described by their own types and doc comments,
 //! requests by the table here; a test holds the table against the routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use axum::Json;
+use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,13 +13,16 @@ use utoipa::openapi::content::Content;
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, Deprecated, HttpMethod, InfoBuilder, KnownFormat, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
     ResponseBuilder,
 };
 use wire::api;
 
-use super::{Health, exposition, models};
+use super::guard::COOKIE;
+use super::routes::{Need, need};
+use super::{Health, access, exposition, models};
 use crate::backup::{BackupHealth, Proven};
 use crate::cli::predict;
 use crate::kept::{BookRow, CandleRow, EquityRow, FillRow, ForecastRow, OrderRow, TradeRow};
@@ -172,10 +176,28 @@ impl Book {
     }
 
     fn refused(&mut self, mut request: Request, refusals: &[u16]) -> Operation {
-        for code in refusals {
+        let verb = match request.method {
+            HttpMethod::Post => Method::POST,
+            HttpMethod::Delete => Method::DELETE,
+            _ => Method::GET,
+        };
+        let need = need(Some(request.path), &verb, request.path);
+        // The door refuses before the request is looked at.
+        let mut codes = BTreeSet::from_iter(refusals.iter().copied());
+        if need != Need::Nothing {
+            codes.extend([401, 403]);
+            let schemes = [SecurityRequirement::new("token", [""; 0]), SecurityRequirement::new("session", [""; 0])];
+            request.operation = request.operation.securities(Some(schemes));
+            request.operation = request.operation.description(Some(format!("Needs {}.", need.name())));
+        } else if verb != Method::GET {
+            codes.insert(403);
+        }
+        for code in &codes {
             let why = match code {
                 400 => "Something is wrong with the parameters or the body.",
-                403 => "Asked for by a page of another site.",
+                401 => "Who asks is not known, or what was shown is wrong.",
+                403 => "Who asks may not do this, or a page of another site asks.",
+                429 => "Too many tries; wait as long as `Retry-After` says.",
                 404 => "There is no such thing.",
                 409 => "It cannot be done now.",
                 503 => "The box is busy; ask again.",
@@ -194,6 +216,10 @@ fn get(path: &'static str, what: &str) -> Request {
 
 fn post(path: &'static str, what: &str) -> Request {
     request(HttpMethod::Post, path, what)
+}
+
+fn delete(path: &'static str, what: &str) -> Request {
+    request(HttpMethod::Delete, path, what)
 }
 
 fn request(method: HttpMethod, path: &'static str, what: &str) -> Request {
@@ -261,6 +287,7 @@ fn description() -> OpenApi {
     let mut book = Book::default();
     the_box(&mut book);
     markets(&mut book);
+    visitors(&mut book);
     trading(&mut book);
     forecasts(&mut book);
     keeping(&mut book);
@@ -269,7 +296,10 @@ fn description() -> OpenApi {
         "Watches crypto exchanges, forecasts, and trades on paper. Amounts of money, prices and quantities are decimal texts; times are \
          milliseconds UTC.",
     ));
-    let components = ComponentsBuilder::new().schemas_from_iter(book.schemas).build();
+    let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let session = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE)));
+    let components = ComponentsBuilder::new().schemas_from_iter(book.schemas);
+    let components = components.security_scheme("token", token).security_scheme("session", session).build();
     OpenApiBuilder::new().info(info.build()).paths(book.paths).components(Some(components)).build()
 }
 
@@ -344,11 +374,56 @@ fn markets(book: &mut Book) {
     book.add(it, &[400, 500]);
 }
 
+fn visitors(book: &mut Book) {
+    let it = book.both::<api::Standing>(get("/api/v1/access", "Who asks, and what that visitor may."));
+    book.add(it, &[]);
+    let body = book.content::<access::Claim>();
+    let it = book.told::<api::Standing>(post("/api/v1/claim", "Makes who has the code the owner.").body(JSON, body));
+    book.add(it, &[400, 401, 409, 429, 500]);
+    let body = book.content::<access::Login>();
+    let it =
+        book.told::<api::Standing>(post("/api/v1/login", "Gives a browser a session, in a cookie.").body(JSON, body));
+    book.add(it, &[400, 401, 409, 429, 500]);
+    let it = post("/api/v1/logout", "Ends the session that asks.").answer("204", "It is over.", None);
+    book.add(it, &[500]);
+    let body = book.content::<access::NewPassword>();
+    let it = post("/api/v1/password", "Changes the password.").body(JSON, body).answer("204", "It is changed.", None);
+    book.add(it, &[400, 409, 429, 500]);
+    let it = book.both::<api::Sessions>(get("/api/v1/sessions", "Browsers that are logged in."));
+    book.add(it, &[409]);
+    let it = delete("/api/v1/sessions", "Ends all sessions.").answer("204", "They are over.", None);
+    book.add(it, &[409, 500]);
+    let it = delete("/api/v1/sessions/{id}", "Ends a session.").answer("204", "It is over.", None);
+    book.add(it, &[404, 409, 500]);
+    let it = book.both::<api::Tokens>(get("/api/v1/tokens", "Tokens of programs, without their secrets."));
+    book.add(it, &[409]);
+    let (body, made) = (book.content::<access::Wished>(), book.content::<api::NewToken>());
+    let it = post("/api/v1/tokens", "Makes a token for a program.").body(JSON, body);
+    book.add(it.answer("201", "The token, told once.", Some((JSON, made))), &[400, 409, 500]);
+    let it = delete("/api/v1/tokens/{name}", "Revokes a token.").answer("204", "It is void.", None);
+    book.add(it, &[404, 409, 500]);
+    let it = book.both::<api::GuestState>(get("/api/v1/guest", "Whether there is a guest link."));
+    book.add(it, &[409]);
+    let made = book.content::<api::NewGuest>();
+    let it = post("/api/v1/guest", "Makes a guest link, by which one may look; the one before is void.");
+    book.add(it.answer("201", "The link, told once.", Some((JSON, made))), &[409, 500]);
+    let it = delete("/api/v1/guest", "Revokes the guest link.").answer("204", "It is void.", None);
+    book.add(it, &[404, 409, 500]);
+    let it = get("/api/v1/audit", "What was done or tried, newest first.")
+        .parameter(limit(100, crate::access::TOLD_MAX as u64));
+    let it = book.both::<api::Audit>(it);
+    book.add(it, &[400]);
+    let it = get("/guest/{key}", "The guest link: gives a browser the right to look, and goes to the dashboard.");
+    book.add(it.answer("303", "To the dashboard.", None).answer("404", "The link is void.", None), &[]);
+}
+
 fn trading(book: &mut Book) {
     let it =
         get("/api/v1/accounts", "All paper accounts with their money, positions and results.").parameter(days(30, 366));
     let it = book.both::<api::Accounts>(it);
     book.add(it, &[400, 500, 503]);
+    let it = book.both::<api::Risk>(get("/api/v1/risk", "What limits the first account, and how far it is from it."));
+    book.add(it, &[500, 503]);
     let it = get("/api/v1/curve", "The equity of an account beside buying and holding.")
         .parameter(account("`lead` without it."));
     let it = book.both::<api::Curve>(it.parameter(days(30, 366)));
@@ -446,28 +521,10 @@ fn old_paths(paths: &mut Paths) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::Value;
 
+    use super::super::routes::ROUTES;
     use super::*;
-
-    /// Method and path of every route in the source of the router.
-    fn routes() -> BTreeSet<(String, String)> {
-        let source = include_str!("mod.rs").split("#[cfg(test)]").next().unwrap();
-        let mut found = BTreeSet::new();
-        for route in source.split(".route(").skip(1) {
-            let route = route.trim_start();
-            let Some((path, rest)) = route.strip_prefix('"').and_then(|rest| rest.split_once('"')) else { continue };
-            let methods = &rest[..rest.find("\n        .").unwrap_or(rest.len())];
-            for method in ["get", "post", "put", "delete"] {
-                if methods.contains(&format!("{method}(")) {
-                    found.insert((method.to_owned(), path.to_owned()));
-                }
-            }
-        }
-        found
-    }
 
     #[test]
     fn every_route_is_described_and_nothing_else_is() {
@@ -480,8 +537,9 @@ mod tests {
                 assert!(operation["responses"].as_object().is_some_and(|it| !it.is_empty()), "{method} {path}");
             }
         }
-        let routes = routes();
-        assert!(routes.len() > 30, "{routes:?}");
+        // A test there holds this table against the router. The page's own socket speaks no HTTP.
+        let routes = ROUTES.iter().filter(|(path, ..)| *path != wire::SOCKET_PATH);
+        let routes: BTreeSet<_> = routes.map(|(path, method, _)| (method.to_lowercase(), (*path).to_owned())).collect();
         assert_eq!(described, routes);
     }
 

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use types::Timestamp;
@@ -10,18 +10,14 @@ use types::time::NS_PER_MIN;
 
 use wire::api::{ChainFound, Verification};
 
+use super::Site;
 use super::form::Form;
-use super::kept::Refusal;
-use super::{Site, guard};
 use crate::seals::{self, Verified};
 
 /// Forecasts newer than this may be on their way to the card.
 const SETTLED_MIN: i64 = 5;
 
-pub(super) async fn verify(State(site): State<Site>, form: Form, headers: HeaderMap) -> Response {
-    if !guard::is_same_origin(&headers) {
-        return Refusal::Foreign.into_response();
-    }
+pub(super) async fn verify(State(site): State<Site>, form: Form) -> Response {
     let Ok(turn) = site.inner.verifying.clone().try_acquire_owned() else {
         return (StatusCode::CONFLICT, Json(json!({ "error": "another one is running" }))).into_response();
     };

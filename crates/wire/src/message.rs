@@ -507,6 +507,14 @@ pub fn decode<'a, M: Deserialize<'a>>(bytes: &'a [u8]) -> Result<M, DecodeError>
     }
 }
 
+/// Decodes a message that borrows nothing.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_owned<M: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<M, DecodeError> {
+    decode(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,11 +2,16 @@
 
 #![allow(unreachable_pub, reason = "the component macro writes `pub` where a component is private")]
 
+mod ask;
 mod browser;
 mod choice;
+mod door;
 mod home;
 mod market;
+mod pages;
 mod panel;
+mod remote;
+mod sections;
 mod shell;
 mod socket;
 mod store;

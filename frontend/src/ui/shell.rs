@@ -3,23 +3,42 @@
 use leptos::prelude::*;
 use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::path;
+use wire::api::Standing;
 
+use super::ask::{Desk, DeskView};
 use super::browser;
+use super::door::{self, Entry};
 use super::home::Home;
 use super::market::{MarketChoice, MarketPage};
+use super::pages::Pages;
 use super::store::Store;
 use super::theme::{Theme, ThemeButton};
 use crate::format;
 use crate::link::{Freshness, Link};
 use crate::state::Part;
 
-/// The whole page.
+/// The whole page, once the visitor may see it.
 #[component]
 pub(super) fn App() -> impl IntoView {
+    let entry = RwSignal::new(Entry::Asking);
+    provide_context(Theme::new());
+    door::knock(entry);
+    let standing = Memo::new(move |_| match entry.get() {
+        Entry::Open(standing) => Some(standing),
+        _ => None,
+    });
+    move || match standing.get() {
+        Some(standing) => inside(standing),
+        None => door::door(entry),
+    }
+}
+
+fn inside(standing: Standing) -> AnyView {
     let store = Store::new();
     provide_context(store);
-    provide_context(Theme::new());
     provide_context(MarketChoice::new());
+    provide_context(Desk::new());
+    provide_context(standing);
     store.connect();
     mark_first_data(store);
     view! {
@@ -30,10 +49,12 @@ pub(super) fn App() -> impl IntoView {
                     <TopLine />
                     <Refusal />
                     <main>
-                        <Routes fallback=NotFound>
+                        <DeskView />
+                        <Routes fallback=|| ()>
                             <Route path=path!("/") view=Home />
                             <Route path=path!("/market") view=MarketPage />
                             <Route path=path!("/market/:venue/:pair") view=MarketPage />
+                            <Route path=path!("/*page") view=Pages />
                         </Routes>
                     </main>
                 </div>
@@ -41,6 +62,7 @@ pub(super) fn App() -> impl IntoView {
             </div>
         </Router>
     }
+    .into_any()
 }
 
 /// Notes in the browser's time line when the first data was drawn: measurements and browser tests wait for it.
@@ -57,13 +79,6 @@ fn mark_first_data(store: Store) {
 }
 
 #[component]
-fn NotFound() -> impl IntoView {
-    view! {
-        <p class="quiet" data-testid="not-found">"There is no such page. " <A href="/">"To the overview"</A></p>
-    }
-}
-
-#[component]
 fn Brand() -> impl IntoView {
     let store = Store::of_page();
     let class = move || match (store.freshness(), store.overview(|o| o.healthy)) {
@@ -74,18 +89,43 @@ fn Brand() -> impl IntoView {
     view! { <span class="brand"><i class=class aria-hidden="true"></i>"Tickerbox"</span> }
 }
 
-#[component]
-fn Links() -> impl IntoView {
+/// A page in the navigation: its path, its name, and its sign.
+struct Page {
+    href: &'static str,
+    name: &'static str,
+    sign: &'static str,
+}
+
+/// The pages, those of a phone's bar first.
+static PAGES: [Page; 10] = [
+    Page { href: "/", name: "Home", sign: "M4 11.5 12 5l8 6.5M6.5 10v9h11v-9" },
+    Page { href: "/market", name: "Market", sign: "M8 4v3M8 16v4M5.5 7h5v9h-5zM16 3v5M16 15v3M13.5 8h5v7h-5z" },
+    Page { href: "/forecasts", name: "Forecasts", sign: "M4 17l5-6 4 3 7-8M15 6h5v5" },
+    Page { href: "/trading", name: "Trading", sign: "M7 5v14M7 5l-3 3M7 5l3 3M17 19V5M17 19l-3-3M17 19l3-3" },
+    Page { href: "/risk", name: "Risk", sign: "M12 4l7 3v5c0 4-3 7-7 8-4-1-7-4-7-8V7z" },
+    Page { href: "/arbitrage", name: "Arbitrage", sign: "M4 8h13M14 5l3 3-3 3M20 16H7M10 13l-3 3 3 3" },
+    Page {
+        href: "/data",
+        name: "Data",
+        sign: "M5 6c0-2 14-2 14 0v12c0 2-14 2-14 0zM5 6c0 2 14 2 14 0M5 12c0 2 14 2 14 0",
+    },
+    Page { href: "/replay", name: "Replay", sign: "M5 12a7 7 0 1 0 2-5M5 4v4h4M12 8v4l3 2" },
+    Page { href: "/models", name: "Models", sign: "M12 4l8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4" },
+    Page { href: "/access", name: "Access", sign: "M14 10a4 4 0 1 0-4 4M12 12l8 8M17 17l2-2M10 10h.01" },
+];
+/// Pages in a phone's bar; the others are behind "More".
+const BAR: usize = 4;
+/// The page of a phone that leads to the others.
+static MORE: Page = Page { href: "/more", name: "More", sign: "M5 12h.01M12 12h.01M19 12h.01" };
+
+fn link(page: &'static Page) -> AnyView {
     view! {
-        <A href="/" exact=true>
-            <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 11.5 12 5l8 6.5M6.5 10v9h11v-9" /></svg>
-            "Home"
-        </A>
-        <A href="/market">
-            <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M8 4v3M8 16v4M5.5 7h5v9h-5zM16 3v5M16 15v3M13.5 8h5v7h-5z" /></svg>
-            "Market"
+        <A href=page.href exact={page.href == "/"}>
+            <svg viewBox="0 0 24 24" aria-hidden="true"><path d=page.sign /></svg>
+            {page.name}
         </A>
     }
+    .into_any()
 }
 
 #[component]
@@ -98,7 +138,7 @@ fn Rail() -> impl IntoView {
     view! {
         <nav class="rail" aria-label="Pages">
             <Brand />
-            <div class="links"><Links /></div>
+            <div class="links">{PAGES.iter().map(link).collect::<Vec<_>>()}</div>
             <div class="box-facts" data-testid="box-facts">
                 <span>{model}</span>
                 <span>{version}</span>
@@ -110,7 +150,11 @@ fn Rail() -> impl IntoView {
 
 #[component]
 fn BottomBar() -> impl IntoView {
-    view! { <nav class="bottom-bar" aria-label="Pages"><Links /></nav> }
+    view! {
+        <nav class="bottom-bar" aria-label="Pages">
+            {PAGES[..BAR].iter().chain([&MORE]).map(link).collect::<Vec<_>>()}
+        </nav>
+    }
 }
 
 #[component]

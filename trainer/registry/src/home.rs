@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::Place;
+use super::{Place, Token};
 
 /// A box that says nothing for so long is away. It runs a model's probes before it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,12 +46,18 @@ impl Home {
     /// Nothing is asked yet.
     ///
     /// # Errors
-    /// The address is none.
-    pub fn open(address: &str) -> anyhow::Result<Self> {
+    /// The address or the token is none.
+    pub fn open(address: &str, token: Option<&Token>) -> anyhow::Result<Self> {
         let address: Url = address.parse().with_context(|| format!("{address:?} is not the address of a box"))?;
         // It may be installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().timeout(PATIENCE).no_proxy().build()?;
+        let mut headers = HeaderMap::new();
+        if let Some(Token(token)) = token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok().context("the token is none of a box")?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let client = Client::builder().timeout(PATIENCE).no_proxy().default_headers(headers).build()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { address, client, runtime })
     }

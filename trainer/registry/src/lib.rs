@@ -69,18 +69,38 @@ pub struct Access {
     pub credentials: Option<PathBuf>,
     /// Region of a bucket.
     pub region: Option<String>,
+    /// Token of a box.
+    pub token: Option<Token>,
 }
 
-/// Opens `s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`, `hf://OWNER/REPOSITORY`, the `http://` address of a box, or a folder.
+/// A token of a box, which is not shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+impl FromStr for Token {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Opens `s3://BUCKET/FOLDER`, `gs://BUCKET/FOLDER`, `hf://OWNER/REPOSITORY`, the `http://` or `https://` address of a box, or a folder.
 ///
 /// # Errors
 /// The address or the credentials cannot be used.
 pub fn open(address: &str, access: &Access) -> anyhow::Result<Box<dyn Place>> {
     match address.split_once("://") {
         Some(("hf", repository)) => open_hub(repository, access),
-        Some(("http", _)) => Ok(Box::new(Home::open(address)?)),
+        Some(("http" | "https", _)) => Ok(Box::new(Home::open(address, access.token.as_ref())?)),
         Some(("s3" | "gs", _)) => Ok(Box::new(Bucket::open(address, access)?)),
-        Some((scheme, _)) => bail!("{scheme}:// is not known: use s3://, gs://, hf://, http:// or a folder"),
+        Some((scheme, _)) => bail!("{scheme}:// is not known: use s3://, gs://, hf://, http://, https:// or a folder"),
         None => Ok(Box::new(Bucket::folder(address.as_ref())?)),
     }
 }

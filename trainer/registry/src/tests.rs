@@ -349,6 +349,7 @@ fn a_box_takes_bundles_tells_its_wishes_and_says_why_it_refuses() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hear = heard.clone();
     let take = move |asked: Asked| async move {
+        assert_eq!(asked.headers()["authorization"], "Bearer tbx_1", "it says who asks");
         let query = asked.uri().query().map(str::to_owned);
         let body = axum::body::to_bytes(asked.into_body(), 1 << 24).await.expect("all of it");
         hear.lock().expect("whole").push((query, body.to_vec()));
@@ -361,16 +362,19 @@ fn a_box_takes_bundles_tells_its_wishes_and_says_why_it_refuses() {
     let refusing = axum::Router::new()
         .route("/api/v1/models", post(|| async { (StatusCode::CONFLICT, "{\"error\": \"it is older\"}") }));
     let (address, refuses) = (serve(app), serve(refusing));
-    let open = |address: &str| open(address, &Access::default()).expect("an address");
+    let token = Token("tbx_1".to_owned());
+    let access = Access { token: Some(token.clone()), ..Access::default() };
+    assert!(!format!("{access:?}").contains("tbx_1"), "secrets are not shown");
+    let open = |address: &str| open(address, &access).expect("an address");
 
     let home = format!("{address}?request=3&symbols=BTC/USDT");
     push(open(&home).as_ref(), &bundle(1), &trusted()).expect("it takes it");
     let heard = heard.lock().expect("whole");
     assert_eq!(heard[..], [(Some("request=3&symbols=BTC/USDT".to_owned()), bundle(1).to_container())]);
-    let told = Home::open(&home).and_then(|home| home.requests()).expect("it answers");
+    let told = Home::open(&home, Some(&token)).and_then(|home| home.requests()).expect("it answers");
     assert_eq!((told[0].id, told[0].why.as_str()), (3, "worse"));
     let refused = push(open(&refuses).as_ref(), &bundle(1), &trusted());
     assert!(format!("{:#}", refused.expect_err("refused")).ends_with(": it is older"));
-    let nobody = Home::open("http://127.0.0.1:1").and_then(|home| home.requests());
+    let nobody = Home::open("http://127.0.0.1:1", None).and_then(|home| home.requests());
     assert!(format!("{:#}", nobody.expect_err("nobody is there")).starts_with("http://127.0.0.1:1: "));
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use bundle::Bundle;
 use clap::Args;
-use registry::{Access, Pushed, Reference};
+use registry::{Access, Pushed, Reference, Token};
 
 use crate::run;
 
@@ -22,11 +22,19 @@ struct How {
     /// Region of a bucket.
     #[arg(long)]
     region: Option<String>,
+    /// Token of a box; better in the environment, where others do not see it.
+    #[arg(long, env = "TICKERBOX_TOKEN", hide_env_values = true)]
+    token: Option<Token>,
 }
 
 impl How {
     fn access(&self) -> Access {
-        Access { endpoint: self.endpoint.clone(), credentials: self.credentials.clone(), region: self.region.clone() }
+        Access {
+            endpoint: self.endpoint.clone(),
+            credentials: self.credentials.clone(),
+            region: self.region.clone(),
+            token: self.token.clone(),
+        }
     }
 }
 

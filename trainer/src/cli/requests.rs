@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use registry::{Home, Request};
+use registry::{Home, Request, Token};
 
 /// How often a box is asked.
 const EVERY: Duration = Duration::from_secs(30);
@@ -15,6 +15,9 @@ pub(super) struct Requests {
     /// The box, `http://tickerbox.local:8080`.
     #[arg(long, value_name = "URL")]
     from: String,
+    /// Token of the box; better in the environment, where others do not see it.
+    #[arg(long, env = "TICKERBOX_TOKEN", hide_env_values = true)]
+    token: Option<Token>,
     /// Wait until there is one that nobody has answered.
     #[arg(long)]
     wait: bool,
@@ -25,7 +28,7 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let home = Home::open(&self.from)?;
+        let home = Home::open(&self.from, self.token.as_ref())?;
         let open = loop {
             let mut requests = home.requests()?;
             requests.retain(|request| request.answered_by.is_none());

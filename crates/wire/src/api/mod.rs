@@ -4,19 +4,23 @@
 //! Amounts of money, prices and quantities are decimal texts, so that nobody's floats change them; times are milliseconds
 //! UTC; shares and rates are fractions of one.
 
+mod access;
 mod arbitrage;
 mod data;
 mod logs;
 mod models;
+mod risk;
 mod settings;
 mod skill;
 mod system;
 mod trading;
 
+pub use access::*;
 pub use arbitrage::*;
 pub use data::*;
 pub use logs::*;
 pub use models::*;
+pub use risk::*;
 pub use settings::*;
 pub use skill::*;
 pub use system::*;

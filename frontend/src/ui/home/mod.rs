@@ -57,6 +57,11 @@ pub(super) fn Home() -> impl IntoView {
     }
 }
 
+/// The card of what is between exchanges just now.
+pub(super) fn between() -> AnyView {
+    view! { <between::Between /> }.into_any()
+}
+
 /// A panel that shows parts of the overview is ready once that came.
 fn when_known(store: Store) -> Signal<Content> {
     Signal::derive(move || if store.overview(|_| ()).is_some() { Content::Ready } else { Content::Loading })

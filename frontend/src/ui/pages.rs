@@ -1,0 +1,359 @@
+//! The pages that are data: what each asks the box for, and which sections it makes of that.
+
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::components::A;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use wire::api;
+
+use super::ask::Desk;
+use super::browser;
+use super::choice::{Choice, Choosable};
+use super::remote::Remote;
+use super::sections::sections;
+use super::store::Store;
+use crate::address;
+use crate::calendar::Zone;
+use crate::pages::{Section, access, arbitrage, data, forecasts, models, replay, risk, trading};
+use crate::state::Part;
+
+/// A page by the first part of its path.
+#[component]
+pub(super) fn Pages() -> impl IntoView {
+    let path = use_location().pathname;
+    let name = Memo::new(move |_| path.with(|path| path.trim_matches('/').to_owned()));
+    // These pages need no market.
+    Store::of_page().watch(None);
+    move || match name.get().as_str() {
+        "forecasts" => forecasts_page(),
+        "trading" => trading_page(),
+        "risk" => risk_page(),
+        "arbitrage" => arbitrage_page(),
+        "data" => data_page(),
+        "replay" => replay_page(),
+        "models" => models_page(),
+        "access" => access_page(),
+        "more" => more_page(),
+        _ => not_found(),
+    }
+}
+
+fn not_found() -> AnyView {
+    view! { <p class="quiet" data-testid="not-found">"There is no such page. " <A href="/">"To the overview"</A></p> }
+        .into_any()
+}
+
+/// Pages that the bar of a phone has no room for.
+fn more_page() -> AnyView {
+    let page = |href: &'static str, name: &'static str, what: &'static str| {
+        view! { <A href=href><b>{name}</b><span class="secondary">{what}</span></A> }.into_any()
+    };
+    view! {
+        <h1 class="page-title">"More"</h1>
+        <nav class="more panel" aria-label="More pages">
+            {page("/risk", "Risk", "Limits, breakers, what moves together")}
+            {page("/arbitrage", "Arbitrage", "Between exchanges, and what came of it")}
+            {page("/data", "Data", "How well it was heard, storage, backups")}
+            {page("/replay", "Replay", "A day again, compared event by event")}
+            {page("/models", "Models", "Versions, shadows, promotion, training")}
+            {page("/access", "Access", "Password, browsers, tokens, guests, what was done")}
+        </nav>
+    }
+    .into_any()
+}
+
+/// The title, what stands beside it, and sections that are made anew whenever something they read has changed.
+fn page(
+    title: &'static str,
+    beside: AnyView,
+    remotes: Vec<Remote>,
+    make: Box<dyn Fn(Zone) -> Vec<Section> + Send + Sync>,
+) -> AnyView {
+    let store = Store::of_page();
+    let trouble = move || {
+        let (at_ms, error) = remotes.iter().find_map(|remote| remote.trouble())?;
+        let text = format!("as of {}: {error}", browser::zone(at_ms).clock_seconds(at_ms));
+        Some(view! { <span class="as-of" data-testid="as-of">{text}</span> })
+    };
+    let zone = move || browser::zone(store.peek(|state| state.overview.as_ref().map_or(0, |o| o.at_ms)));
+    view! {
+        <div class="page-head">
+            <h1 class="page-title" data-testid="page">{title}</h1>
+            {trouble}
+            <span class="fill"></span>
+            {beside}
+        </div>
+        {move || sections(make(zone()))}
+    }
+    .into_any()
+}
+
+/// A parameter of the address.
+fn query(name: &'static str) -> Memo<String> {
+    let map = use_query_map();
+    Memo::new(move |_| map.with(|map| map.get(name).unwrap_or_default()))
+}
+
+fn trading_page() -> AnyView {
+    let store = Store::of_page();
+    let (asked, order) = (query("account"), query("order"));
+    let account = Memo::new(move |_| if asked.read().is_empty() { "lead".to_owned() } else { asked.get() });
+    let accounts = Remote::new(|| Some("/api/v1/accounts".into()), 5);
+    let curve = Remote::new(move || Some(format!("/api/v1/curve?account={}", account.get())), 60);
+    let latest = Remote::new(move || Some(format!("/api/v1/latest?account={}", account.get())), 5);
+    let story = Remote::new(
+        move || Some(order.get()).filter(|id| !id.is_empty()).map(|id| format!("/api/v1/order?id={id}")),
+        30,
+    );
+    let is_trading = Memo::new(move |_| store.overview(|o| o.account.trading).unwrap_or(false));
+    page(
+        "Trading",
+        ().into_any(),
+        vec![accounts, curve, latest, story],
+        Box::new(move |zone| {
+            let name = account.get();
+            let mut all = Vec::new();
+            if !order.read().is_empty() {
+                all.extend(story.sections("why", "Why", |told: api::OrderStory| trading::why(&told, zone)));
+            }
+            let mut parts = accounts.sections("accounts", "Accounts", |told: api::Accounts| {
+                let mut parts = vec![trading::control(&told, is_trading.get(), zone)];
+                if let Some(account) = told.accounts.iter().find(|account| account.name == name) {
+                    parts.extend([
+                        trading::figures(account),
+                        trading::positions(account, zone),
+                        trading::attribution("by-symbol", "Gain by market", "Market", &account.by_symbol),
+                        trading::attribution("by-opener", "Gain by model or rule", "Opened by", &account.by_opener),
+                        trading::purses(account),
+                    ]);
+                }
+                parts.push(trading::accounts(&told));
+                parts
+            });
+            let rest = parts.split_off(parts.len().min(2));
+            all.extend(parts);
+            all.extend(curve.sections("equity-curve", "Equity", |told: api::Curve| {
+                vec![trading::equity(&told, zone), trading::drawdown(&told, zone)]
+            }));
+            all.extend(rest);
+            all.extend(
+                latest
+                    .sections("orders", "Orders", |told: api::LatestOrders| vec![trading::orders(&told, &name, zone)]),
+            );
+            all
+        }),
+    )
+}
+
+fn forecasts_page() -> AnyView {
+    let store = Store::of_page();
+    let desk = expect_context::<Desk>();
+    let (asked, model, horizon) = (query("symbol"), query("model"), query("horizon"));
+    let markets = Memo::new(move |_| {
+        store.read(Part::Catalogue, |state| {
+            let market = |it: &wire::Instrument| Choosable {
+                key: format!("{}:{}", address::slug(&it.venue), it.pair),
+                label: format!("{} {}", it.venue, it.pair),
+            };
+            state.catalogue.iter().map(market).collect::<Vec<_>>()
+        })
+    });
+    let symbol = Memo::new(move |_| {
+        let first = || markets.read().first().map(|market| market.key.clone());
+        Some(asked.get()).filter(|symbol| !symbol.is_empty()).or_else(first)
+    });
+    let skill = Remote::new(move || Some(format!("/api/v1/skill?symbol={}", symbol.get()?)), 60);
+    let why = Remote::new(
+        move || {
+            let model = model.get();
+            let model = if model.is_empty() { String::new() } else { format!("&model={model}") };
+            Some(format!("/api/v1/why?symbol={}{model}", symbol.get()?))
+        },
+        60,
+    );
+    let navigate = use_navigate();
+    let choose = move |key: String| navigate(&forecasts::address(&key, None), NavigateOptions::default());
+    let value = Signal::derive(move || symbol.get().unwrap_or_default());
+    let choice = view! { <Choice label="Market" options=markets value=value on_choose=choose /> }.into_any();
+    page(
+        "Forecasts",
+        choice,
+        vec![skill, why],
+        Box::new(move |zone| {
+            let mut all = skill.sections("skill", "Against no change", |told: api::Skill| {
+                let mut parts = vec![forecasts::comparison(&told, zone)];
+                if let Some(track) = forecasts::chosen(&told, &model.get(), &horizon.get()) {
+                    parts.extend([
+                        forecasts::standing(track),
+                        forecasts::reliability(track),
+                        forecasts::outcomes(track, zone),
+                        forecasts::errors(track, zone),
+                    ]);
+                }
+                parts
+            });
+            all.extend(why.sections("why-forecast", "The newest forecast", |told: api::Why| {
+                let mut parts = vec![forecasts::newest(&told)];
+                parts.extend(forecasts::why(&told, zone));
+                parts
+            }));
+            all.push(forecasts::sealed());
+            let verified = desk.answer("verify");
+            all.extend(
+                verified.and_then(|bytes| wire::decode_owned(&bytes).ok()).map(|told| forecasts::verified(&told)),
+            );
+            all
+        }),
+    )
+}
+
+fn risk_page() -> AnyView {
+    let risk = Remote::new(|| Some("/api/v1/risk".into()), 5);
+    page(
+        "Risk",
+        ().into_any(),
+        vec![risk],
+        Box::new(move |zone| {
+            risk.sections("limits", "Limits", |told: api::Risk| {
+                vec![
+                    risk::limits(&told),
+                    risk::breakers(&told, zone),
+                    risk::correlation(&told),
+                    risk::refused(&told, zone),
+                ]
+            })
+        }),
+    )
+}
+
+fn arbitrage_page() -> AnyView {
+    let told = Remote::new(|| Some("/api/v1/arbitrage?limit=50".into()), 10);
+    let live = super::home::between();
+    let page = page(
+        "Arbitrage",
+        ().into_any(),
+        vec![told],
+        Box::new(move |zone| {
+            told.sections("opportunities", "Newest opportunities", |told: api::Opportunities| {
+                vec![arbitrage::verdict(&told), arbitrage::newest(&told, zone), arbitrage::days(&told)]
+            })
+        }),
+    );
+    view! { {page} <div class="after">{live}</div> }.into_any()
+}
+
+fn data_page() -> AnyView {
+    let quality = Remote::new(|| Some("/api/v1/quality".into()), 60);
+    let storage = Remote::new(|| Some("/api/v1/storage".into()), 15);
+    page(
+        "Data",
+        ().into_any(),
+        vec![quality, storage],
+        Box::new(move |zone| {
+            let mut all = quality.sections("quality", "How well it was heard", |told: api::Quality| {
+                let mut parts = vec![data::calendar(&told, zone), data::ledger(&told)];
+                parts.extend(data::holes(&told, zone));
+                parts
+            });
+            all.extend(storage.sections("card", "The card", |told: api::Storage| {
+                let mut parts = vec![data::card(&told), data::backups(&told, zone)];
+                parts.extend(data::records(&told, zone));
+                parts
+            }));
+            all
+        }),
+    )
+}
+
+fn replay_page() -> AnyView {
+    let asked = query("day");
+    let storage = Remote::new(|| Some("/api/v1/storage".into()), 60);
+    let replays = Remote::new(|| Some("/api/v1/replays".into()), 2);
+    page(
+        "Replay",
+        ().into_any(),
+        vec![storage, replays],
+        Box::new(move |zone| {
+            storage.sections("days", "Recorded days", |days: api::Storage| {
+                let day = replay::chosen(&days, &asked.get());
+                let mut parts = replays.sections("replay", "Replay", |told: api::Replays| {
+                    vec![replay::replay(&told, day.as_deref(), zone)]
+                });
+                parts.push(replay::days(&days, day.as_deref().unwrap_or_default()));
+                parts
+            })
+        }),
+    )
+}
+
+fn models_page() -> AnyView {
+    let model = query("model");
+    let shelf = Remote::new(|| Some("/api/v1/models".into()), 10);
+    page(
+        "Models",
+        ().into_any(),
+        vec![shelf],
+        Box::new(move |zone| {
+            shelf.sections("versions", "Models", |told: api::ModelShelf| {
+                let mut parts = Vec::new();
+                parts.extend(models::chosen(&told, &model.get()));
+                parts.extend([
+                    models::versions(&told, zone),
+                    models::history(&told, zone),
+                    models::wishes(&told, zone),
+                ]);
+                parts
+            })
+        }),
+    )
+}
+
+fn access_page() -> AnyView {
+    let desk = expect_context::<Desk>();
+    let here = expect_context::<api::Standing>();
+    let token = query("token");
+    let is_owner = here.who == "owner";
+    let asked = move |path: &'static str| move || is_owner.then(|| path.to_owned());
+    let sessions = Remote::new(asked("/api/v1/sessions"), 30);
+    let tokens = Remote::new(asked("/api/v1/tokens"), 30);
+    let guest = Remote::new(asked("/api/v1/guest"), 30);
+    let audit = Remote::new(asked("/api/v1/audit?limit=100"), 30);
+    // Who logged out begins at the door.
+    Effect::new(move |_| {
+        if desk.answer("logout").is_some() || desk.answer("sessions-end").is_some() {
+            let _ = window().location().reload();
+        }
+    });
+    page(
+        "Access",
+        ().into_any(),
+        vec![sessions, tokens, guest, audit],
+        Box::new(move |_| {
+            let mut all = Vec::new();
+            let made = |id| desk.answer(id);
+            let token_made = ["token-read", "token-control", "token-models"].into_iter().find_map(made);
+            let told = token_made.and_then(|bytes| wire::decode_owned::<api::NewToken>(&bytes).ok());
+            all.extend(told.map(|told| access::secret(&format!("The token {}", told.name), &told.token)));
+            let link = made("guest-make").and_then(|bytes| wire::decode_owned::<api::NewGuest>(&bytes).ok());
+            let origin = window().location().origin().unwrap_or_default();
+            all.extend(link.map(|link| access::secret("The guest link", &format!("{origin}{}", link.path))));
+            all.push(access::standing(&here));
+            if !is_owner {
+                return all;
+            }
+            all.extend(
+                guest.sections("guest", "A tablet on the wall", |told: api::GuestState| vec![access::guest(&told)]),
+            );
+            all.extend(tokens.sections("tokens", "Tokens for programs", |told: api::Tokens| {
+                let mut parts = vec![access::tokens(&told)];
+                parts.extend(access::chosen(&told, &token.get()));
+                parts
+            }));
+            all.extend(sessions.sections("sessions", "Browsers that are logged in", |told: api::Sessions| {
+                vec![access::sessions(&told)]
+            }));
+            all.extend(audit.sections("audit", "What was done", |told: api::Audit| vec![access::audit(&told)]));
+            all
+        }),
+    )
+}
