@@ -8,25 +8,29 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use types::effect::Severity;
 use types::{AccountId, Input, Timestamp};
 
 use crate::access::Access;
 use crate::backup::Keeper;
 use crate::card::Card;
 use crate::clock::{self, Clock};
-use crate::config::Config;
-use crate::engine_thread::{self, Cadence, EngineThread, Message};
+use crate::config::{Config, Layers};
+use crate::engine_thread::{self, Cadence, EngineThread, Latencies, Message};
 use crate::exporter::{Exporter, Exporting};
+use crate::gauges::Gauges;
 use crate::housekeeping::{Housekeeper, Housekeeping};
 use crate::inference_thread::{self, Inference};
+use crate::machine::Usage;
 use crate::models::{Models, Past, Wanted};
 use crate::monitor::Monitor;
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::publisher::{self, Publisher};
 use crate::recordings::Recordings;
 use crate::recovery::{self, Recovered};
+use crate::settings::Desk;
 use crate::store_thread::{self, StoreThread};
 use crate::venue::{Bans, Network, VenueStatus, VenueTask};
 use crate::web::{self, Certificate, Site};
@@ -45,6 +49,10 @@ pub struct Setup {
     pub clock: Clock,
     /// True on the built-in market.
     pub demo: bool,
+    /// What the configuration came from.
+    pub layers: Layers,
+    /// Whether the program starts itself again when [`Running::restart_wish`] says so.
+    pub can_restart: bool,
 }
 
 /// The box before it runs.
@@ -88,7 +96,9 @@ impl Appliance {
         let network = Network::new(&config.network)?;
         let bans = Bans::load(&config.store.data_dir);
 
-        let Setup { clock, demo } = setup;
+        let Setup { clock, demo, layers, can_restart } = setup;
+        let settings = Arc::new(Desk::new(config, layers, can_restart));
+        let restart = Arc::<Notify>::default();
         let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
         let card = Arc::new(Card::new(repaired));
         let feeds = config.feeds.resolve(&state)?;
@@ -149,10 +159,24 @@ impl Appliance {
             tasks.spawn(task.run());
         }
 
+        let latencies = Arc::<Latencies>::default();
+        let gauges = Gauges {
+            demo,
+            dir: config.store.data_dir.clone(),
+            clock: clock.clone(),
+            usage: Usage::new(),
+            engine: to_engine.clone(),
+            latencies: latencies.clone(),
+            inference: counters.clone(),
+            store: store_counters.clone(),
+            card: card.clone(),
+            venues: statuses.clone(),
+        };
         let (engine_health, engine_seen) = watch::channel(web::EngineHealth::default());
         let (projection, published) = Projection::new(statuses.clone(), card.clone(), curve, clock.now());
         let start_at = last_at.unwrap_or_else(|| clock.now());
-        for input in first_inputs(config, &clock, seated) {
+        let warning = settings_warning(&settings, &models);
+        for input in first_inputs(config, &clock, seated).into_iter().chain(warning) {
             to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
         }
         let engine = EngineThread {
@@ -171,6 +195,7 @@ impl Appliance {
             inference,
             projection,
             health: engine_health,
+            latencies,
         }
         .start()?;
 
@@ -209,6 +234,7 @@ impl Appliance {
             inference: counters,
             kafka,
             exports: exporting.is_some().then_some(exports),
+            settings: settings.clone(),
             health,
         };
         tasks.spawn(monitor.run());
@@ -224,6 +250,9 @@ impl Appliance {
             fingerprint.clone(),
             clock,
             health_seen,
+            gauges,
+            settings,
+            restart.clone(),
             demo,
             config.server.allowed_hosts.clone(),
         );
@@ -243,6 +272,7 @@ impl Appliance {
             housekeeping,
             exporting,
             tasks,
+            restart,
             _stop_web: stop_web,
         })
     }
@@ -255,6 +285,17 @@ fn first_inputs(config: &Config, clock: &Clock, seated: Input) -> [Input; 3] {
         Input::Clock { synchronised: clock.is_believed(false) },
         seated,
     ]
+}
+
+/// The user is told when the changed settings cannot be used, as of everything else that happens: by a notice.
+fn settings_warning(settings: &Desk, models: &Models) -> Option<Input> {
+    let error = settings.error();
+    if error.is_empty() {
+        return None;
+    }
+    tracing::error!("started without the changed settings: {error}");
+    let text = format!("The settings that were changed on the box are damaged, so it runs without them. {error}");
+    Some(Input::Models { seats: models.engine_seats(), news: Some((Severity::Alarm, text)) })
 }
 
 /// Tells the engine once a second that time goes on, and once that the clock may be believed.
@@ -311,6 +352,7 @@ pub struct Running {
     housekeeping: Housekeeping,
     exporting: Option<Exporting>,
     tasks: JoinSet<()>,
+    restart: Arc<Notify>,
     _stop_web: oneshot::Sender<()>,
 }
 
@@ -328,6 +370,12 @@ impl Running {
             error if error.is_empty() => anyhow::anyhow!("the engine thread ended"),
             error => anyhow::anyhow!("cannot write: {error}"),
         }
+    }
+
+    /// Is done when somebody asks for a restart over the API.
+    pub fn restart_wish(&self) -> impl Future<Output = ()> + use<> {
+        let restart = self.restart.clone();
+        async move { restart.notified().await }
     }
 
     /// Ends the box in order: no new inputs, then the open block and a checkpoint are written.

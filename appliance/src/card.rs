@@ -16,7 +16,7 @@ const MB: u64 = 1 << 20;
 const SHALLOW_LEVELS: usize = 5;
 
 /// What is left out of what the engine hears, and so of the journal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Thrift {
     /// Nothing.
@@ -45,7 +45,7 @@ impl Thrift {
 }
 
 /// The state of the card in a word.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CardState {
     /// All is well.
@@ -75,7 +75,7 @@ impl CardState {
 }
 
 /// What `/healthz` says about the card.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct CardHealth {
     /// In a word.
     pub(crate) state: CardState,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use engine::Engine;
@@ -23,6 +23,7 @@ use crate::backup::Moment;
 use crate::card::{Card, Thrift, spare};
 use crate::clock::Clock;
 use crate::inference_thread::Inference;
+use crate::latency::Latency;
 use crate::projection::Projection;
 use crate::store_thread::{self, Batch};
 use crate::web::EngineHealth;
@@ -34,6 +35,8 @@ pub(crate) const QUEUE_MAX: usize = 4_096;
 pub(crate) enum Message {
     /// Something happened.
     Input(Input),
+    /// A venue said something; read from its connection at `received`.
+    Heard { input: Input, received: Instant },
     /// Time to tell browsers what changed.
     Project,
     /// A browser wants to follow a market.
@@ -76,6 +79,15 @@ pub(crate) struct Published {
     pub(crate) overview: watch::Receiver<Bytes>,
 }
 
+/// How long each part of an event's way through this thread takes; see [`wire::api::Stage`].
+#[derive(Debug, Default)]
+pub(crate) struct Latencies {
+    pub(crate) receive: Latency,
+    pub(crate) engine: Latency,
+    pub(crate) effects: Latency,
+    pub(crate) published: Latency,
+}
+
 /// How often the journal is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cadence {
@@ -97,6 +109,7 @@ pub(crate) struct EngineThread {
     pub(crate) inference: Inference,
     pub(crate) projection: Projection,
     pub(crate) health: watch::Sender<EngineHealth>,
+    pub(crate) latencies: Arc<Latencies>,
 }
 
 impl EngineThread {
@@ -118,6 +131,8 @@ struct Running {
     /// The last input that changed the ledger. Nobody is shown anything until it is durable.
     ledger_seq: u64,
     thrift: Thrift,
+    /// When the oldest was read of what browsers do not know yet.
+    unshown: Option<Instant>,
     waiting: Vec<Watch>,
     accounts_wanted: Vec<oneshot::Sender<accounts::Told>>,
 }
@@ -128,6 +143,7 @@ impl Running {
         Self {
             ledger_seq: 0,
             thrift: Thrift::default(),
+            unshown: None,
             waiting: Vec::new(),
             accounts_wanted: Vec::new(),
             parts,
@@ -144,6 +160,11 @@ impl Running {
         while result.is_ok() {
             result = match self.parts.inbox.blocking_recv() {
                 Some(Message::Input(input)) => self.hear(input),
+                Some(Message::Heard { input, received }) => {
+                    self.parts.latencies.receive.note(received.elapsed());
+                    self.unshown = Some(self.unshown.map_or(received, |before| before.min(received)));
+                    self.hear(input)
+                }
                 Some(Message::Project) => self.project(),
                 Some(Message::Watch(watch)) => {
                     self.waiting.retain(|waiting| !waiting.reply.is_closed());
@@ -190,6 +211,7 @@ impl Running {
     }
 
     fn take(&mut self, input: Input) -> Result<(), StoreGone> {
+        let taken = Instant::now();
         let (seq, before) = self.parts.last;
         let at = self.parts.clock.now().max(before);
         if !self.block.fits(at) {
@@ -202,6 +224,8 @@ impl Running {
         self.parts.last = (stamped.seq, at);
         self.effects.clear();
         self.parts.engine.handle(&stamped, &mut self.effects);
+        let handled = Instant::now();
+        self.parts.latencies.engine.note(handled - taken);
         self.block.push(&stamped, self.effects.as_slice()).expect("numbered and timed above, and it fits");
         let mut rank = 0;
         for effect in self.effects.drain() {
@@ -219,7 +243,9 @@ impl Running {
             }
         }
         // Orders and fills do not wait for the end of a block.
-        if self.ledger_seq == stamped.seq { self.flush() } else { Ok(()) }
+        let flushed = if self.ledger_seq == stamped.seq { self.flush() } else { Ok(()) };
+        self.parts.latencies.effects.note(handled.elapsed());
+        flushed
     }
 
     /// Ten times a second: browsers, and whatever the clock says is due.
@@ -228,6 +254,9 @@ impl Running {
         if self.may_show() {
             self.answer();
             self.parts.projection.publish(&self.parts.engine, now);
+            if let Some(received) = self.unshown.take() {
+                self.parts.latencies.published.note(received.elapsed());
+            }
         }
         self.parts.health.send_replace(EngineHealth {
             seq: self.parts.last.0,
@@ -270,7 +299,7 @@ impl Running {
     fn flush(&mut self) -> Result<(), StoreGone> {
         let Some(block) = self.block.finish() else { return Ok(()) };
         let records = std::mem::take(&mut self.records);
-        self.send(Batch::Block { block, records })
+        self.send(Batch::Block { block, records, handed: Instant::now() })
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreGone> {
@@ -281,6 +310,7 @@ impl Running {
     }
 
     fn send(&self, batch: Batch) -> Result<(), StoreGone> {
+        self.parts.written.waiting.fetch_add(1, Ordering::Relaxed);
         self.parts.store.send(batch).map_err(|_| StoreGone)
     }
 }

@@ -29,7 +29,7 @@ const WEEK: i32 = 7;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What `/healthz` says about it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct ExportHealth {
     /// When all days that are over were written last, milliseconds; nothing before the first time since start.
     pub(crate) written_at_ms: Option<i64>,

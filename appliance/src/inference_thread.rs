@@ -15,9 +15,10 @@ use types::effect::InferRequest;
 use types::input::{Answer, Input};
 
 use crate::engine_thread::Message;
+use crate::latency::Latency;
 
 /// Most questions waiting. When full the new one is dropped and counted: the engine goes without that forecast.
-const QUEUE_MAX: usize = 256;
+pub(crate) const QUEUE_MAX: usize = 256;
 /// A model that fails so often in a row does not do its work.
 const FAILURES_MAX: u32 = 3;
 /// One that takes longer than its budget so often in a row neither.
@@ -31,6 +32,10 @@ const TIMES_MAX: usize = 500;
 pub(crate) struct Counters {
     pub(crate) answers: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    /// Questions that were asked and are not answered yet.
+    pub(crate) waiting: AtomicU64,
+    /// From giving a question to a model until it has answered.
+    pub(crate) latency: Latency,
     /// What the newest answers took, microseconds.
     times: Mutex<VecDeque<u32>>,
 }
@@ -112,8 +117,12 @@ impl Inference {
 
     /// Asks. Never waits.
     pub(crate) fn ask(&self, question: InferRequest) {
-        if let Err(TrySendError::Full(_)) = self.work.try_send(Work::Ask(question)) {
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        self.counters.waiting.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.work.try_send(Work::Ask(question)) {
+            self.counters.waiting.fetch_sub(1, Ordering::Relaxed);
+            if matches!(error, TrySendError::Full(_)) {
+                self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
@@ -158,7 +167,9 @@ impl Runner {
                     self.models.extend(new.into_iter().map(|(id, model)| (id, Running::new(model))));
                 }
                 Work::Ask(question) => {
-                    let Some(answer) = self.answer(question) else { continue };
+                    let answer = self.answer(question);
+                    self.counters.waiting.fetch_sub(1, Ordering::Relaxed);
+                    let Some(answer) = answer else { continue };
                     self.counters.note(answer.took_us);
                     if self.engine.blocking_send(Message::Input(Input::Answer(answer))).is_err() {
                         break;
@@ -175,6 +186,7 @@ impl Runner {
         let began = Instant::now();
         let told = catch_unwind(AssertUnwindSafe(|| running.respondent.ask(&question.window)));
         let took = began.elapsed();
+        self.counters.latency.note(took);
         let (told, trouble) = match told {
             Ok(Ok(told)) => (Some(told), None),
             Ok(Err(error)) => (None, Some(error.to_string())),

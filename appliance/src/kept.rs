@@ -14,7 +14,7 @@ use types::{
 
 use crate::trades;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct CandleRow {
     pub(crate) source: String,
     pub(crate) symbol: String,
@@ -29,7 +29,7 @@ pub(crate) struct CandleRow {
     pub(crate) made_by: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct TradeRow {
     pub(crate) venue: &'static str,
     pub(crate) symbol: String,
@@ -42,7 +42,7 @@ pub(crate) struct TradeRow {
     pub(crate) fills: u32,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct BookRow {
     pub(crate) venue: &'static str,
     pub(crate) symbol: String,
@@ -55,7 +55,7 @@ pub(crate) struct BookRow {
     pub(crate) levels: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ForecastRow {
     pub(crate) venue: &'static str,
     pub(crate) symbol: String,
@@ -67,7 +67,8 @@ pub(crate) struct ForecastRow {
     pub(crate) outcome: Option<f32>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = KeptOrderRow)]
 pub(crate) struct OrderRow {
     pub(crate) account: String,
     pub(crate) venue: &'static str,
@@ -100,7 +101,7 @@ pub(crate) struct CostRow {
     pub(crate) total: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FillRow {
     pub(crate) account: String,
     pub(crate) venue: &'static str,
@@ -114,7 +115,7 @@ pub(crate) struct FillRow {
     pub(crate) liquidity: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct EquityRow {
     pub(crate) account: String,
     pub(crate) at: String,

@@ -9,6 +9,9 @@ fn main() -> ExitCode {
     let environment = Environment {
         // systemd sets this for services whose output goes to the journal.
         runs_under_journal: std::env::var_os("JOURNAL_STREAM").is_some(),
+        // Asked before an update can put another file in its place: the path is the same then, and starts the new one.
+        program: std::env::current_exe().ok(),
+        arguments: std::env::args_os().skip(1).collect(),
     };
     match Cli::parse().run(&environment) {
         Ok(code) => code,

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::backup::Keeper;
 use crate::card::{Card, CardState};
 use crate::clock::Clock;
+use crate::settings::Desk;
 use crate::venue::VenueStatus;
-use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
+use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
 use crate::{exporter, inference_thread, publisher, store_thread};
 
 /// How often it is put together.
@@ -36,6 +37,7 @@ pub(crate) struct Monitor {
     pub(crate) inference: Arc<inference_thread::Counters>,
     pub(crate) kafka: Option<Arc<publisher::Shown>>,
     pub(crate) exports: Option<Arc<exporter::Shown>>,
+    pub(crate) settings: Arc<Desk>,
     pub(crate) health: watch::Sender<Health>,
 }
 
@@ -61,6 +63,7 @@ impl Monitor {
                 "failing"
             } else if all_connected.elapsed() > VENUE_AWAY_MAX
                 || !health.model.error.is_empty()
+                || !health.settings.error.is_empty()
                 || health.card.state != CardState::Ok
                 || !health.backup.error.is_empty()
                 || health.export.as_ref().is_some_and(|export| !export.error.is_empty())
@@ -97,6 +100,7 @@ impl Monitor {
                 took_us: self.inference.took_us(),
                 ..self.model.borrow().clone()
             },
+            settings: SettingsHealth { error: self.settings.error() },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
             export: self.exports.as_ref().map(|shown| shown.health()),
         }

@@ -41,7 +41,7 @@ const REMEMBER_EVERY: Duration = Duration::from_secs(60);
 const FILE: &str = "kafka.json";
 
 /// What `/healthz` says about it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct KafkaHealth {
     /// Whether the last request was answered.
     pub(crate) connected: bool,

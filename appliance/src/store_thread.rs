@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use store::{Block, Checkpoint, Entry, Journal, Pending, Reader, State, StoreError};
 
@@ -17,14 +17,15 @@ use tokio::sync::oneshot;
 
 use crate::backup::Moment;
 use crate::card::Card;
+use crate::latency::Latency;
 
 /// Most batches waiting. When full the engine thread waits: nothing happens that is not written down.
-const QUEUE_MAX: usize = 8;
+pub(crate) const QUEUE_MAX: usize = 8;
 
 /// Something to write.
 pub(crate) enum Batch {
-    /// Consecutive inputs and the records they caused.
-    Block { block: Block, records: Vec<Entry> },
+    /// Consecutive inputs and the records they caused; given to the queue at `handed`.
+    Block { block: Block, records: Vec<Entry>, handed: Instant },
     /// The engine's state after everything sent before.
     Checkpoint(Checkpoint),
     /// What is there after everything sent before is wanted for a backup.
@@ -42,6 +43,10 @@ pub(crate) struct Counters {
     pub(crate) committed_seq: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) bytes: AtomicU64,
+    /// Batches that were sent and are not written yet, the one at work included.
+    pub(crate) waiting: AtomicU64,
+    /// From handing a block over until it survives a pulled plug.
+    pub(crate) commit: Latency,
     error: Mutex<String>,
     stopping: AtomicBool,
 }
@@ -78,7 +83,11 @@ pub(crate) fn start(
     let (sender, inbox) = mpsc::sync_channel(QUEUE_MAX);
     let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
         let mut writer = Writer { dir, journal: Some(journal), state, pending: Pending::default(), counters, card };
-        let ended = inbox.into_iter().try_for_each(|batch| writer.take(batch));
+        let ended = inbox.into_iter().try_for_each(|batch| {
+            let taken = writer.take(batch);
+            writer.counters.waiting.fetch_sub(1, Ordering::Relaxed);
+            taken
+        });
         ended.and_then(|()| writer.surely(Writer::sync)).inspect_err(|error| {
             tracing::error!("cannot write: {error}");
             *writer.counters.error.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
@@ -100,9 +109,9 @@ struct Writer {
 impl Writer {
     fn take(&mut self, batch: Batch) -> Result<(), StoreError> {
         match batch {
-            Batch::Block { block, records } => {
+            Batch::Block { block, records, handed } => {
                 self.pending.hold(block.header(), records);
-                self.surely(|writer| writer.write_block(&block))
+                self.surely(|writer| writer.write_block(&block, handed))
             }
             Batch::Checkpoint(checkpoint) => self.surely(|writer| {
                 writer.sync()?;
@@ -173,12 +182,13 @@ impl Writer {
             .ok_or_else(|| StoreError::Missing { path: self.dir.clone(), what: "the journal is not open" })
     }
 
-    fn write_block(&mut self, block: &Block) -> Result<(), StoreError> {
+    fn write_block(&mut self, block: &Block, handed: Instant) -> Result<(), StoreError> {
         let header = block.header();
         let journal = self.journal()?;
         // A failure may have come after the block was written.
         if journal.last_seq() < header.last_seq {
             journal.write(std::slice::from_ref(block), None)?;
+            self.counters.commit.note(handed.elapsed());
             self.counters.bytes.fetch_add(block.as_bytes().len() as u64, Ordering::Relaxed);
             self.counters.commits.fetch_add(1, Ordering::Relaxed);
         }

@@ -17,7 +17,7 @@ const SUFFIX: &str = ".tar.zst";
 const PROVEN: &str = "last-proven.json";
 
 /// A backup that was restored, opened, counted and digested.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct Proven {
     pub(crate) file: String,
     pub(crate) bytes: u64,
@@ -33,7 +33,7 @@ pub(crate) struct Proven {
 }
 
 /// What `/healthz` says about backups.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct BackupHealth {
     /// The last one that was proven.
     pub(crate) last_proven: Option<Proven>,

@@ -25,9 +25,10 @@ use serde::{Deserialize, Serialize};
 use store::{Checkpoint, History, Journal, Snapshot, State, StoreError, TableDigest};
 use types::Timestamp;
 
+use crate::config::CHANGES_FILE;
 use crate::{access, models};
 
-pub(crate) use keeper::{BackupHealth, Keeper};
+pub(crate) use keeper::{BackupHealth, Keeper, Proven};
 
 /// Backup format written by this program, and the highest it reads.
 pub(crate) const FORMAT: u32 = 3;
@@ -106,6 +107,14 @@ pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> 
         access::write_private(&scratch.path, access::NAME, &bytes)?;
         members.push((access::NAME.to_owned(), Vec::new()));
     }
+    match fs::read(dir.join(CHANGES_FILE)) {
+        Ok(bytes) => {
+            access::write_private(&scratch.path, CHANGES_FILE, &bytes)?;
+            members.push((CHANGES_FILE.to_owned(), Vec::new()));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).context("a backup without the changed settings is none"),
+    }
     members.push((write_journal(&scratch.path, &moment.checkpoint)?, Vec::new()));
     let mut manifest = Manifest {
         format: FORMAT,
@@ -157,7 +166,7 @@ fn write_journal(dir: &Path, checkpoint: &Checkpoint) -> anyhow::Result<String> 
 /// When the backup is damaged, newer than this program, or `dir` is not empty; nothing is left behind then.
 pub(crate) fn restore(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
     fs::create_dir_all(dir).with_context(|| format!("{}: cannot create", dir.display()))?;
-    let is_taken = |name: &str| name.ends_with(".redb") || name == models::FOLDER || name == access::NAME;
+    let is_taken = |name: &str| name.ends_with(".redb") || [models::FOLDER, access::NAME, CHANGES_FILE].contains(&name);
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         ensure!(!is_taken(&name), "{}: holds a box already ({name}); restore into an empty folder", dir.display());

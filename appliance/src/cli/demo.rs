@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use sim::SimSettings;
-use types::settings::Rule;
 
 use super::Environment;
 use crate::appliance::{Appliance, Setup};
 use crate::clock::{Clock, wall_now};
-use crate::config::{Config, Mode};
+use crate::config::{Layers, Mode};
 use crate::market_server::{MarketServer, MarketSettings};
 use crate::{cli, log};
 
@@ -50,18 +49,16 @@ fn speed(text: &str) -> Result<f64, String> {
 impl Args {
     pub(super) fn run(self, environment: &Environment) -> anyhow::Result<ExitCode> {
         log::start(&self.log, environment.log_destination())?;
-        cli::runtime()?.block_on(async {
-            let mut config = match &self.config {
-                Some(path) => Config::load(path)?,
-                None => {
-                    let mut config = Config::default();
-                    // An unproven model promises less than the fees, so its rule would show an idle trader.
-                    config.engine.signal.rule = Rule::Reversion;
-                    config
-                }
-            };
+        let ending = cli::runtime()?.block_on(async {
+            // An unproven model promises less than the fees, so its rule would show an idle trader.
+            let base = toml::toml! { engine.signal.rule = "reversion" };
+            let (mut layers, mut config) = Layers::load(self.config.as_deref(), base, Some(&self.data_dir))?;
+            layers.fix("server.listen", "the demo listens where --listen says");
+            layers.fix("store.data_dir", "the demo keeps everything where --data-dir says");
+            layers.fix("log.level", "the demo logs what --log says");
             config.server.listen = self.listen;
             config.access.mode = if self.login { Mode::Owner } else { Mode::Open };
+            layers.fix("access.mode", "the demo asks for a password with --login only");
             config.store.data_dir.clone_from(&self.data_dir);
             let appliance = Appliance::recover(&config)?;
             // A faster market has run ahead of the wall clock: the next run goes on from there.
@@ -72,13 +69,17 @@ impl Args {
             let market = MarketServer::start(settings, clock.clone(), 0).await?;
             for (venue, endpoint) in market.endpoints() {
                 config.feeds.of_mut(*venue).reach_at(endpoint);
+                for key in ["ws_base", "rest_base"] {
+                    layers.fix(format!("feeds.{}.{key}", venue.slug()), "the demo's exchange is built in");
+                }
             }
-            let setup = Setup { clock, demo: true };
+            let setup = Setup { clock, demo: true, layers, can_restart: environment.can_restart() };
             let running = appliance.start(&config, setup).await?;
             cli::announce(running.door(), Some("the built-in market"))?;
-            cli::until_stopped(running).await?;
+            let ending = cli::until_stopped(running).await;
             drop(market);
-            Ok(ExitCode::SUCCESS)
-        })
+            ending
+        });
+        environment.follow(ending?)
     }
 }

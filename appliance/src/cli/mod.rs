@@ -30,7 +30,9 @@ mod stats;
 mod status;
 mod verify;
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -42,15 +44,37 @@ use crate::config::ConfigError;
 use crate::log::Destination;
 
 /// What `main` found in the environment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Environment {
     /// True when standard error is connected to the system's journal.
     pub runs_under_journal: bool,
+    /// This program; `None` where the system does not tell.
+    pub program: Option<PathBuf>,
+    /// What it was called with, its own name left out.
+    pub arguments: Vec<OsString>,
 }
 
 impl Environment {
-    fn log_destination(self) -> Destination {
+    fn log_destination(&self) -> Destination {
         if self.runs_under_journal { Destination::Journal } else { Destination::Terminal }
+    }
+
+    /// Whether [`follow`](Self::follow) can start the program again.
+    fn can_restart(&self) -> bool {
+        self.program.is_some()
+    }
+
+    /// Ends as the box ended. For a restart the program takes its own place: the process stays the same, so whoever started it (systemd, a
+    /// terminal) sees nothing; all files and sockets are closed on the way.
+    fn follow(&self, ending: Ending) -> anyhow::Result<ExitCode> {
+        use std::os::unix::process::CommandExt;
+        match (ending, &self.program) {
+            (Ending::Restart, Some(program)) => {
+                let error = std::process::Command::new(program).args(&self.arguments).exec();
+                Err(error).with_context(|| format!("cannot start {} again", program.display()))
+            }
+            _ => Ok(ExitCode::SUCCESS),
+        }
     }
 }
 
@@ -187,8 +211,18 @@ fn announce(door: &Door, what: Option<&str>) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// Waits for Ctrl-C, SIGTERM, or a failure of the box, and ends it in order.
-async fn until_stopped(mut running: Running) -> anyhow::Result<()> {
+/// Why the box ended in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The user or the system wanted that.
+    Stop,
+    /// It is to start again.
+    Restart,
+}
+
+/// Waits for Ctrl-C, SIGTERM, a wish to restart, or a failure of the box, and ends it in order.
+async fn until_stopped(mut running: Running) -> anyhow::Result<Ending> {
+    let asked = running.restart_wish();
     tokio::select! {
         failure = running.failed() => {
             running.stop().await?;
@@ -196,8 +230,9 @@ async fn until_stopped(mut running: Running) -> anyhow::Result<()> {
         }
         signal = stop_signal() => {
             signal?;
-            running.stop().await
+            running.stop().await.map(|()| Ending::Stop)
         }
+        () = asked => running.stop().await.map(|()| Ending::Restart),
     }
 }
 

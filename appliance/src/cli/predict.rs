@@ -68,7 +68,7 @@ struct LatencyUs {
 }
 
 /// The forecasts after one candle.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Forecast {
     /// Open time of the last candle that the model saw.
     open_time_ms: i64,
@@ -78,7 +78,7 @@ pub(crate) struct Forecast {
     horizons: BTreeMap<u16, Horizon>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Horizon {
     log_return: f32,
     p_up: f32,

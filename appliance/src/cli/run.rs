@@ -7,10 +7,13 @@ use std::process::ExitCode;
 use super::Environment;
 use crate::appliance::{Appliance, Setup};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::Layers;
 use crate::{cli, log};
 
 /// Runs the box on live exchanges.
+///
+/// Settings that were changed on the box itself lie in `settings.toml` in the data folder and count instead of those of the
+/// configuration file. When they cannot be used the box starts without them and says so.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Configuration file; without one the defaults apply (see `tickerbox check-config --print-default`).
@@ -26,23 +29,24 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self, environment: &Environment) -> anyhow::Result<ExitCode> {
-        let mut config = match &self.config {
-            Some(path) => Config::load(path)?,
-            None => Config::default(),
-        };
+        let (mut layers, mut config) =
+            Layers::load(self.config.as_deref(), toml::Table::new(), self.data_dir.as_deref())?;
         if let Some(listen) = self.listen {
             config.server.listen = listen;
+            layers.fix("server.listen", "it was given with --listen");
         }
         if let Some(data_dir) = self.data_dir {
             config.store.data_dir = data_dir;
+            layers.fix("store.data_dir", "it was given with --data-dir");
         }
         log::start(&config.log.level, environment.log_destination())?;
-        cli::runtime()?.block_on(async {
-            let setup = Setup { clock: Clock::wall(), demo: false };
+        let can_restart = environment.can_restart();
+        let ending = cli::runtime()?.block_on(async {
+            let setup = Setup { clock: Clock::wall(), demo: false, layers, can_restart };
             let running = Appliance::recover(&config)?.start(&config, setup).await?;
             cli::announce(running.door(), None)?;
-            cli::until_stopped(running).await?;
-            Ok(ExitCode::SUCCESS)
-        })
+            cli::until_stopped(running).await
+        });
+        environment.follow(ending?)
     }
 }

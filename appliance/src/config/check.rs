@@ -66,23 +66,28 @@ fn show(path: &Path, problems: &[Problem]) -> String {
     problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect::<Vec<_>>().join("\n")
 }
 
+/// The text of a configuration file.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |what: String| ConfigError::File { path: path.to_owned(), what };
+    let meta = std::fs::metadata(path).map_err(|e| unreadable(format!("cannot be read: {e}")))?;
+    if meta.is_dir() {
+        return Err(unreadable("is a folder, not a configuration file".to_owned()));
+    }
+    if meta.len() > FILE_BYTES_MAX {
+        return Err(unreadable(format!("larger than {} KiB: not a configuration file", FILE_BYTES_MAX >> 10)));
+    }
+    let bytes = std::fs::read(path).map_err(|e| unreadable(format!("cannot be read: {e}")))?;
+    String::from_utf8(bytes)
+        .map_err(|e| unreadable(format!("not a text file (byte {} is not UTF-8)", e.utf8_error().valid_up_to())))
+}
+
 impl Config {
     /// Reads a configuration file. What it does not say has its default.
     ///
     /// # Errors
     /// [`ConfigError`] with everything that is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |what: String| ConfigError::File { path: path.to_owned(), what };
-        let meta = std::fs::metadata(path).map_err(|e| unreadable(format!("cannot be read: {e}")))?;
-        if meta.is_dir() {
-            return Err(unreadable("is a folder, not a configuration file".to_owned()));
-        }
-        if meta.len() > FILE_BYTES_MAX {
-            return Err(unreadable(format!("larger than {} KiB: not a configuration file", FILE_BYTES_MAX >> 10)));
-        }
-        let bytes = std::fs::read(path).map_err(|e| unreadable(format!("cannot be read: {e}")))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|e| unreadable(format!("not a text file (byte {} is not UTF-8)", e.utf8_error().valid_up_to())))?;
+        let text = read_text(path)?;
         Self::parse(&text).map_err(|problems| ConfigError::Content { path: path.to_owned(), problems })
     }
 
@@ -138,7 +143,8 @@ fn assemble(text: &str) -> Result<Config, toml::de::Error> {
     all.try_into()
 }
 
-fn overlay(below: &mut toml::Table, above: toml::Table) {
+/// Lays one table over another: sections key by key, all else as a whole.
+pub(super) fn overlay(below: &mut toml::Table, above: toml::Table) {
     for (key, value) in above {
         match (below.get_mut(&key), value) {
             (Some(toml::Value::Table(below)), toml::Value::Table(above)) => overlay(below, above),
@@ -222,7 +228,8 @@ fn children(prefix: &str) -> impl Iterator<Item = &'static str> {
     })
 }
 
-fn unknown(prefix: &str, key: &str) -> String {
+/// What is wrong with a key that no rule knows.
+pub(super) fn unknown(prefix: &str, key: &str) -> String {
     if let Some(near) = nearest(key, children(prefix)) {
         return format!("unknown key; did you mean {near}?");
     }

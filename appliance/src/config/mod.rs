@@ -7,10 +7,14 @@
 //! | `rules` | what each key may hold |
 //! | `suggest` | the name that was probably meant |
 //! | `document` | the commented default file |
+//! | `described` | what that file says about each key |
+//! | `layers` | defaults, the configuration file, and changes made on the box itself |
 
 mod check;
+mod described;
 mod document;
 mod feeds;
+mod layers;
 mod rules;
 mod suggest;
 
@@ -24,6 +28,11 @@ pub use crate::access::{AccessSection, Mode};
 pub use check::{ConfigError, Problem};
 pub use document::DEFAULT_FILE;
 pub use feeds::{FeedSection, FeedsSection, LimitsSection};
+pub use layers::Layers;
+
+pub(crate) use described::Described;
+pub(crate) use layers::{CHANGES_FILE, find, from_toml};
+pub(crate) use rules::kind_and_words;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use types::fee::ROWS_MAX;
 use types::settings::RIVALS_MAX;
 use types::{Date, Venue};
+use wire::api::SettingKind;
 
 use super::suggest::nearest;
 use crate::bucket;
@@ -176,6 +177,12 @@ const PLAIN: &[(&str, Rule)] = &[
     ("log.level", Rule::LogLevel),
 ];
 
+/// What a key may hold, for programs and as the end of "must be ..."; `None` for a key that there is not.
+pub(crate) fn kind_and_words(key: &str) -> Option<(SettingKind, String)> {
+    let (_, rule) = RULES.iter().find(|(known, _)| known == key)?;
+    Some((rule.kind(), rule.to_string()))
+}
+
 /// Keys in the section of a venue.
 fn of_feed(venue: Venue) -> impl Iterator<Item = (String, Rule)> {
     let book_depth = match venue {
@@ -205,6 +212,27 @@ fn of_feed(venue: Venue) -> impl Iterator<Item = (String, Rule)> {
 }
 
 impl Rule {
+    fn kind(self) -> SettingKind {
+        match self {
+            Self::Switch => SettingKind::Switch,
+            Self::Range(min, max) => SettingKind::Number { min, max },
+            Self::OneOf(choices) => SettingKind::NumberOf(choices.to_vec()),
+            Self::Word(words) => SettingKind::Word(words.iter().map(|word| (*word).to_owned()).collect()),
+            Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers => SettingKind::Texts,
+            Self::Times => SettingKind::Numbers,
+            Self::Fees | Self::Rivals => SettingKind::Rows,
+            Self::Address
+            | Self::Base(_)
+            | Self::Proxy
+            | Self::Bucket
+            | Self::Path
+            | Self::Topic
+            | Self::LogLevel
+            | Self::Date
+            | Self::Text => SettingKind::Text,
+        }
+    }
+
     /// What is wrong with a value, as the end of a sentence that begins with its key.
     pub(super) fn check(self, value: &DeValue<'_>) -> Result<(), String> {
         match self {

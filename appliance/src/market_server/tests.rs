@@ -160,7 +160,7 @@ async fn books_trades_and_minutes_come_over_a_rough_way_as_well() {
             let mut open: BTreeSet<(&str, u32)> =
                 (0..count as u32).flat_map(|id| ["book", "trade", "minute"].map(|what| (what, id))).collect();
             while !open.is_empty() {
-                let Some(Message::Input(input)) = inbox.recv().await else { panic!("{venue}: the task ended") };
+                let Some(Message::Heard { input, .. }) = inbox.recv().await else { panic!("{venue}: the task ended") };
                 match input {
                     Input::Book(book) => open.remove(&("book", u32::from(book.instrument.0))),
                     Input::Trade(trade) => open.remove(&("trade", u32::from(trade.instrument.0))),

@@ -23,7 +23,7 @@ mod socket;
 mod tests;
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use feed::{Feed, FeedInput, FeedOutput, FeedSettings, FeedStatus, LinkId, SettingsError, Target};
 use futures_util::future::BoxFuture;
@@ -36,6 +36,7 @@ use crate::engine_thread::Message;
 
 pub(crate) use bans::Bans;
 pub(crate) use network::Network;
+pub(crate) use outlet::WAITING_MAX;
 use outlet::{Outlet, Stopping};
 pub(crate) use rest::{Answer, Rest};
 use socket::{Event, Socket};
@@ -65,6 +66,8 @@ pub(crate) struct VenueStatus {
     pub trouble: String,
     /// Events that were replaced by newer ones because the engine was slow.
     pub replaced: u64,
+    /// Events that wait because the engine's queue is full.
+    pub waiting: usize,
 }
 
 /// Everything one venue task needs.
@@ -82,7 +85,7 @@ impl VenueTask {
     /// The status before anything happened.
     pub(crate) fn initial_status(settings: &FeedSettings) -> Result<VenueStatus, SettingsError> {
         let feed = Feed::new(settings.clone())?.status();
-        Ok(VenueStatus { venue: settings.venue, feed, trouble: String::new(), replaced: 0 })
+        Ok(VenueStatus { venue: settings.venue, feed, trouble: String::new(), replaced: 0, waiting: 0 })
     }
 
     /// Runs until the box stops (the task is aborted) or the engine thread is gone.
@@ -100,7 +103,9 @@ impl VenueTask {
         };
         let outlet = Outlet::new(self.engine.clone());
         let links = [Link::Down, Link::Down];
-        let mut shell = Shell { feed, rest, requests: JoinSet::new(), links, outlet, out: Vec::new(), task: self };
+        let requests = JoinSet::new();
+        let mut shell =
+            Shell { feed, rest, requests, links, outlet, out: Vec::new(), received: Instant::now(), task: self };
         // The only way out is that the box is stopping.
         let Err(Stopping) = shell.carry().await;
     }
@@ -116,6 +121,8 @@ struct Shell {
     links: [Link; LinkId::ALL.len()],
     outlet: Outlet,
     out: Vec<FeedOutput>,
+    /// When what is being carried out was read.
+    received: Instant,
 }
 
 /// The place of a WebSocket connection.
@@ -154,6 +161,7 @@ impl Shell {
             tokio::select! {
                 (link, event) = next(&mut self.links), if is_reading => self.event(link, event),
                 Some(answer) = self.requests.join_next(), if !self.requests.is_empty() => {
+                    self.received = Instant::now();
                     match answer {
                         Ok(answer) => answer.hand_to(&mut self.feed, clock.now(), &mut self.out),
                         Err(error) => tracing::error!(venue = %self.task.settings.venue, "request task: {error}"),
@@ -161,6 +169,7 @@ impl Shell {
                 }
                 drained = self.outlet.drain() => drained?,
                 () = sleep_until(clock, deadline) => {
+                    self.received = Instant::now();
                     self.feed.handle(clock.now(), FeedInput::Deadline, &mut self.out);
                 }
                 _ = status_timer.tick() => self.publish(None),
@@ -170,6 +179,7 @@ impl Shell {
 
     fn event(&mut self, link: LinkId, event: Event) {
         let at = self.task.clock.now();
+        self.received = Instant::now();
         match event {
             Event::Frame(bytes) => self.feed.handle(at, FeedInput::Frame(link, &bytes), &mut self.out),
             Event::Pong => self.feed.handle(at, FeedInput::Pong(link), &mut self.out),
@@ -218,7 +228,7 @@ impl Shell {
     fn carry_out(&mut self, output: FeedOutput) -> Result<(), Stopping> {
         let venue = self.task.settings.venue;
         match output {
-            FeedOutput::Event(input) => self.outlet.push(input)?,
+            FeedOutput::Event(input) => self.outlet.push(input, self.received)?,
             FeedOutput::Connect(link, target) => {
                 tracing::debug!(%venue, "connecting to {target}");
                 *self.link(link) = self.dial(&target);
@@ -267,6 +277,7 @@ impl Shell {
         self.task.status.send_modify(|status| {
             status.feed = feed;
             status.replaced = self.outlet.replaced();
+            status.waiting = self.outlet.waiting();
             if let Some(trouble) = trouble {
                 trouble.clone_into(&mut status.trouble);
             }

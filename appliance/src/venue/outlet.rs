@@ -1,6 +1,7 @@
 //! From a feed to the engine, also when the engine is slow.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use types::market::CandleState;
@@ -10,14 +11,14 @@ use crate::engine_thread::Message;
 
 /// Events that wait for the engine. When so many wait, the venue's sockets are not read: what it sends then waits in the
 /// network, and what it drops shows as a gap and is repaired.
-const WAITING_MAX: usize = 16_384;
+pub(crate) const WAITING_MAX: usize = 16_384;
 
 /// Hands events to the engine in order. While its queue is full they wait here, and of what only the newest counts only
 /// the newest waits: a book replaces the waiting book of its instrument, but no trade is ever left out.
 pub(super) struct Outlet {
     engine: mpsc::Sender<Message>,
     /// A replaced event leaves an empty place.
-    waiting: VecDeque<Option<Input>>,
+    waiting: VecDeque<Option<(Input, Instant)>>,
     /// Number of the first place.
     first: u64,
     /// Number of the place where the newest state of its kind waits.
@@ -42,15 +43,15 @@ impl Outlet {
         Self { engine, waiting: VecDeque::new(), first: 0, newest: BTreeMap::new(), replaced: 0 }
     }
 
-    /// Takes an event in.
+    /// Takes an event in that follows from what was read at `received`.
     ///
     /// # Errors
     /// When the engine thread is gone.
-    pub(super) fn push(&mut self, input: Input) -> Result<(), Stopping> {
+    pub(super) fn push(&mut self, input: Input, received: Instant) -> Result<(), Stopping> {
         let input = if self.waiting.is_empty() {
-            match self.engine.try_send(Message::Input(input)) {
+            match self.engine.try_send(Message::Heard { input, received }) {
                 Ok(()) => return Ok(()),
-                Err(mpsc::error::TrySendError::Full(Message::Input(input))) => input,
+                Err(mpsc::error::TrySendError::Full(Message::Heard { input, .. })) => input,
                 Err(_) => return Err(Stopping),
             }
         } else {
@@ -65,7 +66,7 @@ impl Outlet {
             *place = None;
             self.replaced += 1;
         }
-        self.waiting.push_back(Some(input));
+        self.waiting.push_back(Some((input, received)));
         Ok(())
     }
 
@@ -81,14 +82,14 @@ impl Outlet {
         let mut permit = Some(self.engine.reserve().await.map_err(|_| Stopping)?);
         while let Some(place) = self.waiting.pop_front() {
             self.first += 1;
-            let Some(input) = place else { continue };
+            let Some((input, received)) = place else { continue };
             match permit.take() {
-                Some(permit) => permit.send(Message::Input(input)),
-                None => match self.engine.try_send(Message::Input(input)) {
+                Some(permit) => permit.send(Message::Heard { input, received }),
+                None => match self.engine.try_send(Message::Heard { input, received }) {
                     Ok(()) => {}
-                    Err(mpsc::error::TrySendError::Full(Message::Input(input))) => {
+                    Err(mpsc::error::TrySendError::Full(Message::Heard { input, received })) => {
                         self.first -= 1;
-                        self.waiting.push_front(Some(input));
+                        self.waiting.push_front(Some((input, received)));
                         return Ok(());
                     }
                     Err(_) => return Err(Stopping),
@@ -97,6 +98,11 @@ impl Outlet {
         }
         self.newest.clear();
         Ok(())
+    }
+
+    /// Places of events that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// So much waits that nothing more is to be read.
@@ -157,7 +163,7 @@ mod tests {
     async fn received(engine: &mut mpsc::Receiver<Message>, outlet: &mut Outlet) -> Vec<Input> {
         let mut all = Vec::new();
         loop {
-            while let Ok(Message::Input(input)) = engine.try_recv() {
+            while let Ok(Message::Heard { input, .. }) = engine.try_recv() {
                 all.push(input);
             }
             if outlet.waiting.is_empty() {
@@ -183,13 +189,13 @@ mod tests {
             book(0, 4),
         ];
         for input in inputs {
-            assert!(outlet.push(input).is_ok());
+            assert!(outlet.push(input, Instant::now()).is_ok());
         }
         assert_eq!(outlet.replaced(), 3);
         let all = received(&mut engine, &mut outlet).await;
         assert_eq!(all, [trade(1), book(0, 1), trade(2), trade(3), stale(1), book(0, 4)]);
         // Nothing is left of it.
-        assert!(outlet.push(book(0, 5)).is_ok() && outlet.push(book(0, 6)).is_ok());
+        assert!(outlet.push(book(0, 5), Instant::now()).is_ok() && outlet.push(book(0, 6), Instant::now()).is_ok());
         assert_eq!(received(&mut engine, &mut outlet).await, [book(0, 5), book(0, 6)]);
     }
 
@@ -199,7 +205,7 @@ mod tests {
         let mut outlet = Outlet::new(sender);
         for id in 0..=WAITING_MAX as u128 {
             assert!(!outlet.is_full());
-            assert!(outlet.push(trade(id)).is_ok());
+            assert!(outlet.push(trade(id), Instant::now()).is_ok());
         }
         assert!(outlet.is_full());
         drop(engine);

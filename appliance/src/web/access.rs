@@ -68,9 +68,10 @@ fn shown(site: &Site, peer: &Peer, visitor: &Visitor) -> Standing {
     }
 }
 
-#[derive(Deserialize)]
+/// Body of `POST /api/v1/claim`.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Claim {
+pub(super) struct Claim {
     code: String,
     password: String,
 }
@@ -91,9 +92,10 @@ pub(super) async fn claim(
     enter(&site, &peer, claimed)
 }
 
-#[derive(Deserialize)]
+/// Body of `POST /api/v1/login`.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Login {
+pub(super) struct Login {
     password: String,
 }
 
@@ -136,9 +138,10 @@ pub(super) async fn log_out(
     done(site.inner.access.log_out(&visitor).await.map(|()| guard::set_cookie(None, peer.is_tls)))
 }
 
-#[derive(Deserialize)]
+/// Body of `POST /api/v1/password`.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct NewPassword {
+pub(super) struct NewPassword {
     old: String,
     new: String,
 }
@@ -192,10 +195,13 @@ pub(super) async fn tokens(State(site): State<Site>, form: Form) -> Response {
     form.of(&Tokens { tokens: site.inner.access.tokens() })
 }
 
-#[derive(Deserialize)]
+/// Body of `POST /api/v1/tokens`.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wished {
+#[schema(as = WishedToken)]
+pub(super) struct Wished {
     name: String,
+    #[schema(value_type = Vec<String>)]
     scopes: Scopes,
 }
 

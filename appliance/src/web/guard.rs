@@ -23,7 +23,7 @@ use super::{Site, assets, body};
 use crate::access::{Client, Event, Shown, Visitor, Who};
 
 /// The cookie of a session or of a guest.
-const COOKIE: &str = "tickerbox";
+pub(super) const COOKIE: &str = "tickerbox";
 /// How long a browser keeps the cookie, seconds: as long as browsers do. The box judges by itself.
 const COOKIE_S: u32 = 400 * 86_400;
 

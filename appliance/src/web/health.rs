@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::Site;
+use super::{Site, assets};
 use crate::backup::BackupHealth;
 use crate::card::CardHealth;
 use crate::exporter::ExportHealth;
 use crate::publisher::KafkaHealth;
 
 /// The state of the box.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Health {
-    /// `ok`; `degraded` when a venue or the model is missing, or the card fills up; `failing` when the engine is, or the card
+    /// `ok`; `degraded` when a venue or the model is missing, the file of changed settings is damaged, or the card fills up; `failing` when the engine is, or the card
     /// does not take what is written.
     pub status: &'static str,
     /// Version of the program.
@@ -37,6 +38,8 @@ pub(crate) struct Health {
     pub backup: BackupHealth,
     /// The model.
     pub model: ModelHealth,
+    /// The settings that were changed on the box.
+    pub settings: SettingsHealth,
     /// Files for other programs; nothing where none are configured.
     pub export: Option<ExportHealth>,
     /// Kafka; nothing where no broker is configured.
@@ -51,7 +54,7 @@ impl Health {
 }
 
 /// A venue's connection and books.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct FeedHealth {
     /// True while the socket is up.
     pub connected: bool,
@@ -72,7 +75,7 @@ pub(crate) struct FeedHealth {
 }
 
 /// The engine thread.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct EngineHealth {
     /// Sequence number of the newest input.
     pub seq: u64,
@@ -85,7 +88,7 @@ pub(crate) struct EngineHealth {
 }
 
 /// The store thread.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct StoreHealth {
     /// Sequence number of the newest input that survives a pulled plug.
     pub committed_seq: u64,
@@ -98,7 +101,7 @@ pub(crate) struct StoreHealth {
 }
 
 /// The model.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct ModelHealth {
     /// Its name; empty without one.
     pub name: String,
@@ -112,6 +115,22 @@ pub(crate) struct ModelHealth {
     pub took_us: Option<(u32, u32)>,
     /// Why there is none, if there is none.
     pub error: String,
+}
+
+/// The settings that were changed on the box.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub(crate) struct SettingsHealth {
+    /// Why the box runs without them, if it does.
+    pub error: String,
+}
+
+/// `GET /`: the dashboard, and the state of the box for who wants JSON.
+pub(super) async fn front(state: State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepted.contains("application/json") && !accepted.contains("text/html") {
+        return healthz(state).await.into_response();
+    }
+    assets::asset(uri, headers).await.into_response()
 }
 
 pub(super) async fn healthz(State(site): State<Site>) -> (StatusCode, Json<Health>) {

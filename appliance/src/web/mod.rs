@@ -7,16 +7,22 @@ mod backups;
 mod body;
 mod certificate;
 mod data;
+mod exposition;
 mod form;
 mod guard;
 mod health;
 mod kept;
 mod live;
+mod logs;
+mod metrics;
 mod models;
+mod openapi;
 mod replays;
 mod routes;
 mod server;
+mod settings;
 mod skill;
+mod system;
 mod verify;
 
 use std::future::Future;
@@ -27,20 +33,26 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post};
 use store::State;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::access::Access;
 use crate::backup::Keeper;
 use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
+use crate::gauges::Gauges;
 use crate::models::Models;
 use crate::recordings::Recordings;
+use crate::settings::Desk;
 
 pub(crate) use certificate::Certificate;
-pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, StoreHealth};
+pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
 
 /// Most browsers at once; more are told to come back later.
 const BROWSERS_MAX: usize = 64;
+
+/// Paths of before there was `/api/v1`, and the present ones.
+const OLD_PATHS: [(&str, &str); 3] =
+    [("/verify", "/api/v1/verify"), ("/retrain", "/api/v1/retrain"), ("/timeseries", "/api/v1/timeseries")];
 
 /// What every request may use.
 #[derive(Clone)]
@@ -62,6 +74,9 @@ struct Inner {
     fingerprint: Option<String>,
     clock: Clock,
     health: watch::Receiver<Health>,
+    gauges: Gauges,
+    settings: Arc<Desk>,
+    restart: Arc<Notify>,
     demo: bool,
     allowed_hosts: Vec<String>,
     browsers: Arc<tokio::sync::Semaphore>,
@@ -80,6 +95,9 @@ impl Site {
         fingerprint: Option<String>,
         clock: Clock,
         health: watch::Receiver<Health>,
+        gauges: Gauges,
+        settings: Arc<Desk>,
+        restart: Arc<Notify>,
         demo: bool,
         allowed_hosts: Vec<String>,
     ) -> Self {
@@ -99,6 +117,9 @@ impl Site {
             fingerprint,
             clock,
             health,
+            gauges,
+            settings,
+            restart,
             demo,
             allowed_hosts,
             browsers,
@@ -145,6 +166,7 @@ fn routes() -> Router<Site> {
     Router::new()
         .merge(access)
         .route("/healthz", get(health::healthz))
+        .route("/metrics", get(metrics::metrics))
         .route("/api/v1/backups", get(backups::list).post(backups::make))
         .route("/api/v1/backups/{name}", get(backups::download))
         .route("/api/v1/replays", get(replays::show).post(replays::begin))
@@ -168,7 +190,16 @@ fn routes() -> Router<Site> {
         .route("/api/v1/order", get(accounts::story))
         .route("/api/v1/arbitrage", get(accounts::opportunities))
         .route("/api/v1/trading", post(accounts::order))
+        .route("/api/v1/settings", get(settings::show).post(settings::change))
+        .route("/api/v1/restart", post(settings::restart))
+        .route("/api/v1/system", get(system::system))
+        .route("/api/v1/logs", get(logs::logs))
+        .route("/api/v1/openapi.json", get(openapi::describe))
         .route("/api/v1/{kind}", get(kept::kept))
+        .route("/verify", post(verify::verify))
+        .route("/retrain", get(models::requests).post(models::retrain))
+        .route("/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
+        .route("/", get(health::front))
         .route(wire::SOCKET_PATH, get(live::upgrade))
         .fallback(get(assets::asset))
 }

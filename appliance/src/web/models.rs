@@ -96,7 +96,7 @@ pub(super) async fn roll_back(State(site): State<Site>, Query(asked): Query<Aske
 }
 
 /// What `POST /api/v1/retrain` takes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Wish {
     why: String,
@@ -141,7 +141,7 @@ pub(super) async fn why(State(site): State<Site>, form: Form, Query(asked): Quer
 }
 
 /// What `POST /api/v1/timeseries` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Series {
     /// A digest or its first letters; the model that leads without it.
@@ -153,8 +153,9 @@ pub(super) struct Series {
     last: Option<usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CandleOfYours)]
 struct Row {
     open_time_ms: i64,
     open: f64,

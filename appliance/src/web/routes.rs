@@ -22,8 +22,9 @@ const OWNER: Need = Need::One(&[Scope::Owner]);
 
 /// Path, method and need of every route. `HEAD` is as `GET`.
 #[rustfmt::skip]
-const ROUTES: &[(&str, &str, Need)] = &[
+pub(super) const ROUTES: &[(&str, &str, Need)] = &[
     ("/healthz", "GET", Need::Nothing),
+    ("/", "GET", Need::Nothing),
     ("/guest/{key}", "GET", Need::Nothing),
     ("/api/v1/access", "GET", Need::Nothing),
     ("/api/v1/claim", "POST", Need::Nothing),
@@ -65,6 +66,19 @@ const ROUTES: &[(&str, &str, Need)] = &[
     ("/api/v1/order", "GET", READ),
     ("/api/v1/arbitrage", "GET", READ),
     ("/api/v1/trading", "POST", CONTROL),
+    ("/metrics", "GET", READ),
+    ("/api/v1/openapi.json", "GET", Need::Nothing),
+    ("/api/v1/system", "GET", READ),
+    // A guest needs neither names of folders and machines nor what was asked of whom.
+    ("/api/v1/logs", "GET", CONTROL),
+    ("/api/v1/settings", "GET", CONTROL),
+    // Access is a setting too.
+    ("/api/v1/settings", "POST", OWNER),
+    ("/api/v1/restart", "POST", CONTROL),
+    ("/verify", "POST", READ),
+    ("/retrain", "GET", READ),
+    ("/retrain", "POST", MODELS),
+    ("/timeseries", "POST", READ),
     ("/api/v1/{kind}", "GET", READ),
     // What a browser says on it is looked at by itself.
     (wire::SOCKET_PATH, "GET", READ),
@@ -141,8 +155,16 @@ mod tests {
     #[test]
     fn only_these_need_nothing_and_reading_changes_nothing() {
         let public: Vec<&str> = ROUTES.iter().filter(|(_, _, need)| *need == Need::Nothing).map(|row| row.0).collect();
-        let expected =
-            ["/healthz", "/guest/{key}", "/api/v1/access", "/api/v1/claim", "/api/v1/login", "/api/v1/logout"];
+        let expected = [
+            "/healthz",
+            "/",
+            "/guest/{key}",
+            "/api/v1/access",
+            "/api/v1/claim",
+            "/api/v1/login",
+            "/api/v1/logout",
+            "/api/v1/openapi.json",
+        ];
         assert_eq!(public, expected);
         for (path, method, need) in ROUTES.iter().filter(|(_, method, _)| *method != "GET") {
             let is_open = need.allows(&Visitor::NOBODY);

@@ -8,7 +8,8 @@
 //!
 //! Prices and quantities are integers at the digits of their [`Instrument`]; cash is in 10^-8 of quote currency; times are
 //! milliseconds UTC.
-#![no_std]
+// What describes the answers is made of the standard library.
+#![cfg_attr(not(feature = "schema"), no_std)]
 
 extern crate alloc;
 

@@ -2,7 +2,7 @@
 
 use wire::api::{Audit, AuditEvent, GuestState, SessionRow, Sessions, Standing, TokenRow, Tokens};
 
-use super::{Action, Ask, Block, Cell, Row, Said, Section, plain};
+use super::{Action, Ask, Block, Cell, Row, Said, Section, Sends, plain};
 use crate::sentence::Tone;
 
 /// What this visitor is, and the way out.
@@ -40,7 +40,7 @@ pub fn standing(told: &Standing) -> Section {
         method: "POST",
         path: path.to_owned(),
         asks,
-        json: Some(""),
+        sends: Sends::Json(""),
         done,
     };
     let password = act(
@@ -89,7 +89,7 @@ pub fn sessions(told: &Sessions) -> Section {
             method: "DELETE",
             path: "/api/v1/sessions".into(),
             asks: Vec::new(),
-            json: None,
+            sends: Sends::Address,
             done: "All sessions are over.",
         }]))
 }
@@ -136,7 +136,7 @@ pub fn tokens(told: &Tokens) -> Section {
         method: "POST",
         path: "/api/v1/tokens".into(),
         asks: vec![Ask::text("name", "A name for it: letters, digits, - _ .")],
-        json: Some(scopes),
+        sends: Sends::Json(scopes),
         done: "The token was made. It is shown once.",
     };
     section.with(Block::Actions(vec![
@@ -176,7 +176,7 @@ pub fn chosen(told: &Tokens, name: &str) -> Option<Section> {
         method: "DELETE",
         path: format!("/api/v1/tokens/{name}"),
         asks: Vec::new(),
-        json: None,
+        sends: Sends::Address,
         done: "The token is void.",
     }])))
 }
@@ -199,7 +199,7 @@ pub fn guest(told: &GuestState) -> Section {
         method: "POST",
         path: "/api/v1/guest".into(),
         asks: Vec::new(),
-        json: None,
+        sends: Sends::Address,
         done: "The link was made. It is shown once.",
     };
     match &told.guest {

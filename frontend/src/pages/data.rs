@@ -4,7 +4,8 @@ use wire::api::{Ledger, LedgerHour, Quality, SetAside, Storage};
 
 use super::plot::heat;
 use super::{
-    Action, Block, Cell, Heat, Limit, Row, Said, Section, Table, fact, market, moment, or_dash, ordered, plain, size,
+    Action, Block, Cell, Heat, Limit, Row, Said, Section, Sends, Table, fact, market, moment, or_dash, ordered, plain,
+    size,
 };
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};
@@ -170,7 +171,7 @@ pub fn backups(storage: &Storage, zone: Zone) -> Section {
         method: "POST",
         path: "/api/v1/backups".into(),
         asks: Vec::new(),
-        json: None,
+        sends: Sends::Address,
         done: "The backup was made, restored and compared: equal.",
     }]))
 }

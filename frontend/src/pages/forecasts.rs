@@ -4,7 +4,7 @@ use wire::api::{FeatureEffect, Skill, Track, Verification, Why};
 
 use super::plot::{self, Across, Mark, Source, draw};
 use super::{
-    Action, Block, Cell, Fact, Row, Said, Section, Table, bps, fact, market, moment, or_dash, percent, plain,
+    Action, Block, Cell, Fact, Row, Said, Section, Sends, Table, bps, fact, market, moment, or_dash, percent, plain,
     signed_percent,
 };
 use crate::calendar::Zone;
@@ -270,7 +270,7 @@ pub fn sealed() -> Section {
             method: "POST",
             path: "/api/v1/verify".into(),
             asks: Vec::new(),
-            json: None,
+            sends: Sends::Address,
             done: "The chain was computed again.",
         }]))
 }

@@ -11,12 +11,15 @@ pub mod models;
 pub mod plot;
 pub mod replay;
 pub mod risk;
+pub mod settings;
+pub mod system;
 pub mod trading;
 
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};
 use crate::sentence::Tone;
 pub use plot::{Heat, Plot};
+use wire::api::{SettingChanges, SettingKind, SettingValue};
 
 /// A card of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -289,8 +292,8 @@ pub struct Action {
     pub path: String,
     /// What the user is asked for besides.
     pub asks: Vec<Ask>,
-    /// Where that is sent as a JSON object, with these members more; else it goes into the address.
-    pub json: Option<&'static str>,
+    /// How that is sent.
+    pub sends: Sends,
     /// What is said when it is done.
     pub done: &'static str,
 }
@@ -302,6 +305,59 @@ pub fn ordered<T>(things: Vec<T>, key: impl Fn(&T) -> i64) -> Vec<T> {
     places.sort_unstable();
     let mut things: Vec<Option<T>> = things.into_iter().map(Some).collect();
     places.into_iter().filter_map(|(_, place)| things[place].take()).collect()
+}
+
+/// How what was asked for is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sends {
+    /// In the address.
+    Address,
+    /// As a JSON object, with these members more.
+    Json(&'static str),
+    /// As a change of this setting to a value of this kind; back to what it was without one.
+    Setting(String, Option<SettingKind>),
+}
+
+impl Action {
+    /// What is sent with these texts: the address, and a body.
+    ///
+    /// # Errors
+    /// One sentence where a text cannot be what it has to be.
+    pub fn request(
+        &self,
+        texts: &[String],
+        encode: impl Fn(&str) -> String,
+    ) -> Result<(String, Option<String>), String> {
+        let given = || self.asks.iter().zip(texts);
+        let text = |text: &String| SettingValue::Text(text.clone()).to_string();
+        match &self.sends {
+            Sends::Address => {
+                let mut path = self.path.clone();
+                for (ask, text) in given() {
+                    let mark = if path.contains('?') { '&' } else { '?' };
+                    path.push(mark);
+                    path.push_str(ask.name);
+                    path.push('=');
+                    path.push_str(&encode(text));
+                }
+                Ok((path, None))
+            }
+            Sends::Json(more) => {
+                let mut members: Vec<String> =
+                    given().map(|(ask, given)| format!("\"{}\":{}", ask.name, text(given))).collect();
+                if !more.is_empty() {
+                    members.push((*more).to_owned());
+                }
+                Ok((self.path.clone(), Some(format!("{{{}}}", members.join(",")))))
+            }
+            Sends::Setting(key, kind) => {
+                let given = texts.first().map(String::as_str).unwrap_or_default();
+                let value = kind.as_ref().map(|kind| settings::value(kind, given)).transpose()?;
+                let changes = SettingChanges { changes: [(key.clone(), value)].into() };
+                Ok((self.path.clone(), Some(changes.to_string())))
+            }
+        }
+    }
 }
 
 /// A line that the user is asked for.
@@ -413,6 +469,36 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_asked_for_goes_where_the_box_reads_it() {
+        let action = |asks: Vec<Ask>, sends| Action {
+            id: "x",
+            label: "X",
+            question: String::new(),
+            consequence: "",
+            method: "POST",
+            path: "/p".into(),
+            asks,
+            sends,
+            done: "",
+        };
+        let encode = |text: &str| text.replace(' ', "%20");
+        let sent = |action: Action, texts: &[&str]| {
+            action.request(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), encode)
+        };
+        let path = |path: &str, body: Option<&str>| Ok((path.to_owned(), body.map(str::to_owned)));
+        let why = || vec![Ask::text("why", "")];
+        assert_eq!(sent(action(why(), Sends::Address), &["a b"]), path("/p?why=a%20b", None));
+        let json = sent(action(why(), Sends::Json("\"scopes\":[\"read\"]")), &["a\"b"]);
+        assert_eq!(json, path("/p", Some("{\"why\":\"a\\\"b\",\"scopes\":[\"read\"]}")));
+        let number = || Some(SettingKind::Number { min: 0, max: 9 });
+        let set = sent(action(why(), Sends::Setting("a.b".into(), number())), &["7"]);
+        assert_eq!(set, path("/p", Some("{\"changes\":{\"a.b\":7}}")));
+        assert!(sent(action(why(), Sends::Setting("a.b".into(), number())), &["x"]).is_err());
+        let back = sent(action(Vec::new(), Sends::Setting("a.b".into(), None)), &[]);
+        assert_eq!(back, path("/p", Some("{\"changes\":{\"a.b\":null}}")));
+    }
 
     #[test]
     fn names_and_amounts_are_read_as_people_write_them() {

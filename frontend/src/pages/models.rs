@@ -2,7 +2,7 @@
 
 use wire::api::{ModelEvent, ModelShelf, ModelVersion, TrainingWish};
 
-use super::{Action, Ask, Block, Cell, Row, Said, Section, Table, moment, or_dash, ordered, short, size};
+use super::{Action, Ask, Block, Cell, Row, Said, Section, Sends, Table, moment, or_dash, ordered, short, size};
 use crate::calendar::Zone;
 use crate::sentence::Tone;
 
@@ -62,7 +62,7 @@ pub fn chosen(shelf: &ModelShelf, model: &str) -> Option<Section> {
         method: "POST",
         path: format!("/api/v1/models/{}/{verb}", version.model),
         asks,
-        json: None,
+        sends: Sends::Address,
         done,
     };
     let promote = act(
@@ -140,7 +140,7 @@ pub fn history(shelf: &ModelShelf, zone: Zone) -> Section {
         method: "POST",
         path: "/api/v1/models/rollback".into(),
         asks: vec![Ask::text("why", "Why (kept in the history)")],
-        json: None,
+        sends: Sends::Address,
         done: "The places before the last promotion are back.",
     }]))
 }
@@ -176,7 +176,7 @@ pub fn wishes(shelf: &ModelShelf, zone: Zone) -> Section {
         method: "POST",
         path: "/api/v1/retrain".into(),
         asks: vec![Ask::text("why", "Why")],
-            json: None,
+            sends: Sends::Address,
         done: "The wish is kept until a trainer answers it.",
     }]))
 }

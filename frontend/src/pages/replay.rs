@@ -2,7 +2,7 @@
 
 use wire::api::{ReplayEnded, ReplayFound, Replays, Storage};
 
-use super::{Action, Block, Row, Said, Section, Table, dollars, moment, or_dash, plain, size};
+use super::{Action, Block, Row, Said, Section, Sends, Table, dollars, moment, or_dash, plain, size};
 use crate::calendar::{DAY_MS, Zone};
 use crate::format;
 use crate::sentence::Tone;
@@ -62,7 +62,7 @@ pub fn replay(replays: &Replays, day: Option<&str>, zone: Zone) -> Section {
             None => format!("/api/v1/replays?from={day}"),
         },
         asks: Vec::new(),
-        json: None,
+        sends: Sends::Address,
         done: "The replay has begun.",
     }]))
 }

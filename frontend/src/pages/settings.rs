@@ -51,7 +51,10 @@ pub fn section(told: &Settings, name: &str) -> Section {
         let value = if setting.next == setting.value {
             Said::plain(&shown(setting.value.as_ref()))
         } else {
-            Said::toned(&format!("{}, {} after a restart", shown(setting.value.as_ref()), shown(setting.next.as_ref())), Tone::Warning)
+            Said::toned(
+                &format!("{}, {} after a restart", shown(setting.value.as_ref()), shown(setting.next.as_ref())),
+                Tone::Warning,
+            )
         };
         Row::of(vec![
             Cell::from(key).hint(&setting.key),
@@ -62,7 +65,11 @@ pub fn section(told: &Settings, name: &str) -> Section {
         .to(format!("/settings?section={name}&key={}", setting.key))
     };
     let rows = told.settings.iter().filter(|setting| setting.section == name).map(row).collect();
-    Section::new("setting-list", name).wide().note(help).table("settings", &["Key", "Value", "From", "What it does"], rows)
+    Section::new("setting-list", name).wide().note(help).table(
+        "settings",
+        &["Key", "Value", "From", "What it does"],
+        rows,
+    )
 }
 
 /// A chosen setting, and how it is changed.
@@ -114,7 +121,11 @@ pub fn chosen(told: &Settings, key: &str) -> Option<Section> {
             None,
         ));
     }
-    let section = if actions.is_empty() { section.say("A list of tables: change it in the configuration file.") } else { section };
+    let section = if actions.is_empty() {
+        section.say("A list of tables: change it in the configuration file.")
+    } else {
+        section
+    };
     Some(section.with(Block::Actions(actions)))
 }
 

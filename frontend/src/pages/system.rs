@@ -1,6 +1,6 @@
 //! The machine, the program on it, and what it says.
 
-use wire::api::{LogLine, Logs, Machine, Queue, Stage, System};
+use wire::api::{LogLevel, LogLine, Logs, Machine, Queue, Stage, System};
 
 use super::{Block, Cell, Fact, Limit, Row, Said, Section, fact, or_dash, percent, plain, size};
 use crate::calendar::Zone;
@@ -16,7 +16,11 @@ pub fn machine(told: &System) -> Section {
         plain("Name", host.as_deref().unwrap_or("–"), "In the network"),
         plain("Processors", &format!("{cpus} × {architecture}"), ""),
         plain("Runs since", &or_dash(uptime_s.map(format::uptime)), "The machine"),
-        plain("Load", &or_dash(load.map(|load| format::float(load[0], 2))), "Programs that wanted a processor, over a minute"),
+        plain(
+            "Load",
+            &or_dash(load.map(|load| format::float(load[0], 2))),
+            "Programs that wanted a processor, over a minute",
+        ),
     ];
     facts.push(match cpu_celsius {
         None => plain("Temperature", "–", "This machine does not tell"),
@@ -36,7 +40,9 @@ pub fn machine(told: &System) -> Section {
     ];
     let told: Vec<&str> = now.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text).collect();
     match told.as_slice() {
-        [] if throttled.under_voltage_seen => section.tell("The power supply was too weak since the start.", Tone::Warning),
+        [] if throttled.under_voltage_seen => {
+            section.tell("The power supply was too weak since the start.", Tone::Warning)
+        }
         [] => section.tell("Power and heat are well.", Tone::Good),
         some => some.iter().fold(section, |section, text| section.tell(text, Tone::Warning)),
     }
@@ -156,14 +162,15 @@ pub fn log(logs: &Logs, zone: Zone) -> Section {
         return section.say("No line.");
     }
     let row = |line: &LogLine| {
-        let tone = match line.level.as_str() {
-            "error" => Tone::Bad,
-            "warn" => Tone::Warning,
-            _ => Tone::Open,
+        let (word, tone) = match line.level {
+            LogLevel::Error => ("error", Tone::Bad),
+            LogLevel::Warn => ("warning", Tone::Warning),
+            LogLevel::Info => ("info", Tone::Open),
+            LogLevel::Debug | LogLevel::Trace => ("debug", Tone::Open),
         };
         Row::of(vec![
             zone.clock_seconds(line.at_ms).into(),
-            Cell::from(Said::toned(&line.level, tone)).chip(),
+            Cell::from(Said::toned(word, tone)).chip(),
             Cell::from(line.text.as_str()).hint(&line.target),
         ])
     };

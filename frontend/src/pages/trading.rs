@@ -4,8 +4,8 @@ use wire::api::{Account, Accounts, Curve, LatestOrders, OrderStory, Performance,
 
 use super::plot::{Across, Mark, Source, draw};
 use super::{
-    Action, Block, Cell, Fact, Row, Said, Section, Table, bps, dollars, fact, market, moment, or_dash, percent, plain,
-    short, signed_dollars, signed_percent,
+    Action, Block, Cell, Fact, Row, Said, Section, Sends, Table, bps, dollars, fact, market, moment, or_dash, percent,
+    plain, short, signed_dollars, signed_percent,
 };
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};
@@ -51,7 +51,7 @@ pub fn control(told: &Accounts, is_trading: bool, zone: Zone) -> Section {
         method: "POST",
         path: format!("/api/v1/trading?do={word}"),
         asks: Vec::new(),
-        json: None,
+        sends: Sends::Address,
         done,
     };
     let pause = act(

@@ -43,23 +43,12 @@ impl Desk {
         self.answer.with(|answer| answer.as_ref().filter(|(of, _)| *of == id).map(|(_, bytes)| bytes.clone()))
     }
 
-    fn carry_out(self, action: Action, texts: Vec<String>) {
-        let mut path = action.path;
-        let given = || action.asks.iter().zip(&texts);
-        let body = action.json.map(|more| {
-            let mut members: Vec<String> =
-                given().map(|(ask, text)| format!("\"{}\":{}", ask.name, remote::quoted(text))).collect();
-            if !more.is_empty() {
-                members.push(more.to_owned());
-            }
-            format!("{{{}}}", members.join(","))
-        });
-        if body.is_none() {
-            for (ask, text) in given() {
-                let mark = if path.contains('?') { '&' } else { '?' };
-                path = format!("{path}{mark}{}={}", ask.name, String::from(js_sys::encode_uri_component(text)));
-            }
-        }
+    fn carry_out(self, action: Action, texts: &[String]) {
+        let encode = |text: &str| String::from(js_sys::encode_uri_component(text));
+        let (path, body) = match action.request(texts, encode) {
+            Ok(request) => request,
+            Err(why) => return self.said.set(Some(Said::toned(&why, Tone::Warning))),
+        };
         self.busy.set(true);
         spawn_local(async move {
             let answer = remote::ask(action.method, &path, body.as_deref()).await;
@@ -120,7 +109,7 @@ pub(super) fn DeskView() -> impl IntoView {
     let close = move |_| desk.asked.set(None);
     let confirm = move |_| {
         if let Some(action) = desk.asked.get_untracked() {
-            desk.carry_out(action, texts.get_untracked());
+            desk.carry_out(action, &texts.get_untracked());
         }
         desk.asked.set(None);
     };

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wire::api::Standing;
+use wire::api::{SettingValue, Standing};
 
 use super::ask::field;
 use super::remote;
@@ -50,6 +50,11 @@ pub(super) fn knock(entry: RwSignal<Entry>) {
     });
 }
 
+/// A text as JSON.
+fn quoted(text: &str) -> String {
+    SettingValue::Text(text.to_owned()).to_string()
+}
+
 /// The page in front of the door.
 pub(super) fn door(entry: RwSignal<Entry>) -> AnyView {
     match entry.get() {
@@ -91,9 +96,9 @@ fn form(entry: RwSignal<Entry>, is_new: bool) -> AnyView {
         }
         busy.set(true);
         spawn_local(async move {
-            let password = remote::quoted(&password.get_untracked());
+            let password = quoted(&password.get_untracked());
             let (path, body) = if is_new {
-                let code = remote::quoted(code.get_untracked().trim());
+                let code = quoted(code.get_untracked().trim());
                 ("/api/v1/claim", format!("{{\"code\":{code},\"password\":{password}}}"))
             } else {
                 ("/api/v1/login", format!("{{\"password\":{password}}}"))

@@ -14,7 +14,7 @@ use super::sections::sections;
 use super::store::Store;
 use crate::address;
 use crate::calendar::Zone;
-use crate::pages::{Section, access, arbitrage, data, forecasts, models, replay, risk, trading};
+use crate::pages::{Section, access, arbitrage, data, forecasts, models, replay, risk, settings, system, trading};
 use crate::state::Part;
 
 /// A page by the first part of its path.
@@ -32,6 +32,8 @@ pub(super) fn Pages() -> impl IntoView {
         "data" => data_page(),
         "replay" => replay_page(),
         "models" => models_page(),
+        "system" => system_page(),
+        "settings" => settings_page(),
         "access" => access_page(),
         "more" => more_page(),
         _ => not_found(),
@@ -56,6 +58,8 @@ fn more_page() -> AnyView {
             {page("/data", "Data", "How well it was heard, storage, backups")}
             {page("/replay", "Replay", "A day again, compared event by event")}
             {page("/models", "Models", "Versions, shadows, promotion, training")}
+            {page("/system", "System", "Machine, room, how long it takes, log")}
+            {page("/settings", "Settings", "Every value, with what it does")}
             {page("/access", "Access", "Password, browsers, tokens, guests, what was done")}
         </nav>
     }
@@ -354,6 +358,73 @@ fn access_page() -> AnyView {
             }));
             all.extend(audit.sections("audit", "What was done", |told: api::Audit| vec![access::audit(&told)]));
             all
+        }),
+    )
+}
+
+fn system_page() -> AnyView {
+    let (level, contains) = (RwSignal::new("info".to_owned()), RwSignal::new(String::new()));
+    let told = Remote::new(|| Some("/api/v1/system".into()), 5);
+    let log = Remote::new(
+        move || {
+            let contains = String::from(js_sys::encode_uri_component(&contains.get()));
+            Some(format!("/api/v1/logs?limit=100&level={}&contains={contains}", level.get()))
+        },
+        3,
+    );
+    let levels = ["error", "warn", "info", "debug"].map(|key| Choosable { key: key.into(), label: key.into() });
+    let search = super::ask::field("Lines with", false, "off", "log-contains", move |text| contains.set(text));
+    let beside = view! {
+        {search}
+        <Choice label="Level" options=levels.to_vec() value=level on_choose=move |key| level.set(key) always_buttons=true />
+    };
+    page(
+        "System",
+        beside.into_any(),
+        vec![told, log],
+        Box::new(move |zone| {
+            let mut all = told.sections("machine", "The machine", |told: api::System| {
+                let mut parts = vec![system::machine(&told), system::room(&told), system::stages(&told)];
+                parts.extend(system::queues(&told));
+                parts.push(system::threads(&told));
+                parts
+            });
+            all.extend(log.sections("log", "Log", |told: api::Logs| vec![system::log(&told, zone)]));
+            all
+        }),
+    )
+}
+
+fn settings_page() -> AnyView {
+    let (asked, key) = (query("section"), query("key"));
+    let told = Remote::new(|| Some("/api/v1/settings".into()), 30);
+    let sections = Memo::new(move |_| match told.read::<api::Settings>() {
+        super::remote::Shown::Here(told) => told
+            .sections
+            .iter()
+            .filter(|section| told.settings.iter().any(|setting| setting.section == section.name))
+            .map(|section| Choosable { key: section.name.clone(), label: section.name.clone() })
+            .collect(),
+        _ => Vec::new(),
+    });
+    let section = Memo::new(move |_| match asked.get() {
+        none if none.is_empty() => sections.read().first().map(|first| first.key.clone()).unwrap_or_default(),
+        some => some,
+    });
+    let navigate = use_navigate();
+    let choose = move |key: String| navigate(&format!("/settings?section={key}"), NavigateOptions::default());
+    let choice = view! { <Choice label="Section" options=sections value=section on_choose=choose /> }.into_any();
+    page(
+        "Settings",
+        choice,
+        vec![told],
+        Box::new(move |_| {
+            told.sections("settings-state", "Settings", |told: api::Settings| {
+                let mut parts = Vec::new();
+                parts.extend(settings::chosen(&told, &key.get()));
+                parts.extend([settings::section(&told, &section.get()), settings::standing(&told)]);
+                parts
+            })
         }),
     )
 }

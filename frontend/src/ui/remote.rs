@@ -119,11 +119,6 @@ impl Remote {
     }
 }
 
-/// A text as JSON.
-pub(super) fn quoted(text: &str) -> String {
-    js_sys::JSON::stringify(&JsValue::from_str(text)).map(String::from).unwrap_or_else(|_| "\"\"".into())
-}
-
 /// Sends a request and gives the body of its answer.
 ///
 /// # Errors

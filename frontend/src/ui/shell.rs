@@ -97,7 +97,7 @@ struct Page {
 }
 
 /// The pages, those of a phone's bar first.
-static PAGES: [Page; 10] = [
+static PAGES: [Page; 12] = [
     Page { href: "/", name: "Home", sign: "M4 11.5 12 5l8 6.5M6.5 10v9h11v-9" },
     Page { href: "/market", name: "Market", sign: "M8 4v3M8 16v4M5.5 7h5v9h-5zM16 3v5M16 15v3M13.5 8h5v7h-5z" },
     Page { href: "/forecasts", name: "Forecasts", sign: "M4 17l5-6 4 3 7-8M15 6h5v5" },
@@ -111,6 +111,12 @@ static PAGES: [Page; 10] = [
     },
     Page { href: "/replay", name: "Replay", sign: "M5 12a7 7 0 1 0 2-5M5 4v4h4M12 8v4l3 2" },
     Page { href: "/models", name: "Models", sign: "M12 4l8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4" },
+    Page { href: "/system", name: "System", sign: "M4 6h16v10H4zM9 20h6M12 16v4M8 12l2-3 2 2 3-3" },
+    Page {
+        href: "/settings",
+        name: "Settings",
+        sign: "M5 7h8M17 7h2M5 12h2M11 12h8M5 17h6M15 17h4M13 5v4M7 10v4M11 15v4",
+    },
     Page { href: "/access", name: "Access", sign: "M14 10a4 4 0 1 0-4 4M12 12l8 8M17 17l2-2M10 10h.01" },
 ];
 /// Pages in a phone's bar; the others are behind "More".

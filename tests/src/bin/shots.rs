@@ -9,7 +9,7 @@ use tickerbox_tests::browser::Browser;
 use tickerbox_tests::demo::{Demo, get};
 
 /// Pages, and what they are called in file names.
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 13] = [
     ("/", "home"),
     ("/market", "market"),
     ("/forecasts", "forecasts"),
@@ -19,6 +19,8 @@ const PAGES: [(&str, &str); 11] = [
     ("/data", "data"),
     ("/replay", "replay"),
     ("/models", "models"),
+    ("/system", "system"),
+    ("/settings?section=engine.risk", "settings"),
     ("/access", "access"),
     ("/more", "more"),
 ];

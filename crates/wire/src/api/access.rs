@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /api/v1/access`: what this visitor is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Standing {
     /// `owner`, or `open` where everybody may do everything.
     pub mode: String,
@@ -26,6 +27,7 @@ pub struct Standing {
 
 /// Answer of `GET /api/v1/sessions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Sessions {
     /// Newest first.
     pub sessions: Vec<SessionRow>,
@@ -33,6 +35,7 @@ pub struct Sessions {
 
 /// A browser that is logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SessionRow {
     /// What tells it apart.
     pub id: String,
@@ -50,6 +53,7 @@ pub struct SessionRow {
 
 /// Answer of `GET /api/v1/tokens`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Tokens {
     /// Oldest first.
     pub tokens: Vec<TokenRow>,
@@ -57,6 +61,7 @@ pub struct Tokens {
 
 /// A token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TokenRow {
     /// Its name.
     pub name: String,
@@ -70,6 +75,7 @@ pub struct TokenRow {
 
 /// Answer of `POST /api/v1/tokens`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewToken {
     /// Its name.
     pub name: String,
@@ -81,6 +87,7 @@ pub struct NewToken {
 
 /// Answer of `GET /api/v1/guest`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GuestState {
     /// The link, if there is one.
     pub guest: Option<GuestRow>,
@@ -88,6 +95,7 @@ pub struct GuestState {
 
 /// The guest link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct GuestRow {
     /// When it was made, UTC.
     pub made_at: String,
@@ -97,6 +105,7 @@ pub struct GuestRow {
 
 /// Answer of `POST /api/v1/guest`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewGuest {
     /// The link's path; it is told only here.
     pub path: String,
@@ -104,6 +113,7 @@ pub struct NewGuest {
 
 /// Answer of `GET /api/v1/audit`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Audit {
     /// Newest first.
     pub events: Vec<AuditEvent>,
@@ -111,6 +121,7 @@ pub struct Audit {
 
 /// Something that was done, or tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AuditEvent {
     /// When, UTC.
     pub at: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /api/v1/arbitrage`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Opportunities {
     /// The newest, oldest first.
     pub opportunities: Vec<OpportunityRow>,
@@ -16,6 +17,7 @@ pub struct Opportunities {
 
 /// One opportunity. Quantities in base, money in `currency`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OpportunityRow {
     /// When it began.
     pub opened_at_ms: i64,
@@ -53,6 +55,7 @@ pub struct OpportunityRow {
 
 /// What came of trying an opportunity. Quantities in base, money in the opportunity's currency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// How it ended, in words.
     pub end: String,
@@ -76,6 +79,7 @@ pub struct Attempt {
 
 /// The most profitable quantity at a moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OpportunitySize {
     /// When.
     pub at_ms: i64,
@@ -91,6 +95,7 @@ pub struct OpportunitySize {
 
 /// What began on one UTC day between one pair of venues, in one currency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OpportunityDay {
     /// `2026-01-05`.
     pub day: String,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /api/v1/quality`: how well each instrument was heard, hour by hour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Quality {
     /// Start of the first hour.
     pub from_ms: i64,
@@ -20,6 +21,7 @@ pub struct Quality {
 
 /// How well an instrument was heard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Ledger {
     /// `kraken:BTC/USD`.
     pub symbol: String,
@@ -31,6 +33,7 @@ pub struct Ledger {
 
 /// An hour of an instrument.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LedgerHour {
     /// Minutes of which something is kept.
     pub minutes: u32,
@@ -52,6 +55,7 @@ pub struct LedgerHour {
 
 /// Minutes without data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LedgerGap {
     /// Start of the first one.
     pub from_ms: i64,
@@ -65,6 +69,7 @@ pub struct LedgerGap {
 
 /// Something implausible.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SetAside {
     /// When.
     pub at_ms: i64,
@@ -78,6 +83,7 @@ pub struct SetAside {
 
 /// Answer of `GET /api/v1/storage`: what lies on the card.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Storage {
     /// `ok`, or what is wrong, in a word.
     pub card: String,
@@ -109,6 +115,7 @@ pub struct Storage {
 
 /// A day of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RecordedDay {
     /// `2026-01-05`.
     pub day: String,
@@ -120,6 +127,7 @@ pub struct RecordedDay {
 
 /// A backup that was restored beside and compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProvenBackup {
     /// Its name.
     pub name: String,
@@ -135,6 +143,7 @@ pub struct ProvenBackup {
 
 /// Files for other programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ExportState {
     /// When all days that are over were written last; null before the first time since start.
     pub written_at_ms: Option<i64>,
@@ -144,6 +153,7 @@ pub struct ExportState {
 
 /// Kafka.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct KafkaState {
     /// Whether the last request was answered.
     pub connected: bool,
@@ -159,6 +169,7 @@ pub struct KafkaState {
 
 /// Answer of `GET /api/v1/replays`: does the engine make of what was recorded what it made of it then?
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Replays {
     /// The one that runs.
     pub running: Option<ReplayGoing>,
@@ -168,6 +179,7 @@ pub struct Replays {
 
 /// A replay that runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ReplayGoing {
     /// Start of the time that is replayed.
     pub from_ms: i64,
@@ -179,6 +191,7 @@ pub struct ReplayGoing {
 
 /// A replay that ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ReplayEnded {
     /// Start of the time that was replayed.
     pub from_ms: i64,
@@ -194,6 +207,7 @@ pub struct ReplayEnded {
 
 /// What a replay found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ReplayFound {
     /// Inputs that were applied again.
     pub inputs: u64,

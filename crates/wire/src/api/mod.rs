@@ -7,17 +7,23 @@
 mod access;
 mod arbitrage;
 mod data;
+mod logs;
 mod models;
 mod risk;
+mod settings;
 mod skill;
+mod system;
 mod trading;
 
 pub use access::*;
 pub use arbitrage::*;
 pub use data::*;
+pub use logs::*;
 pub use models::*;
 pub use risk::*;
+pub use settings::*;
 pub use skill::*;
+pub use system::*;
 pub use trading::*;
 
 /// The media type of answers in postcard, of this [`PROTOCOL`](crate::PROTOCOL) alone: a page of another one is told to reload.

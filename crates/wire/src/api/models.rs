@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /api/v1/models`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ModelShelf {
     /// Which models answer.
     pub seats: Vec<Seat>,
@@ -20,6 +21,7 @@ pub struct ModelShelf {
 
 /// A model that answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Seat {
     /// Digest.
     pub model: String,
@@ -31,6 +33,7 @@ pub struct Seat {
 
 /// A model that is here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ModelVersion {
     /// Digest.
     pub model: String,
@@ -54,6 +57,7 @@ pub struct ModelVersion {
 
 /// Something that happened to a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ModelEvent {
     /// When.
     pub at_ms: i64,
@@ -67,6 +71,7 @@ pub struct ModelEvent {
 
 /// A wish that a model be trained anew.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TrainingWish {
     /// Its number.
     pub id: u64,

@@ -9,6 +9,7 @@ use super::OpenBreaker;
 
 /// Answer of `GET /api/v1/risk`: what limits the first account, and how far it is from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Risk {
     /// As of.
     pub at_ms: i64,
@@ -34,6 +35,7 @@ pub struct Risk {
 
 /// A limit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LimitUse {
     /// What is limited.
     pub name: String,
@@ -45,6 +47,7 @@ pub struct LimitUse {
 
 /// An order that was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RefusedOrder {
     /// When.
     pub at_ms: i64,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /api/v1/skill`: the forecasts of one instrument over the last days.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Skill {
     /// `kraken:BTC/USD`.
     pub symbol: String,
@@ -16,6 +17,7 @@ pub struct Skill {
 
 /// The forecasts of a model at one horizon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Track {
     /// Digest of the model, or the name of a control.
     pub model: String,
@@ -65,6 +67,7 @@ pub struct Track {
 
 /// Forecasts that gave a rise about the same probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Reliability {
     /// Their mean probability.
     pub said: f64,
@@ -76,6 +79,7 @@ pub struct Reliability {
 
 /// The errors of an hour, basis points.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ErrorHour {
     /// When it began.
     pub at_ms: i64,
@@ -89,6 +93,7 @@ pub struct ErrorHour {
 
 /// A forecast and what came, basis points of log-return.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// Open time of the last candle that it saw.
     pub at_ms: i64,
@@ -100,6 +105,7 @@ pub struct Outcome {
 
 /// Answer of `GET /api/v1/why`: what the newest forecast of a model rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Why {
     /// Short name of the venue.
     pub venue: String,
@@ -121,6 +127,7 @@ pub struct Why {
 
 /// The forecast at a horizon.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct WhyHorizon {
     /// Minutes ahead.
     pub horizon_min: u16,
@@ -134,6 +141,7 @@ pub struct WhyHorizon {
 
 /// How much a model looked at a candle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Look {
     /// Open time of the candle.
     pub open_time_ms: i64,
@@ -143,6 +151,7 @@ pub struct Look {
 
 /// A feature, and what it does to a forecast.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FeatureEffect {
     /// Its name.
     pub name: String,
@@ -162,6 +171,7 @@ pub struct FeatureEffect {
 
 /// Answer of `POST /api/v1/verify`: the chain of forecasts and every outcome, computed again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Verification {
     /// Whether nothing was changed, left out or added.
     pub is_sound: bool,
@@ -171,6 +181,7 @@ pub struct Verification {
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ChainFound {
     /// Links that were recomputed and are what they should be.
     pub sealed: u64,

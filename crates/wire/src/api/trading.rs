@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET /api/v1/accounts`: all accounts at a moment, and what stops them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Accounts {
     /// As of.
     pub at_ms: i64,
@@ -18,6 +19,7 @@ pub struct Accounts {
 
 /// A paper account. Amounts are dollars but where a currency is named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Account {
     /// Its name; `lead` is the first.
     pub name: String,
@@ -65,6 +67,7 @@ pub struct Account {
 
 /// How an account has done over equal periods.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Performance {
     /// Periods.
     pub periods: u32,
@@ -92,6 +95,7 @@ pub struct Performance {
 
 /// Money at a venue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Purse {
     /// The venue's short name.
     pub venue: String,
@@ -111,6 +115,7 @@ pub struct Purse {
 
 /// A position that is held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Position {
     /// `kraken:BTC/USD`.
     pub symbol: String,
@@ -130,6 +135,7 @@ pub struct Position {
 
 /// Finished trades of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TradePart {
     /// Which.
     pub of: String,
@@ -139,6 +145,7 @@ pub struct TradePart {
 
 /// What finished trades came to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TradeSum {
     /// How many.
     pub n: u32,
@@ -152,6 +159,7 @@ pub struct TradeSum {
 
 /// A breaker that is open.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OpenBreaker {
     /// What opened it.
     pub cause: String,
@@ -165,6 +173,7 @@ pub struct OpenBreaker {
 
 /// Answer of `GET /api/v1/curve`: the equity of an account, thinned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Curve {
     /// Whose.
     pub account: String,
@@ -174,6 +183,7 @@ pub struct Curve {
 
 /// An account's worth at a moment, dollars.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CurvePoint {
     /// When.
     pub at_ms: i64,
@@ -185,6 +195,7 @@ pub struct CurvePoint {
 
 /// Answer of `GET /api/v1/latest`: the newest orders of an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LatestOrders {
     /// Newest first.
     pub orders: Vec<OrderRow>,
@@ -192,6 +203,7 @@ pub struct LatestOrders {
 
 /// A paper order and what it came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OrderRow {
     /// Its number, as text: it may not fit into a float.
     pub id: String,
@@ -221,6 +233,7 @@ pub struct OrderRow {
 
 /// Answer of `GET /api/v1/order`: everything that was kept of an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OrderStory {
     /// Its number.
     pub order: String,
@@ -262,6 +275,7 @@ pub struct OrderStory {
 
 /// The forecast behind an order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OrderForecast {
     /// Digest of the model; empty for a rule that needs none.
     pub model: String,
@@ -283,6 +297,7 @@ pub struct OrderForecast {
 
 /// A limit, and what the order came to under it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LimitCheck {
     /// Which.
     pub limit: String,
@@ -294,6 +309,7 @@ pub struct LimitCheck {
 
 /// Best bid and best ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BestPrices {
     /// Highest price that somebody pays.
     pub bid: String,
@@ -303,6 +319,7 @@ pub struct BestPrices {
 
 /// A fill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OrderFill {
     /// When.
     pub at_ms: i64,
@@ -318,6 +335,7 @@ pub struct OrderFill {
 
 /// What an order cost, in the currency of the price; below zero what it gained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OrderCost {
     /// The currency.
     pub currency: String,

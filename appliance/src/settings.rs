@@ -1,0 +1,170 @@
+//! The settings as the dashboard shows and changes them: what the box runs with, and what it will run with after a restart.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use toml::Table;
+use wire::api::{Setting, SettingProblem, SettingSection, SettingValue, Settings};
+
+use crate::config::{Config, Described, Layers, find, from_toml, kind_and_words};
+use crate::log::without_secrets;
+
+/// Keys that may hold a name and a password.
+const SECRET: [&str; 1] = ["network.proxy"];
+
+/// Shared by the dashboard and `/healthz`.
+pub(crate) struct Desk {
+    described: Described,
+    defaults: Table,
+    /// What the box runs with.
+    running: Table,
+    layers: Mutex<Layers>,
+    can_restart: bool,
+}
+
+/// Why changes were not stored.
+#[derive(Debug)]
+pub(crate) enum NotStored {
+    /// They are wrong.
+    Wrong(Vec<SettingProblem>),
+    /// The card does not take them.
+    Failed(std::io::Error),
+}
+
+impl Desk {
+    /// Of a box that runs with `config`, which `layers` and the start came to.
+    pub(crate) fn new(config: &Config, layers: Layers, can_restart: bool) -> Self {
+        Self {
+            described: Described::built_in(),
+            defaults: table(&Config::default()),
+            running: table(config),
+            layers: Mutex::new(layers),
+            can_restart,
+        }
+    }
+
+    /// Why the box runs without the file of changes; empty while all is well.
+    pub(crate) fn error(&self) -> String {
+        self.lock().trouble().to_owned()
+    }
+
+    pub(crate) fn can_restart(&self) -> bool {
+        self.can_restart
+    }
+
+    pub(crate) fn shown(&self) -> Settings {
+        let layers = self.lock();
+        let coming = table(&layers.merged());
+        let settings: Vec<(Setting, bool)> =
+            self.described.keys.iter().map(|help| self.setting(&layers, &coming, &help.path, &help.text)).collect();
+        let restart_needed = settings.iter().any(|(_, waits)| *waits);
+        let sections = self.described.sections.iter();
+        Settings {
+            sections: sections.map(|it| SettingSection { name: it.path.clone(), help: it.text.clone() }).collect(),
+            settings: settings.into_iter().map(|(setting, _)| setting).collect(),
+            config_file: layers.file.as_ref().map(|path| path.display().to_string()),
+            changes_file: layers.changes_file().display().to_string(),
+            error: layers.trouble().to_owned(),
+            restart_needed,
+            can_restart: self.can_restart,
+        }
+    }
+
+    /// A key, and whether it waits for a restart.
+    fn setting(&self, layers: &Layers, coming: &Table, key: &str, help: &str) -> (Setting, bool) {
+        let secret = SECRET.contains(&key);
+        let shown = |value: Option<&toml::Value>| {
+            value.map(from_toml).map(|value| match value {
+                SettingValue::Text(text) if secret => SettingValue::Text(without_secrets(&text)),
+                value => value,
+            })
+        };
+        let (value, next) = (find(&self.running, key), find(coming, key));
+        let next = if layers.is_decided(key) { value } else { next };
+        let (kind, must_be) = kind_and_words(key).expect("the default file tells of keys that have a rule");
+        let setting = Setting {
+            key: key.to_owned(),
+            section: key.rsplit_once('.').map_or("", |(section, _)| section).to_owned(),
+            help: help.to_owned(),
+            kind,
+            must_be,
+            default: shown(find(&self.defaults, key)),
+            value: shown(value),
+            next: shown(next),
+            changed: shown(layers.changed(key)),
+            source: layers.source(key),
+            secret,
+            // Each part of the box takes its settings at its start.
+            needs_restart: true,
+            fixed: layers.fixed(key).unwrap_or_default().to_owned(),
+        };
+        (setting, value != next)
+    }
+
+    /// Stores changes, all or none.
+    pub(crate) fn change(&self, changes: &BTreeMap<String, Option<SettingValue>>) -> Result<(), NotStored> {
+        let mut layers = self.lock();
+        let changed = layers.with(changes).map_err(NotStored::Wrong)?;
+        changed.store(!layers.trouble().is_empty()).map_err(NotStored::Failed)?;
+        *layers = changed;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Layers> {
+        self.layers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn table(config: &Config) -> Table {
+    Table::try_from(config).expect("the configuration is made of TOML's types")
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::api::{SettingKind, SettingSource};
+
+    use super::*;
+
+    fn of<'s>(settings: &'s Settings, key: &str) -> &'s Setting {
+        settings.settings.iter().find(|setting| setting.key == key).unwrap()
+    }
+
+    #[test]
+    fn a_setting_tells_what_it_is_what_it_was_and_what_it_will_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let base: Table = "network.proxy = 'http://me:pa55@proxy.lan:3128'".parse().unwrap();
+        let (mut layers, mut config) = Layers::load(None, base, Some(dir.path())).unwrap();
+        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        layers.fix("server.listen", "given with --listen");
+        let desk = Desk::new(&config, layers, true);
+        let before = desk.shown();
+        assert!(!before.restart_needed && before.can_restart && before.error.is_empty());
+        let proxy = of(&before, "network.proxy");
+        assert_eq!(proxy.value, Some(SettingValue::Text("http://***@proxy.lan:3128".to_owned())));
+        assert_eq!((proxy.secret, proxy.source, proxy.default.clone()), (true, SettingSource::File, None));
+        let listen = of(&before, "server.listen");
+        assert_eq!((listen.fixed.as_str(), listen.source), ("given with --listen", SettingSource::Start));
+        assert_eq!(listen.next, Some(SettingValue::Text("127.0.0.1:0".to_owned())));
+
+        let key = "engine.risk.daily_loss_max_ppm".to_owned();
+        desk.change(&BTreeMap::from([(key.clone(), Some(SettingValue::Number(40_000)))])).unwrap();
+        let after = desk.shown();
+        let limit = of(&after, &key);
+        assert!(after.restart_needed);
+        let number = |n| Some(SettingValue::Number(n));
+        assert_eq!((&limit.default, &limit.value, &limit.next), (&number(50_000), &number(50_000), &number(40_000)));
+        assert_eq!((limit.source, limit.section.as_str()), (SettingSource::Changes, "engine.risk"));
+        assert_eq!(limit.kind, SettingKind::Number { min: 1, max: 1_000_000 });
+        assert_eq!(limit.must_be, "a whole number from 1 to 1000000");
+        let wrong = desk.change(&BTreeMap::from([(key.clone(), number(0))])).unwrap_err();
+        assert!(matches!(wrong, NotStored::Wrong(problems) if problems[0].key == key));
+        assert_eq!(desk.shown(), after, "all or nothing");
+        desk.change(&BTreeMap::from([(key, None)])).unwrap();
+        assert_eq!(desk.shown(), before);
+        // The page reads what a program reads.
+        let bytes = wire::encode(&before);
+        assert_eq!(wire::decode::<Settings>(&bytes).unwrap(), before);
+        let text = serde_json::to_string(&before).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), before);
+    }
+}
