@@ -82,6 +82,38 @@ impl Browser {
         }
     }
 
+    /// Opens a page without waiting for data.
+    ///
+    /// # Panics
+    /// When it does not open.
+    pub async fn visit(&self, url: &str) {
+        self.client.goto(url).await.expect("the page opens");
+    }
+
+    /// Writes into the first field with this test id, in place of what is there, once it is there.
+    ///
+    /// # Panics
+    /// When it never is.
+    pub async fn type_into(&self, testid: &str, text: &str) {
+        let css = format!("[data-testid={testid}]");
+        let field = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(&css)).await;
+        let field = field.unwrap_or_else(|error| panic!("{testid}: {error}"));
+        field.clear().await.unwrap_or_else(|error| panic!("{testid}: {error}"));
+        field.send_keys(text).await.unwrap_or_else(|error| panic!("{testid}: {error}"));
+    }
+
+    /// Waits until no element with this test id is there.
+    ///
+    /// # Panics
+    /// When one stays.
+    pub async fn wait_until_gone(&self, testid: &str) {
+        let began = Instant::now();
+        while self.count(testid).await > 0 {
+            assert!(began.elapsed() < PATIENCE, "{testid} stays; {}", self.log().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Runs JavaScript in the page and gives what it returns.
     ///
     /// # Panics

@@ -80,3 +80,133 @@ async fn a_page_finds_its_way_back_after_the_box_was_killed() {
     again.kill();
     browser.close().await;
 }
+
+/// Every page that is data shows some, on a wide screen and on a phone, without scrolling sideways.
+async fn pages_show_data(width: u32, height: u32) {
+    let Some(browser) = Browser::start(width, height).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "30"]);
+    let address = demo.address();
+    browser.open(&format!("http://{address}/")).await;
+    let expected = [
+        ("forecasts", "skill", "starter"),
+        ("trading", "accounts", "arbitrage"),
+        ("risk", "limits", "Drawdown"),
+        ("arbitrage", "between", ""),
+        ("data", "ledger", "Kraken BTC/USD"),
+        ("replay", "days", "20"),
+        ("models", "versions", "starter"),
+        ("system", "stages", "engine"),
+        ("settings?section=engine.risk", "setting-list", "daily_loss_max_ppm"),
+        ("access", "standing-here", "This box is open"),
+    ];
+    for (page, section, words) in expected {
+        browser.open(&format!("http://{address}/{page}")).await;
+        browser.wait_for(section, |text| !text.is_empty() && text.contains(words)).await;
+        let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth").await;
+        assert!(overflow.as_i64() <= Some(0), "/{page} scrolls sideways by {overflow} pixels");
+        keep(&browser.picture().await, &format!("{}-{width}.png", page.split('?').next().unwrap_or(page)));
+    }
+    browser.assert_quiet().await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn pages_show_data_on_a_wide_screen() {
+    pages_show_data(1440, 1000).await;
+}
+
+#[tokio::test]
+async fn pages_show_data_on_a_phone() {
+    pages_show_data(390, 844).await;
+}
+
+#[tokio::test]
+async fn trading_is_paused_and_a_setting_is_changed_and_checked() {
+    let Some(browser) = Browser::start(1440, 1000).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "20"]);
+    let address = demo.address();
+    browser.open(&format!("http://{address}/trading")).await;
+    browser.wait_for("stops", |text| text.contains("Trading on paper")).await;
+    browser.click("pause").await;
+    browser.wait_for("ask", |text| text.contains("Pause paper trading?")).await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("stops", |text| text.contains("Paused")).await;
+
+    let key = "engine.risk.daily_loss_max_ppm";
+    browser.open(&format!("http://{address}/settings?section=engine.risk&key={key}")).await;
+    let change = async |value: &str| {
+        browser.wait_for("setting", |text| text.contains("Loss since 00:00 UTC")).await;
+        browser.click("setting-change").await;
+        browser.type_into("ask-text", value).await;
+        browser.click("ask-confirm").await;
+    };
+    change("9000000").await;
+    browser.wait_for("said", |text| text.contains(key) && text.contains("1000000")).await;
+    change("40000").await;
+    browser.wait_for("said", |text| text.contains("stored")).await;
+    browser.wait_for("settings-state", |text| text.contains("wait for a restart")).await;
+    let stored = std::fs::read_to_string(dir.path().join("settings.toml")).expect("a file of changes");
+    assert!(stored.contains("40000"), "{stored}");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_new_box_is_claimed_and_asks_for_its_password() {
+    let Some(browser) = Browser::start(1440, 1000).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "20", "--login"]);
+    let address = demo.address();
+    let code = std::fs::read_to_string(dir.path().join("claim-code.txt")).expect("a claim code");
+    browser.visit(&format!("http://{address}/")).await;
+    let claim = async |code: &str| {
+        browser.wait_for("door", |text| text.contains("This box is new")).await;
+        browser.type_into("door-code", code).await;
+        browser.type_into("door-password", "correct horse").await;
+        browser.click("door-enter").await;
+    };
+    claim("AAAA-AAAA").await;
+    browser.wait_for("door-fault", |text| text.contains("wrong claim code")).await;
+    browser.visit(&format!("http://{address}/")).await;
+    claim(code.trim()).await;
+    browser.wait_for("sentence", |text| !text.is_empty()).await;
+
+    browser.visit(&format!("http://{address}/access")).await;
+    browser.wait_for("tokens", |text| text.contains("None")).await;
+    browser.click("token-read").await;
+    browser.type_into("ask-text", "laptop").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("secret", |text| text.contains("tbx_")).await;
+    browser.wait_for("audit", |text| text.contains("refused") && text.contains("tokens")).await;
+    browser.click("logout").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("door", |text| text.contains("needs its password")).await;
+    for _ in 0..4 {
+        browser.type_into("door-password", "wrong password").await;
+        browser.click("door-enter").await;
+        browser.wait_for("door-fault", |text| !text.is_empty()).await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    browser.wait_for("door-fault", |text| text.contains("wait") || text.contains("again")).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_page_finds_its_box_again_after_it_was_killed() {
+    let Some(browser) = Browser::start(1440, 1000).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "20"]);
+    let address = demo.address();
+    browser.open(&format!("http://{address}/risk")).await;
+    browser.wait_for("limits", |text| text.contains("Drawdown")).await;
+    demo.kill();
+    browser.wait_for("link", |text| !text.contains("Live")).await;
+    browser.wait_for("as-of", |text| text.contains("does not answer")).await;
+    let demo = Demo::start_at(dir.path(), address, &["--seed", "3", "--speed", "20"]);
+    browser.wait_for("link", |text| text.contains("Live")).await;
+    browser.wait_until_gone("as-of").await;
+    assert!(browser.script("return location.pathname").await == "/risk", "it stays where it was");
+    demo.kill();
+    browser.close().await;
+}

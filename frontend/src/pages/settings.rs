@@ -3,6 +3,7 @@
 use wire::api::{Setting, SettingKind, SettingSource, SettingValue, Settings};
 
 use super::{Action, Ask, Block, Cell, Row, Said, Section, Sends, plain};
+use crate::format;
 use crate::sentence::Tone;
 
 /// What was changed and waits, and whether the file of changes is sound.
@@ -134,6 +135,7 @@ fn shown(value: Option<&SettingValue>) -> String {
         None => "left out".into(),
         Some(SettingValue::Text(text)) if text.is_empty() => "empty".into(),
         Some(SettingValue::Text(text)) => text.clone(),
+        Some(SettingValue::Number(number)) => format::fixed(*number, 0),
         Some(SettingValue::List(values)) if values.is_empty() => "none".into(),
         Some(SettingValue::List(values)) => {
             values.iter().map(|value| shown(Some(value))).collect::<Vec<_>>().join(", ")
@@ -205,7 +207,10 @@ mod tests {
     #[test]
     fn a_change_that_waits_is_told_beside_the_value() {
         let said = format!("{:?}", section(&told(), "engine.risk"));
-        assert!(said.contains("50000, 40000 after a restart") && said.contains("changed here"), "{said}");
+        assert!(
+            said.contains("50\\u{202f}000, 40\\u{202f}000 after a restart") && said.contains("changed here"),
+            "{said}"
+        );
         assert!(said.contains("\"daily_loss_max_ppm\""), "the key without its section: {said}");
         assert!(format!("{:?}", standing(&told())).contains("/api/v1/restart"));
     }
