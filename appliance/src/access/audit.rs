@@ -116,8 +116,8 @@ impl Trail {
             return;
         }
         event.missed = (newest.missed > 0).then_some(newest.missed);
-        let sent = self.queue.as_ref().map(|queue| queue.try_send(event.clone()));
-        if matches!(sent, Some(Err(TrySendError::Full(_)))) {
+        let is_full = |queue: &SyncSender<Event>| matches!(queue.try_send(event.clone()), Err(TrySendError::Full(_)));
+        if self.queue.as_ref().is_some_and(is_full) {
             newest.missed = newest.missed.saturating_add(1);
             return;
         }
