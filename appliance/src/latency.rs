@@ -84,7 +84,7 @@ impl Latency {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.turn(now);
         let mut counts = [0u64; BUCKETS];
-        for window in all.windows.iter() {
+        for window in &*all.windows {
             for (sum, count) in counts.iter_mut().zip(window.counts) {
                 *sum += u64::from(count);
             }

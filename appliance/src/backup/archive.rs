@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::{FORMAT, Manifest};
+use crate::config::CHANGES_FILE;
 use crate::{access, models};
 
 const MANIFEST: &str = "manifest.json";
@@ -90,7 +91,7 @@ pub(super) fn unpack(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
             let is_plain = Path::new(&member.name).components().count() == 1 && member.name.ends_with(".redb");
             let model = member.name.split_once('/').filter(|(folder, _)| *folder == models::FOLDER);
             ensure!(
-                is_plain || member.name == access::NAME || model.is_some_and(|(_, name)| models::is_file_name(name)),
+                is_plain || is_private(&member.name) || model.is_some_and(|(_, name)| models::is_file_name(name)),
                 "its manifest has a file of the odd name {:?}",
                 member.name
             );
@@ -100,7 +101,7 @@ pub(super) fn unpack(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
             if let Some((folder, _)) = model {
                 fs::create_dir_all(dir.join(folder))?;
             }
-            let out = if member.name == access::NAME { private(&path) } else { File::create(&path) };
+            let out = if is_private(&member.name) { private(&path) } else { File::create(&path) };
             let mut out = out.with_context(|| format!("{}: cannot create", path.display()))?;
             let bytes = io::copy(&mut (&mut entry).take(member.bytes), &mut out)?;
             out.sync_all()?;
@@ -119,6 +120,11 @@ pub(super) fn unpack(file: &Path, dir: &Path) -> anyhow::Result<Manifest> {
         Ok(manifest)
     };
     read().with_context(|| format!("{}: cannot be restored", file.display()))
+}
+
+/// Whether a file may hold a secret.
+fn is_private(name: &str) -> bool {
+    [access::NAME, CHANGES_FILE].contains(&name)
 }
 
 /// A new file that nobody but its owner reads.

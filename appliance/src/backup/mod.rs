@@ -8,6 +8,7 @@
 //!   history.redb             candles fetched and imported, where there are any
 //!   models/...               the registry of models and their bundles, where there are any
 //!   access.json              password and tokens, where the box belongs to somebody: `access::for_backup`
+//!   settings.toml            settings that were changed on the box, where there are any
 //!   journal-20261121.redb    the engine's state, to go on from
 //! ```
 //!
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_owns_the_box_owns_the_restored_one() {
+    async fn who_owns_the_box_owns_the_restored_one_and_its_settings() {
         use std::os::unix::fs::PermissionsExt;
 
         use crate::access::{Access, AccessSection, Client};
@@ -325,10 +326,12 @@ mod tests {
         let client = || Client { address: [10, 0, 0, 1].into(), agent: String::new() };
         let access = open(home.path());
         access.claim(access.claim_code().unwrap(), "a password".to_owned(), client()).await.unwrap();
+        fs::write(home.path().join(CHANGES_FILE), "log.level = 'debug'").unwrap();
         let file = home.path().join("one.tar.zst");
         make(home.path(), &moment(home.path()), &file, NOW).unwrap();
         restore(&file, fresh.path()).unwrap();
-        for file in [file, fresh.path().join(access::NAME)] {
+        assert_eq!(fs::read_to_string(fresh.path().join(CHANGES_FILE)).unwrap(), "log.level = 'debug'");
+        for file in [file, fresh.path().join(access::NAME), fresh.path().join(CHANGES_FILE)] {
             let mode = fs::metadata(&file).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{}", file.display());
         }
