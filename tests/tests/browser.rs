@@ -88,6 +88,7 @@ async fn pages_show_data(width: u32, height: u32) {
     let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "30"]);
     let address = demo.address();
     browser.open(&format!("http://{address}/")).await;
+    browser.wait_for("forecast-bps", |text| text.chars().any(|c| c.is_ascii_digit())).await;
     let expected = [
         ("forecasts", "skill", "starter"),
         ("trading", "accounts", "arbitrage"),

@@ -197,7 +197,7 @@ pub(super) fn harden(headers: &mut HeaderMap, is_api: bool) {
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (
             HeaderName::from_static("permissions-policy"),
-            "camera=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), bluetooth=()",
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=(), serial=()",
         ),
     ];
     for (name, value) in ALL {

@@ -16,6 +16,9 @@ use super::store::Store;
 use crate::pages::Section;
 use crate::sentence::Tone;
 
+/// When what could not be had is asked for again.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// An answer that is kept up to date.
 #[derive(Clone, Copy)]
 pub(super) struct Remote {
@@ -66,10 +69,20 @@ impl Remote {
                     return;
                 }
                 let at_ms = store.peek(|state| state.overview.as_ref().map_or(0, |o| o.at_ms));
-                got.try_update(|got| match answer {
-                    Ok(bytes) => *got = Got { bytes: Some(Arc::new(bytes)), at_ms, error: None },
-                    Err(error) => got.error = Some(error),
+                let is_missing = got.try_update(|got| {
+                    match answer {
+                        Ok(bytes) => *got = Got { bytes: Some(Arc::new(bytes)), at_ms, error: None },
+                        Err(error) => got.error = Some(error),
+                    }
+                    got.bytes.is_none()
                 });
+                if is_missing == Some(true) {
+                    // A box that has just started knows more soon.
+                    let again = move || {
+                        tick.try_update(|n| *n = n.wrapping_add(1));
+                    };
+                    set_timeout(again, AGAIN);
+                }
             });
         });
         let timer = set_interval_with_handle(
