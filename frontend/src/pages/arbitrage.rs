@@ -10,7 +10,7 @@ use crate::sentence::Tone;
 /// The newest opportunities.
 #[must_use]
 pub fn newest(told: &Opportunities, zone: Zone) -> Section {
-    let section = Section::new("opportunities", "Newest opportunities").wide().note(&crate::between::BEFORE);
+    let section = Section::new("opportunities", "Newest opportunities").wide().note(crate::between::BEFORE);
     if told.opportunities.is_empty() {
         return section.say("No difference between exchanges has paid both fees yet.");
     }

@@ -133,7 +133,7 @@ pub fn card(storage: &Storage) -> Section {
             plain("Kept", &storage.keeps, "What is kept costs depth first when room becomes short"),
         ]));
     for trouble in storage.repaired.iter().chain((!storage.error.is_empty()).then_some(&storage.error)) {
-        section = section.with(Block::Text(Said::toned(&trouble, Tone::Warning)));
+        section = section.with(Block::Text(Said::toned(trouble, Tone::Warning)));
     }
     section
 }
@@ -223,7 +223,7 @@ pub fn records(storage: &Storage, zone: Zone) -> Vec<Section> {
 }
 
 fn state(error: &str) -> Said {
-    if error.is_empty() { Said::toned("works", Tone::Good) } else { Said::toned(&error, Tone::Warning) }
+    if error.is_empty() { Said::toned("works", Tone::Good) } else { Said::toned(error, Tone::Warning) }
 }
 
 #[cfg(test)]

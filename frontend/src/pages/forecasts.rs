@@ -20,7 +20,7 @@ fn verdict(word: &str) -> Said {
         "worse" => Tone::Bad,
         _ => Tone::Open,
     };
-    Said::toned(&word, tone)
+    Said::toned(word, tone)
 }
 
 /// Every model and horizon against "no change"; a row leads to its pictures.
@@ -285,7 +285,7 @@ pub fn verified(told: &Verification) -> Section {
     } else {
         Said::toned("Not sound.", Tone::Bad)
     };
-    let number = |name: &str, n: u64, hint| fact(&name, Said::plain(&format::count(n)), hint);
+    let number = |name: &str, n: u64, hint| fact(name, Said::plain(&format::count(n)), hint);
     let mut facts = vec![
         number("Links", found.sealed, "Recomputed and as they should be"),
         number("Outcomes", found.scored, "Computed again from the kept candles, and the same"),
@@ -302,7 +302,7 @@ pub fn verified(told: &Verification) -> Section {
         ));
     }
     let section = section.with(Block::Text(said)).with(Block::Facts(facts));
-    found.findings.iter().fold(section, |section, finding| section.with(Block::Text(Said::toned(&finding, Tone::Bad))))
+    found.findings.iter().fold(section, |section, finding| section.with(Block::Text(Said::toned(finding, Tone::Bad))))
 }
 
 /// `+1.2 bps in 5 min, 53 % for a rise`.

@@ -32,7 +32,7 @@ pub fn versions(shelf: &ModelShelf, zone: Zone) -> Section {
         let added = version.added_at_ms.map(|at_ms| moment(zone, at_ms));
         Row::of(vec![
             Cell::from(format!("{} r{}", version.name, version.revision)).hint(&version.model),
-            Cell::from(Said::toned(&word, tone)).chip(),
+            Cell::from(Said::toned(word, tone)).chip(),
             what.into(),
             Cell::from(version.architecture.split(':').next().unwrap_or_default()).hint(&version.architecture),
             format!("{} min, {} min candles", horizons.join(" "), version.timeframe_min).into(),

@@ -107,7 +107,7 @@ fn verdict(section: Section, found: &ReplayFound, span: &str, took_ms: u64) -> S
     }
     let section = section.with(Block::Text(Said::toned(&said, tone))).with(Block::Facts(facts));
     match &found.first_difference {
-        Some(first) => section.with(Block::Text(Said::toned(&first, Tone::Bad))),
+        Some(first) => section.with(Block::Text(Said::toned(first, Tone::Bad))),
         None => section,
     }
 }

@@ -20,7 +20,7 @@ pub fn limits(risk: &Risk) -> Section {
         },
     };
     let exits = risk.exits.iter().map(|(name, share)| {
-        fact(&name, Said::plain(&share.map_or_else(|| "off".into(), |share| percent(share, 1))), "Closes a position")
+        fact(name, Said::plain(&share.map_or_else(|| "off".into(), |share| percent(share, 1))), "Closes a position")
     });
     Section::new("limits", "Limits")
         .note("shares of equity, first account")
@@ -104,7 +104,7 @@ pub fn refused(risk: &Risk, zone: Zone) -> Section {
     } else {
         let counts = ordered(risk.refusals.clone(), |(_, n)| -(*n as i64));
         let facts =
-            counts.iter().map(|(reason, n)| fact(&reason, Said::plain(&format::count(*n)), "Since the account began"));
+            counts.iter().map(|(reason, n)| fact(reason, Said::plain(&format::count(*n)), "Since the account began"));
         section.with(Block::Facts(facts.collect()))
     };
     if risk.refused.is_empty() {

@@ -246,7 +246,7 @@ pub fn performance_facts(performance: &Performance) -> Vec<Fact> {
 /// What brought what.
 #[must_use]
 pub fn attribution(kind: &'static str, title: &str, head: &'static str, parts: &[TradePart]) -> Section {
-    let section = Section::new(kind, &title);
+    let section = Section::new(kind, title);
     if parts.is_empty() {
         return section.say("No trade has finished yet.");
     }
@@ -365,7 +365,7 @@ pub fn why(story: &OrderStory, zone: Zone) -> Vec<Section> {
     };
     let cost = &story.cost;
     let part = |name: &str, text: &str, hint| {
-        fact(&name, Said::plain(&format!("{} {}", format::decimal(&cents(text)), cost.currency)), hint)
+        fact(name, Said::plain(&format!("{} {}", format::decimal(&cents(text)), cost.currency)), hint)
     };
     sections.push(section.with(Block::Facts(vec![
         part("Delay", &cost.delay, "The market moved while the order travelled"),

@@ -10,6 +10,9 @@ use super::remote;
 use crate::pages::{Action, Ask, Said};
 use crate::sentence::Tone;
 
+/// The id of an action, and what the box answered.
+type Answer = (&'static str, Arc<Vec<u8>>);
+
 /// What is asked, what was said, and how often something was done.
 #[derive(Clone, Copy)]
 pub(super) struct Desk {
@@ -19,7 +22,7 @@ pub(super) struct Desk {
     /// Rises with everything that was done: what is shown may have changed.
     pub(super) done: RwSignal<u32>,
     /// The newest answer, with the id of its action.
-    answer: RwSignal<Option<(&'static str, Arc<Vec<u8>>)>>,
+    answer: RwSignal<Option<Answer>>,
 }
 
 impl Desk {
