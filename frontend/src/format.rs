@@ -40,7 +40,7 @@ pub fn rounded(mantissa: i64, decimals: u8, shown: u8) -> String {
 #[must_use]
 pub fn quantity(mantissa: u64, decimals: u8) -> String {
     let value = i64::try_from(mantissa).unwrap_or(i64::MAX);
-    let whole_digits = (value as f64 / ten_to(decimals)).max(1.0).log10().floor() as u8 + 1;
+    let whole_digits = magnitude((value as f64 / ten_to(decimals)).max(1.0)) as u8 + 1;
     rounded(value, decimals, 5u8.saturating_sub(whole_digits.saturating_sub(1)).min(decimals))
 }
 
@@ -52,6 +52,34 @@ pub fn float(value: f64, decimals: u8) -> String {
         return "–".into();
     }
     fixed(scaled as i64, decimals)
+}
+
+/// A float for style sheets, path data and files: an ASCII minus, nothing between thousands. Not finite: 0.
+///
+/// By whole numbers: the standard library's exact conversion of floats is a tenth of what a browser would have to fetch for it.
+#[must_use]
+pub fn plain(value: f64, decimals: u8) -> String {
+    let scaled = (value * ten_to(decimals)).round();
+    let scaled = if scaled.is_finite() && scaled.abs() < 9e18 { scaled as i64 } else { 0 };
+    let digits = format!("{:0width$}", scaled.unsigned_abs(), width = usize::from(decimals) + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - usize::from(decimals));
+    let sign = if scaled < 0 { "-" } else { "" };
+    if decimals == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+/// The power of ten at or below a number above zero: 2 for 100 to 999.
+#[must_use]
+pub fn magnitude(value: f64) -> i32 {
+    let (mut value, mut power) = (value, 0);
+    while value >= 10.0 && power < 308 {
+        value /= 10.0;
+        power += 1;
+    }
+    while value > 0.0 && value < 1.0 && power > -308 {
+        value *= 10.0;
+        power -= 1;
+    }
+    power
 }
 
 /// Like [`float`] with a plus in front of what is above zero.
@@ -250,6 +278,16 @@ mod tests {
         check(&signed_cash(-127_000_000), "-$1.27");
         check(&signed_cash(-100), "$0.00");
         check(&signed_cash(0), "$0.00");
+    }
+
+    #[test]
+    fn numbers_for_machines_are_plain() {
+        assert_eq!(
+            (plain(1234.5678, 2).as_str(), plain(-0.05, 1).as_str(), plain(3.0, 0).as_str()),
+            ("1234.57", "-0.1", "3")
+        );
+        assert_eq!((plain(f64::NAN, 1).as_str(), plain(-0.004, 2).as_str()), ("0.0", "0.00"));
+        assert_eq!([0.02, 1.0, 9.99, 10.0, 123_456.0].map(magnitude), [-2, 0, 0, 1, 5]);
     }
 
     #[test]

@@ -18,3 +18,4 @@ pub mod sentence;
 pub mod state;
 #[cfg(target_arch = "wasm32")]
 pub mod ui;
+pub mod way;

@@ -102,9 +102,17 @@ fn ensure_target() -> Result<()> {
 
 /// Into a folder of its own, so that this build and one for the host do not wait for each other.
 fn compile(target: &Path) -> Result<()> {
+    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let sources = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home).map(|cargo| cargo.join("registry/src"));
+    // Where the crates lie on this machine is nobody's business, and would make another file of the same sources.
+    let remap = sources.map(|sources| {
+        let flag = format!("--remap-path-prefix={}=", sources.display());
+        format!("target.{TARGET}.rustflags=[{flag:?}]")
+    });
     let status = process::cargo()
         .current_dir(process::root())
         .args(["build", "--package", "tickerbox-frontend", "--bin", "tickerbox-frontend"])
+        .args(remap.iter().flat_map(|remap| ["--config", remap]))
         .args(["--target", TARGET, "--profile", "wasm-release", "--target-dir"])
         .arg(target)
         .status()
@@ -157,15 +165,31 @@ fn assemble(root: &Path, glue: &Glue) -> Result<Vec<File>> {
     let wasm = hashed("app.wasm", &glue.wasm);
     // The script starts the module itself, so that the page needs no inline script.
     let start = read("start.js")?.replace("{{app.wasm}}", &format!("/{wasm}"));
-    let script = format!("{}\n{start}", glue.script);
+    let script = format!("{}\n{start}", without_comments(&glue.script));
     place("{{app.wasm}}", "app.wasm", &glue.wasm)?;
     place("{{app.js}}", "app.js", script.as_bytes())?;
     for name in ["style.css", "theme.js", "icon.svg"] {
-        place(&format!("{{{{{name}}}}}"), name, read(name)?.as_bytes())?;
+        place(&format!("{{{{{name}}}}}"), name, without_comments(&read(name)?).as_bytes())?;
     }
     ensure!(!page.contains("{{"), "index.html mentions a file that does not exist");
     files.push(("index.html".into(), page.into_bytes()));
     Ok(files)
+}
+
+/// A text without its lines that are comments alone, and without indentation: nobody reads it in the browser.
+fn without_comments(text: &str) -> String {
+    let mut is_inside = false;
+    let mut kept = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim) {
+        let begins = line.starts_with("/*");
+        let is_comment = is_inside || begins || line.starts_with("//");
+        is_inside = (is_inside || begins) && !line.ends_with("*/");
+        if !is_comment && !line.is_empty() {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 /// `app.js` with this content lives at `assets/app-<hash>.js`.
@@ -221,6 +245,12 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comments_are_not_sent() {
+        let text = "/* One file. */\na {\n  b: c; /* kept */\n}\n/**\n * @returns\n */\n  // why\n  f();\n";
+        assert_eq!(without_comments(text), "a {\nb: c; /* kept */\n}\nf();\n");
+    }
 
     #[test]
     fn names_follow_the_content() {

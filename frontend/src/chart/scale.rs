@@ -38,7 +38,7 @@ pub fn nice_step(span: f64, count: usize) -> f64 {
     if !(raw.is_finite() && raw > 0.0) {
         return 1.0;
     }
-    let magnitude = 10f64.powf(raw.log10().floor());
+    let magnitude = 10f64.powi(crate::format::magnitude(raw));
     // The tolerance keeps 2.0000000001 from becoming 5.
     [1.0, 2.0, 5.0]
         .into_iter()

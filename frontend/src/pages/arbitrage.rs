@@ -32,7 +32,7 @@ pub fn newest(told: &Opportunities, zone: Zone) -> Section {
             format!("{} {}", zone.date(row.opened_at_ms), zone.clock_seconds(row.opened_at_ms)).into(),
             format!("{} {} → {}", row.base, venue(&row.buy), venue(&row.sell)).into(),
             format::age(row.duration_ms).into(),
-            bps(row.peak_net_bps.parse().unwrap_or(f64::NAN)).into(),
+            peak(&row.peak_net_bps).into(),
             format!("{} for {} {}", format::trimmed(&row.first.qty), money(&row.first.cost), row.currency).into(),
             Cell::from(format!("{} {}", money(&row.first.profit), row.currency)),
             tried,
@@ -67,7 +67,7 @@ pub fn days(told: &Opportunities) -> Section {
             format!("{} → {}", venue(&day.buy), venue(&day.sell)).into(),
             format::count(day.count).into(),
             format::age(day.longest_ms).into(),
-            bps(day.peak_net_bps.parse().unwrap_or(f64::NAN)).into(),
+            peak(&day.peak_net_bps).into(),
             tried,
             format!("{} {}", money(&day.expected), day.currency).into(),
             brought.into(),
@@ -103,6 +103,10 @@ pub fn verdict(told: &Opportunities) -> Section {
     section
         .with(Block::Text(Said::plain(&text)))
         .say("An opportunity on the screen is not one that is still there when an order arrives.")
+}
+
+fn peak(text: &str) -> String {
+    bps(format::parse_cash(text) as f64 / format::ten_to(format::CASH_DECIMALS))
 }
 
 fn money(text: &str) -> String {

@@ -143,14 +143,14 @@ pub fn draw(name: String, unit: &str, across: Across, range: Option<(f64, f64)>,
 
 /// Fraction digits that tell steps of a fifth of `span` apart.
 fn digits(span: f64) -> u8 {
-    (1.0 - span.log10().floor()).clamp(0.0, 8.0) as u8
+    (1 - format::magnitude(span)).clamp(0, 8) as u8
 }
 
 fn dots(points: &[(f64, f64)]) -> String {
     let mut path = String::new();
     for (x, y) in points {
         // A line of no length with round ends; writing to a string cannot fail.
-        let _ = write!(path, "M{x:.1} {y:.1}h0");
+        let _ = write!(path, "M{} {}h0", format::plain(*x, 1), format::plain(*y, 1));
     }
     path
 }
@@ -183,7 +183,8 @@ impl Plot {
         let mut text = format!("series,{},{}\n", self.across, self.unit.replace(' ', "_"));
         for series in &self.series {
             for (across, up) in &series.points {
-                let _ = writeln!(text, "{},{across},{up}", series.name.replace(',', " "));
+                let across = format::plain(*across, if self.zone.is_some() { 0 } else { 4 });
+                let _ = writeln!(text, "{},{across},{}", series.name.replace(',', " "), format::plain(*up, 6));
             }
         }
         text
@@ -250,7 +251,7 @@ mod tests {
         assert!(plot.series[0].path.starts_with("M58.0 198.0L"), "{}", plot.series[0].path);
         assert!(plot.rows.len() >= 3 && plot.rows[0].1 == "100.0", "{:?}", plot.rows);
         assert!(plot.columns.iter().any(|(_, text)| text == "01:00"), "{:?}", plot.columns);
-        assert_eq!(plot.csv().lines().nth(2), Some("equity,3600000,102"));
+        assert_eq!(plot.csv().lines().nth(2), Some("equity,3600000,102.000000"));
         let (place, text) = plot.at(0.5).expect("a point");
         assert!((place - 385.0 / 720.0).abs() < 1e-9 && text == "1 Jan 01:00 · equity 102.00", "{place} {text}");
         assert_eq!(plot.csv().lines().next(), Some("series,at_ms,USD"));

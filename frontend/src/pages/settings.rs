@@ -152,7 +152,7 @@ pub fn value(kind: &SettingKind, text: &str) -> Result<SettingValue, String> {
     let text = text.trim();
     let number = |text: &str| {
         let text: String = text.chars().filter(|c| !matches!(c, ' ' | '\u{202f}' | '_')).collect();
-        text.parse().map(SettingValue::Number).map_err(|_| format!("{text:?} is not a whole number."))
+        text.parse().map(SettingValue::Number).map_err(|_| format!("{text} is not a whole number."))
     };
     let parts = || text.split(',').map(str::trim).filter(|part| !part.is_empty());
     match kind {

@@ -74,7 +74,7 @@ pub(super) fn field(
     is_secret: bool,
     complete: &'static str,
     testid: &'static str,
-    write: impl Fn(String) + 'static,
+    write: Box<dyn Fn(String)>,
 ) -> AnyView {
     view! {
         <label class="field">
@@ -121,7 +121,7 @@ pub(super) fn DeskView() -> impl IntoView {
         let asks = desk.asked.with(|asked| asked.as_ref().map(|action| action.asks.clone()).unwrap_or_default());
         let field = |(place, ask): (usize, Ask)| {
             let write = move |text| texts.update(|texts| texts[place] = text);
-            field(ask.label, ask.is_secret, if ask.is_secret { "off" } else { "on" }, "ask-text", write)
+            field(ask.label, ask.is_secret, if ask.is_secret { "off" } else { "on" }, "ask-text", Box::new(write))
         };
         asks.into_iter().enumerate().map(field).collect::<Vec<_>>()
     };

@@ -112,7 +112,7 @@ fn form(entry: RwSignal<Entry>, is_new: bool) -> AnyView {
         });
     };
     let code_field =
-        is_new.then(|| field("Claim code", false, "one-time-code", "door-code", move |text| code.set(text)));
+        is_new.then(|| field("Claim code", false, "one-time-code", "door-code", Box::new(move |text| code.set(text))));
     let label = if is_new { "A password of yours, 8 letters at least" } else { "Password" };
     let complete = if is_new { "new-password" } else { "current-password" };
     let fault =
@@ -120,7 +120,7 @@ fn form(entry: RwSignal<Entry>, is_new: bool) -> AnyView {
     view! {
         <form on:submit=send>
             {code_field}
-            {field(label, true, complete, "door-password", move |text| password.set(text))}
+            {field(label, true, complete, "door-password", Box::new(move |text| password.set(text)))}
             {fault}
             <div class="actions">
                 <button class="button primary" type="submit" data-testid="door-enter" disabled=move || busy.get()>

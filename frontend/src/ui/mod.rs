@@ -17,6 +17,7 @@ mod socket;
 mod store;
 mod theme;
 mod trading;
+mod way;
 
 use leptos::prelude::*;
 

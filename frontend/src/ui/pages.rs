@@ -1,9 +1,6 @@
 //! The pages that are data: what each asks the box for, and which sections it makes of that.
 
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::components::A;
-use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 use wire::api;
 
 use super::ask::Desk;
@@ -12,19 +9,17 @@ use super::choice::{Choice, Choosable};
 use super::remote::Remote;
 use super::sections::sections;
 use super::store::Store;
+use super::way::Way;
 use crate::address;
 use crate::calendar::Zone;
 use crate::pages::{Section, access, arbitrage, data, forecasts, models, replay, risk, settings, system, trading};
 use crate::state::Part;
 
 /// A page by the first part of its path.
-#[component]
-pub(super) fn Pages() -> impl IntoView {
-    let path = use_location().pathname;
-    let name = Memo::new(move |_| path.with(|path| path.trim_matches('/').to_owned()));
+pub(super) fn page_named(name: &str) -> AnyView {
     // These pages need no market.
     Store::of_page().watch(None);
-    move || match name.get().as_str() {
+    match name {
         "forecasts" => forecasts_page(),
         "trading" => trading_page(),
         "risk" => risk_page(),
@@ -41,14 +36,14 @@ pub(super) fn Pages() -> impl IntoView {
 }
 
 fn not_found() -> AnyView {
-    view! { <p class="quiet" data-testid="not-found">"There is no such page. " <A href="/">"To the overview"</A></p> }
+    view! { <p class="quiet" data-testid="not-found">"There is no such page. " <a href="/">"To the overview"</a></p> }
         .into_any()
 }
 
 /// Pages that the bar of a phone has no room for.
 fn more_page() -> AnyView {
     let page = |href: &'static str, name: &'static str, what: &'static str| {
-        view! { <A href=href><b>{name}</b><span class="secondary">{what}</span></A> }.into_any()
+        view! { <a href=href><b>{name}</b><span class="secondary">{what}</span></a> }.into_any()
     };
     view! {
         <h1 class="page-title">"More"</h1>
@@ -94,8 +89,7 @@ fn page(
 
 /// A parameter of the address.
 fn query(name: &'static str) -> Memo<String> {
-    let map = use_query_map();
-    Memo::new(move |_| map.with(|map| map.get(name).unwrap_or_default()))
+    Way::of_page().parameter(name)
 }
 
 fn trading_page() -> AnyView {
@@ -166,7 +160,8 @@ fn forecasts_page() -> AnyView {
         let first = || markets.read().first().map(|market| market.key.clone());
         Some(asked.get()).filter(|symbol| !symbol.is_empty()).or_else(first)
     });
-    let skill = Remote::new(move || Some(format!("/api/v1/skill?symbol={}", symbol.get()?)), 60);
+    // Looked at, not watched: every track is judged over all its days.
+    let skill = Remote::new(move || Some(format!("/api/v1/skill?symbol={}", symbol.get()?)), 120);
     let why = Remote::new(
         move || {
             let model = model.get();
@@ -175,8 +170,8 @@ fn forecasts_page() -> AnyView {
         },
         60,
     );
-    let navigate = use_navigate();
-    let choose = move |key: String| navigate(&forecasts::address(&key, None), NavigateOptions::default());
+    let way = Way::of_page();
+    let choose = move |key: String| way.go(&forecasts::address(&key, None), true);
     let value = Signal::derive(move || symbol.get().unwrap_or_default());
     let choice = view! { <Choice label="Market" options=markets value=value on_choose=choose /> }.into_any();
     page(
@@ -373,7 +368,8 @@ fn system_page() -> AnyView {
         3,
     );
     let levels = ["error", "warn", "info", "debug"].map(|key| Choosable { key: key.into(), label: key.into() });
-    let search = super::ask::field("Lines with", false, "off", "log-contains", move |text| contains.set(text));
+    let search =
+        super::ask::field("Lines with", false, "off", "log-contains", Box::new(move |text| contains.set(text)));
     let beside = view! {
         {search}
         <Choice label="Level" options=levels.to_vec() value=level on_choose=move |key| level.set(key) always_buttons=true />
@@ -411,8 +407,8 @@ fn settings_page() -> AnyView {
         none if none.is_empty() => sections.read().first().map(|first| first.key.clone()).unwrap_or_default(),
         some => some,
     });
-    let navigate = use_navigate();
-    let choose = move |key: String| navigate(&format!("/settings?section={key}"), NavigateOptions::default());
+    let way = Way::of_page();
+    let choose = move |key: String| way.go(&format!("/settings?section={key}"), true);
     let choice = view! { <Choice label="Section" options=sections value=section on_choose=choose /> }.into_any();
     page(
         "Settings",

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::text_prop::TextProp;
 
 use super::{browser, store::Store};
+use crate::format;
 use crate::link::Freshness;
 use crate::sentence::Tone;
 
@@ -109,9 +110,9 @@ pub(super) fn LimitBar(
             aria-label=label
             aria-valuemin="0"
             aria-valuemax="100"
-            aria-valuenow=move || format!("{:.0}", share() * 100.0)
+            aria-valuenow=move || format::plain(share() * 100.0, 0)
         >
-            <i style:width=move || format!("{:.1}%", share() * 100.0)></i>
+            <i style:width=move || format!("{}%", format::plain(share() * 100.0, 1))></i>
         </div>
     }
 }

@@ -46,6 +46,11 @@ impl Remote {
     /// Asks for what `path` names, as often as it changes and every so many seconds while the page is looked at. Nothing is asked
     /// for while there is no path.
     pub(super) fn new(path: impl Fn() -> Option<String> + Send + Sync + 'static, every_s: u64) -> Self {
+        Self::of(Box::new(path), every_s)
+    }
+
+    /// Once for all closures: each copy would be sent to every browser.
+    fn of(path: Box<dyn Fn() -> Option<String> + Send + Sync>, every_s: u64) -> Self {
         let (store, desk) = (Store::of_page(), expect_context::<Desk>());
         let got = RwSignal::new(Got::default());
         let (turn, tick) = (StoredValue::new(0u32), RwSignal::new(0u32));

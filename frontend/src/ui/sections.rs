@@ -2,11 +2,11 @@
 
 use leptos::html::Div;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::ask::Desk;
 use super::browser;
 use crate::address::slug;
+use crate::format::plain;
 use crate::pages::plot::{HEIGHT, SHADES, WIDTH};
 use crate::pages::{Action, Block, Cell, Fact, Heat, Limit, Plot, Row, Said, Section, Table};
 
@@ -64,8 +64,8 @@ fn limit(limit: Limit) -> AnyView {
         <div class="limit">
             <span>{limit.name.clone()}</span>
             <span class="secondary">{limit.text}</span>
-            <div class=class role="meter" aria-label=limit.name aria-valuemin="0" aria-valuemax="100" aria-valuenow=format!("{share:.0}")>
-                <i style:width=format!("{share:.1}%")></i>
+            <div class=class role="meter" aria-label=limit.name aria-valuemin="0" aria-valuemax="100" aria-valuenow=plain(share, 0)>
+                <i style:width=format!("{}%", plain(share, 1))></i>
             </div>
         </div>
     }
@@ -110,15 +110,15 @@ fn cell(cell: Cell, head: &'static str, link: &str) -> AnyView {
         "" => text,
         // A file, and no page of ours.
         file if file.starts_with("/api/") => view! { <a href=file.to_owned() download="">{text}</a> }.into_any(),
-        page => view! { <A href=page.to_owned()>{text}</A> }.into_any(),
+        page => view! { <a href=page.to_owned()>{text}</a> }.into_any(),
     };
     view! { <td data-label=head title=hint>{inner}</td> }.into_any()
 }
 
 fn plot(plot: Plot) -> AnyView {
-    let left = |x: f64| format!("{:.2}%", x / WIDTH * 100.0);
-    let top = |y: f64| format!("{:.2}%", y / HEIGHT * 100.0);
-    let lines = plot.rows.iter().map(|(y, _)| format!("M58 {y:.1}H{WIDTH}")).collect::<String>();
+    let left = |x: f64| format!("{}%", plain(x / WIDTH * 100.0, 2));
+    let top = |y: f64| format!("{}%", plain(y / HEIGHT * 100.0, 2));
+    let lines = plot.rows.iter().map(|(y, _)| format!("M58 {}H720", plain(*y, 1))).collect::<String>();
     let rows = plot
         .rows
         .iter()
@@ -150,12 +150,13 @@ fn plot(plot: Plot) -> AnyView {
             let _ = browser::save(&format!("{}.csv", slug(&plot.name)), "text/csv", &plot.csv());
         });
     };
-    let cross = move || at.get().map(|(x, _)| view! { <i class="cross" style:left=format!("{:.2}%", x * 100.0)></i> });
+    let cross =
+        move || at.get().map(|(x, _)| view! { <i class="cross" style:left=format!("{}%", plain(x * 100.0, 2))></i> });
     let readout = move || at.get().map(|(_, text)| text);
     view! {
         <div class="plot-frame">
             <div class="drawn" node_ref=area on:pointermove=look on:pointerleave=move |_| at.set(None)>
-                <svg viewBox=format!("0 0 {WIDTH} {HEIGHT}") preserveAspectRatio="none" role="img" aria-label=label>
+                <svg viewBox="0 0 720 220" preserveAspectRatio="none" role="img" aria-label=label>
                     <path class="grid" d=lines />
                     {paths}
                 </svg>
@@ -178,14 +179,14 @@ fn heat(heat: Heat) -> AnyView {
     let high = rows.len().max(1);
     let paths = paths.into_iter().enumerate().map(|(shade, path)| {
         let share = (shade as f64 + 1.0) / SHADES as f64;
-        view! { <path class="shade" d=path style:fill-opacity=format!("{share:.3}") /> }.into_any()
+        view! { <path class="shade" d=path style:fill-opacity=plain(share, 3) /> }.into_any()
     });
     let paths = paths.collect::<Vec<_>>();
     let names = rows.iter().map(|name| view! { <span>{name.clone()}</span> }.into_any()).collect::<Vec<_>>();
     let is_named = rows.iter().any(|name| !name.is_empty());
     let marks = marks.into_iter().map(|(column, text)| {
         let place = column as f64 / columns.max(1) as f64 * 100.0;
-        view! { <span class="column-mark" style:left=format!("{place:.2}%")>{text}</span> }.into_any()
+        view! { <span class="column-mark" style:left=format!("{}%", plain(place, 2))>{text}</span> }.into_any()
     });
     let marks = marks.collect::<Vec<_>>();
     let height = format!("{}px", high * if aspect >= 4 { 44 } else { 22 });

@@ -1,8 +1,6 @@
 //! The frame around the pages: navigation, top line, connection state.
 
 use leptos::prelude::*;
-use leptos_router::components::{A, Route, Router, Routes};
-use leptos_router::path;
 use wire::api::Standing;
 
 use super::ask::{Desk, DeskView};
@@ -10,9 +8,10 @@ use super::browser;
 use super::door::{self, Entry};
 use super::home::Home;
 use super::market::{MarketChoice, MarketPage};
-use super::pages::Pages;
+use super::pages;
 use super::store::Store;
 use super::theme::{Theme, ThemeButton};
+use super::way::Way;
 use crate::format;
 use crate::link::{Freshness, Link};
 use crate::state::Part;
@@ -39,28 +38,29 @@ fn inside(standing: Standing) -> AnyView {
     provide_context(MarketChoice::new());
     provide_context(Desk::new());
     provide_context(standing);
+    let way = Way::new();
+    provide_context(way);
+    let name = Memo::new(move |_| way.read(|place| place.part(0).to_owned()));
+    let page = move || match name.get().as_str() {
+        "" => view! { <Home /> }.into_any(),
+        "market" => view! { <MarketPage /> }.into_any(),
+        other => pages::page_named(other),
+    };
     store.connect();
     mark_first_data(store);
     view! {
-        <Router>
-            <div class="frame">
-                <Rail />
-                <div class="content">
-                    <TopLine />
-                    <Refusal />
-                    <main>
-                        <DeskView />
-                        <Routes fallback=|| ()>
-                            <Route path=path!("/") view=Home />
-                            <Route path=path!("/market") view=MarketPage />
-                            <Route path=path!("/market/:venue/:pair") view=MarketPage />
-                            <Route path=path!("/*page") view=Pages />
-                        </Routes>
-                    </main>
-                </div>
-                <BottomBar />
+        <div class="frame">
+            <Rail />
+            <div class="content">
+                <TopLine />
+                <Refusal />
+                <main>
+                    <DeskView />
+                    {page}
+                </main>
             </div>
-        </Router>
+            <BottomBar />
+        </div>
     }
     .into_any()
 }
@@ -125,11 +125,13 @@ const BAR: usize = 4;
 static MORE: Page = Page { href: "/more", name: "More", sign: "M5 12h.01M12 12h.01M19 12h.01" };
 
 fn link(page: &'static Page) -> AnyView {
+    let way = Way::of_page();
+    let current = move || way.read(|place| place.is_at(page.href)).then_some("page");
     view! {
-        <A href=page.href exact={page.href == "/"}>
+        <a href=page.href aria-current=current>
             <svg viewBox="0 0 24 24" aria-hidden="true"><path d=page.sign /></svg>
             {page.name}
-        </A>
+        </a>
     }
     .into_any()
 }

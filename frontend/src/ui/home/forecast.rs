@@ -161,7 +161,7 @@ fn ForecastCard(
                 <path class="band-50" d=move || picture.read().band_50.clone() />
                 <path class="past" d=move || picture.read().past.clone() />
                 <path class="expected" d=move || picture.read().expected.clone() />
-                <path class="now" d=move || { let (x, y) = picture.read().now; format!("M{x:.1} {y:.1}h0") } />
+                <path class="now" d=move || { let (x, y) = picture.read().now; format!("M{} {}h0", format::plain(x, 1), format::plain(y, 1)) } />
             </svg>
             <p class="skill" data-testid="skill">
                 {move || skill.get().lead} " " <b>{move || skill.get().claim}</b> " " {move || skill.get().rest}

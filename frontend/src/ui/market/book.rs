@@ -49,7 +49,8 @@ fn Level(instrument: Memo<Option<Instrument>>, ladder: Memo<Ladder>, n: usize, i
     let price = Memo::new(move |_| text(|row, i| format::fixed(row.price, i.price_decimals)));
     let qty = Memo::new(move |_| text(|row, i| format::quantity(row.qty, i.qty_decimals)));
     let sum = Memo::new(move |_| text(|row, i| format::quantity(row.sum, i.qty_decimals)));
-    let scale = Memo::new(move |_| format!("scaleX({:.3})", row.get().map_or(0.0, |row| row.share)));
+    let scale =
+        Memo::new(move |_| format!("scaleX({})", format::plain(row.get().map_or(0.0, |row| f64::from(row.share)), 3)));
     view! {
         <div class="level" data-testid=if is_ask { "ask" } else { "bid" }>
             <i style:transform=scale aria-hidden="true"></i>

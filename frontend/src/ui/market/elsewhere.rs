@@ -1,7 +1,6 @@
 //! The same coin in the other markets of the box.
 
 use leptos::prelude::*;
-use leptos_router::components::A;
 use wire::{Instrument, Quote};
 
 use super::super::panel::{Chip, Content, Panel};
@@ -53,7 +52,7 @@ pub(super) fn Elsewhere(instrument: Memo<Option<Instrument>>) -> impl IntoView {
         };
         view! {
             <tr data-testid="elsewhere-row">
-                <td><A href=address::market(&other)>{other.venue.clone()} " " <span class="secondary">{other.pair.clone()}</span></A></td>
+                <td><a href=address::market(&other)>{other.venue.clone()} " " <span class="secondary">{other.pair.clone()}</span></a></td>
                 <td>{price}</td>
                 <td class=move || format::sign_class(&difference_text())>
                     {difference_text}

@@ -10,8 +10,6 @@ mod trades;
 use std::cmp::Ordering;
 
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map};
 use wire::Instrument;
 
 use super::browser;
@@ -19,6 +17,7 @@ use super::choice::{Choice, Choosable};
 use super::home::HorizonRow;
 use super::panel::{Chip, Content, Panel};
 use super::store::Store;
+use super::way::Way;
 use crate::state::Part;
 use crate::{address, format, sentence};
 
@@ -49,11 +48,11 @@ impl MarketChoice {
 pub(super) fn MarketPage() -> impl IntoView {
     let store = Store::of_page();
     let choice = expect_context::<MarketChoice>();
-    let params = use_params_map();
+    let way = Way::of_page();
     let instrument = Memo::new(move |_| {
-        let (venue, pair) = params.with(|p| (p.get("venue"), p.get("pair")));
-        store.read(Part::Catalogue, |state| match (venue, pair) {
-            (Some(venue), Some(pair)) => address::find(&state.catalogue, &venue, &pair).cloned(),
+        let (venue, pair) = way.read(|place| (place.part(1).to_owned(), place.part(2).to_owned()));
+        store.read(Part::Catalogue, |state| match (venue.is_empty(), pair.is_empty()) {
+            (false, false) => address::find(&state.catalogue, &venue, &pair).cloned(),
             _ => {
                 choice.instrument.get().and_then(|id| state.instrument(id)).or_else(|| state.catalogue.first()).cloned()
             }
@@ -90,12 +89,10 @@ pub(super) fn MarketPage() -> impl IntoView {
 #[component]
 fn MarketHead(instrument: Memo<Option<Instrument>>) -> impl IntoView {
     let store = Store::of_page();
-    let navigate = StoredValue::new_local(use_navigate());
+    let way = Way::of_page();
     let go = move |target: Option<Instrument>| {
         if let Some(target) = target {
-            navigate.with_value(|navigate| {
-                navigate(&address::market(&target), NavigateOptions { scroll: false, ..Default::default() });
-            });
+            way.go(&address::market(&target), false);
         }
     };
     let catalogue = Memo::new(move |_| store.read(Part::Catalogue, |state| state.catalogue.clone()));
