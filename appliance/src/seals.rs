@@ -4,56 +4,20 @@ use std::collections::BTreeMap;
 
 use engine::seal::{Link, link};
 use engine::skill::log_return;
-use serde::Serialize;
 use store::{ScoredForecast, Span, State};
 use types::effect::{Base, ForecastRecord, SealRecord};
 use types::time::NS_PER_MIN;
 use types::{Instrument, InstrumentId, Timeframe, Timestamp};
+use wire::api::ChainFound;
 
 /// Links that are read together.
 const BATCH: usize = 10_000;
 /// Findings that are told one by one.
 const TOLD_MAX: usize = 20;
 
-/// What a verification found. The keys are a contract.
-#[derive(Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Verified {
-    /// Links that were recomputed and are what they should be.
-    pub(crate) sealed: u64,
-    /// The place from which on the chain is kept; what is before it was pruned with its forecasts.
-    pub(crate) first: Option<u64>,
-    /// The end of the chain: place, and link in hexadecimal. Whoever notes it can prove later that nothing before it was changed.
-    pub(crate) head: Option<(u64, String)>,
-    /// Links whose forecasts are older than any that is kept: gone with age, while the chain was read or before its links went.
-    pub(crate) pruned: u64,
-    /// Links that are not what the kept forecasts give, and places without one.
-    pub(crate) broken: u64,
-    /// Forecasts that were sealed when their outcome could be known.
-    pub(crate) late: u64,
-    /// Forecasts that no link covers.
-    pub(crate) unsealed: u64,
-    /// Outcomes that were computed again from the kept candles and are the same.
-    pub(crate) scored: u64,
-    /// Outcomes that are other ones because the candle was corrected since: of forecasts that count from closes (see [`Base::Close`]).
-    pub(crate) revised: u64,
-    /// Outcomes that are other ones without such a reason.
-    pub(crate) differ: u64,
-    /// Outcomes whose candle is not kept.
-    pub(crate) without_candle: u64,
-    /// The first of what is wrong, in words.
-    pub(crate) findings: Vec<String>,
-}
-
-impl Verified {
-    /// True when nothing is wrong.
-    pub(crate) const fn is_sound(&self) -> bool {
-        self.broken == 0 && self.late == 0 && self.unsealed == 0 && self.differ == 0
-    }
-
-    fn tell(&mut self, what: String) {
-        if self.findings.len() < TOLD_MAX {
-            self.findings.push(what);
-        }
+fn tell(found: &mut ChainFound, what: String) {
+    if found.findings.len() < TOLD_MAX {
+        found.findings.push(what);
     }
 }
 
@@ -61,8 +25,8 @@ impl Verified {
 ///
 /// # Errors
 /// When the state file cannot be read.
-pub(crate) fn verify(state: &State, settled: Timestamp) -> store::Result<Verified> {
-    let mut found = Verified::default();
+pub(crate) fn verify(state: &State, settled: Timestamp) -> store::Result<ChainFound> {
+    let mut found = ChainFound::default();
     let listings = state.catalogue()?;
     let instruments: BTreeMap<InstrumentId, Instrument> =
         listings.into_iter().filter_map(|listing| Some((listing.id, listing.instrument?))).collect();
@@ -94,7 +58,7 @@ fn check(
     instruments: &BTreeMap<InstrumentId, Instrument>,
     before: Option<&SealRecord>,
     seal: &SealRecord,
-    found: &mut Verified,
+    found: &mut ChainFound,
 ) -> store::Result<()> {
     let zeros: Link = [0; 32];
     let link_before = match before {
@@ -107,14 +71,14 @@ fn check(
         Some(before) if before.number + 1 == seal.number => before.link,
         Some(before) => {
             found.broken += seal.number - before.number - 1;
-            found.tell(format!("links {} to {} are missing", before.number + 1, seal.number - 1));
+            tell(found, format!("links {} to {} are missing", before.number + 1, seal.number - 1));
             return Ok(());
         }
     };
     found.first.get_or_insert(seal.number);
     let Some(instrument) = instruments.get(&seal.instrument) else {
         found.broken += 1;
-        found.tell(format!("link {}: no instrument {}", seal.number, seal.instrument.0));
+        tell(found, format!("link {}: no instrument {}", seal.number, seal.instrument.0));
         return Ok(());
     };
     let after = Timestamp::from_nanos(seal.open_time.as_nanos().saturating_add(1));
@@ -131,18 +95,21 @@ fn check(
             let soonest = made.iter().map(|forecast| i64::from(forecast.horizon_min)).min().unwrap_or(0);
             if seal.at.as_nanos() >= seal.open_time.as_nanos() + (soonest + 1) * NS_PER_MIN {
                 found.late += 1;
-                found.tell(format!("link {}: sealed at {}, when its outcome could be known", seal.number, seal.at));
+                tell(found, format!("link {}: sealed at {}, when its outcome could be known", seal.number, seal.at));
             }
         }
         None if models.is_empty() && is_pruned(state, seal)? => found.pruned += 1,
         None => {
             found.broken += 1;
-            found.tell(format!(
-                "link {}: the forecast for {} of {} is not the one that was sealed",
-                seal.number,
-                seal.open_time,
-                instrument.pair()
-            ));
+            tell(
+                found,
+                format!(
+                    "link {}: the forecast for {} of {} is not the one that was sealed",
+                    seal.number,
+                    seal.open_time,
+                    instrument.pair()
+                ),
+            );
         }
     }
     Ok(())
@@ -157,7 +124,7 @@ fn is_pruned(state: &State, seal: &SealRecord) -> store::Result<bool> {
 fn rescore(
     state: &State,
     instrument: &Instrument,
-    found: &mut Verified,
+    found: &mut ChainFound,
     links: impl Fn(Timestamp) -> u64,
 ) -> store::Result<()> {
     let always = Span::between(Timestamp::EPOCH, Timestamp::MAX, usize::MAX);
@@ -189,17 +156,20 @@ fn rescore(
             found.differ += 1;
             let (minutes, time) = (forecast.horizon_min, forecast.open_time);
             let again = again.map_or("nothing".to_owned(), |again| again.to_string());
-            found.tell(format!(
-                "{}: what came {minutes} minutes after {time} is kept as {outcome}, the candles say {again}",
-                instrument.pair()
-            ));
+            tell(
+                found,
+                format!(
+                    "{}: what came {minutes} minutes after {time} is kept as {outcome}, the candles say {again}",
+                    instrument.pair()
+                ),
+            );
         }
     }
     for (open_time, models) in &models {
         let missing = (models.len() as u64).saturating_sub(links(*open_time));
         if missing > 0 {
             found.unsealed += missing;
-            found.tell(format!("{}: {missing} forecasts at {open_time} that no link covers", instrument.pair()));
+            tell(found, format!("{}: {missing} forecasts at {open_time} that no link covers", instrument.pair()));
         }
     }
     Ok(())
@@ -305,7 +275,7 @@ mod tests {
         assert!(pruned.is_sound(), "{pruned:?}");
         assert_eq!((pruned.sealed, pruned.first, &pruned.head), (10, Some(10), &found.head));
         let empty = tempfile::tempdir().unwrap();
-        assert_eq!(verify(&State::open(empty.path()).unwrap(), Timestamp::MAX).unwrap(), Verified::default());
+        assert_eq!(verify(&State::open(empty.path()).unwrap(), Timestamp::MAX).unwrap(), ChainFound::default());
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use store::State;
 use types::Timestamp;
+use wire::api::ChainFound;
 
 use super::print_json;
-use crate::seals::{Verified, verify};
+use crate::seals::verify;
 
 /// Recomputes the chain of forecasts and every outcome of a box.
 ///
@@ -37,9 +38,9 @@ impl Args {
     }
 }
 
-fn print(found: &Verified) -> std::io::Result<()> {
+fn print(found: &ChainFound) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let Verified { sealed, pruned, broken, late, unsealed, scored, revised, differ, without_candle, .. } = found;
+    let ChainFound { sealed, pruned, broken, late, unsealed, scored, revised, differ, without_candle, .. } = found;
     match (&found.first, &found.head) {
         (Some(first), Some((number, link))) => writeln!(out, "links {first} to {number}, the last is {link}")?,
         _ => writeln!(out, "no forecast is sealed")?,

@@ -7,12 +7,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use types::Timestamp;
 use types::time::NS_PER_MIN;
-
-use wire::api::{ChainFound, Verification};
+use wire::api::Verification;
 
 use super::Site;
 use super::form::Form;
-use crate::seals::{self, Verified};
+use crate::seals;
 
 /// Forecasts newer than this may be on their way to the card.
 const SETTLED_MIN: i64 = 5;
@@ -27,40 +26,8 @@ pub(super) async fn verify(State(site): State<Site>, form: Form) -> Response {
     form.of_work(move || {
         let found = seals::verify(&state, settled);
         drop(turn);
-        Ok(verification(found?))
+        let found = found?;
+        Ok(Verification { is_sound: found.is_sound(), found })
     })
     .await
-}
-
-fn verification(found: Verified) -> Verification {
-    let is_sound = found.is_sound();
-    let Verified {
-        sealed,
-        first,
-        head,
-        pruned,
-        broken,
-        late,
-        unsealed,
-        scored,
-        revised,
-        differ,
-        without_candle,
-        findings,
-    } = found;
-    let found = ChainFound {
-        sealed,
-        first,
-        head,
-        pruned,
-        broken,
-        late,
-        unsealed,
-        scored,
-        revised,
-        differ,
-        without_candle,
-        findings,
-    };
-    Verification { is_sound, found }
 }

@@ -179,17 +179,17 @@ pub struct Verification {
     pub found: ChainFound,
 }
 
-/// What a verification found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a verification found. The keys are a contract.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ChainFound {
     /// Links that were recomputed and are what they should be.
     pub sealed: u64,
-    /// The place from which on the chain is kept.
+    /// The place from which on the chain is kept; what is before it was pruned with its forecasts.
     pub first: Option<u64>,
-    /// The end of the chain: place, and link in hexadecimal.
+    /// The end of the chain: place, and link in hexadecimal. Whoever notes it can prove later that nothing before it was changed.
     pub head: Option<(u64, String)>,
-    /// Links whose forecasts are gone with age.
+    /// Links whose forecasts are older than any that is kept: gone with age, while the chain was read or before its links went.
     pub pruned: u64,
     /// Links that are not what the kept forecasts give, and places without one.
     pub broken: u64,
@@ -197,9 +197,9 @@ pub struct ChainFound {
     pub late: u64,
     /// Forecasts that no link covers.
     pub unsealed: u64,
-    /// Outcomes that were computed again and are the same.
+    /// Outcomes that were computed again from the kept candles and are the same.
     pub scored: u64,
-    /// Outcomes that are other ones because the candle was corrected since.
+    /// Outcomes that are other ones because the candle was corrected since: of forecasts that count from closes.
     pub revised: u64,
     /// Outcomes that are other ones without such a reason.
     pub differ: u64,
@@ -207,4 +207,12 @@ pub struct ChainFound {
     pub without_candle: u64,
     /// The first of what is wrong, in words.
     pub findings: Vec<String>,
+}
+
+impl ChainFound {
+    /// True when nothing is wrong.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.broken == 0 && self.late == 0 && self.unsealed == 0 && self.differ == 0
+    }
 }
