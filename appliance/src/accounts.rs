@@ -7,9 +7,7 @@ use store::{Span, State};
 use types::effect::EquityRecord;
 use types::time::NS_PER_MIN;
 use types::{AccountId, AccountPurse, Cash, InstrumentId, Tally, Timestamp};
-use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, Risk, TradePart, TradeSum};
-
-use crate::risk;
+use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, TradePart, TradeSum};
 
 /// Minutes of an hour: equity is looked at by the hour.
 const HOUR_NS: i64 = 60 * NS_PER_MIN;
@@ -20,29 +18,29 @@ const HOURS_A_YEAR: f64 = 8_760.0;
 pub(crate) struct Told {
     pub(crate) ids: Vec<AccountId>,
     pub(crate) accounts: Accounts,
-    pub(crate) risk: Risk,
 }
 
 /// All accounts as the engine has them.
 pub(crate) fn told(view: View<'_>, at: Timestamp) -> Told {
     let (ids, accounts): (Vec<AccountId>, Vec<Account>) =
         view.accounts().map(|account| (account.id(), of(view, account))).unzip();
-    let name = |wanted: &AccountId| {
-        let known = ids.iter().position(|id| id == wanted);
-        known.map(|place| accounts[place].name.clone()).unwrap_or_default()
-    };
-    let breakers = view.breakers().open().iter().map(|((cause, scope), open)| OpenBreaker {
+    Told { accounts: Accounts { at_ms: at.as_millis(), accounts, breakers: breakers(view) }, ids }
+}
+
+/// Breakers that are open, of any account.
+pub(crate) fn breakers(view: View<'_>) -> Vec<OpenBreaker> {
+    let name =
+        |wanted: AccountId| view.accounts().find(|account| account.id() == wanted).map(|it| it.name().to_owned());
+    let told = view.breakers().open().iter().map(|((cause, scope), open)| OpenBreaker {
         cause: words(&format!("{cause:?}")),
         stops: match scope {
             Scope::Instrument(id) => symbol(view, *id),
-            Scope::Account(id) => name(id),
+            Scope::Account(id) => name(*id).unwrap_or_default(),
         },
         since_ms: open.since.as_millis(),
         seen_at_ms: open.seen_at.as_millis(),
     });
-    let breakers: Vec<OpenBreaker> = breakers.collect();
-    let risk = risk::told(view, at, breakers.clone());
-    Told { accounts: Accounts { at_ms: at.as_millis(), accounts, breakers }, ids, risk }
+    told.collect()
 }
 
 /// `WideSpread` as people read it: `wide spread`.

@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::inference_thread::Inference;
 use crate::latency::Latency;
 use crate::projection::Projection;
+use crate::risk;
 use crate::store_thread::{self, Batch};
 use crate::web::EngineHealth;
 
@@ -43,6 +44,8 @@ pub(crate) enum Message {
     Watch(Watch),
     /// The paper accounts as they are, once all money in them is written down.
     Accounts(oneshot::Sender<accounts::Told>),
+    /// What limits the first account, and how prices move together: too much to be told with the accounts each time.
+    Risk(oneshot::Sender<wire::api::Risk>),
     /// The box as it is now, for a backup; left unanswered when it cannot be read.
     Backup(oneshot::Sender<Moment>),
     /// The day that is written to, for reading; `None` before the first write ever.
@@ -135,6 +138,7 @@ struct Running {
     unshown: Option<Instant>,
     waiting: Vec<Watch>,
     accounts_wanted: Vec<oneshot::Sender<accounts::Told>>,
+    risk_wanted: Vec<oneshot::Sender<wire::api::Risk>>,
 }
 
 impl Running {
@@ -146,6 +150,7 @@ impl Running {
             unshown: None,
             waiting: Vec::new(),
             accounts_wanted: Vec::new(),
+            risk_wanted: Vec::new(),
             parts,
             effects: Effects::new(),
             block: BlockBuilder::new(),
@@ -175,6 +180,12 @@ impl Running {
                 Some(Message::Accounts(reply)) => {
                     self.accounts_wanted.retain(|reply| !reply.is_closed());
                     self.accounts_wanted.push(reply);
+                    self.answer();
+                    Ok(())
+                }
+                Some(Message::Risk(reply)) => {
+                    self.risk_wanted.retain(|reply| !reply.is_closed());
+                    self.risk_wanted.push(reply);
                     self.answer();
                     Ok(())
                 }
@@ -293,6 +304,9 @@ impl Running {
         for reply in self.accounts_wanted.drain(..) {
             // Whoever asked may have gone.
             let _ = reply.send(accounts::told(self.parts.engine.view(), now));
+        }
+        for reply in self.risk_wanted.drain(..) {
+            let _ = reply.send(risk::told(self.parts.engine.view(), now));
         }
     }
 

@@ -4,16 +4,16 @@ use engine::view::View;
 use store::{Span, State};
 use types::settings::{BreakerSettings, RiskSettings};
 use types::{AccountId, Cash, InstrumentId, Timestamp};
-use wire::api::{LimitUse, OpenBreaker, RefusedOrder, Risk};
+use wire::api::{LimitUse, RefusedOrder, Risk};
 
-use crate::accounts::{symbol, words};
+use crate::accounts::{breakers, symbol, words};
 use crate::kept::side_name;
 
 /// Refused orders that are listed.
 const REFUSED: usize = 50;
 
 /// As the engine has it; what was refused is added by [`look_back`].
-pub(crate) fn told(view: View<'_>, at: Timestamp, breakers: Vec<OpenBreaker>) -> Risk {
+pub(crate) fn told(view: View<'_>, at: Timestamp) -> Risk {
     let limits = &view.settings().risk;
     let symbols: Vec<InstrumentId> = view.markets().map(|market| market.instrument.id).collect();
     let together = |a: InstrumentId, b: InstrumentId| if a == b { Some(1.0) } else { view.returns().correlation(a, b) };
@@ -22,7 +22,7 @@ pub(crate) fn told(view: View<'_>, at: Timestamp, breakers: Vec<OpenBreaker>) ->
         trading: view.is_trading(),
         limits: uses(view, limits),
         exits: exits(limits),
-        breakers,
+        breakers: breakers(view),
         watched: watched(&limits.breakers),
         symbols: symbols.iter().map(|id| symbol(view, *id)).collect(),
         correlation: symbols.iter().map(|a| symbols.iter().map(|b| together(*a, *b)).collect()).collect(),
@@ -126,7 +126,7 @@ mod tests {
         let boot = Input::Boot { version: "test".to_owned(), settings: Box::new(EngineSettings::default()) };
         let at = Timestamp::from_secs(1_800_000_000);
         engine.handle(&Stamped { seq: 1, at, input: boot }, &mut Effects::default());
-        let risk = told(engine.view(), at, Vec::new());
+        let risk = told(engine.view(), at);
         let max: Vec<f64> = risk.limits.iter().map(|limit| limit.max).collect();
         assert_eq!(max, [0.2, 0.05, 0.1, 0.05, 0.2, 0.6, 0.95]);
         assert!(risk.limits.iter().all(|limit| limit.used == Some(0.0)), "{:?}", risk.limits);

@@ -52,7 +52,7 @@ pub(super) async fn list(
         Ok(days) => days,
         Err(refusal) => return refusal.into_response(),
     };
-    let mut told = match ask(&site).await {
+    let mut told = match ask(&site, Message::Accounts).await {
         Ok(told) => told,
         Err(refusal) => return refusal.into_response(),
     };
@@ -65,18 +65,18 @@ pub(super) async fn list(
     .await
 }
 
-/// All accounts as the engine has them between two inputs.
-async fn ask(site: &Site) -> Result<accounts::Told, Refusal> {
+/// What the engine has between two inputs.
+async fn ask<T>(site: &Site, question: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, Refusal> {
     let busy = || Refusal::Busy("the engine is busy; ask again".to_owned());
     let (reply, answer) = oneshot::channel();
-    site.inner.engine.try_send(Message::Accounts(reply)).map_err(|_| busy())?;
+    site.inner.engine.try_send(question(reply)).map_err(|_| busy())?;
     tokio::time::timeout(PATIENCE, answer).await.ok().and_then(Result::ok).ok_or_else(busy)
 }
 
 /// `GET /api/v1/risk`.
 pub(super) async fn risk(State(site): State<Site>, form: Form) -> Response {
-    let mut risk = match ask(&site).await {
-        Ok(told) => told.risk,
+    let mut risk = match ask(&site, Message::Risk).await {
+        Ok(risk) => risk,
         Err(refusal) => return refusal.into_response(),
     };
     let state = site.inner.state.clone();
