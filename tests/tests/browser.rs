@@ -158,6 +158,34 @@ async fn trading_is_paused_and_a_setting_is_changed_and_checked() {
 }
 
 #[tokio::test]
+async fn replay_backup_verification_and_a_wish_for_training_are_a_click_away() {
+    let Some(browser) = Browser::start(1440, 1000).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "30"]);
+    let address = demo.address();
+    let act = async |page: &str, action: &str| {
+        browser.open(&format!("http://{address}/{page}")).await;
+        browser.wait_for(action, |text| !text.is_empty()).await;
+        browser.click(action).await;
+    };
+    act("replay", "replay-begin").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("replay", |text| text.contains(": 0 of ")).await;
+    act("data", "backup").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("said", |text| text.contains("compared: equal")).await;
+    browser.wait_for("backups", |text| text.contains("Last proven restore")).await;
+    act("forecasts", "verify").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("verified", |text| text.contains("Sound")).await;
+    act("models", "retrain").await;
+    browser.type_into("ask-text", "worse & older").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("wishes", |text| text.contains("worse & older") && text.contains("waits for a trainer")).await;
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn a_new_box_is_claimed_and_asks_for_its_password() {
     let Some(browser) = Browser::start(1440, 1000).await else { return };
     let dir = tempfile::tempdir().expect("temporary folder");

@@ -52,7 +52,7 @@ pub fn replay(replays: &Replays, day: Option<&str>, zone: Zone) -> Section {
     let Some(day) = day.filter(|_| replays.running.is_none()) else { return section };
     let next = day_after(day);
     section.with(Block::Actions(vec![Action {
-        id: "replay",
+        id: "replay-begin",
         label: "Replay the chosen day",
         question: format!("Replay {day}?"),
         consequence: "It runs beside the box and changes nothing. A whole day takes minutes on a Raspberry Pi.",

@@ -267,7 +267,7 @@ pub fn attribution(kind: &'static str, title: &str, head: &'static str, parts: &
 #[must_use]
 pub fn purses(account: &Account) -> Section {
     let row = |purse: &wire::api::Purse| {
-        let amount = |text: &str| format!("{} {}", format::decimal(&cents(text)), purse.currency);
+        let amount = |text: &str| format!("{} {}", cents(text), purse.currency);
         Row::of(vec![
             super::venue(&purse.venue).into(),
             amount(&purse.cash).into(),
@@ -284,10 +284,7 @@ pub fn purses(account: &Account) -> Section {
 }
 
 fn cents(text: &str) -> String {
-    match text.split_once('.') {
-        Some((whole, fraction)) => format!("{whole}.{}", &fraction[..fraction.len().min(2)]),
-        None => text.to_owned(),
-    }
+    format::rounded(format::parse_cash(text), format::CASH_DECIMALS, 2)
 }
 
 /// The newest orders; each leads to its story.
@@ -364,9 +361,8 @@ pub fn why(story: &OrderStory, zone: Zone) -> Vec<Section> {
         section.with(Block::Table(Table { name: "fills", heads, rows: story.fills.iter().map(fill).collect() }))
     };
     let cost = &story.cost;
-    let part = |name: &str, text: &str, hint| {
-        fact(name, Said::plain(&format!("{} {}", format::decimal(&cents(text)), cost.currency)), hint)
-    };
+    let part =
+        |name: &str, text: &str, hint| fact(name, Said::plain(&format!("{} {}", cents(text), cost.currency)), hint);
     sections.push(section.with(Block::Facts(vec![
         part("Delay", &cost.delay, "The market moved while the order travelled"),
         part("Spread", &cost.spread, "Half of what lay between bid and ask"),
