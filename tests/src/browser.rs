@@ -135,14 +135,22 @@ impl Browser {
         self.client.find_all(Locator::Css(&format!("[data-testid={testid}]"))).await.map_or(0, |all| all.len())
     }
 
-    /// Clicks the first element with this test id.
+    /// Clicks the first element with this test id, the new one where the page draws it anew just then.
     ///
     /// # Panics
     /// When there is none, or something lies over it.
     pub async fn click(&self, testid: &str) {
         let css = format!("[data-testid={testid}]");
-        let element = self.client.find(Locator::Css(&css)).await.unwrap_or_else(|error| panic!("{testid}: {error}"));
-        element.click().await.unwrap_or_else(|error| panic!("{testid}: {error}"));
+        let began = Instant::now();
+        loop {
+            let element =
+                self.client.find(Locator::Css(&css)).await.unwrap_or_else(|error| panic!("{testid}: {error}"));
+            match element.click().await {
+                Ok(()) => return,
+                Err(error) if error.is_stale_element_reference() && began.elapsed() < PATIENCE => {}
+                Err(error) => panic!("{testid}: {error}"),
+            }
+        }
     }
 
     /// Asks again and again until `holds` is true for the text of `testid`, and gives it.
