@@ -35,6 +35,7 @@ mod feed;
 mod kraken;
 mod kucoin;
 mod level;
+mod listing;
 mod number;
 mod quality;
 mod scan;
@@ -53,6 +54,7 @@ pub use io::{
 };
 pub use kucoin::{KucoinBook, KucoinSettings};
 pub use limiter::{Limiter, Limits};
+pub use listing::Listing;
 pub use settings::{Bases, FeedSettings, SettingsError, Wanted, default_bases};
 pub use status::{BookState, FeedStatus, InstrumentStatus};
 

@@ -244,6 +244,7 @@ mod tests {
             rejected: Rejected::default(),
             venue_ahead_ns: Some(-7),
             requests_blocked_until: None,
+            listed: [].into(),
             instruments: vec![InstrumentStatus {
                 id: ID,
                 symbol: "BTC/USD".to_owned(),

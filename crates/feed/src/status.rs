@@ -1,5 +1,6 @@
 //! What a feed can say about itself at any moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use types::market::{Proof, StaleReason};
@@ -7,6 +8,7 @@ use types::{InstrumentId, Timestamp, Venue};
 
 use crate::book::Verdict;
 use crate::io::RejectReason;
+use crate::listing::Listing;
 use crate::session::Passed;
 
 /// The health of one venue's feed.
@@ -33,6 +35,8 @@ pub struct FeedStatus {
     pub venue_ahead_ns: Option<i64>,
     /// Requests are held back until then because the venue said so; it may be past.
     pub requests_blocked_until: Option<Timestamp>,
+    /// All pairs that the venue lists as traded, by their names; empty until it was asked.
+    pub listed: Arc<[Listing]>,
     /// One entry per wanted instrument, in the order of the settings.
     pub instruments: Vec<InstrumentStatus>,
 }

@@ -35,6 +35,23 @@ fn rules_first_then_one_subscription_for_all_streams() {
 }
 
 #[test]
+fn what_is_listed_altogether_is_asked_for_once_and_late() {
+    let mut rig = subscribed(&["BTCUSDT"]);
+    rig.pass(Duration::from_secs(9));
+    assert_eq!(rig.requests(), [], "books come first");
+    assert_eq!(rig.feed.status().listed.len(), 0);
+    rig.pass(Duration::from_secs(2));
+    let all = request_of(&mut rig, "exchangeInfo");
+    assert_eq!((all.path.as_str(), all.weight), ("/api/v3/exchangeInfo", 20));
+    rig.respond(&all, 200, &info(&["BTCUSDT", "ETHUSDT"]));
+    let listed = rig.feed.status().listed;
+    let names: Vec<&str> = listed.iter().map(|listing| listing.symbol.as_str()).collect();
+    assert_eq!(names, ["BTCUSDT", "ETHUSDT"]);
+    rig.pass(Duration::from_secs(30));
+    assert!(rig.requests().iter().all(|request| !request.path.contains("exchangeInfo")));
+}
+
+#[test]
 fn many_streams_go_in_spaced_batches() {
     let symbols: Vec<String> = (0..80).map(|n| format!("C{n}USDT")).collect();
     let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();

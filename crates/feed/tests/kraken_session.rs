@@ -23,6 +23,9 @@ fn rules_first_then_the_data_of_listed_symbols() {
     assert_eq!(rig.statuses(), [trading(1), trading(0)]);
     assert_eq!(rig.reasons(), [RejectReason::NotListed]);
     assert_eq!(rig.book_state(2), BookState::NotListed);
+    let listed = rig.feed.status().listed;
+    let names: Vec<&str> = listed.iter().map(|listing| listing.symbol.as_str()).collect();
+    assert_eq!(names, ["BTC/USD", "ETH/USD", "XMR/USD"], "others than the wanted ones too");
     rig.pass(Duration::from_secs(1));
     assert_eq!(
         rig.sent(),

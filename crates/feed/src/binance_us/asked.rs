@@ -1,5 +1,7 @@
 //! What Binance.US is asked for: streams on the socket; rules, snapshots and history by REST.
 
+use std::time::Duration;
+
 use types::Timestamp;
 use types::market::StaleReason;
 
@@ -10,6 +12,9 @@ use crate::book::Verdict;
 use crate::decode::{self, DecodeError};
 use crate::io::{FeedOutput, Priority, RejectReason, Rejection, RequestId};
 use crate::session::Answer;
+
+/// All symbols' rules are a long answer that nothing waits for: books come first.
+const ALL_AFTER: Duration = Duration::from_secs(10);
 
 impl Session {
     pub(super) fn id(&mut self) -> u64 {
@@ -95,13 +100,25 @@ impl Session {
 
     pub(super) fn answered(&mut self, at: Timestamp, ask: Ask, body: &[u8], out: &mut Vec<FeedOutput>) {
         let result = match ask {
-            Ask::Rules | Ask::AllRules => ExchangeInfo::read(body).map(|info| self.learn(at, &info, body, out)),
+            Ask::Rules | Ask::AllRules => ExchangeInfo::read(body).map(|info| {
+                self.learn(at, &info, body, out);
+                self.list(at, ask, &info);
+            }),
             Ask::Snapshot(index) => self.snapshot(at, index, body, out),
             Ask::Candles(index) => self.candles(at, index, body, out),
             Ask::Trades(index) => self.missed_trades(at, index, body, out),
         };
         if let Err(error) = result {
             self.failed(at, ask, &error.detail, body, out);
+        }
+    }
+
+    /// The rules of the wanted symbols say nothing of others: all are asked for once.
+    fn list(&mut self, at: Timestamp, ask: Ask, info: &ExchangeInfo<'_>) {
+        if ask == Ask::AllRules {
+            self.link.listings.learn(info.traded());
+        } else if !core::mem::replace(&mut self.has_asked_for_all, true) {
+            self.requests.want(Ask::AllRules, Priority::History, rest::exchange_info_of_all(), at.plus(ALL_AFTER));
         }
     }
 

@@ -7,6 +7,7 @@ use types::money::CASH_DECIMALS;
 use types::{Cash, Instrument, InstrumentId, Qty, Scale, Venue};
 
 use crate::decode::{DecodeError, from_json, text};
+use crate::listing::Listing;
 use crate::number::{SCALE_DECIMALS_MAX, Text, needed_digits};
 
 /// Digits where the rules name none: what the venue writes.
@@ -97,6 +98,15 @@ impl<'a> ExchangeInfo<'a> {
             .iter()
             .filter(move |raw| from_json::<Name<'_>>(raw.get()).is_ok_and(|name| is_wanted(name.symbol.as_str())))
             .map(|raw| from_json(raw.get()))
+    }
+
+    /// What can be traded, as far as it is readable.
+    pub(crate) fn traded(&self) -> impl Iterator<Item = Listing> {
+        self.find(|_| true).flatten().filter(SymbolData::is_trading).map(|data| Listing {
+            symbol: data.symbol.as_str().to_owned(),
+            base: data.base_asset.as_str().to_owned(),
+            quote: data.quote_asset.as_str().to_owned(),
+        })
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct Session {
     outbox: Outbox,
     requests: Requests<Ask>,
     rules_at: Option<Timestamp>,
+    /// Whether the rules of all symbols were asked for, to know what is listed.
+    has_asked_for_all: bool,
     rules_retry: Retry,
     symbols: Vec<Symbol>,
     by_symbol: Symbols,
@@ -150,6 +152,7 @@ impl Session {
             outbox: Outbox::new(link, SEND_SPACING),
             requests: Requests::new(),
             rules_at: None,
+            has_asked_for_all: false,
             rules_retry: Retry::refusal(),
             next_id: 1,
             subscribing: Vec::new(),

@@ -130,6 +130,7 @@ impl Session {
     fn learn(&mut self, at: Timestamp, listed: &Products<'_>, body: &[u8], out: &mut Vec<FeedOutput>) {
         self.rules_at = Some(at);
         self.rules_retry.reset();
+        self.link.listings.learn(listed.traded());
         let mut seen = vec![false; self.products.len()];
         let by_symbol = &self.by_symbol;
         let mut restarted = Vec::new();

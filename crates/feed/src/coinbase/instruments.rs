@@ -8,6 +8,7 @@ use types::{Cash, Instrument, InstrumentId, Qty, Scale, Venue};
 
 use super::messages::{StateData, wanted};
 use crate::decode::{DecodeError, from_json, text};
+use crate::listing::Listing;
 use crate::number::{SCALE_DECIMALS_MAX, Text, needed_digits};
 
 /// The list of all products, unread but for the list.
@@ -62,6 +63,20 @@ impl<'a> Products<'a> {
         is_wanted: impl Fn(&str) -> bool,
     ) -> impl Iterator<Item = Result<(ProductData<'a>, StateData<'a>), DecodeError>> {
         wanted(&self.0, is_wanted).map(|raw| Ok((from_json(raw.get())?, from_json(raw.get())?)))
+    }
+
+    /// What can be traded, as far as it is readable.
+    pub(crate) fn traded(&self) -> impl Iterator<Item = Listing> {
+        self.find(|_| true).filter_map(|product| {
+            let (rules, told) = product.ok()?;
+            let mut state = State::ONLINE;
+            state.learn(&told);
+            state.is_trading().then(|| Listing {
+                symbol: rules.id.as_str().to_owned(),
+                base: rules.base_currency.as_str().to_owned(),
+                quote: rules.quote_currency.as_str().to_owned(),
+            })
+        })
     }
 }
 
@@ -169,6 +184,18 @@ mod tests {
         assert_eq!(aave.scale.price_decimals, 3);
         assert!(state.is_trading(), "limit orders are matched as ever");
         assert!(learn(PRODUCTS, "XMR-USD").is_none());
+    }
+
+    #[test]
+    fn what_is_traded_is_listed_and_what_cannot_be_read_is_not() {
+        let rules = r#""base_currency":"A","quote_currency":"B","quote_increment":"1","base_increment":"1""#;
+        let body = format!(
+            r#"[{{"id":"A-B",{rules},"status":"online"}},{{"id":"A-C",{rules},"status":"delisted"}},
+                {{"id":"A-D",{rules},"status":"online","trading_disabled":true}},{{"id":7,"status":"online"}}]"#
+        );
+        let listed: Vec<Listing> = Products::read(body.as_bytes()).expect("readable").traded().collect();
+        assert_eq!(listed, [Listing { symbol: "A-B".into(), base: "A".into(), quote: "B".into() }]);
+        assert_eq!(Products::read(PRODUCTS.as_bytes()).expect("readable").traded().count(), 5, "all of 2021's");
     }
 
     fn product(rest: &str) -> String {

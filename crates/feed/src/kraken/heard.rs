@@ -138,6 +138,7 @@ impl Session {
         }
         if kind == Kind::Snapshot {
             self.rules.answered();
+            self.link.listings.learn(instruments::traded(pairs));
             self.note_missing(&seen, out);
         }
         if !self.link.is_up() {

@@ -4,8 +4,9 @@ use types::decimal::{self, Exponent};
 use types::money::CASH_DECIMALS;
 use types::{Cash, Instrument, InstrumentId, Qty, Scale, Venue};
 
-use super::messages::PairData;
+use super::messages::{PairData, Pairs};
 use crate::decode::DecodeError;
+use crate::listing::Listing;
 use crate::number::{Raw, SCALE_DECIMALS_MAX};
 
 /// The instrument that a pair's rules describe.
@@ -25,6 +26,15 @@ pub(crate) fn instrument(id: InstrumentId, pair: &PairData<'_>) -> Result<Instru
         lot: units(pair.qty_increment, scale.qty_decimals)?.max(1),
         qty_min: Qty(units(pair.qty_min, scale.qty_decimals)?),
         notional_min: Cash(i64::try_from(units(pair.cost_min, CASH_DECIMALS)?).unwrap_or(i64::MAX)),
+    })
+}
+
+/// What can be traded, as far as it is readable.
+pub(crate) fn traded(pairs: &Pairs<'_>) -> impl Iterator<Item = Listing> {
+    pairs.find(|_| true).flatten().filter(PairData::is_trading).map(|pair| Listing {
+        symbol: pair.symbol.as_str().to_owned(),
+        base: canonical(pair.base.as_str()).to_owned(),
+        quote: canonical(pair.quote.as_str()).to_owned(),
     })
 }
 

@@ -192,6 +192,7 @@ impl Session {
     fn learn(&mut self, at: Timestamp, listed: &Symbols<'_>, body: &[u8], out: &mut Vec<FeedOutput>) {
         self.rules_at = Some(at);
         self.rules_retry.reset();
+        self.link.listings.learn(listed.traded());
         let mut seen = vec![None; self.symbols.len()];
         for (names, raw) in listed.names() {
             // The permanent code counts; a name only where nothing has it as its code.

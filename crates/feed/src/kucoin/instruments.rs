@@ -8,6 +8,7 @@ use types::{Cash, Instrument, InstrumentId, Qty, Scale, Venue};
 
 use super::rest::{self, AnswerError};
 use crate::decode::{DecodeError, from_json};
+use crate::listing::Listing;
 use crate::number::{SCALE_DECIMALS_MAX, Text, needed_digits};
 
 /// Rules of all symbols, unread but for the list.
@@ -55,6 +56,14 @@ impl<'a> Symbols<'a> {
     /// What every readable symbol is called, with the way to its rules.
     pub(crate) fn names(&self) -> impl Iterator<Item = (Names<'a>, &'a RawValue)> {
         self.0.iter().filter_map(|raw| Some((from_json(raw.get()).ok()?, *raw)))
+    }
+
+    /// What can be traded, as far as it is readable.
+    pub(crate) fn traded(&self) -> impl Iterator<Item = Listing> {
+        self.0.iter().filter_map(|raw| SymbolData::read(raw).ok()).filter(SymbolData::is_trading).map(|data| {
+            let (base, quote) = data.pair();
+            Listing { symbol: data.symbol.as_str().to_owned(), base: base.to_owned(), quote: quote.to_owned() }
+        })
     }
 }
 
@@ -113,6 +122,16 @@ mod tests {
     use super::*;
 
     const RECORDED: &str = include_str!("../../fixtures/kucoin_symbols.json");
+
+    #[test]
+    fn what_is_traded_is_listed_by_its_code_and_by_the_currency_of_today() {
+        let listed: Vec<Listing> = Symbols::read(RECORDED.as_bytes()).expect("readable").traded().collect();
+        assert_eq!(listed.len(), 6);
+        assert!(listed.contains(&Listing { symbol: "BCHSV-USDT".into(), base: "BSV".into(), quote: "USDT".into() }));
+        let halted = RECORDED.replace(r#""enableTrading": true"#, r#""enableTrading": false"#);
+        let halted = halted.replace(r#""enableTrading":true"#, r#""enableTrading":false"#);
+        assert_eq!(Symbols::read(halted.as_bytes()).expect("readable").traded().count(), 0);
+    }
 
     fn learn(body: &str, symbol: &str) -> Option<Result<Instrument, DecodeError>> {
         let symbols = Symbols::read(body.as_bytes()).expect("readable");

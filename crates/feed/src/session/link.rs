@@ -7,6 +7,7 @@ use types::{InstrumentId, Timestamp};
 
 use crate::decode::DecodeError;
 use crate::io::{FeedOutput, LinkId, ReconnectReason, RejectReason, Rejection};
+use crate::listing::Listings;
 use crate::session::clock::VenueClock;
 use crate::status::Rejected;
 
@@ -23,6 +24,7 @@ pub(crate) struct Link {
     pub(crate) last_frame_at: Option<Timestamp>,
     pub(crate) rejected: Rejected,
     pub(crate) clock: VenueClock,
+    pub(crate) listings: Listings,
     /// Messages received in this minute, and those of them that could not be read.
     minute: (Timestamp, u64, u64),
     /// The venue said that it will close this connection.
@@ -43,6 +45,7 @@ impl Link {
             last_frame_at: None,
             rejected: Rejected::default(),
             clock: VenueClock::default(),
+            listings: Listings::default(),
             minute: (Timestamp::EPOCH, 0, 0),
             is_ending: false,
             is_given_up: false,

@@ -62,6 +62,7 @@ pub(crate) trait VenueSession: fmt::Debug + Send {
             rejected: link.rejected,
             venue_ahead_ns: link.clock.ahead_ns(),
             requests_blocked_until: None,
+            listed: link.listings.all(),
             instruments: self.markets().into_iter().map(Market::status).collect(),
         }
     }
