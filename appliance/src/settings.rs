@@ -6,9 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use toml::Table;
 use wire::api::{Setting, SettingProblem, SettingSection, SettingValue, Settings};
 
-use crate::config::{Config, Described, Layers, find, from_toml, kind_and_words};
+use crate::config::{Config, Described, FeedsSection, Layers, PageSection, find, from_toml, kind_and_words};
 use crate::log::without_secrets;
 
+/// The dashboard asks for these anew each time; each other part of the box takes its settings at its start.
+const AT_ONCE: &str = "page.";
 /// Keys that may hold a name and a password.
 const SECRET: [&str; 1] = ["network.proxy"];
 
@@ -81,6 +83,8 @@ impl Desk {
         };
         let (value, next) = (find(&self.running, key), find(coming, key));
         let next = if layers.is_decided(key) { value } else { next };
+        let needs_restart = !key.starts_with(AT_ONCE);
+        let value = if needs_restart { value } else { next };
         let (kind, must_be) = kind_and_words(key).expect("the default file tells of keys that have a rule");
         let setting = Setting {
             key: key.to_owned(),
@@ -94,11 +98,21 @@ impl Desk {
             changed: shown(layers.changed(key)),
             source: layers.source(key),
             secret,
-            // Each part of the box takes its settings at its start.
-            needs_restart: true,
+            needs_restart,
             fixed: layers.fixed(key).unwrap_or_default().to_owned(),
         };
         (setting, value != next)
+    }
+
+    /// What the dashboard looks like.
+    pub(crate) fn page(&self) -> PageSection {
+        self.lock().merged().page
+    }
+
+    /// The venues as they will be watched after the next start, but for what the start decides; and why a key cannot be changed.
+    pub(crate) fn feeds(&self) -> (FeedsSection, impl Fn(&str) -> String + use<>) {
+        let layers = self.lock().clone();
+        (layers.merged().feeds, move |key: &str| layers.fixed(key).unwrap_or_default().to_owned())
     }
 
     /// Stores changes, all or none.
@@ -161,6 +175,12 @@ mod tests {
         assert_eq!(desk.shown(), after, "all or nothing");
         desk.change(&BTreeMap::from([(key, None)])).unwrap();
         assert_eq!(desk.shown(), before);
+        desk.change(&BTreeMap::from([("page.set_up".to_owned(), Some(SettingValue::Switch(true)))])).unwrap();
+        let page = desk.shown();
+        let set_up = of(&page, "page.set_up");
+        assert!(desk.page().set_up && !page.restart_needed && !set_up.needs_restart);
+        assert_eq!(set_up.value, Some(SettingValue::Switch(true)), "at once");
+        desk.change(&BTreeMap::from([("page.set_up".to_owned(), None)])).unwrap();
         // The page reads what a program reads.
         let bytes = wire::encode(&before);
         assert_eq!(wire::decode::<Settings>(&bytes).unwrap(), before);

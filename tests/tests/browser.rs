@@ -203,6 +203,8 @@ async fn a_new_box_is_claimed_and_asks_for_its_password() {
     browser.wait_for("door-fault", |text| text.contains("wrong claim code")).await;
     browser.visit(&format!("http://{address}/")).await;
     claim(code.trim()).await;
+    browser.wait_for("welcome-step", |text| text.contains("Step 1 of 3")).await;
+    browser.click("welcome-later").await;
     browser.wait_for("sentence", |text| !text.is_empty()).await;
 
     browser.visit(&format!("http://{address}/access")).await;
@@ -222,6 +224,54 @@ async fn a_new_box_is_claimed_and_asks_for_its_password() {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     }
     browser.wait_for("door-fault", |text| text.contains("wait") || text.contains("again")).await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_claimed_box_is_set_up_in_three_steps_and_its_first_chart_is_alive() {
+    let Some(browser) = Browser::start(390, 844).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "20", "--login"]);
+    let address = demo.address();
+    let code = std::fs::read_to_string(dir.path().join("claim-code.txt")).expect("a claim code");
+    browser.visit(&format!("http://{address}/")).await;
+    browser.wait_for("door", |text| text.contains("This box is new")).await;
+    browser.type_into("door-code", code.trim()).await;
+    browser.type_into("door-password", "correct horse").await;
+    browser.click("door-enter").await;
+
+    // The venues list more than is watched, one after the other.
+    browser.wait_for("welcome-step", |text| text.contains("Step 1 of 3")).await;
+    browser.wait_for("watched", |text| text.contains("BTC/USD") && !text.contains("has not told")).await;
+    assert_eq!(browser.count("watched").await, 4);
+    let press = async |testid: &str, label: &str| {
+        let script = format!(
+            "[...document.querySelectorAll('[data-testid={testid}]')].find(b => b.textContent.startsWith('{label}')).click()"
+        );
+        browser.script(&script).await;
+    };
+    press("pick-coin", "ETH").await;
+    press("pick-venue", "KuCoin").await;
+    browser.wait_for("watched", |text| text.contains("BTC/USD") && !text.contains("ETH")).await;
+    assert_eq!(browser.count("watched").await, 3);
+    press("pick-coin", "BTC").await;
+    browser.wait_for("welcome-fault", |text| text.contains("at least one coin")).await;
+    press("pick-coin", "BTC").await;
+    keep(&browser.picture().await, "welcome-narrow.png");
+    browser.click("welcome-next").await;
+    browser.wait_for("welcome-step", |text| text.contains("Step 2 of 3")).await;
+    press("pick-profile", "Careful").await;
+    browser.click("welcome-next").await;
+    press("pick-clock", "UTC").await;
+    browser.click("welcome-next").await;
+
+    browser.wait_for("price", |text| text.chars().any(|c| c.is_ascii_digit())).await;
+    assert!(browser.text("clock").await.ends_with("UTC"));
+    browser.visit(&format!("http://{address}/settings?section=engine.risk&key=engine.risk.daily_loss_max_ppm")).await;
+    browser.wait_for("setting", |text| text.contains("20\u{202f}000")).await;
+    browser.visit(&format!("http://{address}/")).await;
+    browser.wait_for("sentence", |text| text.contains("live and proven")).await;
+    assert_eq!(browser.count("feed").await, 3, "KuCoin was left");
     browser.close().await;
 }
 

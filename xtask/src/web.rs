@@ -153,25 +153,32 @@ fn assemble(root: &Path, glue: &Glue) -> Result<Vec<File>> {
         let path = web.join(name);
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let mut page = read("index.html")?;
+    let (mut page, mut manifest) = (read("index.html")?, read("manifest.webmanifest")?);
     let mut files: Vec<File> = Vec::new();
-    let mut place = |mark: &str, name: &str, content: &[u8]| -> Result<()> {
-        let address = hashed(name, content);
-        ensure!(page.contains(mark), "index.html does not mention {mark}");
-        page = page.replace(mark, &format!("/{address}"));
-        files.push((address, content.to_vec()));
+    let mut place = |text: &mut String, name: &str, content: &[u8]| -> Result<()> {
+        let (mark, address) = (format!("{{{{{name}}}}}"), hashed(name, content));
+        ensure!(text.contains(&mark), "nothing mentions {mark}");
+        *text = text.replace(&mark, &format!("/{address}"));
+        if files.iter().all(|(known, _)| *known != address) {
+            files.push((address, content.to_vec()));
+        }
         Ok(())
     };
     let wasm = hashed("app.wasm", &glue.wasm);
     // The script starts the module itself, so that the page needs no inline script.
     let start = read("start.js")?.replace("{{app.wasm}}", &format!("/{wasm}"));
     let script = format!("{}\n{start}", without_comments(&glue.script));
-    place("{{app.wasm}}", "app.wasm", &glue.wasm)?;
-    place("{{app.js}}", "app.js", script.as_bytes())?;
+    place(&mut page, "app.wasm", &glue.wasm)?;
+    place(&mut page, "app.js", script.as_bytes())?;
     for name in ["style.css", "theme.js", "icon.svg"] {
-        place(&format!("{{{{{name}}}}}"), name, without_comments(&read(name)?).as_bytes())?;
+        place(&mut page, name, without_comments(&read(name)?).as_bytes())?;
     }
-    ensure!(!page.contains("{{"), "index.html mentions a file that does not exist");
+    let picture = |name: &str| fs::read(web.join(name)).with_context(|| format!("cannot read {name}"));
+    place(&mut page, "icon-192.png", &picture("icon-192.png")?)?;
+    place(&mut manifest, "icon-192.png", &picture("icon-192.png")?)?;
+    place(&mut manifest, "icon-512.png", &picture("icon-512.png")?)?;
+    place(&mut page, "manifest.webmanifest", manifest.as_bytes())?;
+    ensure!(!page.contains("{{") && !manifest.contains("{{"), "a file is mentioned that does not exist");
     files.push(("index.html".into(), page.into_bytes()));
     Ok(files)
 }

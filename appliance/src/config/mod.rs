@@ -42,6 +42,8 @@ pub struct Config {
     pub server: ServerSection,
     /// Who may use the box.
     pub access: AccessSection,
+    /// The dashboard.
+    pub page: PageSection,
     /// Where everything is kept.
     pub store: StoreSection,
     /// The way to the venues.
@@ -82,6 +84,36 @@ impl Default for ServerSection {
             allowed_hosts: Vec::new(),
             tls: false,
             connections_max: 256,
+        }
+    }
+}
+
+/// The dashboard. What is changed here counts at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageSection {
+    /// Times on the dashboard: `local` for those of the browser's own time zone, or `utc`.
+    pub clock: PageClock,
+    /// Whether the owner went through the first set-up, or put it off; the dashboard begins with it until then.
+    pub set_up: bool,
+}
+
+/// In which time zone the dashboard tells times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageClock {
+    /// That of the browser.
+    #[default]
+    Local,
+    /// UTC.
+    Utc,
+}
+
+impl PageClock {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Utc => "utc",
         }
     }
 }

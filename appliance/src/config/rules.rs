@@ -90,6 +90,8 @@ const PLAIN: &[(&str, Rule)] = &[
     ("server.connections_max", Rule::Range(16, 10_000)),
     ("access.mode", Rule::Word(&["owner", "open"])),
     ("access.session_days", Rule::Range(1, 3_650)),
+    ("page.clock", Rule::Word(&["local", "utc"])),
+    ("page.set_up", Rule::Switch),
     ("store.data_dir", Rule::Path),
     ("store.block_interval_s", Rule::Range(1, 60)),
     ("store.checkpoint_interval_min", Rule::Range(1, 1_440)),

@@ -56,6 +56,7 @@ pub(super) async fn show(
 
 fn shown(site: &Site, peer: &Peer, visitor: &Visitor) -> Standing {
     let access = &site.inner.access;
+    let page = site.inner.settings.page();
     let token = visitor.who.name().filter(|_| matches!(visitor.who, Who::Token(_)));
     Standing {
         mode: access.mode().name().to_owned(),
@@ -65,6 +66,8 @@ fn shown(site: &Site, peer: &Peer, visitor: &Visitor) -> Standing {
         scopes: visitor.scopes.names(),
         tls: peer.is_tls,
         fingerprint: site.inner.fingerprint.clone(),
+        clock: page.clock.name().to_owned(),
+        set_up: page.set_up,
     }
 }
 

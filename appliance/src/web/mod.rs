@@ -21,6 +21,7 @@ mod replays;
 mod routes;
 mod server;
 mod settings;
+mod setup;
 mod skill;
 mod system;
 mod verify;
@@ -191,6 +192,7 @@ fn routes() -> Router<Site> {
         .route("/api/v1/arbitrage", get(accounts::opportunities))
         .route("/api/v1/trading", post(accounts::order))
         .route("/api/v1/settings", get(settings::show).post(settings::change))
+        .route("/api/v1/setup", get(setup::setup))
         .route("/api/v1/restart", post(settings::restart))
         .route("/api/v1/system", get(system::system))
         .route("/api/v1/logs", get(logs::logs))

@@ -338,6 +338,10 @@ fn the_box(book: &mut Book) {
     let it =
         book.both::<api::Settings>(it).answer("400", "Something is wrong; nothing was stored.", Some((JSON, wrong)));
     book.add(it, &[403, 500]);
+    let it =
+        get("/api/v1/setup", "What the first set-up chooses from: what the venues list, and ways to trade on paper.");
+    let it = book.both::<api::Setup>(it);
+    book.add(it, &[]);
     let it = post("/api/v1/restart", "Stops in order and starts again with the stored changes.");
     book.add(it.answer("202", "It will.", None), &[403, 409]);
 }

@@ -270,6 +270,8 @@ mod tests {
             scopes: vec!["read".into()],
             tls: false,
             fingerprint: None,
+            clock: "local".into(),
+            set_up: true,
         }
     }
 

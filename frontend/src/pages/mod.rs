@@ -14,6 +14,7 @@ pub mod risk;
 pub mod settings;
 pub mod system;
 pub mod trading;
+pub mod welcome;
 
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};

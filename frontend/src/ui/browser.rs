@@ -1,5 +1,7 @@
 //! Small edges of the browser: clocks, storage, files.
 
+use std::cell::Cell;
+
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast as _, JsValue};
 
@@ -17,8 +19,21 @@ pub(super) fn mark(name: &str) {
     }
 }
 
-/// The browser's zone at a moment. It may change with the season, so it is asked for each picture.
+thread_local! {
+    /// Whether the owner wants times in UTC.
+    static IN_UTC: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Tells times in UTC from here on, or in the browser's zone.
+pub(super) fn tell_utc(in_utc: bool) {
+    IN_UTC.set(in_utc);
+}
+
+/// The zone of times that are shown, at a moment: the browser's may change with the season, so it is asked for each picture.
 pub(super) fn zone(at_ms: i64) -> Zone {
+    if IN_UTC.get() {
+        return Zone { offset_min: 0 };
+    }
     let offset = js_sys::Date::new(&JsValue::from_f64(at_ms as f64)).get_timezone_offset();
     Zone { offset_min: -(offset as i32) }
 }

@@ -18,6 +18,7 @@ mod store;
 mod theme;
 mod trading;
 mod way;
+mod welcome;
 
 use leptos::prelude::*;
 

@@ -12,6 +12,7 @@ use super::pages;
 use super::store::Store;
 use super::theme::{Theme, ThemeButton};
 use super::way::Way;
+use super::welcome;
 use crate::format;
 use crate::link::{Freshness, Link};
 use crate::state::Part;
@@ -27,12 +28,14 @@ pub(super) fn App() -> impl IntoView {
         _ => None,
     });
     move || match standing.get() {
+        Some(standing) if welcome::is_due(&standing) => welcome::welcome(entry, &standing),
         Some(standing) => inside(standing),
         None => door::door(entry),
     }
 }
 
 fn inside(standing: Standing) -> AnyView {
+    browser::tell_utc(standing.clock == "utc");
     let store = Store::new();
     provide_context(store);
     provide_context(MarketChoice::new());

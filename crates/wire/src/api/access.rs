@@ -23,6 +23,10 @@ pub struct Standing {
     pub tls: bool,
     /// SHA-256 of the box's certificate; null without HTTPS.
     pub fingerprint: Option<String>,
+    /// Times on the dashboard: `local` or `utc`.
+    pub clock: String,
+    /// Whether the owner went through the first set-up, or put it off.
+    pub set_up: bool,
 }
 
 /// Answer of `GET /api/v1/sessions`.

@@ -1,0 +1,368 @@
+//! The first set-up: what can be chosen, what it comes to, and which settings that are.
+
+use std::collections::BTreeMap;
+
+use wire::api::{SettingChanges, SettingValue, Setup, SetupVenue};
+
+/// Coins that are offered first, as far as a venue lists them.
+const OFFERED: [&str; 12] = ["BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LINK", "AVAX", "LTC", "DOT", "BCH", "SHIB"];
+/// Most coins that are shown at once.
+const SHOWN: usize = 24;
+/// Quote currencies, the first one a venue lists is taken where it watches nothing yet.
+const QUOTES: [&str; 3] = ["USD", "USDT", "USDC"];
+
+/// What the owner has chosen so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Base currencies.
+    pub coins: Vec<String>,
+    /// Sections of the settings of venues that are watched.
+    pub venues: Vec<String>,
+    /// Name of the profile; empty while the settings are those of none.
+    pub profile: String,
+    /// Whether times are told in UTC.
+    pub is_utc: bool,
+}
+
+/// A venue and what of it will be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its name.
+    pub venue: String,
+    /// By the venue's names.
+    pub symbols: Vec<String>,
+    /// What the owner should know of it; empty where there is nothing.
+    pub note: String,
+}
+
+impl Choice {
+    /// What the box does now.
+    #[must_use]
+    pub fn of(told: &Setup, is_utc: bool) -> Self {
+        let mut coins: Vec<String> = Vec::new();
+        for (venue, symbol) in told.venues.iter().flat_map(|venue| venue.symbols.iter().map(move |it| (venue, it))) {
+            let base = base(venue, symbol);
+            if !coins.contains(&base) {
+                coins.push(base);
+            }
+        }
+        let on = told.venues.iter().filter(|venue| venue.enabled);
+        let profile = told.profiles.iter().find(|profile| profile.chosen);
+        Self {
+            coins,
+            venues: on.map(|venue| venue.section.clone()).collect(),
+            profile: profile.map(|profile| profile.name.clone()).unwrap_or_default(),
+            is_utc,
+        }
+    }
+
+    /// Takes a coin, or leaves it.
+    pub fn turn_coin(&mut self, coin: &str) {
+        turn(&mut self.coins, coin);
+    }
+
+    /// Takes a venue, or leaves it.
+    pub fn turn_venue(&mut self, section: &str) {
+        turn(&mut self.venues, section);
+    }
+
+    /// Coins to choose from: the chosen ones, then those that are asked for most or begin with `begins`.
+    #[must_use]
+    pub fn coins(&self, told: &Setup, begins: &str) -> Vec<String> {
+        let begins = begins.trim().to_ascii_uppercase();
+        let listed = told.venues.iter().flat_map(|venue| &venue.listed).map(|pair| pair.base.as_str());
+        let mut listed: Vec<&str> = listed.collect();
+        listed.sort_unstable();
+        listed.dedup();
+        let mut shown = self.coins.clone();
+        let mut offer = |coin: &str| {
+            if shown.len() < SHOWN && !shown.iter().any(|known| known == coin) {
+                shown.push(coin.to_owned());
+            }
+        };
+        if begins.is_empty() {
+            OFFERED.iter().filter(|coin| listed.binary_search(coin).is_ok()).for_each(|coin| offer(coin));
+        } else {
+            listed.iter().filter(|coin| coin.starts_with(&begins)).for_each(|coin| offer(coin));
+        }
+        shown
+    }
+
+    /// What will be watched at each chosen venue.
+    #[must_use]
+    pub fn watched(&self, told: &Setup) -> Vec<Watched> {
+        let chosen = told.venues.iter().filter(|venue| self.venues.contains(&venue.section));
+        chosen.map(|venue| self.watched_at(venue)).collect()
+    }
+
+    fn watched_at(&self, venue: &SetupVenue) -> Watched {
+        let symbols = if venue.fixed.is_empty() { self.symbols(venue) } else { venue.symbols.clone() };
+        let note = if !venue.fixed.is_empty() {
+            venue.fixed.clone()
+        } else if venue.listed.is_empty() && !venue.trouble.is_empty() {
+            format!("It does not answer: {}", venue.trouble)
+        } else if venue.listed.is_empty() {
+            "It has not told yet what it lists.".into()
+        } else if symbols.is_empty() {
+            "It lists none of these coins, so it is not watched.".into()
+        } else {
+            let is_missing = |coin: &&String| !symbols.iter().any(|symbol| base(venue, symbol) == **coin);
+            let missing: Vec<&str> = self.coins.iter().filter(is_missing).map(String::as_str).collect();
+            if missing.is_empty() { String::new() } else { format!("It does not list {}.", missing.join(", ")) }
+        };
+        Watched { venue: venue.venue.clone(), symbols, note }
+    }
+
+    /// The venue's names of the chosen coins: those that it watches already, and for the others one each.
+    fn symbols(&self, venue: &SetupVenue) -> Vec<String> {
+        let mut symbols = Vec::new();
+        let known_quote = venue.symbols.iter().find_map(|symbol| quote(venue, symbol));
+        let quotes = known_quote.iter().map(String::as_str).chain(QUOTES);
+        let quotes: Vec<&str> = quotes.collect();
+        for coin in &self.coins {
+            let before = symbols.len();
+            symbols.extend(venue.symbols.iter().filter(|symbol| base(venue, symbol) == *coin).cloned());
+            if symbols.len() == before {
+                let listed = |quote: &&str| venue.listed.iter().find(|it| it.base == *coin && it.quote == **quote);
+                symbols.extend(quotes.iter().find_map(listed).map(|pair| pair.symbol.clone()));
+            }
+        }
+        symbols
+    }
+
+    /// Why it cannot be so; `None` where it can.
+    #[must_use]
+    pub fn trouble(&self, told: &Setup) -> Option<&'static str> {
+        if self.coins.is_empty() {
+            Some("Choose at least one coin.")
+        } else if self.watched(told).iter().all(|watched| watched.symbols.is_empty()) {
+            Some("Choose at least one exchange that lists one of these coins.")
+        } else {
+            None
+        }
+    }
+
+    /// The settings that change, and whether the box must start again for them.
+    #[must_use]
+    pub fn changes(&self, told: &Setup, was_utc: bool) -> (SettingChanges, bool) {
+        let mut changes = BTreeMap::new();
+        for venue in told.venues.iter().filter(|venue| venue.fixed.is_empty()) {
+            let symbols = self.symbols(venue);
+            let enabled = self.venues.contains(&venue.section) && !symbols.is_empty();
+            if enabled != venue.enabled {
+                changes.insert(format!("{}.enabled", venue.section), Some(SettingValue::Switch(enabled)));
+            }
+            let same = symbols.len() == venue.symbols.len() && symbols.iter().all(|it| venue.symbols.contains(it));
+            if enabled && !same {
+                let symbols = symbols.into_iter().map(SettingValue::Text).collect();
+                changes.insert(format!("{}.symbols", venue.section), Some(SettingValue::List(symbols)));
+            }
+        }
+        let profile = told.profiles.iter().find(|it| it.name == self.profile && !it.chosen);
+        changes.extend(profile.into_iter().flat_map(|profile| profile.changes.clone()));
+        let needs_restart = !changes.is_empty();
+        if self.is_utc != was_utc {
+            let clock = if self.is_utc { "utc" } else { "local" };
+            changes.insert("page.clock".into(), Some(SettingValue::Text(clock.into())));
+        }
+        changes.insert("page.set_up".into(), Some(SettingValue::Switch(true)));
+        (SettingChanges { changes }, needs_restart)
+    }
+}
+
+/// The change that puts the first set-up off.
+#[must_use]
+pub fn later() -> SettingChanges {
+    SettingChanges { changes: BTreeMap::from([("page.set_up".into(), Some(SettingValue::Switch(true)))]) }
+}
+
+fn turn(all: &mut Vec<String>, one: &str) {
+    match all.iter().position(|it| it == one) {
+        Some(place) => drop(all.remove(place)),
+        None => all.push(one.to_owned()),
+    }
+}
+
+/// The base currency of a venue's symbol: as the venue lists it, or as its name reads before it did.
+fn base(venue: &SetupVenue, symbol: &str) -> String {
+    let listed = venue.listed.iter().find(|pair| pair.symbol == symbol).map(|pair| pair.base.clone());
+    listed.unwrap_or_else(|| parts(symbol).0.to_owned())
+}
+
+fn quote(venue: &SetupVenue, symbol: &str) -> Option<String> {
+    let listed = venue.listed.iter().find(|pair| pair.symbol == symbol).map(|pair| pair.quote.clone());
+    listed.or_else(|| parts(symbol).1.map(str::to_owned))
+}
+
+fn parts(symbol: &str) -> (&str, Option<&str>) {
+    if let Some((base, quote)) = symbol.split_once(['/', '-']) {
+        return (base, Some(quote));
+    }
+    let quotes = ["USDT", "USDC", "USD"].into_iter();
+    quotes.filter_map(|quote| Some((symbol.strip_suffix(quote)?, Some(quote)))).next().unwrap_or((symbol, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::api::{ListedPair, Profile};
+
+    use super::*;
+
+    fn venue(name: &str, symbols: &[&str], listed: &[(&str, &str, &str)]) -> SetupVenue {
+        let pair = |(symbol, base, quote): &(&str, &str, &str)| ListedPair {
+            symbol: (*symbol).into(),
+            base: (*base).into(),
+            quote: (*quote).into(),
+        };
+        SetupVenue {
+            venue: name.into(),
+            section: format!("feeds.{}", name.to_lowercase()),
+            enabled: true,
+            symbols: symbols.iter().map(|symbol| (*symbol).into()).collect(),
+            connected: true,
+            listed: listed.iter().map(pair).collect(),
+            ..SetupVenue::default()
+        }
+    }
+
+    fn told() -> Setup {
+        let profile = |name: &str, chosen: bool| Profile {
+            name: name.into(),
+            text: String::new(),
+            changes: BTreeMap::from([("engine.risk.trading".into(), (!chosen).then_some(SettingValue::Switch(false)))]),
+            chosen,
+        };
+        Setup {
+            venues: vec![
+                venue(
+                    "Kraken",
+                    &["BTC/USD", "ETH/USD"],
+                    &[
+                        ("BTC/USD", "BTC", "USD"),
+                        ("ETH/USD", "ETH", "USD"),
+                        ("SOL/USD", "SOL", "USD"),
+                        ("SOL/USDT", "SOL", "USDT"),
+                    ],
+                ),
+                venue(
+                    "Binance",
+                    &["BTCUSDT", "ETHUSDT"],
+                    &[
+                        ("BTCUSDT", "BTC", "USDT"),
+                        ("ETHUSDT", "ETH", "USDT"),
+                        ("SOLUSD", "SOL", "USD"),
+                        ("SOLUSDT", "SOL", "USDT"),
+                        ("SOXUSDT", "SOX", "USDT"),
+                    ],
+                ),
+                venue("Kucoin", &["BTC-USDT"], &[]),
+            ],
+            profiles: vec![profile("Watch only", false), profile("Balanced", true)],
+            can_restart: true,
+        }
+    }
+
+    fn keys(changes: &SettingChanges) -> Vec<(&str, String)> {
+        let text = |value: &Option<SettingValue>| value.as_ref().map_or_else(|| "null".into(), ToString::to_string);
+        changes.changes.iter().map(|(key, value)| (key.as_str(), text(value))).collect()
+    }
+
+    #[test]
+    fn next_next_changes_nothing_but_that_it_was_done() {
+        let told = told();
+        let choice = Choice::of(&told, false);
+        assert_eq!(
+            (choice.coins.as_slice(), choice.profile.as_str()),
+            (["BTC", "ETH"].map(String::from).as_slice(), "Balanced")
+        );
+        assert_eq!(choice.trouble(&told), None);
+        let (changes, needs_restart) = choice.changes(&told, false);
+        assert_eq!((keys(&changes), needs_restart), (vec![("page.set_up", "true".into())], false));
+        assert_eq!(keys(&later()), keys(&changes));
+    }
+
+    #[test]
+    fn a_coin_is_taken_in_the_currency_that_the_venue_is_watched_in() {
+        let told = told();
+        let mut choice = Choice::of(&told, false);
+        choice.turn_coin("SOL");
+        choice.turn_coin("ETH");
+        let watched: Vec<_> = choice.watched(&told).into_iter().map(|it| (it.symbols.join(" "), it.note)).collect();
+        assert_eq!(watched[0], ("BTC/USD SOL/USD".into(), String::new()));
+        assert_eq!(watched[1], ("BTCUSDT SOLUSDT".into(), String::new()));
+        assert_eq!(watched[2], ("BTC-USDT".into(), "It has not told yet what it lists.".into()));
+        let (changes, needs_restart) = choice.changes(&told, false);
+        assert!(needs_restart);
+        assert_eq!(
+            keys(&changes),
+            [
+                ("feeds.binance.symbols", r#"["BTCUSDT","SOLUSDT"]"#.into()),
+                ("feeds.kraken.symbols", r#"["BTC/USD","SOL/USD"]"#.to_owned()),
+                ("page.set_up", "true".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_venue_is_left_and_a_venue_without_any_of_the_coins_is_not_watched() {
+        let told = told();
+        let mut choice = Choice::of(&told, false);
+        choice.turn_venue("feeds.kucoin");
+        choice.turn_coin("SOX");
+        choice.turn_coin("BTC");
+        choice.turn_coin("ETH");
+        assert!(choice.watched(&told)[0].note.contains("lists none"), "{:?}", choice.watched(&told));
+        let (changes, _) = choice.changes(&told, false);
+        assert_eq!(
+            keys(&changes),
+            [
+                ("feeds.binance.symbols", r#"["SOXUSDT"]"#.into()),
+                ("feeds.kraken.enabled", "false".to_owned()),
+                ("feeds.kucoin.enabled", "false".into()),
+                ("page.set_up", "true".into()),
+            ]
+        );
+        choice.turn_coin("SOX");
+        assert_eq!(choice.trouble(&told), Some("Choose at least one coin."));
+        choice.turn_coin("XMR");
+        assert!(choice.trouble(&told).is_some_and(|why| why.contains("exchange")));
+    }
+
+    #[test]
+    fn profile_and_clock_are_settings_too() {
+        let told = told();
+        let mut choice = Choice::of(&told, false);
+        choice.profile = "Watch only".into();
+        choice.is_utc = true;
+        let (changes, needs_restart) = choice.changes(&told, false);
+        assert!(needs_restart);
+        assert_eq!(
+            keys(&changes),
+            [
+                ("engine.risk.trading", "false".into()),
+                ("page.clock", r#""utc""#.into()),
+                ("page.set_up", "true".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn what_the_start_has_decided_stays() {
+        let mut told = told();
+        told.venues[0].fixed = "the demo's exchange is built in".into();
+        let mut choice = Choice::of(&told, false);
+        choice.turn_coin("BTC");
+        choice.turn_venue("feeds.kraken");
+        let (changes, _) = choice.changes(&told, false);
+        assert!(keys(&changes).iter().all(|(key, _)| !key.starts_with("feeds.kraken")), "{changes:?}");
+    }
+
+    #[test]
+    fn coins_are_offered_as_far_as_somebody_lists_them_and_found_by_their_beginning() {
+        let told = told();
+        let choice = Choice::of(&told, false);
+        assert_eq!(choice.coins(&told, ""), ["BTC", "ETH", "SOL"]);
+        assert_eq!(choice.coins(&told, " so"), ["BTC", "ETH", "SOL", "SOX"]);
+        assert_eq!(choice.coins(&told, "zz"), ["BTC", "ETH"]);
+    }
+}
