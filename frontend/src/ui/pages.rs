@@ -1,18 +1,22 @@
 //! The pages that are data: what each asks the box for, and which sections it makes of that.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 use wire::api;
 
 use super::ask::Desk;
 use super::browser;
 use super::choice::{Choice, Choosable};
+use super::dom::live;
 use super::remote::Remote;
-use super::sections::sections;
 use super::store::Store;
 use super::way::Way;
 use crate::address;
 use crate::calendar::Zone;
-use crate::pages::{Section, access, arbitrage, data, forecasts, models, replay, risk, settings, system, trading};
+use crate::pages::{
+    Section, access, arbitrage, data, draw, forecasts, models, replay, risk, settings, system, trading,
+};
 use crate::state::Part;
 
 /// A page by the first part of its path.
@@ -66,7 +70,7 @@ fn page(
     title: &'static str,
     beside: AnyView,
     remotes: Vec<Remote>,
-    make: Box<dyn Fn(Zone) -> Vec<Section> + Send + Sync>,
+    make: Box<dyn Fn(Zone) -> Vec<Section>>,
 ) -> AnyView {
     let store = Store::of_page();
     let trouble = move || {
@@ -82,7 +86,7 @@ fn page(
             <span class="fill"></span>
             {beside}
         </div>
-        {move || sections(make(zone()))}
+        {live("sections", Box::new(move || draw::sections(make(zone()))), Rc::new(drop))}
     }
     .into_any()
 }
@@ -227,18 +231,19 @@ fn risk_page() -> AnyView {
 
 fn arbitrage_page() -> AnyView {
     let told = Remote::new(|| Some("/api/v1/arbitrage?limit=50".into()), 10);
-    let live = super::home::between();
-    let page = page(
+    let store = Store::of_page();
+    page(
         "Arbitrage",
         ().into_any(),
         vec![told],
         Box::new(move |zone| {
-            told.sections("opportunities", "Newest opportunities", |told: api::Opportunities| {
+            let mut all = told.sections("opportunities", "Newest opportunities", |told: api::Opportunities| {
                 vec![arbitrage::verdict(&told), arbitrage::newest(&told, zone), arbitrage::days(&told)]
-            })
+            });
+            all.extend(super::home::between(store));
+            all
         }),
-    );
-    view! { {page} <div class="after">{live}</div> }.into_any()
+    )
 }
 
 fn data_page() -> AnyView {

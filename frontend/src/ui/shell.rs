@@ -6,7 +6,7 @@ use wire::api::Standing;
 use super::ask::{Desk, DeskView};
 use super::browser;
 use super::door::{self, Entry};
-use super::home::Home;
+use super::home;
 use super::market::{MarketChoice, MarketPage};
 use super::pages;
 use super::store::Store;
@@ -14,6 +14,7 @@ use super::theme::{Theme, ThemeButton};
 use super::way::Way;
 use crate::format;
 use crate::link::{Freshness, Link};
+use crate::pages::home::lamp_word;
 use crate::state::Part;
 
 /// The whole page, once the visitor may see it.
@@ -42,7 +43,7 @@ fn inside(standing: Standing) -> AnyView {
     provide_context(way);
     let name = Memo::new(move |_| way.read(|place| place.part(0).to_owned()));
     let page = move || match name.get().as_str() {
-        "" => view! { <Home /> }.into_any(),
+        "" => home::home(),
         "market" => view! { <MarketPage /> }.into_any(),
         other => pages::page_named(other),
     };
@@ -81,10 +82,9 @@ fn mark_first_data(store: Store) {
 #[component]
 fn Brand() -> impl IntoView {
     let store = Store::of_page();
-    let class = move || match (store.freshness(), store.overview(|o| o.healthy)) {
-        (Freshness::Live, Some(true)) => "dot good",
-        (Freshness::Live, _) => "dot warning",
-        _ => "dot",
+    let class = move || {
+        let word = store.read(Part::Overview, |state| lamp_word(state.overview.as_ref(), store.freshness()));
+        format!("dot {}", word.tone.class())
     };
     view! { <span class="brand"><i class=class aria-hidden="true"></i>"Tickerbox"</span> }
 }
