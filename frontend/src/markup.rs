@@ -41,6 +41,12 @@ pub enum Does {
     Leave,
     /// Saves a picture's points as a file.
     Save(Arc<Plot>),
+    /// Changes between dark and light.
+    Theme,
+    /// Loads the page anew.
+    Reload,
+    /// Puts a refusal away.
+    Dismiss,
 }
 
 /// An element with its classes; may be empty.

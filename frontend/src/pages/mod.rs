@@ -16,6 +16,7 @@ pub mod plot;
 pub mod replay;
 pub mod risk;
 pub mod settings;
+pub mod shell;
 pub mod system;
 pub mod trading;
 

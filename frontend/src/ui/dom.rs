@@ -17,6 +17,7 @@ use wire::ClientMessage;
 use super::ask::Desk;
 use super::browser;
 use super::store::Store;
+use super::theme::Theme;
 use crate::address::slug;
 use crate::format::plain;
 use crate::markup::{Does, Node, Step, steps};
@@ -27,9 +28,9 @@ pub(super) type Choose = Rc<dyn Fn(String)>;
 
 /// Elements in a `div` of this class, made anew whenever something that `make` reads has changed.
 pub(super) fn live(class: &'static str, make: Box<dyn Fn() -> Vec<Node>>, choose: Choose) -> AnyView {
-    let (desk, store) = (expect_context::<Desk>(), Store::of_page());
+    let (desk, store, theme) = (expect_context::<Desk>(), Store::of_page(), expect_context::<Theme>());
     let place = NodeRef::<Div>::new();
-    let act: Act = Rc::new(move |does, event| act(does, event, desk, store, &choose));
+    let act: Act = Rc::new(move |does, event| act(does, event, (desk, store, theme), &choose));
     let drawn = RefCell::new(Vec::new());
     Effect::new(move |_| {
         let Some(place) = place.get() else { return };
@@ -156,7 +157,7 @@ fn set(element: &Element, name: &str, value: &str) {
     }
 }
 
-fn act(does: &Does, event: &Event, desk: Desk, store: Store, choose: &Choose) {
+fn act(does: &Does, event: &Event, (desk, store, theme): (Desk, Store, Theme), choose: &Choose) {
     let target = event.current_target().and_then(|target| target.dyn_into::<Element>().ok());
     match (does, target) {
         (Does::Ask(action), _) => desk.ask((**action).clone()),
@@ -174,6 +175,11 @@ fn act(does: &Does, event: &Event, desk: Desk, store: Store, choose: &Choose) {
         }
         (Does::Look(plot), Some(area)) => look(plot, &area, event.unchecked_ref()),
         (Does::Leave, Some(area)) => point(&area, None),
+        (Does::Theme, _) => theme.toggle(),
+        (Does::Dismiss, _) => store.dismiss(),
+        (Does::Reload, _) => {
+            let _ = window().location().reload();
+        }
         _ => {}
     }
 }

@@ -15,7 +15,7 @@ use super::way::Way;
 use crate::address;
 use crate::calendar::Zone;
 use crate::pages::{
-    Section, access, arbitrage, data, draw, forecasts, models, replay, risk, settings, system, trading,
+    Section, access, arbitrage, data, draw, forecasts, models, replay, risk, settings, shell, system, trading,
 };
 use crate::state::Part;
 
@@ -34,7 +34,7 @@ pub(super) fn page_named(name: &str) -> AnyView {
         "system" => system_page(),
         "settings" => settings_page(),
         "access" => access_page(),
-        "more" => more_page(),
+        "more" => live("contents", Box::new(shell::more), Rc::new(drop)),
         _ => not_found(),
     }
 }
@@ -42,27 +42,6 @@ pub(super) fn page_named(name: &str) -> AnyView {
 fn not_found() -> AnyView {
     view! { <p class="quiet" data-testid="not-found">"There is no such page. " <a href="/">"To the overview"</a></p> }
         .into_any()
-}
-
-/// Pages that the bar of a phone has no room for.
-fn more_page() -> AnyView {
-    let page = |href: &'static str, name: &'static str, what: &'static str| {
-        view! { <a href=href><b>{name}</b><span class="secondary">{what}</span></a> }.into_any()
-    };
-    view! {
-        <h1 class="page-title">"More"</h1>
-        <nav class="more panel" aria-label="More pages">
-            {page("/risk", "Risk", "Limits, breakers, what moves together")}
-            {page("/arbitrage", "Arbitrage", "Between exchanges, and what came of it")}
-            {page("/data", "Data", "How well it was heard, storage, backups")}
-            {page("/replay", "Replay", "A day again, compared event by event")}
-            {page("/models", "Models", "Versions, shadows, promotion, training")}
-            {page("/system", "System", "Machine, room, how long it takes, log")}
-            {page("/settings", "Settings", "Every value, with what it does")}
-            {page("/access", "Access", "Password, browsers, tokens, guests, what was done")}
-        </nav>
-    }
-    .into_any()
 }
 
 /// The title, what stands beside it, and sections that are made anew whenever something they read has changed.
