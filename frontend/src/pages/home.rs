@@ -225,7 +225,7 @@ fn drawdown(account: &Account) -> Section {
     let section = Section::new("drawdown", "Drawdown").with(Block::Figure(Box::new(value)));
     let section = match account.breaker_open {
         true => section.tell("breaker open: trading stopped", Tone::Warning),
-        false => section.say("below the peak · no breaker open"),
+        false => section.say("no breaker open"),
     };
     section.with(limit("limit", account.drawdown_ppm, account.drawdown_max_ppm))
 }
@@ -545,7 +545,7 @@ mod tests {
         check(&page, "lamp", "Healthy");
         check(&page, "equity", "Equity, 2_hdashed: buy and hold +3.00_%$10_214.36+2.14_% since start");
         check(&page, "today", "Todaysince 00:00 UTC+$18.426 trades · fees $3.10daily loss0.0_% of 5_%");
-        check(&page, "drawdown", "Drawdown1.8_%below the peak · no breaker openlimit1.8_% of 20_%");
+        check(&page, "drawdown", "Drawdown1.8_%no breaker openlimit1.8_% of 20_%");
         check(&page, "positions", "Open1 positionBTC/USD -0.0210 +$6.10");
         check(&page, "forecast-bps", "+1.2");
         check(&page, "verdict", "not proven");
