@@ -5,7 +5,7 @@ use wire::{BandSource, BookBreak, BookState, FeedBadge, ForecastPoint, HorizonCa
 use crate::format::{self, THIN_SPACE};
 
 /// What a text means, for its colour and shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     /// Holds, or is a gain that is proven.
     Good,
@@ -16,6 +16,7 @@ pub enum Tone {
     /// Not proven: neither good nor bad.
     Open,
     /// Plain.
+    #[default]
     Plain,
 }
 

@@ -22,6 +22,7 @@ async fn home_is_alive_on_a_wide_screen() {
 
     let sentence = browser.wait_for("sentence", |text| text.contains("live and proven")).await;
     assert!(sentence.contains("Trading on paper"), "{sentence}");
+    browser.wait_for("lamp", |text| text == "Healthy").await;
     let equity = browser.text("equity-value").await;
     assert!(equity.contains('$') && equity.contains("10"), "{equity}");
     assert_eq!(browser.count("feed").await, 4, "four venues");
@@ -35,7 +36,52 @@ async fn home_is_alive_on_a_wide_screen() {
     browser.click("trading").await;
     browser.click("trading-confirm").await;
     browser.wait_for("sentence", |text| text.contains("Trading is switched off")).await;
+    browser.wait_for("lamp", |text| text == "Trading paused").await;
     keep(&browser.picture().await, "home-wide.png");
+    browser.assert_quiet().await;
+    browser.close().await;
+}
+
+/// What the box says of itself comes twice a second: whoever selects a text or has the focus somewhere must not lose it.
+#[tokio::test]
+async fn what_home_shows_stays_itself_while_its_numbers_change() {
+    let Some(browser) = Browser::start(1440, 1000).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "60"]);
+    browser.open(&format!("http://{}/", demo.address())).await;
+    browser.wait_for("event", |text| !text.is_empty()).await;
+    browser.wait_for("equity", |text| text.contains("min")).await;
+    browser
+        .script(
+            "const of = id => document.querySelector(`[data-testid=${id}]`);\
+             const marked = { equity: of('equity'), value: of('equity-value').firstChild, event: of('event'),\
+               sentence: of('sentence'), path: document.querySelector('.curve path') };\
+             of('equity').dataset.mark = 1; of('event').dataset.mark = 1; of('trading').focus();\
+             getSelection().selectAllChildren(of('event'));\
+             window.kept = { marked, text: of('event').textContent, changes: 0, made: 0 };\
+             new MutationObserver(all => { for (const it of all) { window.kept.changes++;\
+               window.kept.made += [...it.addedNodes].filter(node => node.dataset?.testid == 'equity').length; } })\
+               .observe(of('equity').parentNode, { subtree: true, childList: true, characterData: true, attributes: true });",
+        )
+        .await;
+    let clock = browser.text("clock").await;
+    browser.wait_for("clock", |text| text != clock).await;
+    let changes = "return window.kept.changes";
+    let began = std::time::Instant::now();
+    while browser.script(changes).await.as_i64() < Some(3) {
+        assert!(began.elapsed() < std::time::Duration::from_secs(60), "the account's cards never change");
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    let kept = browser
+        .script(
+            "const { marked, text, made } = window.kept;\
+             const event = document.querySelector('[data-testid=event][data-mark]');\
+             return [Object.entries(marked).filter(([, node]) => !node.isConnected).map(([name]) => name).join(),\
+               document.querySelector('[data-testid=equity]').dataset.mark, event?.textContent == text,\
+               document.activeElement?.dataset.testid, getSelection().toString().trim().length > 0, made]",
+        )
+        .await;
+    assert_eq!(kept, serde_json::json!(["", "1", true, "trading", true, 0]));
     browser.assert_quiet().await;
     browser.close().await;
 }

@@ -1,4 +1,5 @@
-//! Pages as data: what each says is made here of the box's answers, without a browser; `ui::sections` draws it.
+//! Pages as data: what each says is made here of the box's answers, without a browser. [`draw`] makes elements of it, `ui::dom`
+//! keeps the browser's equal to them.
 //!
 //! A page is a list of [`Section`]s, a section a title and [`Block`]s. Everything that is read is text here already, so
 //! that what people see is what the tests see.
@@ -6,12 +7,16 @@
 pub mod access;
 pub mod arbitrage;
 pub mod data;
+pub mod draw;
 pub mod forecasts;
+pub mod home;
+pub mod lamp;
 pub mod models;
 pub mod plot;
 pub mod replay;
 pub mod risk;
 pub mod settings;
+pub mod shell;
 pub mod system;
 pub mod trading;
 pub mod welcome;
@@ -31,6 +36,10 @@ pub struct Section {
     pub title: String,
     /// At the right of the title; may be empty.
     pub note: String,
+    /// A word in a rounded frame at the right of the title, with its test id.
+    pub chip: Option<(Said, &'static str)>,
+    /// The time of what is shown where that is not the present; may be empty.
+    pub as_of: String,
     /// Whether it takes the whole width.
     pub wide: bool,
     /// What is in it.
@@ -113,10 +122,68 @@ pub enum Block {
     Heat(Heat),
     /// What one may do.
     Actions(Vec<Action>),
+    /// A number that is read first.
+    Figure(Box<Figure>),
+    /// A small picture.
+    Picture(Picture),
+    /// A sentence in parts.
+    Words(Line),
+    /// A list.
+    Lines(Vec<Line>),
+}
+
+/// A number that is read first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figure {
+    /// Test id.
+    pub id: &'static str,
+    /// The number.
+    pub value: Said,
+    /// Its unit; may be empty.
+    pub unit: String,
+    /// Another number at the right, and what it is; may be empty.
+    pub beside: (Said, &'static str),
+    /// A line below; may be empty.
+    pub below: String,
+    /// A probability at the right.
+    pub gauge: Option<Gauge>,
+}
+
+/// A probability on a half circle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gauge {
+    /// What it is the probability of, in a word.
+    pub of: &'static str,
+    /// The probability, where it is known.
+    pub share: Option<f64>,
+}
+
+/// A small picture without axes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picture {
+    /// Class.
+    pub class: &'static str,
+    /// What is drawn, for screen readers.
+    pub name: String,
+    /// Width and height of the paths' plane.
+    pub size: (u32, u32),
+    /// Classes and path data, from back to front.
+    pub paths: Vec<(&'static str, String)>,
+}
+
+/// A line in parts, each with its meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Test id.
+    pub id: &'static str,
+    /// What the whole line means.
+    pub tone: Tone,
+    /// The parts.
+    pub parts: Vec<Said>,
 }
 
 /// A text and what it means.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
     /// The text.
     pub text: String,
@@ -202,6 +269,8 @@ pub struct Row {
     pub cells: Vec<Cell>,
     /// Where it leads; empty for nowhere.
     pub link: String,
+    /// Test id; may be empty.
+    pub id: &'static str,
 }
 
 /// A cell.
@@ -213,11 +282,14 @@ pub struct Cell {
     pub hint: String,
     /// Whether it stands in a rounded frame.
     pub is_chip: bool,
+    /// A smaller line below.
+    pub below: Option<Box<Self>>,
 }
 
 impl From<Said> for Cell {
+    #[inline(never)]
     fn from(said: Said) -> Self {
-        Self { said, hint: String::new(), is_chip: false }
+        Self { said, hint: String::new(), is_chip: false, below: None }
     }
 }
 
@@ -249,13 +321,19 @@ impl Cell {
     pub fn chip(self) -> Self {
         Self { is_chip: true, ..self }
     }
+
+    /// With a smaller line below.
+    #[must_use]
+    pub fn above(self, below: Self) -> Self {
+        Self { below: Some(Box::new(below)), ..self }
+    }
 }
 
 impl Row {
     /// A row that leads nowhere.
     #[must_use]
     pub fn of(cells: Vec<Cell>) -> Self {
-        Self { cells, link: String::new() }
+        Self { cells, link: String::new(), id: "" }
     }
 
     /// Leading to another page.
@@ -263,6 +341,15 @@ impl Row {
     pub fn to(self, link: String) -> Self {
         Self { link, ..self }
     }
+}
+
+/// One of a few to choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choosable {
+    /// What tells it apart.
+    pub key: String,
+    /// What is read.
+    pub label: String,
 }
 
 /// How far something is from its limit.

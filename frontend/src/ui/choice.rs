@@ -1,15 +1,12 @@
-//! One of a few: buttons in a row on wide screens, the system's own list on phones.
+//! One of a few, on its own.
+
+use std::rc::Rc;
 
 use leptos::prelude::*;
 
-/// One option.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Choosable {
-    /// What tells it apart.
-    pub(super) key: String,
-    /// What is read.
-    pub(super) label: String,
-}
+use super::dom::live;
+pub(super) use crate::pages::Choosable;
+use crate::pages::draw::choice;
 
 /// The control.
 #[component]
@@ -29,39 +26,6 @@ pub(super) fn Choice(
     #[prop(optional)]
     always_buttons: bool,
 ) -> impl IntoView {
-    let options = Memo::new(move |_| options.get());
-    let button = move |option: Choosable| {
-        let key = StoredValue::new(option.key);
-        let is_chosen = Memo::new(move |_| value.with(|value| key.with_value(|key| key == value)));
-        view! {
-            <button
-                aria-pressed=move || if is_chosen.get() { "true" } else { "false" }
-                on:click=move |_| on_choose.run(key.get_value())
-            >
-                {option.label}
-            </button>
-        }
-    };
-    let list = move |option: Choosable| {
-        let key = option.key.clone();
-        let is_chosen = move || value.with(|value| *value == key);
-        view! { <option value=option.key.clone() selected=is_chosen>{option.label}</option> }
-    };
-    let few = move || options.read().len() <= 5;
-    view! {
-        <div class="choice" class:always=always_buttons class:few=few role="group" aria-label=label data-testid=label>
-            <div class="buttons">
-                <For each=move || options.get() key=|option| (option.key.clone(), option.label.clone()) children=button />
-            </div>
-            <Show when=move || !always_buttons>
-                <select
-                    aria-label=label
-                    prop:value=move || value.get()
-                    on:change=move |event| on_choose.run(event_target_value(&event))
-                >
-                    <For each=move || options.get() key=|option| (option.key.clone(), option.label.clone()) children=list />
-                </select>
-            </Show>
-        </div>
-    }
+    let make = move || vec![choice(label, &options.read(), &value.read(), always_buttons)];
+    live("contents", Box::new(make), Rc::new(move |key| on_choose.run(key)))
 }

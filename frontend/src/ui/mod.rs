@@ -5,18 +5,17 @@
 mod ask;
 mod browser;
 mod choice;
+mod dom;
 mod door;
 mod home;
 mod market;
 mod pages;
 mod panel;
 mod remote;
-mod sections;
 mod shell;
 mod socket;
 mod store;
 mod theme;
-mod trading;
 mod way;
 mod welcome;
 

@@ -1,18 +1,22 @@
 //! The pages that are data: what each asks the box for, and which sections it makes of that.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 use wire::api;
 
 use super::ask::Desk;
 use super::browser;
 use super::choice::{Choice, Choosable};
+use super::dom::live;
 use super::remote::Remote;
-use super::sections::sections;
 use super::store::Store;
 use super::way::Way;
 use crate::address;
 use crate::calendar::Zone;
-use crate::pages::{Section, access, arbitrage, data, forecasts, models, replay, risk, settings, system, trading};
+use crate::pages::{
+    Section, access, arbitrage, data, draw, forecasts, models, replay, risk, settings, shell, system, trading,
+};
 use crate::state::Part;
 
 /// A page by the first part of its path.
@@ -30,7 +34,7 @@ pub(super) fn page_named(name: &str) -> AnyView {
         "system" => system_page(),
         "settings" => settings_page(),
         "access" => access_page(),
-        "more" => more_page(),
+        "more" => live("contents", Box::new(shell::more), Rc::new(drop)),
         _ => not_found(),
     }
 }
@@ -40,33 +44,12 @@ fn not_found() -> AnyView {
         .into_any()
 }
 
-/// Pages that the bar of a phone has no room for.
-fn more_page() -> AnyView {
-    let page = |href: &'static str, name: &'static str, what: &'static str| {
-        view! { <a href=href><b>{name}</b><span class="secondary">{what}</span></a> }.into_any()
-    };
-    view! {
-        <h1 class="page-title">"More"</h1>
-        <nav class="more panel" aria-label="More pages">
-            {page("/risk", "Risk", "Limits, breakers, what moves together")}
-            {page("/arbitrage", "Arbitrage", "Between exchanges, and what came of it")}
-            {page("/data", "Data", "How well it was heard, storage, backups")}
-            {page("/replay", "Replay", "A day again, compared event by event")}
-            {page("/models", "Models", "Versions, shadows, promotion, training")}
-            {page("/system", "System", "Machine, room, how long it takes, log")}
-            {page("/settings", "Settings", "Every value, with what it does")}
-            {page("/access", "Access", "Password, browsers, tokens, guests, what was done")}
-        </nav>
-    }
-    .into_any()
-}
-
 /// The title, what stands beside it, and sections that are made anew whenever something they read has changed.
 fn page(
     title: &'static str,
     beside: AnyView,
     remotes: Vec<Remote>,
-    make: Box<dyn Fn(Zone) -> Vec<Section> + Send + Sync>,
+    make: Box<dyn Fn(Zone) -> Vec<Section>>,
 ) -> AnyView {
     let store = Store::of_page();
     let trouble = move || {
@@ -82,7 +65,7 @@ fn page(
             <span class="fill"></span>
             {beside}
         </div>
-        {move || sections(make(zone()))}
+        {live("sections", Box::new(move || draw::sections(make(zone()))), Rc::new(drop))}
     }
     .into_any()
 }
@@ -227,18 +210,19 @@ fn risk_page() -> AnyView {
 
 fn arbitrage_page() -> AnyView {
     let told = Remote::new(|| Some("/api/v1/arbitrage?limit=50".into()), 10);
-    let live = super::home::between();
-    let page = page(
+    let store = Store::of_page();
+    page(
         "Arbitrage",
         ().into_any(),
         vec![told],
         Box::new(move |zone| {
-            told.sections("opportunities", "Newest opportunities", |told: api::Opportunities| {
+            let mut all = told.sections("opportunities", "Newest opportunities", |told: api::Opportunities| {
                 vec![arbitrage::verdict(&told), arbitrage::newest(&told, zone), arbitrage::days(&told)]
-            })
+            });
+            all.extend(super::home::between(store));
+            all
         }),
-    );
-    view! { {page} <div class="after">{live}</div> }.into_any()
+    )
 }
 
 fn data_page() -> AnyView {

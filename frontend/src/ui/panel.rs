@@ -4,7 +4,6 @@ use leptos::prelude::*;
 use leptos::text_prop::TextProp;
 
 use super::{browser, store::Store};
-use crate::format;
 use crate::link::Freshness;
 use crate::sentence::Tone;
 
@@ -86,33 +85,5 @@ pub(super) fn Chip(
 ) -> impl IntoView {
     view! {
         <span class=move || format!("chip {}", word.read().1.class()) data-testid=testid>{move || word.get().0}</span>
-    }
-}
-
-/// A bar that fills towards a limit.
-#[component]
-pub(super) fn LimitBar(
-    /// Parts per million of the limit's own measure.
-    #[prop(into)]
-    value: Signal<u32>,
-    /// The limit.
-    #[prop(into)]
-    limit: Signal<u32>,
-    /// What it measures, for screen readers.
-    label: &'static str,
-) -> impl IntoView {
-    let share = move || (f64::from(value.get()) / f64::from(limit.get().max(1))).min(1.0);
-    view! {
-        <div
-            class="bar"
-            class:near=move || { share() > 0.7 }
-            role="meter"
-            aria-label=label
-            aria-valuemin="0"
-            aria-valuemax="100"
-            aria-valuenow=move || format::plain(share() * 100.0, 0)
-        >
-            <i style:width=move || format!("{}%", format::plain(share() * 100.0, 1))></i>
-        </div>
     }
 }

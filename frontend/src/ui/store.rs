@@ -1,7 +1,7 @@
 //! The page's state for its components: one reducer state, one revision signal for each part of it.
 
 use leptos::prelude::*;
-use wire::{ClientMessage, Instrument, Overview, ServerMessage};
+use wire::{ClientMessage, Overview, ServerMessage};
 
 use super::{browser, socket::Socket};
 use crate::link::{Freshness, Link};
@@ -21,20 +21,24 @@ pub(super) struct Store {
     pub(super) now_ms: RwSignal<f64>,
     /// When the last message came, page's clock.
     pub(super) heard_ms: StoredValue<f64>,
+    /// Whether what is shown can be taken for the present.
+    pub(super) freshness: Memo<Freshness>,
     socket: Socket,
 }
 
 impl Store {
     /// An empty store; the socket is opened by [`Socket::keep_open`].
     pub(super) fn new() -> Self {
-        Self {
-            state: StoredValue::new(State::default()),
-            revisions: std::array::from_fn(|_| RwSignal::new(0)),
-            link: RwSignal::new(Link::default()),
-            now_ms: RwSignal::new(browser::now_ms()),
-            heard_ms: StoredValue::new(browser::now_ms()),
-            socket: Socket::new(),
-        }
+        let state = StoredValue::new(State::default());
+        let revisions: [_; PARTS] = std::array::from_fn(|_| RwSignal::new(0));
+        let (link, now_ms) = (RwSignal::new(Link::default()), RwSignal::new(browser::now_ms()));
+        let heard_ms = StoredValue::new(browser::now_ms());
+        let freshness = Memo::new(move |_| {
+            revisions[Part::Overview as usize].track();
+            let has_data = state.with_value(|state| state.overview.is_some());
+            link.get().freshness(has_data, silent_ms(now_ms, heard_ms))
+        });
+        Self { state, revisions, link, now_ms, heard_ms, freshness, socket: Socket::new() }
     }
 
     /// The store of this page.
@@ -73,11 +77,6 @@ impl Store {
         self.read(Part::Overview, |state| state.overview.as_ref().map(read))
     }
 
-    /// An instrument, tracked.
-    pub(super) fn instrument(self, id: u16) -> Option<Instrument> {
-        self.read(Part::Catalogue, |state| state.instrument(id).cloned())
-    }
-
     /// Asks for a market, or for none.
     pub(super) fn watch(self, wanted: Option<(u16, u16)>) {
         if self.peek(|state| state.watched == wanted) {
@@ -109,13 +108,12 @@ impl Store {
 
     /// Time since the last message, milliseconds; tracks the clock.
     pub(super) fn silent_ms(self) -> f64 {
-        (self.now_ms.get() - self.heard_ms.get_value()).max(0.0)
+        silent_ms(self.now_ms, self.heard_ms)
     }
 
     /// Whether what is shown can be taken for the present.
     pub(super) fn freshness(self) -> Freshness {
-        let has_data = self.overview(|_| ()).is_some();
-        self.link.get().freshness(has_data, self.silent_ms())
+        self.freshness.get()
     }
 
     fn changed(self, parts: &[Part]) {
@@ -123,4 +121,8 @@ impl Store {
             self.revisions[*part as usize].update(|revision| *revision = revision.wrapping_add(1));
         }
     }
+}
+
+fn silent_ms(now_ms: RwSignal<f64>, heard_ms: StoredValue<f64>) -> f64 {
+    (now_ms.get() - heard_ms.get_value()).max(0.0)
 }

@@ -27,7 +27,8 @@ impl Theme {
         theme
     }
 
-    fn toggle(self) {
+    /// Changes between dark and light, and remembers it.
+    pub(super) fn toggle(self) {
         let name = if self.is_light.get_untracked() { "dark" } else { "light" };
         browser::remember(NAME, name);
         if let Some(root) = document().document_element() {
@@ -43,20 +44,5 @@ fn is_light() -> bool {
         Some("light") => true,
         Some("dark") => false,
         _ => window().match_media("(prefers-color-scheme: light)").ok().flatten().is_some_and(|query| query.matches()),
-    }
-}
-
-/// The button that changes it.
-#[component]
-pub(super) fn ThemeButton() -> impl IntoView {
-    let theme = expect_context::<Theme>();
-    let label = move || if theme.is_light.get() { "Dark theme" } else { "Light theme" };
-    view! {
-        <button class="icon-button" data-testid="theme" title=label aria-label=label on:click=move |_| theme.toggle()>
-            <svg viewBox="0 0 20 20" width="18" height="18" aria-hidden="true">
-                <circle cx="10" cy="10" r="7" fill="none" stroke="currentColor" stroke-width="1.6" />
-                <path d="M10 3a7 7 0 0 1 0 14z" fill="currentColor" />
-            </svg>
-        </button>
     }
 }
