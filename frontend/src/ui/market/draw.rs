@@ -65,7 +65,10 @@ pub(super) fn draw(canvas: &Canvas, scene: &Scene<'_>) -> usize {
         let (low, high) = m.band_90.unwrap_or((m.price, m.price));
         [low, high]
     });
-    let Some((low, high)) = bars::price_range(&visible, outer) else { return 0 };
+    let Some((low, high)) = bars::price_range(&visible, outer) else {
+        scene.edge(canvas);
+        return 0;
+    };
     let prices = Linear { domain: (low, high), range: (scene.layout.prices.1, scene.layout.prices.0) };
     scene.axes(canvas, prices);
     canvas.save();

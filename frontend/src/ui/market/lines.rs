@@ -77,6 +77,7 @@ impl Scene<'_> {
                 }
             }
         }
+        names.retain(|(y, _)| (self.layout.prices.0..self.layout.prices.1).contains(y));
         names.sort_by(|a, b| a.0.total_cmp(&b.0));
         let mut marks: Vec<f64> = names.iter().map(|(y, _)| *y).collect();
         indicator::spread(&mut marks, NAME_ROOM);

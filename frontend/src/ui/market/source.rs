@@ -12,7 +12,7 @@ use crate::chart::level;
 use crate::chart::ring::{Block, Ring, Sight, Timed, Wish};
 
 /// When the box is asked again: for what it has not kept yet, and after a fault.
-const AGAIN_MS: f64 = 1_500.0;
+const AGAIN_MS: f64 = 3_000.0;
 const AFTER_FAULT_MS: f64 = 5_000.0;
 
 /// What a stretch of candles was asked for.
@@ -31,7 +31,9 @@ pub(super) struct Series<T> {
     of: RefCell<Asked>,
     ring: RefCell<Ring<T>>,
     is_asking: Cell<bool>,
+    /// After a fault nothing is asked for before this time; after an answer about now, nothing about now.
     not_before_ms: Cell<f64>,
+    now_not_before_ms: Cell<f64>,
     /// Why the last request failed.
     fault: RefCell<Option<String>>,
 }
@@ -43,6 +45,7 @@ impl<T> Default for Series<T> {
             ring: RefCell::default(),
             is_asking: Cell::new(false),
             not_before_ms: Cell::new(0.0),
+            now_not_before_ms: Cell::new(0.0),
             fault: RefCell::default(),
         }
     }
@@ -111,7 +114,7 @@ impl<T: Told> Series<T> {
         }
         self.fault.borrow_mut().take();
         if wish.before_ms == sight.end_ms {
-            self.not_before_ms.set(browser::now_ms() + AGAIN_MS);
+            self.now_not_before_ms.set(browser::now_ms() + AGAIN_MS);
         }
         self.ring.borrow_mut().insert(wish, block, sight);
     }
