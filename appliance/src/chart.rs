@@ -168,8 +168,10 @@ fn lines(told: &[Told], known: &Known, length: u16, from: Timestamp, columns: &[
     }
     let mut features = FeatureState::new(length);
     for (candle, kind) in told {
-        let row =
-            (*kind != CandleKind::Partial).then(|| features.update(&Bar::of(candle, known.scale), &Around::default()));
+        let row = match kind {
+            CandleKind::Partial => None,
+            _ => Some(features.update(&Bar::of(candle, known.scale), &Around::default())),
+        };
         if candle.open_time >= from {
             for (line, column) in lines.iter_mut().zip(columns) {
                 line.values.push(row.and_then(|row| row.get(*column)));

@@ -36,19 +36,20 @@ pub(super) fn Tools(
     };
     let indicator = move |index: usize| {
         let is_on = move || choice.indicators.get().has(index);
-        toggle(INDICATORS[index].label.into(), is_on, move || switch(index))
+        toggle(INDICATORS[index].label.into(), Memo::new(move |_| is_on()), Callback::new(move |()| switch(index)))
     };
     let show = move |horizon: u16| {
         choice.past_min.update(|shown| *shown = if *shown == horizon { 0 } else { horizon });
         browser::remember(PAST_NAME, &choice.past_min.get_untracked().to_string());
     };
     let past = move |horizon: u16| {
-        toggle(format!("{horizon} min ahead"), move || choice.past_min.get() == horizon, move || show(horizon))
+        let is_on = Memo::new(move |_| choice.past_min.get() == horizon);
+        toggle(format!("{horizon} min ahead"), is_on, Callback::new(move |()| show(horizon)))
     };
-    let count = move || {
+    let count = Memo::new(move |_| {
         let count = choice.indicators.get().all().count() + usize::from(choice.past_min.get() > 0);
         if count == 0 { String::new() } else { format!(" · {count}") }
-    };
+    });
     view! {
         <span class="chart-tools">
             <Choice label="Candles" options=options value=timeframe on_choose=choose always_buttons=true />
@@ -71,14 +72,8 @@ pub(super) fn Tools(
     }
 }
 
-fn toggle(
-    label: String,
-    is_on: impl Fn() -> bool + Send + Sync + 'static,
-    switch: impl Fn() + 'static,
-) -> impl IntoView {
-    view! {
-        <button class="small-button" aria-pressed=move || if is_on() { "true" } else { "false" } on:click=move |_| switch()>
-            {label}
-        </button>
-    }
+fn toggle(label: String, is_on: Memo<bool>, switch: Callback<()>) -> AnyView {
+    let pressed = move || if is_on.get() { "true" } else { "false" };
+    view! { <button class="small-button" aria-pressed=pressed on:click=move |_| switch.run(())>{label}</button> }
+        .into_any()
 }
