@@ -15,6 +15,7 @@ mod backfill;
 mod backup;
 mod bucket;
 mod card;
+mod chart;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -58,7 +58,8 @@ pub(super) fn running(running: &types::Candle) -> wire::Candle {
     candle(running, CandleKind::Traded)
 }
 
-fn candle(candle: &types::Candle, kind: CandleKind) -> wire::Candle {
+/// A candle as the page has it.
+pub(crate) fn candle(candle: &types::Candle, kind: CandleKind) -> wire::Candle {
     wire::Candle {
         open_time_ms: candle.open_time.as_millis(),
         open: candle.open.mantissa(),

@@ -25,6 +25,7 @@ use crate::venue::VenueStatus;
 
 pub(crate) use curve::{Curve, POINTS_MAX};
 use followed::Followed;
+pub(crate) use market::candle;
 use overview::Skills;
 
 /// Least time between two overviews, milliseconds of real time counted in calls of [`Projection::publish`].

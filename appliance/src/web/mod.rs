@@ -6,6 +6,7 @@ mod assets;
 mod backups;
 mod body;
 mod certificate;
+mod chart;
 mod data;
 mod exposition;
 mod form;
@@ -182,6 +183,8 @@ fn routes() -> Router<Site> {
         .route("/api/v1/timeseries", post(models::forecast).layer(DefaultBodyLimit::max(models::CANDLES_BYTES_MAX)))
         .route("/api/v1/why", get(models::why))
         .route("/api/v1/skill", get(skill::skill))
+        .route("/api/v1/chart", get(chart::block))
+        .route("/api/v1/past", get(chart::past))
         .route("/api/v1/quality", get(data::quality))
         .route("/api/v1/storage", get(data::storage))
         .route("/api/v1/accounts", get(accounts::list))

@@ -24,6 +24,7 @@ use super::guard::COOKIE;
 use super::routes::{Need, need};
 use super::{Health, access, exposition, models};
 use crate::backup::{BackupHealth, Proven};
+use crate::chart::{LENGTHS, LIMIT};
 use crate::cli::predict;
 use crate::kept::{BookRow, CandleRow, EquityRow, FillRow, ForecastRow, OrderRow, TradeRow};
 
@@ -287,6 +288,7 @@ fn description() -> OpenApi {
     let mut book = Book::default();
     the_box(&mut book);
     markets(&mut book);
+    charts(&mut book);
     visitors(&mut book);
     trading(&mut book);
     forecasts(&mut book);
@@ -376,6 +378,26 @@ fn markets(book: &mut Book) {
     let it = it.parameter(may("hours", "Looks back so many hours.", whole(1, 744, Some(168))));
     let it = book.both::<api::Quality>(it);
     book.add(it, &[400, 500]);
+}
+
+fn charts(book: &mut Book) {
+    let symbol = || must("symbol", "An instrument: `kraken:BTC/USD`.", text());
+    let before = |what: &str| may("before", what, text());
+    let it = get("/api/v1/chart", "Candles before a time, with the engine's features as indicators.")
+        .parameter(symbol())
+        .parameter(may("timeframe", "Length of a candle.", word(&LENGTHS.map(|(name, _)| name))))
+        .parameter(before("Only those that open before: UTC time as text, or milliseconds since 1970; now without it."))
+        .parameter(limit(LIMIT.into(), LIMIT.into()))
+        .parameter(may("lines", "Names of features, separated by commas: `ema_20,rsi_14`.", text()));
+    let it = book.both::<api::ChartBlock>(it);
+    book.add(it, &[400, 404, 500]);
+    let it = get("/api/v1/past", "Forecasts of the model that leads, with what came.")
+        .parameter(symbol())
+        .parameter(may("horizon", "Minutes ahead.", whole(1, 10_080, Some(5))))
+        .parameter(before("Only those for times before; the newest without it."))
+        .parameter(limit(LIMIT.into(), LIMIT.into()));
+    let it = book.both::<api::PastForecasts>(it);
+    book.add(it, &[400, 404, 500]);
 }
 
 fn visitors(book: &mut Book) {

@@ -57,6 +57,8 @@ pub(super) const ROUTES: &[(&str, &str, Need)] = &[
     ("/api/v1/timeseries", "POST", READ),
     ("/api/v1/why", "GET", READ),
     ("/api/v1/skill", "GET", READ),
+    ("/api/v1/chart", "GET", READ),
+    ("/api/v1/past", "GET", READ),
     ("/api/v1/quality", "GET", READ),
     ("/api/v1/storage", "GET", READ),
     ("/api/v1/accounts", "GET", READ),

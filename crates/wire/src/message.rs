@@ -360,6 +360,7 @@ pub struct Overview {
 
 /// A candle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Candle {
     /// Start of the interval.
     pub open_time_ms: i64,
@@ -379,6 +380,7 @@ pub struct Candle {
 
 /// How a candle came to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum CandleKind {
     /// From trades, as they happened.
     #[default]
@@ -387,6 +389,8 @@ pub enum CandleKind {
     Quiet,
     /// It was missing or had other values at first.
     Repaired,
+    /// The sum of the shorter candles that are known; others of its time are not.
+    Partial,
 }
 
 /// A trade.

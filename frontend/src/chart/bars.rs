@@ -42,21 +42,22 @@ pub fn time_ms(slot: f64, timeframe_min: u16) -> i64 {
     (slot * f64::from(timeframe_min.max(1)) * MINUTE_MS as f64) as i64
 }
 
-/// The visible candles (given by rising time) as bars on a plot `width_px` wide, one per device pixel at most.
+/// The visible candles (given by rising time), each `slots` wide, as bars on a plot `width_px` wide, one per device pixel at most.
 #[must_use]
 pub fn bars<'a>(
     candles: impl Iterator<Item = &'a Candle>,
     timeframe_min: u16,
+    slots: f64,
     view: View,
     width_px: f64,
     device_ratio: f64,
 ) -> Vec<Bar> {
     let mut bars: Vec<Bar> = Vec::new();
     let mut column_before = f64::NAN;
-    let dense = view.span > width_px * device_ratio;
+    let dense = view.span > slots * width_px * device_ratio;
     for candle in candles {
-        let middle = slot(candle.open_time_ms, timeframe_min) + 0.5;
-        if middle < view.left() - 1.0 || middle > view.right + 1.0 {
+        let middle = slot(candle.open_time_ms, timeframe_min) + slots / 2.0;
+        if middle < view.left() - slots || middle > view.right + slots {
             continue;
         }
         let x = view.x(middle, width_px);
@@ -96,18 +97,6 @@ pub fn price_range(bars: &[Bar], others: impl Iterator<Item = f64>) -> Option<(f
     Some((low - air, high + air))
 }
 
-/// The candle (given by rising time) whose time `at_ms` lies in.
-#[must_use]
-pub fn under(candles: &[Candle], running: Option<Candle>, timeframe_min: u16, at_ms: i64) -> Option<Candle> {
-    let length_ms = i64::from(timeframe_min) * MINUTE_MS;
-    let covers = |candle: &Candle| (candle.open_time_ms..candle.open_time_ms + length_ms).contains(&at_ms);
-    if let Some(candle) = running.filter(covers) {
-        return Some(candle);
-    }
-    let after = candles.partition_point(|candle| candle.open_time_ms <= at_ms);
-    after.checked_sub(1).and_then(|index| candles.get(index)).copied().filter(covers)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,7 +114,7 @@ mod tests {
     #[test]
     fn only_visible_candles_become_bars() {
         let candles: Vec<_> = (0..100).map(|m| candle(m, 10, 11)).collect();
-        let bars = bars(candles.iter(), 1, view(40.0, 60.0), 200.0, 1.0);
+        let bars = bars(candles.iter(), 1, 1.0, view(40.0, 60.0), 200.0, 1.0);
         assert_eq!(bars.len(), 22);
         assert!((bars[1].x - 5.0).abs() < 1e-9, "slot 40 has its middle at half of 10 pixels: {}", bars[1].x);
     }
@@ -133,11 +122,13 @@ mod tests {
     #[test]
     fn dense_candles_share_a_pixel_and_keep_their_extremes() {
         let candles: Vec<_> = (0..400).map(|m| candle(m, m, m + 1)).collect();
-        let merged = bars(candles.iter(), 1, view(0.0, 400.0), 100.0, 1.0);
+        let merged = bars(candles.iter(), 1, 1.0, view(0.0, 400.0), 100.0, 1.0);
         assert_eq!(merged.len(), 100);
         let first = merged[0];
         assert!((first.low + 1.0).abs() < 1e-9 && (first.high - 5.0).abs() < 1e-9 && first.rises(), "{first:?}");
-        assert_eq!(bars(candles.iter(), 1, view(0.0, 400.0), 100.0, 4.0).len(), 400, "four device pixels to one");
+        assert_eq!(bars(candles.iter(), 1, 1.0, view(0.0, 400.0), 100.0, 4.0).len(), 400, "four device pixels to one");
+        let long = bars([candle(60, 1, 2)].iter(), 1, 60.0, view(0.0, 120.0), 120.0, 1.0);
+        assert!((long[0].x - 90.0).abs() < 1e-9, "an hour from 60 to 120 has its middle at 90");
     }
 
     #[test]
@@ -148,17 +139,5 @@ mod tests {
         assert_eq!(price_range(&[], std::iter::empty()), None);
         let (low, high) = price_range(&[], std::iter::once(7.0)).expect("there is a value");
         assert!(low < high);
-    }
-
-    #[test]
-    fn the_pointer_finds_the_candle_it_is_over() {
-        let candles = [candle(1, 1, 1), candle(2, 2, 2), candle(5, 5, 5)];
-        let running = Some(candle(6, 6, 6));
-        let at = |minute: f64| under(&candles, running, 1, (minute * 60_000.0) as i64).map(|c| c.open);
-        assert_eq!(
-            [0.5, 1.0, 1.9, 2.5, 3.5, 5.5, 6.99, 7.0].map(at),
-            [None, Some(1), Some(1), Some(2), None, Some(5), Some(6), None]
-        );
-        assert_eq!(under(&[], None, 1, 0), None);
     }
 }

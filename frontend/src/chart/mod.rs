@@ -4,9 +4,13 @@
 //! the instrument's price units as floats: pictures only, never money.
 
 pub mod bars;
+pub mod depth;
 pub mod fan;
+pub mod indicator;
 pub mod inertia;
 pub mod layout;
+pub mod level;
+pub mod ring;
 pub mod scale;
 pub mod shape;
 pub mod view;

@@ -247,6 +247,27 @@ fn apart(sealed: &[Sealed], horizon_min: u16) -> Vec<Sealed> {
     kept
 }
 
+/// The half-widths of the bands that a box which began with the first of these forecasts would have shown around each: at each forecast
+/// only errors of those that had met their outcome are known.
+#[must_use]
+pub fn widths(sealed: &[Sealed], horizon_min: u16) -> Vec<Option<Widths>> {
+    let (mut bands, mut errors) = (Bands::new(), Vec::new());
+    let mut waiting = VecDeque::<(Sealed, Option<Widths>)>::new();
+    let mut found = Vec::with_capacity(sealed.len());
+    for one in sealed {
+        let is_over = |(made, _): &(Sealed, _)| made.minute.saturating_add(u32::from(horizon_min)) <= one.minute;
+        while let Some((met, shown)) = waiting.pop_front_if(|made| is_over(made)) {
+            let error = (f64::from(met.forecast) - f64::from(met.outcome)).abs();
+            bands.push(error, shown);
+            errors.push(error);
+        }
+        let shown = bands.widths(errors.iter().rev().copied());
+        waiting.push_back((*one, shown));
+        found.push(shown);
+    }
+    found
+}
+
 /// Forecasts with the bands that the box would have shown around them.
 #[derive(Default)]
 struct Banded {
@@ -257,20 +278,9 @@ struct Banded {
 }
 
 impl Banded {
-    /// At each forecast only errors of those that had met their outcome are known.
     fn of(sealed: &[Sealed], horizon_min: u16) -> Self {
-        let (mut bands, mut errors) = (Bands::new(), Vec::new());
-        let mut waiting = VecDeque::<(Sealed, Option<Widths>)>::new();
         let mut found = Self::default();
-        for one in sealed {
-            let is_over = |(made, _): &(Sealed, _)| made.minute.saturating_add(u32::from(horizon_min)) <= one.minute;
-            while let Some((met, shown)) = waiting.pop_front_if(|made| is_over(made)) {
-                let error = (f64::from(met.forecast) - f64::from(met.outcome)).abs();
-                bands.push(error, shown);
-                errors.push(error);
-            }
-            let shown = bands.widths(errors.iter().rev().copied());
-            waiting.push_back((*one, shown));
+        for (one, shown) in sealed.iter().zip(widths(sealed, horizon_min)) {
             if let Some(shown) = shown.map(|shown| shown.map(f64::from)) {
                 let (forecast, outcome) = (f64::from(one.forecast), f64::from(one.outcome));
                 for (intervals, width) in found.intervals.iter_mut().zip(shown) {

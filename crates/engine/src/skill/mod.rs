@@ -23,6 +23,6 @@ mod tests;
 
 pub use bands::{BANDS, Widths};
 pub use book::{DAYS, ScoreBook};
-pub use card::{QuantileCard, Scorecard, Sealed, evidence, judge, quantile_card, scorecard, versus};
+pub use card::{QuantileCard, Scorecard, Sealed, evidence, judge, quantile_card, scorecard, versus, widths};
 pub use pending::{Pending, log_return};
 pub use report::{EVIDENCE_MIN, Score, SkillReport, Verdict, evaluate};

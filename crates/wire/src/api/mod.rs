@@ -6,6 +6,7 @@
 
 mod access;
 mod arbitrage;
+mod chart;
 mod data;
 mod logs;
 mod models;
@@ -18,6 +19,7 @@ mod trading;
 
 pub use access::*;
 pub use arbitrage::*;
+pub use chart::*;
 pub use data::*;
 pub use logs::*;
 pub use models::*;

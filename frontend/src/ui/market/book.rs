@@ -9,6 +9,17 @@ use crate::format;
 use crate::ladder::{self, Ladder, ROWS, Row};
 use crate::state::Part;
 
+/// Whether the book is not behind.
+pub(super) fn holds(store: Store) -> Memo<bool> {
+    Memo::new(move |_| {
+        store.read(Part::Book, |state| {
+            let behind =
+                |m: &crate::state::MarketState| matches!(m.book.state, BookState::Resyncing | BookState::Silent);
+            !state.market.as_ref().is_some_and(behind)
+        })
+    })
+}
+
 /// The ladder: asks falling to the middle, bids falling from it.
 #[component]
 pub(super) fn BookPanel(instrument: Memo<Option<Instrument>>, content: Signal<Content>) -> impl IntoView {
@@ -16,13 +27,7 @@ pub(super) fn BookPanel(instrument: Memo<Option<Instrument>>, content: Signal<Co
     let ladder = Memo::new(move |_| {
         store.read(Part::Book, |state| state.market.as_ref().map(|m| ladder::ladder(&m.book)).unwrap_or_default())
     });
-    let holds = Memo::new(move |_| {
-        store.read(Part::Book, |state| {
-            let behind =
-                |m: &crate::state::MarketState| matches!(m.book.state, BookState::Resyncing | BookState::Silent);
-            !state.market.as_ref().is_some_and(behind)
-        })
-    });
+    let holds = holds(store);
     let note = view! { <span class="note">"price · size · sum"</span> }.into_any();
     view! {
         <Panel kind="book" title="Book" note=note content=content>

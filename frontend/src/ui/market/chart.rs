@@ -7,23 +7,31 @@ use leptos::html::{Canvas, I};
 use leptos::prelude::*;
 use wasm_bindgen::{JsCast as _, closure::Closure};
 use web_sys::{CanvasRenderingContext2d, HtmlCanvasElement, HtmlElement, KeyboardEvent, PointerEvent, WheelEvent};
-use wire::{Candle, HorizonCard, Instrument};
+use wire::api::PastForecast;
+use wire::{HorizonCard, Instrument};
 
 use super::super::browser;
-use super::super::choice::{Choice, Choosable};
 use super::super::panel::{Content, Panel, ViewError};
 use super::super::store::Store;
 use super::super::theme::Theme;
+use super::MarketChoice;
 use super::draw::{self, Scene};
 use super::palette::Palette;
-use super::{MarketChoice, TIMEFRAME_NAME, TIMEFRAMES};
+use super::readout::{Digits, Reading, Readout};
+use super::source::{Asked, Series};
+use super::tools::Tools;
+use crate::address::slug;
+use crate::calendar::MINUTE_MS;
 use crate::chart::bars;
 use crate::chart::fan::{self, Moment};
+use crate::chart::indicator::{Chosen, Row};
 use crate::chart::inertia::{Drag, Glide};
 use crate::chart::layout::Layout;
+use crate::chart::level;
+use crate::chart::ring::{BLOCK, Sight};
 use crate::chart::view::{Extent, View};
 use crate::sentence;
-use crate::state::{MarketState, Part};
+use crate::state::{MarketState, Part, State};
 use crate::{export, format};
 
 /// The panel: length of candles, picture, readout.
@@ -31,48 +39,37 @@ use crate::{export, format};
 pub(super) fn ChartPanel(instrument: Memo<Option<Instrument>>, content: Signal<Content>) -> impl IntoView {
     let store = Store::of_page();
     let choice = expect_context::<MarketChoice>();
-    let readout = RwSignal::new(None::<Candle>);
-    let options: Vec<_> = TIMEFRAMES
-        .iter()
-        .map(|(minutes, name)| Choosable { key: minutes.to_string(), label: (*name).into() })
-        .collect();
-    let timeframe = Signal::derive(move || choice.timeframe_min.get().to_string());
-    let choose = move |key: String| {
-        if let Ok(minutes) = key.parse() {
-            choice.timeframe_min.set(minutes);
-            browser::remember(TIMEFRAME_NAME, &key);
+    let reading = RwSignal::new(None::<Reading>);
+    let chart = StoredValue::new_local(Rc::new(Chart::new(store, choice, reading)));
+    let name = move |ending: &str| {
+        let of = instrument.with_untracked(|i| i.as_ref().map(|i| slug(&format!("{} {}", i.venue, i.pair))));
+        format!("{}-{}.{ending}", of.unwrap_or_default(), level::name(choice.timeframe_min.get_untracked()))
+    };
+    let csv = move |()| {
+        if let Some(text) = chart.with_value(|chart| chart.csv()) {
+            let _ = browser::save(&name("csv"), "text/csv", &text);
         }
     };
-    let save = move |_| {
-        let text = store.peek(|state| {
-            let market = state.market.as_ref()?;
-            let instrument = state.instrument(market.instrument)?;
-            let candles = market.candles.iter().chain(market.running.as_ref());
-            let name = format!(
-                "{}-{}m.csv",
-                crate::address::slug(&format!("{} {}", instrument.venue, instrument.pair)),
-                market.timeframe_min
-            );
-            Some((name, export::csv(instrument, candles)))
+    let png = move |()| {
+        chart.with_value(|chart| {
+            if let Some(surface) = chart.surface.borrow().as_ref() {
+                let _ = browser::save_picture(&surface.canvas, name("png"));
+            }
         });
-        if let Some((name, text)) = text {
-            let _ = browser::save(&name, "text/csv", &text);
-        }
     };
     let title = move || {
         instrument.with(|i| {
             i.as_ref().map_or_else(|| "Candles".into(), |i| format!("Candles, volume, forecast · {}", i.pair))
         })
     };
-    let note = view! {
-        <span class="chart-tools">
-            <Choice label="Candles" options=options value=timeframe on_choose=choose always_buttons=true />
-            <button class="small-button wide-only" title="Download these candles as CSV" data-testid="download" on:click=save>"CSV"</button>
-        </span>
-    }
-    .into_any();
+    let id = move || instrument.with(|i| i.as_ref().map(|i| i.id));
+    let horizons = Memo::new(move |_| {
+        let of = |state: &State| Some(state.forecasts(id()?)?.horizons.iter().map(|card| card.horizon_min).collect());
+        store.read(Part::Overview, of).unwrap_or_default()
+    });
+    let note = view! { <Tools horizons on_csv=csv on_png=png /> }.into_any();
     let band = move || {
-        let id = instrument.with(|i| i.as_ref().map(|i| i.id))?;
+        let id = id()?;
         let source = store.read(Part::Overview, |state| {
             let shown = |card: &HorizonCard| card.forecast.filter(|f| f.band_90.is_some()).map(|f| f.bands_from);
             // The widest horizon is the last one to have enough errors.
@@ -82,35 +79,12 @@ pub(super) fn ChartPanel(instrument: Memo<Option<Instrument>>, content: Signal<C
     };
     view! {
         <Panel kind="chart" title=title note=note content=content>
-            {candle_chart(instrument, readout)}
+            {candle_chart(instrument, chart)}
             <p class="readout">
-                <Readout instrument readout />
+                <Readout instrument reading />
                 <span class="secondary wide-only">{band}</span>
             </p>
         </Panel>
-    }
-}
-
-#[component]
-fn Readout(instrument: Memo<Option<Instrument>>, readout: RwSignal<Option<Candle>>) -> impl IntoView {
-    move || {
-        let candle = readout.get()?;
-        let (price, qty) = instrument.with(|i| i.as_ref().map_or((2, 8), |i| (i.price_decimals, i.qty_decimals)));
-        let change = if candle.open == 0 { 0.0 } else { (candle.close as f64 / candle.open as f64 - 1.0) * 1e6 };
-        let change = format::signed_percent(change, 2);
-        let class = format::sign_class(&change);
-        let value = move |name: &'static str, text: String| view! { <span class="pair"><i>{name}</i>{text}</span> };
-        Some(view! {
-            <span class="values" data-testid="readout">
-                <span class="secondary">{browser::zone(candle.open_time_ms).clock(candle.open_time_ms)}</span>
-                {value("O", format::fixed(candle.open, price))}
-                {value("H", format::fixed(candle.high, price))}
-                {value("L", format::fixed(candle.low, price))}
-                {value("C", format::fixed(candle.close, price))}
-                {value("V", format::quantity(candle.volume, qty))}
-                <span class=class>{change}</span>
-            </span>
-        })
     }
 }
 
@@ -118,17 +92,18 @@ fn Readout(instrument: Memo<Option<Instrument>>, readout: RwSignal<Option<Candle
 const SLOT_PX: f64 = 6.5;
 /// How much one notch of the wheel or one key zooms.
 const ZOOM_STEP: f64 = 1.2;
+/// Of more time past forecasts are not shown: they are made every minute.
+const FORECASTS_ACROSS_MS: i64 = 10_000 * MINUTE_MS;
 
 fn candle_chart(
     instrument: Memo<Option<Instrument>>,
-    readout: RwSignal<Option<Candle>>,
+    shared: StoredValue<Rc<Chart>, LocalStorage>,
 ) -> Result<impl IntoView, ViewError> {
     let store = Store::of_page();
     let theme = expect_context::<Theme>();
+    let choice = expect_context::<MarketChoice>();
     let canvas = NodeRef::<Canvas>::new();
     let probe = NodeRef::<I>::new();
-    let chart = Rc::new(Chart::new(store, readout));
-    let shared = StoredValue::new_local(Rc::clone(&chart));
     let fault = RwSignal::new(None::<ViewError>);
     let label = move || {
         instrument.with(|i| {
@@ -151,6 +126,9 @@ fn candle_chart(
     Effect::new(move |_| {
         store.read(Part::Candles, |_| ());
         store.read(Part::Overview, |_| ());
+        choice.timeframe_min.track();
+        choice.indicators.track();
+        choice.past_min.track();
         shared.get_value().touch();
     });
     on_cleanup(move || {
@@ -172,7 +150,7 @@ fn candle_chart(
     };
     Ok(view! {
         {move || fault.get().map(Err::<(), _>)}
-        <div class="plot">
+        <div class="plot" style:--panes=move || choice.indicators.get().panes().count().to_string()>
             <canvas
                 node_ref=canvas
                 tabindex="0"
@@ -196,7 +174,10 @@ fn candle_chart(
 /// The chart behind the canvas.
 struct Chart {
     store: Store,
-    readout: RwSignal<Option<Candle>>,
+    choice: MarketChoice,
+    reading: RwSignal<Option<Reading>>,
+    past: Series<Row>,
+    forecasts: Series<PastForecast>,
     surface: RefCell<Option<Surface>>,
     view: Cell<Option<Shown>>,
     /// Pressed pointers: identifier, x, y.
@@ -207,12 +188,13 @@ struct Chart {
     frame_asked: Cell<bool>,
 }
 
-/// What the view was made for, and where its newest candle was.
+/// What the view was made for, what there was to see, and how wide the plot was.
 #[derive(Clone, Copy)]
 struct Shown {
     view: View,
     market: (u16, u16),
-    newest: f64,
+    extent: Extent,
+    plot_width: f64,
 }
 
 /// The canvas with all that belongs to it in the page.
@@ -235,10 +217,13 @@ impl Drop for Surface {
 }
 
 impl Chart {
-    fn new(store: Store, readout: RwSignal<Option<Candle>>) -> Self {
+    fn new(store: Store, choice: MarketChoice, reading: RwSignal<Option<Reading>>) -> Self {
         Self {
             store,
-            readout,
+            choice,
+            reading,
+            past: Series::default(),
+            forecasts: Series::default(),
             surface: RefCell::new(None),
             view: Cell::new(None),
             pressed: RefCell::new(Vec::new()),
@@ -314,68 +299,203 @@ impl Chart {
     }
 
     fn frame(self: &Rc<Self>) {
-        let surface = self.surface.borrow();
-        let Some(surface) = surface.as_ref().filter(|s| s.width > 0.0 && s.height > 0.0) else { return };
-        let under = self.store.peek(|state| {
-            let market = state.market.as_ref()?;
-            let digits = state.instrument(market.instrument)?.price_decimals;
-            let fan = state.forecasts(market.instrument).map(|f| fan::fan(f.horizons.iter())).unwrap_or_default();
-            let newest = market.newest()?;
-            // At the chart's font a price is never wider than its digits, however many the axis shows.
-            let label = draw::text_width(&surface.context, &format::fixed(newest.close.max(newest.high), digits));
-            let layout = Layout::new(surface.width, surface.height, label.max(40.0) + 4.0);
-            let view = self.current_view(market, &fan, layout)?;
-            let scene = Scene {
-                layout,
-                view,
-                timeframe_min: market.timeframe_min,
-                candles: &market.candles,
-                running: market.running.as_ref(),
-                fills: &market.fills,
-                fan: &fan,
-                pointer: self.hover.get(),
-                price_decimals: digits,
-                zone: browser::zone(newest.open_time_ms),
-                palette: &surface.palette,
-                device_ratio: surface.device_ratio,
-            };
-            draw::draw(&surface.context, &scene);
-            let pointed = self.hover.get().and_then(|(x, _)| {
-                let at_ms = bars::time_ms(view.slot(x, layout.plot_width), market.timeframe_min);
-                bars::under(&market.candles, market.running, market.timeframe_min, at_ms)
-            });
-            pointed.or(Some(*newest))
-        });
-        if self.readout.get_untracked() != under {
-            self.readout.set(under);
+        let reading = {
+            let surface = self.surface.borrow();
+            let Some(surface) = surface.as_ref().filter(|s| s.width > 0.0 && s.height > 0.0) else { return };
+            self.store.peek(|state| self.draw(surface, state))
+        };
+        if self.reading.with_untracked(|shown| *shown != reading) {
+            self.reading.set(reading);
         }
         self.run_on();
     }
 
-    /// The view, moved along with the newest candle; a fresh one for another market.
-    fn current_view(&self, market: &MarketState, fan: &[Moment], layout: Layout) -> Option<View> {
-        let key = (market.instrument, market.timeframe_min);
-        let extent = extent(market, fan)?;
-        let view = match self.view.get() {
-            Some(shown) if shown.market == key => shown.view.advance(shown.newest, extent),
-            _ => View::fit(extent, layout.plot_width, SLOT_PX),
+    /// Draws what is known, asks for what is missing, and tells what is under the pointer.
+    fn draw(self: &Rc<Self>, surface: &Surface, state: &State) -> Option<Reading> {
+        let market = state.market.as_ref()?;
+        let (chosen_min, chosen) = (self.choice.timeframe_min.get_untracked(), self.choice.indicators.get_untracked());
+        if market.timeframe_min != level::live(chosen_min) {
+            return None;
+        }
+        let instrument = state.instrument(market.instrument)?;
+        let symbol = format!("{}:{}", slug(&instrument.venue), instrument.pair);
+        let newest = market.newest()?;
+        let digits = Digits { price: instrument.price_decimals };
+        let fan = state.forecasts(market.instrument).map(|f| fan::fan(f.horizons.iter())).unwrap_or_default();
+        // At the chart's font a price is never wider than its digits, however many the axis shows.
+        let label = draw::text_width(&surface.context, &format::fixed(newest.close.max(newest.high), digits.price));
+        let layout = Layout::new(surface.width, surface.height, label.max(40.0) + 4.0, chosen.panes().count());
+        let extent = self.extent(market, &symbol, chosen_min, &fan)?;
+        let view = self.current_view((market.instrument, chosen_min), extent, layout.plot_width);
+        self.fetch(market, &symbol, view, chosen_min);
+        let reading = self.past.read(|of, ring| {
+            // Until the first block of another length is there, the one before stays on screen.
+            let is_ours = of.symbol == symbol && of.minutes >= chosen_min;
+            let drawn_min = if is_ours { of.minutes } else { level::drawn(chosen_min, view.span) };
+            let covered = ring.covered().filter(|_| is_ours);
+            let older = if is_ours { ring.rows() } else { &[] };
+            let live = level::sums(market.candles.iter().chain(&market.running), drawn_min);
+            let after = covered.map_or(i64::MIN, |(_, to_ms)| to_ms);
+            let recent: Vec<Row> =
+                live.into_iter().filter(|candle| candle.open_time_ms >= after).map(Row::bare).collect();
+            let slots = f64::from(drawn_min) / f64::from(chosen_min);
+            let (left, right) = [view.left() - slots, view.right].map(|slot| bars::time_ms(slot, chosen_min)).into();
+            let is_loading = self.past.is_asking() && covered.is_none_or(|(from_ms, _)| left < from_ms);
+            let edge = match self.past.fault() {
+                Some(fault) => Some(fault),
+                None => is_loading.then(|| "Loading".to_owned()),
+            };
+            let past_min = self.choice.past_min.get_untracked();
+            let told = |of: &Asked| of.symbol == symbol && of.minutes == past_min && past_min > 0;
+            self.forecasts.read(|of_forecasts, forecasts| {
+                let met = if told(of_forecasts) { forecasts.between(left, right) } else { &[] };
+                let scene = Scene {
+                    layout,
+                    view,
+                    timeframe_min: chosen_min,
+                    slots,
+                    older: visible(older, left, right),
+                    recent: visible(&recent, left, right),
+                    newest,
+                    chosen: if is_ours { of.chosen } else { Chosen::default() },
+                    fills: &market.fills,
+                    fan: &fan,
+                    met,
+                    edge: edge.map(|text| (covered.map_or(newest.open_time_ms, |(from_ms, _)| from_ms), text)),
+                    pointer: self.hover.get(),
+                    price_decimals: digits.price,
+                    zone: browser::zone(newest.open_time_ms),
+                    palette: &surface.palette,
+                    device_ratio: surface.device_ratio,
+                };
+                let bars = draw::draw(&surface.context, &scene);
+                let shown = format!("{left} {right} {} {} {bars} {}", level::name(drawn_min), older.len(), met.len());
+                let _ = surface.canvas.set_attribute("data-shown", &shown);
+                self.reading(&scene, drawn_min, chosen, digits)
+            })
+        });
+        Some(reading)
+    }
+
+    /// What is under the pointer, or the newest candle.
+    fn reading(&self, scene: &Scene<'_>, drawn_min: u16, chosen: Chosen, digits: Digits) -> Reading {
+        let chosen_min = scene.timeframe_min;
+        let pointed =
+            self.hover.get().map(|(x, _)| bars::time_ms(scene.view.slot(x, scene.layout.plot_width), chosen_min));
+        let row = |at_ms: i64| {
+            let opens = level::opens(at_ms, drawn_min);
+            scene.rows().find(|row| row.candle.open_time_ms == opens).copied()
         };
-        self.view.set(Some(Shown { view, market: key, newest: extent.newest }));
-        Some(view)
+        let newest = || Row::bare(*scene.newest);
+        let (is_pointed, row) = match pointed.and_then(row) {
+            Some(row) => (true, row),
+            // The running candle has no indicators yet: those of the one before are the newest.
+            None => (
+                false,
+                scene
+                    .rows()
+                    .rfind(|row| row.values.iter().any(|v| !v.is_nan()))
+                    .map_or_else(newest, |row| Row { candle: *scene.newest, ..*row }),
+            ),
+        };
+        let forecast = pointed.and_then(|at_ms| {
+            let ahead = scene.fan.iter().find(|moment| moment.at_ms >= at_ms).filter(|_| !is_pointed);
+            let step = i64::from(chosen_min) * MINUTE_MS;
+            let met = || scene.met.iter().rfind(|it| (at_ms - step..=at_ms).contains(&it.at_ms));
+            match ahead {
+                Some(moment) => Some(digits.expected(moment)),
+                None => met().map(|it| digits.met(it, self.choice.past_min.get_untracked())),
+            }
+        });
+        let length = if drawn_min == chosen_min { "" } else { level::name(drawn_min) };
+        Reading::new(&row, length, chosen, digits, forecast)
+    }
+
+    /// Asks for the past that will be seen next.
+    fn fetch(self: &Rc<Self>, market: &MarketState, symbol: &str, view: View, chosen_min: u16) {
+        let Some(newest) = market.newest() else { return };
+        let first_ms = market.candles.first().unwrap_or(newest).open_time_ms;
+        let (left_ms, right_ms) = (bars::time_ms(view.left(), chosen_min), bars::time_ms(view.right, chosen_min));
+        let minutes = level::drawn(chosen_min, view.span);
+        let (step_ms, chosen) = (i64::from(minutes) * MINUTE_MS, self.choice.indicators.get_untracked());
+        let end_ms = level::opens(newest.open_time_ms, minutes);
+        // The first live candle of this length that has all of its minutes; indicators come from the box alone.
+        let whole_ms = level::opens(first_ms + step_ms - 1, minutes);
+        let need_ms = if chosen == Chosen::default() { whole_ms.min(end_ms) } else { end_ms };
+        let of = Asked { symbol: symbol.to_owned(), minutes, chosen };
+        let chart = Rc::downgrade(self);
+        self.past.want(&of, Sight { left_ms, right_ms, need_ms, end_ms, step_ms }, move |take| {
+            if let Some(chart) = chart.upgrade() {
+                take(&chart.past);
+                chart.touch();
+            }
+        });
+        let past_min = self.choice.past_min.get_untracked();
+        if past_min == 0 || right_ms - left_ms > FORECASTS_ACROSS_MS {
+            return;
+        }
+        let end_ms = level::opens(market.at_ms, 1);
+        let of = Asked { symbol: symbol.to_owned(), minutes: past_min, chosen: Chosen::default() };
+        let sight = Sight { left_ms, right_ms, need_ms: end_ms, end_ms, step_ms: MINUTE_MS };
+        let chart = Rc::downgrade(self);
+        self.forecasts.want(&of, sight, move |take| {
+            if let Some(chart) = chart.upgrade() {
+                take(&chart.forecasts);
+                chart.touch();
+            }
+        });
+    }
+
+    /// What there is to see; beyond what is here already, as far as the next blocks reach.
+    fn extent(&self, market: &MarketState, symbol: &str, chosen_min: u16, fan: &[Moment]) -> Option<Extent> {
+        let newest_ms = level::opens(market.newest()?.open_time_ms, chosen_min);
+        let slot = |at_ms: i64| bars::slot(at_ms, chosen_min);
+        let newest = slot(newest_ms);
+        let live_ms = market.candles.first().map_or(newest_ms, |candle| candle.open_time_ms);
+        let first_ms = self.past.read(|of, ring| {
+            let reach = |minutes: u16| BLOCK * i64::from(minutes) * MINUTE_MS;
+            match ring.covered().filter(|_| of.symbol == symbol) {
+                Some((from_ms, _)) => ring.begins_ms().unwrap_or(from_ms - 2 * reach(of.minutes)).min(live_ms),
+                None => live_ms - reach(chosen_min),
+            }
+        });
+        let end = fan.last().map_or(newest, |moment| slot(moment.at_ms));
+        Some(Extent { first: slot(first_ms), newest, ahead: (end - newest - 1.0).max(0.0) + 2.0 })
+    }
+
+    /// The view, moved along with the newest candle; a fresh one for another market.
+    fn current_view(&self, market: (u16, u16), extent: Extent, plot_width: f64) -> View {
+        let view = match self.view.get() {
+            Some(shown) if shown.market == market => shown.view.advance(shown.extent.newest, extent),
+            _ => View::fit(extent, plot_width, SLOT_PX),
+        };
+        self.view.set(Some(Shown { view, market, extent, plot_width }));
+        view
     }
 
     /// Changes the view by `change`, which is given the view, what there is to see, and the width of the plot.
     fn change_view(self: &Rc<Self>, change: impl FnOnce(View, Extent, f64) -> View) {
         let Some(shown) = self.view.get() else { return };
-        let Some(width) = self.surface.borrow().as_ref().map(|s| (s.width - 72.0).max(1.0)) else { return };
-        let extent = self.store.peek(|state| {
-            let market = state.market.as_ref()?;
-            let fan = state.forecasts(market.instrument).map(|f| fan::fan(f.horizons.iter())).unwrap_or_default();
-            extent(market, &fan)
-        });
-        let Some(extent) = extent else { return };
-        self.view.set(Some(Shown { view: change(shown.view, extent, width), ..shown }));
+        self.view.set(Some(Shown { view: change(shown.view, shown.extent, shown.plot_width), ..shown }));
         self.touch();
+    }
+
+    /// The candles that are here, as a file.
+    fn csv(&self) -> Option<String> {
+        self.store.peek(|state| {
+            let market = state.market.as_ref()?;
+            let instrument = state.instrument(market.instrument)?;
+            let chosen_min = self.choice.timeframe_min.get_untracked();
+            let symbol = format!("{}:{}", slug(&instrument.venue), instrument.pair);
+            let live = level::sums(market.candles.iter().chain(&market.running), chosen_min);
+            self.past.read(|of, ring| {
+                let is_ours = of.symbol == symbol && of.minutes == chosen_min;
+                let older = if is_ours { ring.rows() } else { &[] };
+                let after = ring.covered().filter(|_| is_ours).map_or(i64::MIN, |(_, to_ms)| to_ms);
+                let recent = live.iter().filter(|candle| candle.open_time_ms >= after);
+                Some(export::csv(instrument, older.iter().map(|row| &row.candle).chain(recent)))
+            })
+        })
     }
 
     fn fit(self: &Rc<Self>) {
@@ -490,12 +610,11 @@ impl Chart {
     }
 }
 
-/// What there is to see of a market; `None` without a candle.
-fn extent(market: &MarketState, fan: &[Moment]) -> Option<Extent> {
-    let newest = bars::slot(market.newest()?.open_time_ms, market.timeframe_min);
-    let first = market.candles.first().map_or(newest, |c| bars::slot(c.open_time_ms, market.timeframe_min));
-    let end = fan.last().map_or(newest, |m| bars::slot(m.at_ms, market.timeframe_min));
-    Some(Extent { first, newest, ahead: (end - newest - 1.0).max(0.0) + 2.0 })
+/// Those that may be on screen.
+fn visible(rows: &[Row], left_ms: i64, right_ms: i64) -> &[Row] {
+    let first = rows.partition_point(|row| row.candle.open_time_ms < left_ms);
+    let last = rows.partition_point(|row| row.candle.open_time_ms <= right_ms);
+    &rows[first.min(last)..last]
 }
 
 fn place(event: &PointerEvent) -> (f64, f64) {

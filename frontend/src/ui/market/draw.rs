@@ -1,12 +1,14 @@
 //! One frame of the candle chart on a canvas. One path for each colour.
 
 use web_sys::CanvasRenderingContext2d as Canvas;
+use wire::api::PastForecast;
 use wire::{Candle, FillMark};
 
 use super::palette::Palette;
 use crate::calendar::Zone;
 use crate::chart::bars::{self, Bar};
 use crate::chart::fan::{Band, Moment};
+use crate::chart::indicator::{Chosen, Row};
 use crate::chart::layout::Layout;
 use crate::chart::scale::{self, Linear};
 use crate::chart::view::View;
@@ -16,11 +18,23 @@ use crate::format;
 pub(super) struct Scene<'a> {
     pub(super) layout: Layout,
     pub(super) view: View,
+    /// Length of a slot.
     pub(super) timeframe_min: u16,
-    pub(super) candles: &'a [Candle],
-    pub(super) running: Option<&'a Candle>,
+    /// Slots that a candle takes.
+    pub(super) slots: f64,
+    /// Candles that may be on screen: those of the past, and after them those of now.
+    pub(super) older: &'a [Row],
+    pub(super) recent: &'a [Row],
+    /// The newest candle, on screen or not.
+    pub(super) newest: &'a Candle,
+    /// Indicators that are drawn.
+    pub(super) chosen: Chosen,
     pub(super) fills: &'a [FillMark],
     pub(super) fan: &'a [Moment],
+    /// Forecasts that met their outcome.
+    pub(super) met: &'a [PastForecast],
+    /// Where the known past begins, and why no more of it is there.
+    pub(super) edge: Option<(i64, String)>,
     /// The pointer, CSS pixels.
     pub(super) pointer: Option<(f64, f64)>,
     pub(super) price_decimals: u8,
@@ -35,26 +49,26 @@ const PRICE_LABEL_ROOM: f64 = 44.0;
 /// Least room between two time labels.
 const TIME_LABEL_ROOM: f64 = 84.0;
 
-/// Draws the frame. Nothing visible: an empty canvas.
-pub(super) fn draw(canvas: &Canvas, scene: &Scene<'_>) {
+/// Draws the frame and tells how many candles are on it. Nothing visible: an empty canvas.
+pub(super) fn draw(canvas: &Canvas, scene: &Scene<'_>) -> usize {
     let Layout { width, height, .. } = scene.layout;
     let ratio = scene.device_ratio;
     let _ = canvas.set_transform(ratio, 0.0, 0.0, ratio, 0.0, 0.0);
-    canvas.clear_rect(0.0, 0.0, width, height);
+    // A picture that is saved needs its ground.
+    canvas.set_fill_style_str(&scene.palette.panel);
+    canvas.fill_rect(0.0, 0.0, width, height);
     canvas.set_font(&format!("12px {}", scene.palette.font));
-    let visible = bars::bars(
-        scene.candles.iter().chain(scene.running),
-        scene.timeframe_min,
-        scene.view,
-        scene.layout.plot_width,
-        ratio,
-    );
+    let candles = scene.rows().map(|row| &row.candle);
+    let visible = bars::bars(candles, scene.timeframe_min, scene.slots, scene.view, scene.layout.plot_width, ratio);
     let ahead = scene.fan.iter().filter(|m| scene.x(m.at_ms) <= scene.layout.plot_width);
     let outer = ahead.flat_map(|m| {
         let (low, high) = m.band_90.unwrap_or((m.price, m.price));
         [low, high]
     });
-    let Some((low, high)) = bars::price_range(&visible, outer) else { return };
+    let Some((low, high)) = bars::price_range(&visible, outer) else {
+        scene.edge(canvas);
+        return 0;
+    };
     let prices = Linear { domain: (low, high), range: (scene.layout.prices.1, scene.layout.prices.0) };
     scene.axes(canvas, prices);
     canvas.save();
@@ -62,25 +76,36 @@ pub(super) fn draw(canvas: &Canvas, scene: &Scene<'_>) {
     canvas.rect(0.0, 0.0, scene.layout.plot_width, height);
     canvas.clip();
     scene.volume(canvas, &visible);
+    scene.ribbon(canvas, prices);
     scene.fan(canvas, prices);
     scene.bars(canvas, &visible, prices);
+    scene.price_lines(canvas, prices);
+    scene.outcomes(canvas, prices);
     scene.fills(canvas, prices);
+    scene.panes(canvas);
+    scene.edge(canvas);
     canvas.restore();
     scene.price_tag(canvas, prices);
     scene.crosshair(canvas, prices);
+    scene.older.len() + scene.recent.len()
 }
 
 impl Scene<'_> {
-    fn x(&self, at_ms: i64) -> f64 {
+    /// The candles that may be on screen, by rising time.
+    pub(super) fn rows(&self) -> impl DoubleEndedIterator<Item = &Row> + Clone {
+        self.older.iter().chain(self.recent)
+    }
+
+    pub(super) fn x(&self, at_ms: i64) -> f64 {
         self.view.x(bars::slot(at_ms, self.timeframe_min), self.layout.plot_width)
     }
 
     /// The nearest place where a line of one device pixel is sharp.
-    fn sharp(&self, value: f64) -> f64 {
+    pub(super) fn sharp(&self, value: f64) -> f64 {
         ((value * self.device_ratio).floor() + 0.5) / self.device_ratio
     }
 
-    fn hair(&self) -> f64 {
+    pub(super) fn hair(&self) -> f64 {
         1.0 / self.device_ratio
     }
 
@@ -118,14 +143,14 @@ impl Scene<'_> {
             let x = self.x(tick.at_ms);
             if (20.0..=self.layout.plot_width - 20.0).contains(&x) {
                 let text = if tick.is_day { self.zone.date(tick.at_ms) } else { self.zone.clock(tick.at_ms) };
-                let _ = canvas.fill_text(&text, x, self.layout.volume.1 + 14.0);
+                let _ = canvas.fill_text(&text, x, self.layout.bottom() + 14.0);
             }
         }
     }
 
     /// Width of a candle's body, CSS pixels.
-    fn body_width(&self) -> f64 {
-        let slot = self.layout.plot_width / self.view.span;
+    pub(super) fn body_width(&self) -> f64 {
+        let slot = self.layout.plot_width / self.view.span * self.slots;
         let gap = if slot > 6.0 { slot * 0.28 } else { slot * 0.2 };
         (slot - gap).max(self.hair())
     }
@@ -214,7 +239,7 @@ impl Scene<'_> {
     }
 
     fn price_tag(&self, canvas: &Canvas, prices: Linear) {
-        let Some(newest) = self.running.or(self.candles.last()) else { return };
+        let newest = self.newest;
         let y = prices.at(newest.close as f64);
         if !(self.layout.prices.0..=self.layout.prices.1).contains(&y) {
             return;
@@ -228,11 +253,11 @@ impl Scene<'_> {
 
     fn crosshair(&self, canvas: &Canvas, prices: Linear) {
         let Some((x, y)) = self.pointer.filter(|(x, _)| *x <= self.layout.plot_width) else { return };
-        let slot = self.view.slot(x, self.layout.plot_width).floor();
-        let middle = self.sharp(self.view.x(slot + 0.5, self.layout.plot_width));
+        let slot = (self.view.slot(x, self.layout.plot_width) / self.slots).floor() * self.slots;
+        let middle = self.sharp(self.view.x(slot + self.slots / 2.0, self.layout.plot_width));
         canvas.set_stroke_style_str(&self.palette.secondary);
         canvas.set_line_width(self.hair());
-        self.dashed(canvas, (middle, 0.0), (middle, self.layout.volume.1));
+        self.dashed(canvas, (middle, 0.0), (middle, self.layout.bottom()));
         if (self.layout.prices.0..=self.layout.prices.1).contains(&y) {
             self.dashed(canvas, (0.0, self.sharp(y)), (self.layout.plot_width, self.sharp(y)));
             self.tag(canvas, y, &self.price(prices.value(y)), &self.palette.raised, &self.palette.text);
@@ -242,14 +267,14 @@ impl Scene<'_> {
         let half = text_width(canvas, &text) / 2.0 + 6.0;
         let x = middle.clamp(half, (self.layout.plot_width - half).max(half));
         canvas.set_fill_style_str(&self.palette.raised);
-        canvas.fill_rect(x - half, self.layout.volume.1 + 3.0, half * 2.0, 20.0);
+        canvas.fill_rect(x - half, self.layout.bottom() + 3.0, half * 2.0, 20.0);
         canvas.set_fill_style_str(&self.palette.text);
         canvas.set_text_align("center");
         canvas.set_text_baseline("middle");
-        let _ = canvas.fill_text(&text, x, self.layout.volume.1 + 14.0);
+        let _ = canvas.fill_text(&text, x, self.layout.bottom() + 14.0);
     }
 
-    fn dashed(&self, canvas: &Canvas, from: (f64, f64), to: (f64, f64)) {
+    pub(super) fn dashed(&self, canvas: &Canvas, from: (f64, f64), to: (f64, f64)) {
         let _ = canvas.set_line_dash(&js_sys::Array::of2(&3.0.into(), &4.0.into()));
         canvas.begin_path();
         canvas.move_to(from.0, from.1);

@@ -2,9 +2,14 @@
 
 mod book;
 mod chart;
+mod depth;
 mod draw;
 mod elsewhere;
+mod lines;
 mod palette;
+mod readout;
+mod source;
+mod tools;
 mod trades;
 
 use std::cmp::Ordering;
@@ -18,28 +23,37 @@ use super::home::HorizonRow;
 use super::panel::{Chip, Content, Panel};
 use super::store::Store;
 use super::way::Way;
+use crate::chart::indicator::Chosen;
+use crate::chart::level;
 use crate::state::Part;
 use crate::{address, format, sentence};
 
-/// Candle lengths on offer, minutes.
-const TIMEFRAMES: [(u16, &str); 4] = [(1, "1m"), (5, "5m"), (15, "15m"), (60, "1h")];
-
-/// Name under which the length is remembered in the browser.
+/// Names under which choices are remembered in the browser.
 const TIMEFRAME_NAME: &str = "timeframe";
+const INDICATORS_NAME: &str = "indicators";
+const PAST_NAME: &str = "past-forecasts";
 
 /// What the user looked at last.
 #[derive(Clone, Copy)]
 pub(super) struct MarketChoice {
     instrument: RwSignal<Option<u16>>,
     timeframe_min: RwSignal<u16>,
+    indicators: RwSignal<Chosen>,
+    /// Horizon of the past forecasts that are shown; 0 for none.
+    past_min: RwSignal<u16>,
 }
 
 impl MarketChoice {
     pub(super) fn new() -> Self {
-        let remembered = browser::recall(TIMEFRAME_NAME).and_then(|text| text.parse().ok());
-        let timeframe_min =
-            remembered.filter(|minutes| TIMEFRAMES.iter().any(|(known, _)| known == minutes)).unwrap_or(1);
-        Self { instrument: RwSignal::new(None), timeframe_min: RwSignal::new(timeframe_min) }
+        let number = |name| browser::recall(name).and_then(|text| text.parse().ok());
+        let timeframe_min = number(TIMEFRAME_NAME).filter(|minutes| !level::name(*minutes).is_empty()).unwrap_or(1);
+        let indicators = browser::recall(INDICATORS_NAME).map(|text| Chosen::of(&text)).unwrap_or_default();
+        Self {
+            instrument: RwSignal::new(None),
+            timeframe_min: RwSignal::new(timeframe_min),
+            indicators: RwSignal::new(indicators),
+            past_min: RwSignal::new(number(PAST_NAME).unwrap_or(0)),
+        }
     }
 }
 
@@ -61,7 +75,7 @@ pub(super) fn MarketPage() -> impl IntoView {
     Effect::new(move |_| {
         let Some(id) = instrument.with(|i| i.as_ref().map(|i| i.id)) else { return };
         choice.instrument.set(Some(id));
-        store.watch(Some((id, choice.timeframe_min.get())));
+        store.watch(Some((id, level::live(choice.timeframe_min.get()))));
     });
     let content = Signal::derive(move || {
         let is_catalogue_here = store.read(Part::Catalogue, |state| !state.catalogue.is_empty());
@@ -76,7 +90,10 @@ pub(super) fn MarketPage() -> impl IntoView {
         <MarketHead instrument />
         <div class="market-top">
             <chart::ChartPanel instrument content />
-            <book::BookPanel instrument content />
+            <div class="market-side">
+                <book::BookPanel instrument content />
+                <depth::DepthPanel instrument content />
+            </div>
         </div>
         <div class="market-bottom">
             <elsewhere::Elsewhere instrument />

@@ -14,6 +14,9 @@ pub(super) struct Palette {
     pub(super) up: String,
     pub(super) down: String,
     pub(super) information: String,
+    pub(super) warning: String,
+    pub(super) accent: String,
+    pub(super) open: String,
     pub(super) font: String,
 }
 
@@ -34,6 +37,9 @@ impl Palette {
             up: color("up"),
             down: color("down"),
             information: color("information"),
+            warning: color("warning"),
+            accent: color("accent"),
+            open: color("open"),
             font: computed(probe, "font-family"),
         }
     }

@@ -1,0 +1,81 @@
+//! `/api/v1/chart` and `/api/v1/past`: what the chart of a market is drawn of.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /api/v1/chart?symbol=..&timeframe=1m&before=TIME&limit=2000&lines=ema_20,rsi_14` | the newest candles that open before a time, with the features of that name |
+//! | `GET /api/v1/past?symbol=..&horizon=5&before=TIME&limit=2000` | forecasts of the model that leads there, by the time for which they were made, with what came |
+
+use std::collections::HashMap;
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use engine::feature::columns_of;
+use types::Timestamp;
+use types::input::ModelRole;
+
+use super::Site;
+use super::accounts::number;
+use super::form::Form;
+use super::kept::{self, Refusal, one};
+use crate::chart::{self, LENGTHS, LIMIT};
+
+/// Most features of one answer.
+const LINES_MAX: usize = 16;
+/// Furthest that any model looks, minutes.
+const HORIZON_MAX: u16 = 10_080;
+
+/// `GET /api/v1/chart`.
+pub(super) async fn block(
+    State(site): State<Site>,
+    form: Form,
+    Query(parameters): Query<HashMap<String, String>>,
+) -> Response {
+    let inner = site.inner.clone();
+    form.of_work(move || {
+        let known = one(&inner.state, kept::symbol(&parameters)?)?;
+        let wanted = kept::text(&parameters, "timeframe").unwrap_or("1m");
+        let length = LENGTHS.iter().find(|(name, _)| *name == wanted).map(|(_, length)| *length);
+        let length = length.ok_or_else(|| {
+            let names = LENGTHS.map(|(name, _)| name).join(", ");
+            Refusal::Bad(format!("timeframe: {wanted:?} is no length of candles; there are {names}"))
+        })?;
+        let before = kept::time(&parameters, "before", inner.clock.now())?.max(Timestamp::EPOCH);
+        let limit = number(&parameters, "limit", LIMIT, LIMIT)?;
+        let names: Vec<&str> = kept::text(&parameters, "lines").map(|it| it.split(',').collect()).unwrap_or_default();
+        if names.len() > LINES_MAX {
+            return Err(Refusal::Bad(format!("lines: more than {LINES_MAX} names")));
+        }
+        let columns = columns_of(&names).map_err(|error| Refusal::Bad(format!("lines: {error}")))?;
+        Ok(chart::block(&inner.state, inner.recordings.dir(), &known, length, before, limit, &columns)?)
+    })
+    .await
+}
+
+/// `GET /api/v1/past`.
+pub(super) async fn past(
+    State(site): State<Site>,
+    form: Form,
+    Query(parameters): Query<HashMap<String, String>>,
+) -> Response {
+    let inner = site.inner.clone();
+    form.of_work(move || {
+        let known = one(&inner.state, kept::symbol(&parameters)?)?;
+        let horizon = number(&parameters, "horizon", 5, HORIZON_MAX)?;
+        let before = kept::time(&parameters, "before", Timestamp::MAX)?.max(Timestamp::EPOCH);
+        let limit = number(&parameters, "limit", LIMIT, LIMIT)?;
+        let shelf = inner.models.shown();
+        let named = |model: &str| {
+            let version = shelf.versions.iter().find(|version| version.model == model);
+            version.map_or_else(|| model.to_owned(), |version| format!("{} r{}", version.name, version.revision))
+        };
+        let leads = |model: &str| {
+            inner.models.engine_seats().iter().any(|seat| {
+                seat.spec.id == model
+                    && seat.role == ModelRole::Active
+                    && (seat.instruments.is_empty() || seat.instruments.contains(&known.id))
+            })
+        };
+        Ok(chart::past(&inner.state, &known, horizon, before, limit, &leads, &named)?)
+    })
+    .await
+}
