@@ -17,6 +17,7 @@ mod logs;
 mod metrics;
 mod models;
 mod openapi;
+mod refusals;
 mod replays;
 mod routes;
 mod server;
@@ -67,6 +68,7 @@ struct Inner {
     recordings: Recordings,
     replays: replays::Replays,
     verifying: Arc<tokio::sync::Semaphore>,
+    refusals: Arc<refusals::Refusals>,
     backups: Arc<Keeper>,
     models: Models,
     access: Access,
@@ -111,6 +113,7 @@ impl Site {
             recordings,
             replays,
             verifying,
+            refusals: Arc::default(),
             backups,
             models,
             access,
@@ -143,8 +146,9 @@ pub(crate) async fn serve(
         (certificate.acceptor, plain.layer(door).with_state(site.clone()))
     });
     let door = axum::middleware::from_fn_with_state(site.clone(), guard::pass);
+    let refusals = site.inner.refusals.clone();
     let router = routes().layer(door).with_state(site);
-    server::serve(listener, server::Served { router, tls }, connections_max, stop).await;
+    server::serve(listener, server::Served { router, tls, refusals }, connections_max, stop).await;
 }
 
 /// All routes; what each needs stands in `routes`.
