@@ -183,7 +183,7 @@ fn TopLine() -> impl IntoView {
         })
     };
     view! {
-        <div class="top-line">
+        <header class="top-line">
             <span class="host">{host}</span>
             <Show when=move || is_demo.get()>
                 <span class="tag" data-testid="demo" title="The market is simulated inside this box">"built-in market"</span>
@@ -192,7 +192,7 @@ fn TopLine() -> impl IntoView {
             <span class="fill"></span>
             {clock}
             <ThemeButton />
-        </div>
+        </header>
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) fn Events() -> impl IntoView {
     };
     view! {
         <Panel kind="events" title="Latest" content=content>
-            <ul>{rows}</ul>
+            // It scrolls: the keyboard has to get there.
+            <ul tabindex="0">{rows}</ul>
         </Panel>
     }
 }
