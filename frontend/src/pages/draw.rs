@@ -48,7 +48,7 @@ fn block(block: Block) -> Node {
         Block::Words(line) => self::line("p", "words", line),
         Block::Lines(lines) => {
             let line = |line: Line| self::line("li", line.tone.class(), line);
-            node("ul", "").all(lines.into_iter().map(line).collect())
+            node("ul", "").set("tabindex", "0").all(lines.into_iter().map(line).collect())
         }
     }
 }
