@@ -2,7 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use wire::api::{SettingChanges, SettingValue, Setup, SetupVenue};
+use wire::api::{Profile, SettingChanges, SettingValue, Setup, SetupVenue};
+
+use crate::markup::{Does, Node, node, text};
+
+/// The steps, by their titles.
+pub const STEPS: [&str; 3] = ["What it watches", "How it trades on paper", "How it tells times"];
+/// To the next step, or the end.
+pub const NEXT: &str = "next";
+/// To the step before.
+pub const BACK: &str = "back";
+/// Not now.
+pub const LATER: &str = "later";
 
 /// Coins that are offered first, as far as a venue lists them.
 const OFFERED: [&str; 12] = ["BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "LINK", "AVAX", "LTC", "DOT", "BCH", "SHIB"];
@@ -56,14 +67,15 @@ impl Choice {
         }
     }
 
-    /// Takes a coin, or leaves it.
-    pub fn turn_coin(&mut self, coin: &str) {
-        turn(&mut self.coins, coin);
-    }
-
-    /// Takes a venue, or leaves it.
-    pub fn turn_venue(&mut self, section: &str) {
-        turn(&mut self.venues, section);
+    /// Takes what a button stands for, or leaves it.
+    pub fn turn(&mut self, key: &str) {
+        match key.split_once(' ') {
+            Some(("coin", coin)) => turn(&mut self.coins, coin),
+            Some(("venue", section)) => turn(&mut self.venues, section),
+            Some(("profile", name)) => name.clone_into(&mut self.profile),
+            Some(("clock", clock)) => self.is_utc = clock == "utc",
+            _ => {}
+        }
     }
 
     /// Coins to choose from: the chosen ones, then those that are asked for most or begin with `begins`.
@@ -176,6 +188,117 @@ pub fn later() -> SettingChanges {
     SettingChanges { changes: BTreeMap::from([("page.set_up".into(), Some(SettingValue::Switch(true)))]) }
 }
 
+/// What is shown while there is nothing to choose.
+#[must_use]
+pub fn waiting(what: &str) -> Node {
+    text("p", "secondary", what).set("role", "status")
+}
+
+/// A step: what is chosen, why it cannot be so, and the way on.
+#[must_use]
+pub fn draw(told: &Setup, choice: &Choice, begins: &str, step: usize, fault: &str) -> Vec<Node> {
+    let mut all = vec![
+        text("p", "secondary", &format!("Step {} of {}", step + 1, STEPS.len())).id("welcome-step"),
+        text("h1", "page-title", STEPS[step.min(STEPS.len() - 1)]),
+    ];
+    match step {
+        0 => all.extend(markets(told, choice, begins)),
+        1 => all.extend(profiles(told, choice)),
+        _ => all.extend(times(choice)),
+    }
+    let trouble = choice.trouble(told);
+    let fault = if fault.is_empty() { trouble.unwrap_or_default() } else { fault };
+    if !fault.is_empty() {
+        all.push(text("p", "fault", fault).set("role", "alert").id("welcome-fault"));
+    }
+    let button = |label, class, key: &str| {
+        let id = format!("welcome-{key}");
+        text("button", class, label).key(key).id(&id).on("click", Does::Choose(key.to_owned()))
+    };
+    let mut actions = node("div", "actions").with(button("Not now", "small-button", LATER));
+    if step > 0 {
+        actions = actions.with(button("Back", "button", BACK));
+    }
+    let forth = if step + 1 == STEPS.len() { "Begin" } else { "Next" };
+    all.push(actions.with(button(forth, "button primary", NEXT).flag("disabled", trouble.is_some())));
+    all
+}
+
+/// Something to take or leave.
+fn pick(kind: &str, what: &str, label: &str, meaning: &str, is_on: bool) -> Node {
+    let mut button = node("button", "pick").key(what).set("aria-pressed", if is_on { "true" } else { "false" });
+    button = button.id(&format!("pick-{kind}")).with(text("b", "", label));
+    if !meaning.is_empty() {
+        button = button.with(text("span", "secondary", meaning));
+    }
+    button.on("click", Does::Choose(format!("{kind} {what}")))
+}
+
+fn picks(class: &str, label: &str, picks: Vec<Node>) -> Node {
+    node("div", class).set("role", "group").set("aria-label", label).all(picks)
+}
+
+fn markets(told: &Setup, choice: &Choice, begins: &str) -> Vec<Node> {
+    let coin = |coin: String| pick("coin", &coin, &coin, "", choice.coins.contains(&coin));
+    let venue = |it: &SetupVenue| pick("venue", &it.section, &it.venue, "", choice.venues.contains(&it.section));
+    let watched = choice.watched(told);
+    let count: usize = watched.iter().map(|venue| venue.symbols.len()).sum();
+    let row = |it: Watched| {
+        let symbols = text("td", "", &it.symbols.join(", ")).say(" ").with(text("span", "secondary", &it.note));
+        node("tr", "").id("watched").with(text("td", "", &it.venue)).with(symbols)
+    };
+    let rows = node("tbody", "").all(watched.into_iter().map(row).collect());
+    vec![
+        text(
+            "p",
+            "secondary",
+            "Coins and exchanges can be changed at any time in the settings. Each market costs room and work: a handful is a good beginning.",
+        ),
+        text("h2", "", "Coins"),
+        picks("picks", "Coins", choice.coins(told, begins).into_iter().map(coin).collect()),
+        text("h2", "", "Exchanges"),
+        picks("picks", "Exchanges", told.venues.iter().map(venue).collect()),
+        text("h2", "", &format!("{count} markets")),
+        node("table", "").with(rows),
+    ]
+}
+
+fn profiles(told: &Setup, choice: &Choice) -> Vec<Node> {
+    let one = |it: &Profile| pick("profile", &it.name, &it.name, &it.text, choice.profile == it.name);
+    vec![
+        text(
+            "p",
+            "secondary",
+            "The account is of paper: no real money is involved, and none can be. Every limit can be changed in the settings.",
+        ),
+        picks("picks tall", "Ways to trade", told.profiles.iter().map(one).collect()),
+    ]
+}
+
+fn times(choice: &Choice) -> Vec<Node> {
+    vec![
+        text(
+            "p",
+            "secondary",
+            "Days of the account begin at 00:00 UTC either way. Money is counted in US dollars, in which these markets are quoted.",
+        ),
+        picks(
+            "picks tall",
+            "Times",
+            vec![
+                pick(
+                    "clock",
+                    "local",
+                    "Local time",
+                    "The time zone of each browser that looks at the box",
+                    !choice.is_utc,
+                ),
+                pick("clock", "utc", "UTC", "The same everywhere, as in the records", choice.is_utc),
+            ],
+        ),
+    ]
+}
+
 fn turn(all: &mut Vec<String>, one: &str) {
     match all.iter().position(|it| it == one) {
         Some(place) => drop(all.remove(place)),
@@ -204,7 +327,7 @@ fn parts(symbol: &str) -> (&str, Option<&str>) {
 
 #[cfg(test)]
 mod tests {
-    use wire::api::{ListedPair, Profile};
+    use wire::api::ListedPair;
 
     use super::*;
 
@@ -285,8 +408,8 @@ mod tests {
     fn a_coin_is_taken_in_the_currency_that_the_venue_is_watched_in() {
         let told = told();
         let mut choice = Choice::of(&told, false);
-        choice.turn_coin("SOL");
-        choice.turn_coin("ETH");
+        choice.turn("coin SOL");
+        choice.turn("coin ETH");
         let watched: Vec<_> = choice.watched(&told).into_iter().map(|it| (it.symbols.join(" "), it.note)).collect();
         assert_eq!(watched[0], ("BTC/USD SOL/USD".into(), String::new()));
         assert_eq!(watched[1], ("BTCUSDT SOLUSDT".into(), String::new()));
@@ -307,10 +430,10 @@ mod tests {
     fn a_venue_is_left_and_a_venue_without_any_of_the_coins_is_not_watched() {
         let told = told();
         let mut choice = Choice::of(&told, false);
-        choice.turn_venue("feeds.kucoin");
-        choice.turn_coin("SOX");
-        choice.turn_coin("BTC");
-        choice.turn_coin("ETH");
+        choice.turn("venue feeds.kucoin");
+        choice.turn("coin SOX");
+        choice.turn("coin BTC");
+        choice.turn("coin ETH");
         assert!(choice.watched(&told)[0].note.contains("lists none"), "{:?}", choice.watched(&told));
         let (changes, _) = choice.changes(&told, false);
         assert_eq!(
@@ -322,9 +445,9 @@ mod tests {
                 ("page.set_up", "true".into()),
             ]
         );
-        choice.turn_coin("SOX");
+        choice.turn("coin SOX");
         assert_eq!(choice.trouble(&told), Some("Choose at least one coin."));
-        choice.turn_coin("XMR");
+        choice.turn("coin XMR");
         assert!(choice.trouble(&told).is_some_and(|why| why.contains("exchange")));
     }
 
@@ -332,8 +455,8 @@ mod tests {
     fn profile_and_clock_are_settings_too() {
         let told = told();
         let mut choice = Choice::of(&told, false);
-        choice.profile = "Watch only".into();
-        choice.is_utc = true;
+        choice.turn("profile Watch only");
+        choice.turn("clock utc");
         let (changes, needs_restart) = choice.changes(&told, false);
         assert!(needs_restart);
         assert_eq!(
@@ -351,8 +474,8 @@ mod tests {
         let mut told = told();
         told.venues[0].fixed = "the demo's exchange is built in".into();
         let mut choice = Choice::of(&told, false);
-        choice.turn_coin("BTC");
-        choice.turn_venue("feeds.kraken");
+        choice.turn("coin BTC");
+        choice.turn("venue feeds.kraken");
         let (changes, _) = choice.changes(&told, false);
         assert!(keys(&changes).iter().all(|(key, _)| !key.starts_with("feeds.kraken")), "{changes:?}");
     }
@@ -364,5 +487,23 @@ mod tests {
         assert_eq!(choice.coins(&told, ""), ["BTC", "ETH", "SOL"]);
         assert_eq!(choice.coins(&told, " so"), ["BTC", "ETH", "SOL", "SOX"]);
         assert_eq!(choice.coins(&told, "zz"), ["BTC", "ETH"]);
+    }
+
+    #[test]
+    fn a_step_tells_what_it_comes_to_and_does_not_go_on_with_nothing() {
+        let told = told();
+        let mut choice = Choice::of(&told, false);
+        let page = |choice: &Choice, step| node("main", "").all(draw(&told, choice, "", step, ""));
+        let first = page(&choice, 0);
+        assert!(first.read().contains("Step 1 of 3") && first.read().contains("5 markets"), "{}", first.read());
+        assert!(first.find("welcome-back").is_none() && first.find("welcome-fault").is_none());
+        assert!(page(&choice, 1).find("welcome-back").is_some() && page(&choice, 2).read().ends_with("Begin"));
+        choice.turn("coin BTC");
+        choice.turn("coin ETH");
+        let none = page(&choice, 0);
+        assert_eq!(none.find("welcome-fault").map(Node::read).as_deref(), Some("Choose at least one coin."));
+        assert!(
+            none.find("welcome-next").is_some_and(|next| next.attributes.iter().any(|(name, _)| *name == "disabled"))
+        );
     }
 }

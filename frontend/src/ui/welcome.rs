@@ -1,5 +1,6 @@
 //! The first set-up, in front of the dashboard of a box that was just claimed.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,18 +8,18 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wire::api::{SettingChanges, Setup, Standing};
 
-use super::ask::field;
+use super::ask::{Desk, field};
+use super::dom::live;
 use super::door::{Entry, knock};
 use super::remote;
-use crate::pages::welcome::{Choice, Watched, later};
+use super::store::Store;
+use crate::markup::Node;
+use crate::pages::welcome::{BACK, Choice, LATER, NEXT, STEPS, draw, later, waiting};
 
 /// How often the box is asked what its venues list.
 const EVERY: Duration = Duration::from_secs(2);
 /// The box needs so long to stop before it can start again.
 const STOPS: Duration = Duration::from_secs(3);
-
-/// The steps, by their titles.
-const STEPS: [&str; 3] = ["What it watches", "How it trades on paper", "How it tells times"];
 
 #[derive(Clone, Copy)]
 struct Welcome {
@@ -47,10 +48,11 @@ pub(super) fn is_due(standing: &Standing) -> bool {
 
 /// The page.
 pub(super) fn welcome(entry: RwSignal<Entry>, standing: &Standing) -> AnyView {
-    let was_utc = standing.clock == "utc";
+    provide_context(Store::new());
+    provide_context(Desk::new());
     let page = Welcome {
         entry,
-        was_utc,
+        was_utc: standing.clock == "utc",
         told: RwSignal::new(None),
         choice: RwSignal::new(Choice::default()),
         step: RwSignal::new(0),
@@ -61,23 +63,21 @@ pub(super) fn welcome(entry: RwSignal<Entry>, standing: &Standing) -> AnyView {
     if let Ok(timer) = set_interval_with_handle(move || page.ask(), EVERY) {
         on_cleanup(move || timer.clear());
     }
-    let body = move || match (page.state.get(), page.told.get()) {
-        (State::Storing, _) => waiting("The box stores what you chose."),
-        (State::Restarting, _) => waiting("The box starts again with what you chose. The first chart comes by itself."),
-        (_, None) => waiting("Asking the box what there is to choose from."),
-        (state, Some(told)) => page.steps(&told, state),
+    let search = move || {
+        let is_here = page.step.get() == 0 && page.told.with(Option::is_some) && page.is_choosing();
+        let write = move |text| page.begins.set(text);
+        is_here.then(|| field("A coin that is not shown, by its letters", false, "off", "coin-search", Box::new(write)))
     };
     view! {
         <main class="door welcome" data-testid="welcome">
             <span class="brand"><i class="dot" aria-hidden="true"></i>"Tickerbox"</span>
-            {body}
+            <section class="panel">
+                {live("contents", Box::new(move || page.draw()), Rc::new(move |key| page.choose(&key)))}
+                {search}
+            </section>
         </main>
     }
     .into_any()
-}
-
-fn waiting(text: &'static str) -> AnyView {
-    view! { <section class="panel"><p class="secondary" role="status">{text}</p></section> }.into_any()
 }
 
 impl Welcome {
@@ -105,134 +105,44 @@ impl Welcome {
         });
     }
 
-    fn steps(self, told: &Arc<Setup>, state: State) -> AnyView {
-        let step = self.step.get();
-        let inner = match step {
-            0 => self.markets(told),
-            1 => self.profiles(told),
-            _ => self.times(),
+    fn is_choosing(self) -> bool {
+        self.state.with(|state| matches!(state, State::Choosing | State::Failed(_)))
+    }
+
+    fn draw(self) -> Vec<Node> {
+        let told = self.told.get();
+        let fault = match self.state.get() {
+            State::Storing => return vec![waiting("The box stores what you chose.")],
+            State::Restarting => {
+                return vec![waiting("The box starts again with what you chose. The first chart comes by itself.")];
+            }
+            State::Choosing => String::new(),
+            State::Failed(why) => why,
         };
-        let trouble = self.choice.with(|choice| choice.trouble(told));
-        let fault = match (&state, trouble) {
-            (State::Failed(why), _) => Some(why.clone()),
-            (_, why) => why.map(str::to_owned),
-        };
-        let fault = fault.map(|why| view! { <p class="fault" role="alert" data-testid="welcome-fault">{why}</p> });
-        let is_last = step + 1 == STEPS.len();
-        let told = told.clone();
-        let forth = move |_| {
-            if is_last {
+        let Some(told) = told else { return vec![waiting("Asking the box what there is to choose from.")] };
+        self.choice.with(|choice| draw(&told, choice, &self.begins.get(), self.step.get(), &fault))
+    }
+
+    fn choose(self, key: &str) {
+        let Some(told) = self.told.get_untracked() else { return };
+        match key {
+            NEXT if self.step.get_untracked() + 1 < STEPS.len() => self.step.update(|step| *step += 1),
+            NEXT => {
                 let (changes, needs_restart) = self.choice.with_untracked(|choice| choice.changes(&told, self.was_utc));
-                self.store(changes, needs_restart, told.can_restart);
-            } else {
-                self.step.set(step + 1);
+                self.store(changes, needs_restart && told.can_restart);
             }
-        };
-        let back = (step > 0).then(|| {
-            view! { <button class="button" data-testid="welcome-back" on:click=move |_| self.step.set(step - 1)>"Back"</button> }
-        });
-        view! {
-            <section class="panel">
-                <p class="secondary" data-testid="welcome-step">{format!("Step {} of {}", step + 1, STEPS.len())}</p>
-                <h1 class="page-title">{STEPS[step]}</h1>
-                {inner}
-                {fault}
-                <div class="actions">
-                    <button class="small-button" data-testid="welcome-later" on:click=move |_| self.store(later(), false, false)>
-                        "Not now"
-                    </button>
-                    {back}
-                    <button class="button primary" data-testid="welcome-next" disabled=trouble.is_some() on:click=forth>
-                        {if is_last { "Begin" } else { "Next" }}
-                    </button>
-                </div>
-            </section>
+            BACK => self.step.update(|step| *step = step.saturating_sub(1)),
+            LATER => self.store(later(), false),
+            other => self.choice.update(|choice| choice.turn(other)),
         }
-        .into_any()
     }
 
-    fn markets(self, told: &Arc<Setup>) -> AnyView {
-        let choice = self.choice.get();
-        let coins = choice.coins(told, &self.begins.get()).into_iter().map(|coin| {
-            let is_on = choice.coins.contains(&coin);
-            let turn = coin.clone();
-            let act = move || self.choice.update(|choice| choice.turn_coin(&turn));
-            pick(coin, String::new(), is_on, "pick-coin", Box::new(act))
-        });
-        let coins = coins.collect::<Vec<_>>();
-        let venues = told.venues.iter().map(|venue| {
-            let is_on = choice.venues.contains(&venue.section);
-            let section = venue.section.clone();
-            let act = move || self.choice.update(|choice| choice.turn_venue(&section));
-            pick(venue.venue.clone(), String::new(), is_on, "pick-venue", Box::new(act))
-        });
-        let venues = venues.collect::<Vec<_>>();
-        let watched = choice.watched(told);
-        let count: usize = watched.iter().map(|venue| venue.symbols.len()).sum();
-        let row = |Watched { venue, symbols, note }: Watched| {
-            view! {
-                <tr data-testid="watched">
-                    <td>{venue}</td>
-                    <td>{symbols.join(", ")} " " <span class="secondary">{note}</span></td>
-                </tr>
-            }
-            .into_any()
-        };
-        let rows = watched.into_iter().map(row).collect::<Vec<_>>();
-        let begins = self.begins;
-        view! {
-            <p class="secondary">"Coins and exchanges can be changed at any time in the settings. Each market costs room and work: a handful is a good beginning."</p>
-            <h2>"Coins"</h2>
-            <div class="picks" role="group" aria-label="Coins">{coins}</div>
-            {field("Another coin, by its letters", false, "off", "coin-search", Box::new(move |text| begins.set(text)))}
-            <h2>"Exchanges"</h2>
-            <div class="picks" role="group" aria-label="Exchanges">{venues}</div>
-            <h2>{format!("{count} markets")}</h2>
-            <table><tbody>{rows}</tbody></table>
-        }
-        .into_any()
-    }
-
-    fn profiles(self, told: &Arc<Setup>) -> AnyView {
-        let choice = self.choice.get();
-        let picks = told.profiles.iter().map(|profile| {
-            let name = profile.name.clone();
-            let act = move || self.choice.update(|choice| choice.profile.clone_from(&name));
-            let is_on = choice.profile == profile.name;
-            pick(profile.name.clone(), profile.text.clone(), is_on, "pick-profile", Box::new(act))
-        });
-        let picks = picks.collect::<Vec<_>>();
-        view! {
-            <p class="secondary">"The account is of paper: no real money is involved, and none can be. Every limit can be changed in the settings."</p>
-            <div class="picks tall" role="group" aria-label="Ways to trade">{picks}</div>
-        }
-        .into_any()
-    }
-
-    fn times(self) -> AnyView {
-        let is_utc = self.choice.with(|choice| choice.is_utc);
-        let set = move |is_utc: bool| -> Box<dyn Fn()> {
-            Box::new(move || self.choice.update(|choice| choice.is_utc = is_utc))
-        };
-        let here = "The time zone of each browser that looks at the box".to_owned();
-        view! {
-            <p class="secondary">"Days of the account begin at 00:00 UTC either way. Money is counted in US dollars, in which these markets are quoted."</p>
-            <div class="picks tall" role="group" aria-label="Times">
-                {pick("Local time".into(), here, !is_utc, "pick-clock", set(false))}
-                {pick("UTC".into(), "The same everywhere, as in the records".into(), is_utc, "pick-clock", set(true))}
-            </div>
-        }
-        .into_any()
-    }
-
-    fn store(self, changes: SettingChanges, needs_restart: bool, can_restart: bool) {
+    fn store(self, changes: SettingChanges, restarts: bool) {
         self.state.set(State::Storing);
         spawn_local(async move {
             let stored = remote::ask("POST", "/api/v1/settings", Some(&changes.to_string())).await;
             let done = match stored {
-                Ok(_) if needs_restart && can_restart => {
-                    remote::ask("POST", "/api/v1/restart", None).await.map(|_| true)
-                }
+                Ok(_) if restarts => remote::ask("POST", "/api/v1/restart", None).await.map(|_| true),
                 Ok(_) => Ok(false),
                 Err(why) => Err(why),
             };
@@ -256,21 +166,4 @@ impl Welcome {
             }
         });
     }
-}
-
-/// Something to take or leave.
-fn pick(label: String, text: String, is_on: bool, testid: &'static str, act: Box<dyn Fn()>) -> AnyView {
-    let text = (!text.is_empty()).then(|| view! { <span class="secondary">{text}</span> });
-    view! {
-        <button
-            class="pick"
-            aria-pressed=if is_on { "true" } else { "false" }
-            data-testid=testid
-            on:click=move |_| act()
-        >
-            <b>{label}</b>
-            {text}
-        </button>
-    }
-    .into_any()
 }
