@@ -539,6 +539,7 @@ async fn panning_ten_thousand_bars_is_smooth() {
         wheel(&browser, 1).await;
         tokio::time::sleep(std::time::Duration::from_millis(60)).await;
     }
+    key(&browser, "PageUp").await;
     let wide = shown_when(&browser, "ten thousand bars", |now| now.candles >= 10_000).await;
     assert_eq!(wide.length, "1m");
     browser

@@ -322,6 +322,7 @@ impl Chart {
         let newest = market.newest()?;
         let digits = Digits { price: instrument.price_decimals };
         let fan = state.forecasts(market.instrument).map(|f| fan::fan(f.horizons.iter())).unwrap_or_default();
+        surface.context.set_font(&format!("12px {}", surface.palette.font));
         // At the chart's font a price is never wider than its digits, however many the axis shows.
         let label = draw::text_width(&surface.context, &format::fixed(newest.close.max(newest.high), digits.price));
         let layout = Layout::new(surface.width, surface.height, label.max(40.0) + 4.0, chosen.panes().count());
@@ -369,7 +370,7 @@ impl Chart {
                     device_ratio: surface.device_ratio,
                 };
                 let bars = draw::draw(&surface.context, &scene);
-                let shown = format!("{left} {right} {} {} {bars} {}", level::name(drawn_min), older.len(), met.len());
+                let shown = format!("{left} {right} {} {bars} {} {}", level::name(drawn_min), older.len(), met.len());
                 let _ = surface.canvas.set_attribute("data-shown", &shown);
                 self.reading(&scene, drawn_min, chosen, digits)
             })

@@ -57,7 +57,6 @@ pub(super) fn draw(canvas: &Canvas, scene: &Scene<'_>) -> usize {
     // A picture that is saved needs its ground.
     canvas.set_fill_style_str(&scene.palette.panel);
     canvas.fill_rect(0.0, 0.0, width, height);
-    canvas.set_font(&format!("12px {}", scene.palette.font));
     let candles = scene.rows().map(|row| &row.candle);
     let visible = bars::bars(candles, scene.timeframe_min, scene.slots, scene.view, scene.layout.plot_width, ratio);
     let ahead = scene.fan.iter().filter(|m| scene.x(m.at_ms) <= scene.layout.plot_width);
