@@ -108,13 +108,17 @@ impl What {
 }
 
 /// A wish that a model be trained anew; trainers ask for them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TrainingRequest)]
 pub(crate) struct Request {
+    /// Number.
     pub(crate) id: u64,
+    /// When it was made, UTC.
     pub(crate) at: String,
+    /// Why.
     pub(crate) why: String,
-    /// As in [`Place`].
+    /// Pairs that it is about; all where none is named.
     #[serde(default)]
     pub(crate) symbols: Vec<String>,
     /// The digest of the model that came for it.

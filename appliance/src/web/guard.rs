@@ -4,7 +4,8 @@
 //! 2. What changes something, and a WebSocket, must not come from a page of another site.
 //! 3. The visitor must have what the route needs (`routes`).
 //! 4. A body must come in time.
-//! 5. The answer gets its headers, and what was changed is recorded.
+//! 5. An error of the API is told as JSON, whoever noticed it.
+//! 6. The answer gets its headers, and what was changed is recorded.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 use serde_json::json;
 
+use super::refusals::Why;
 use super::routes::need;
 use super::server::Peer;
 use super::{Site, assets, body};
@@ -24,8 +26,13 @@ use crate::access::{Client, Event, Shown, Visitor, Who};
 
 /// The cookie of a session or of a guest.
 pub(super) const COOKIE: &str = "tickerbox";
+/// Longest text of an error.
+const ERROR_BYTES_MAX: usize = 16 << 10;
 /// How long a browser keeps the cookie, seconds: as long as browsers do. The box judges by itself.
 const COOKIE_S: u32 = 400 * 86_400;
+
+/// Who does not pass: why, and the answer.
+type Turned = (Why, Box<Response<Body>>);
 
 /// What an answer tells the record about itself.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +44,8 @@ pub(super) struct Told {
 
 /// Lets a request pass, or says why not.
 pub(super) async fn pass(State(site): State<Site>, mut request: Request, next: Next) -> Response<Body> {
-    let is_api = request.uri().path().starts_with("/api/");
+    let path = request.uri().path();
+    let is_api = path.starts_with("/api/") || super::OLD_PATHS.iter().any(|(old, _)| path == *old);
     let peer = request.extensions().get::<Arc<Peer>>().cloned();
     let mut response = match check(&site, &request) {
         Ok(visitor) => {
@@ -49,7 +57,8 @@ pub(super) async fn pass(State(site): State<Site>, mut request: Request, next: N
             }
             response
         }
-        Err(refused) => {
+        Err((why, refused)) => {
+            site.inner.refusals.note(why, peer.as_ref().map(|peer| peer.address.ip()));
             let visitor = visitor(&site, request.headers()).unwrap_or(Visitor::NOBODY);
             if let Some(record) = Record::of(&request, peer.as_deref()) {
                 record.write(&site, &visitor, &refused);
@@ -57,37 +66,58 @@ pub(super) async fn pass(State(site): State<Site>, mut request: Request, next: N
             *refused
         }
     };
+    if is_api {
+        response = in_json(response).await;
+    }
     harden(response.headers_mut(), is_api);
     response
+}
+
+/// An error as JSON: who reads parameters and bodies says in plain text what is wrong with them, and nothing of a method that is not there.
+async fn in_json(response: Response<Body>) -> Response<Body> {
+    let status = response.status();
+    let kind = text(response.headers(), header::CONTENT_TYPE).unwrap_or_default();
+    if !(status.is_client_error() || status.is_server_error()) || kind == "application/json" {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let said = axum::body::to_bytes(body, ERROR_BYTES_MAX).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let error = match said.trim() {
+        "" => status.canonical_reason().unwrap_or_default(),
+        said => said,
+    };
+    let (told, body) = Json(json!({ "error": error })).into_response().into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(told.headers);
+    Response::from_parts(parts, body)
 }
 
 /// Lets those pass who speak HTTP where HTTPS is spoken: there is nothing behind that needs more than the host's name.
 pub(super) async fn pass_to_https(State(site): State<Site>, request: Request, next: Next) -> Response<Body> {
     let mut response = match check_host(&site, request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refused) => *refused,
+        Err((_, refused)) => *refused,
     };
     harden(response.headers_mut(), false);
     response
 }
 
-fn check_host(site: &Site, headers: &HeaderMap) -> Result<(), Box<Response<Body>>> {
+fn check_host(site: &Site, headers: &HeaderMap) -> Result<(), Turned> {
     let host = text(headers, header::HOST).unwrap_or_default();
     if is_own_host(host, &site.inner.allowed_hosts) {
         return Ok(());
     }
-    Err(Box::new(assets::plain(
-        StatusCode::MISDIRECTED_REQUEST,
-        "this box does not answer to that host name; add it to server.allowed_hosts\n",
-    )))
+    let error = "this box does not answer to that host name; add it to server.allowed_hosts\n";
+    Err((Why::Host, Box::new(assets::plain(StatusCode::MISDIRECTED_REQUEST, error))))
 }
 
-fn check(site: &Site, request: &Request) -> Result<Visitor, Box<Response<Body>>> {
+fn check(site: &Site, request: &Request) -> Result<Visitor, Turned> {
     let headers = request.headers();
     check_host(site, headers)?;
     let is_watched = is_changing(request.method()) || headers.contains_key(header::UPGRADE);
     if is_watched && !is_same_origin(headers) {
-        return Err(refuse(StatusCode::FORBIDDEN, "asked for by a page of another site"));
+        return Err((Why::Origin, refuse(StatusCode::FORBIDDEN, "asked for by a page of another site")));
     }
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let need = need(route, request.method(), request.uri().path());
@@ -98,12 +128,12 @@ fn check(site: &Site, request: &Request) -> Result<Visitor, Box<Response<Body>>>
     Err(match visitor {
         Some(visitor) => {
             let has = visitor.scopes;
-            refuse(StatusCode::FORBIDDEN, &format!("this needs {}; you have {has}", need.name()))
+            (Why::Scope, refuse(StatusCode::FORBIDDEN, &format!("this needs {}; you have {has}", need.name())))
         }
         None => {
             let mut refused = refuse(StatusCode::UNAUTHORIZED, "log in, or show a token that is valid");
             refused.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            refused
+            (Why::Unknown, refused)
         }
     })
 }
@@ -289,6 +319,24 @@ mod tests {
         check(&[("origin", "null")], false);
         check(&[("origin", "http://tickerbox.local:8080"), ("sec-fetch-site", "cross-site")], false);
         check(&[("sec-fetch-site", "same-site")], false);
+    }
+
+    #[tokio::test]
+    async fn errors_are_json_and_all_else_is_itself() {
+        let check = async |status: StatusCode, kind: &'static str, body: &'static str, expected: &str| {
+            let response = (status, [(header::CONTENT_TYPE, kind), (header::ALLOW, "GET")], body).into_response();
+            let response = in_json(response).await;
+            assert_eq!((response.status(), &response.headers()["allow"]), (status, &HeaderValue::from_static("GET")));
+            let kind = response.headers()["content-type"].clone();
+            assert_eq!(kind == "application/json", expected.starts_with('{'));
+            let body = axum::body::to_bytes(response.into_body(), 1 << 10).await.unwrap();
+            assert_eq!(body, expected.as_bytes());
+        };
+        let plain = "text/plain; charset=utf-8";
+        check(StatusCode::BAD_REQUEST, plain, "unknown field `x`\n", r#"{"error":"unknown field `x`"}"#).await;
+        check(StatusCode::METHOD_NOT_ALLOWED, plain, "", r#"{"error":"Method Not Allowed"}"#).await;
+        check(StatusCode::NOT_FOUND, "application/json", r#"{"error":"no"}"#, r#"{"error":"no"}"#).await;
+        check(StatusCode::OK, plain, "as it is", "as it is").await;
     }
 
     #[test]

@@ -13,6 +13,7 @@ use wire::api::{Accounts, System};
 
 use super::exposition::{CONTENT_TYPE, Kind, Page};
 use super::kept::Refusal;
+use super::refusals::Why;
 use super::{Health, Site};
 use crate::engine_thread::Message;
 use crate::gauges::Part;
@@ -30,6 +31,7 @@ struct Figures {
     venues: Vec<VenueStatus>,
     accounts: Option<Accounts>,
     shown: Shown,
+    refusals: Vec<(Why, u64)>,
 }
 
 /// What the dashboard was told last.
@@ -65,6 +67,7 @@ pub(super) async fn metrics(State(site): State<Site>) -> Response {
         venues: inner.gauges.venues.iter().map(|venue| venue.borrow().clone()).collect(),
         accounts,
         shown,
+        refusals: inner.refusals.counts().collect(),
     });
     match figures.await {
         Ok(figures) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], figures.page().into_text()).into_response(),
@@ -98,6 +101,11 @@ impl Figures {
         page.gauge("tickerbox_demo", "1 on the built-in market.", flag(health.demo));
         page.gauge("tickerbox_uptime_seconds", "Time since the program started.", health.uptime_s as f64);
         let error = flag(!health.settings.error.is_empty());
+        let help = "Connections and requests that were turned away, by reason.";
+        let mut refused = page.family("tickerbox_web_refused_total", Kind::Counter, help);
+        for (why, count) in &self.refusals {
+            refused.sample(&[("reason", why.name())], *count as f64);
+        }
         page.gauge("tickerbox_settings_failing", "1 while the box runs without its file of changed settings.", error);
     }
 

@@ -18,6 +18,7 @@ mod logs;
 mod metrics;
 mod models;
 mod openapi;
+mod refusals;
 mod replays;
 mod routes;
 mod server;
@@ -69,6 +70,7 @@ struct Inner {
     recordings: Recordings,
     replays: replays::Replays,
     verifying: Arc<tokio::sync::Semaphore>,
+    refusals: Arc<refusals::Refusals>,
     backups: Arc<Keeper>,
     models: Models,
     access: Access,
@@ -113,6 +115,7 @@ impl Site {
             recordings,
             replays,
             verifying,
+            refusals: Arc::default(),
             backups,
             models,
             access,
@@ -145,8 +148,9 @@ pub(crate) async fn serve(
         (certificate.acceptor, plain.layer(door).with_state(site.clone()))
     });
     let door = axum::middleware::from_fn_with_state(site.clone(), guard::pass);
+    let refusals = site.inner.refusals.clone();
     let router = routes().layer(door).with_state(site);
-    server::serve(listener, server::Served { router, tls }, connections_max, stop).await;
+    server::serve(listener, server::Served { router, tls, refusals }, connections_max, stop).await;
 }
 
 /// All routes; what each needs stands in `routes`.

@@ -59,7 +59,7 @@ struct Requested {
 #[derive(Serialize, ToSchema)]
 struct Requests {
     /// All requests.
-    requests: Vec<api::TrainingWish>,
+    requests: Vec<crate::models::Request>,
 }
 
 /// Answer of `POST /api/v1/timeseries`.
@@ -109,11 +109,17 @@ struct Request {
     method: HttpMethod,
     path: &'static str,
     operation: OperationBuilder,
+    /// Whether it has parameters or a body, which can be wrong.
+    takes_something: bool,
+    has_body: bool,
+    /// Codes whose answers are described by themselves.
+    told: BTreeSet<String>,
 }
 
 impl Request {
     fn parameter(mut self, parameter: Parameter) -> Self {
         self.operation = self.operation.parameter(parameter);
+        self.takes_something = true;
         self
     }
 
@@ -123,12 +129,14 @@ impl Request {
             response = response.content(kind, content);
         }
         self.operation = self.operation.response(code, response.build());
+        self.told.insert(code.to_owned());
         self
     }
 
     fn body(mut self, kind: &str, content: Content) -> Self {
         let body = RequestBodyBuilder::new().content(kind, content).required(Some(Required::True)).build();
         self.operation = self.operation.request_body(Some(body));
+        (self.takes_something, self.has_body) = (true, true);
         self
     }
 }
@@ -166,7 +174,8 @@ impl Book {
         let response = ResponseBuilder::new().description(what).content(JSON, content);
         let response = response.content(api::POSTCARD_TYPE, Content::new(Some(Schema::from(binary))));
         request.operation = request.operation.response("200", response.build());
-        request.answer("406", "The page is of another version than the box.", None)
+        let refused = self.content::<Refused>();
+        request.answer("406", "The page is of another version than the box.", Some((JSON, refused)))
     }
 
     /// Adds a request with the codes with which it may be refused.
@@ -193,6 +202,13 @@ impl Book {
         } else if verb != Method::GET {
             codes.insert(403);
         }
+        codes.insert(421);
+        if request.takes_something {
+            codes.insert(400);
+        }
+        if request.has_body {
+            codes.insert(413);
+        }
         for code in &codes {
             let why = match code {
                 400 => "Something is wrong with the parameters or the body.",
@@ -201,11 +217,17 @@ impl Book {
                 429 => "Too many tries; wait as long as `Retry-After` says.",
                 404 => "There is no such thing.",
                 409 => "It cannot be done now.",
+                413 => "The body is too large.",
+                421 => "The host name asked for is not the box's.",
                 503 => "The box is busy; ask again.",
                 _ => "It failed; the log tells more.",
             };
-            let content = self.content::<Refused>();
-            request = request.answer(&code.to_string(), why, Some((JSON, content)));
+            if !request.told.contains(&code.to_string()) {
+                // Elsewhere that is told to people.
+                let is_json = *code != 421 || request.path.starts_with("/api/");
+                let content = is_json.then(|| (JSON, self.content::<Refused>()));
+                request = request.answer(&code.to_string(), why, content);
+            }
         }
         request.operation.build()
     }
@@ -234,7 +256,8 @@ fn request(method: HttpMethod, path: &'static str, what: &str) -> Request {
         };
         operation = operation.parameter(parameter.schema(Some(schema)).build());
     }
-    Request { method, path, operation }
+    let takes_something = path.contains('{');
+    Request { method, path, operation, takes_something, has_body: false, told: BTreeSet::new() }
 }
 
 fn text() -> Schema {
@@ -308,8 +331,13 @@ fn description() -> OpenApi {
 fn the_box(book: &mut Book) {
     for path in ["/healthz", "/"] {
         let content = book.content::<Health>();
-        let it = get(path, "The state of the box; `/` tells it who asks for JSON, and the dashboard to a browser.");
-        let it = it.answer("200", "It works, `ok` or `degraded`.", Some((JSON, content.clone())));
+        let mut it = get(path, "The state of the box; `/` tells it who asks for JSON, and the dashboard to a browser.");
+        let mut works =
+            ResponseBuilder::new().description("It works, `ok` or `degraded`.").content(JSON, content.clone());
+        if path == "/" {
+            works = works.content("text/html; charset=utf-8", Content::new(Some(text())));
+        }
+        it.operation = it.operation.response("200", works.build());
         book.add(it.answer("503", "It is `failing`.", Some((JSON, content))), &[]);
     }
     let it = get("/metrics", "The same and more for Prometheus, text format 0.0.4.");
@@ -330,7 +358,7 @@ fn the_box(book: &mut Book) {
         ))
         .parameter(limit(200, 2_000));
     let it = book.both::<api::Logs>(it);
-    book.add(it, &[400]);
+    book.add(it, &[]);
     let it = get("/api/v1/settings", "Every key of the configuration: what it does, may be, is and will be.");
     let it = book.both::<api::Settings>(it);
     book.add(it, &[]);
@@ -373,11 +401,11 @@ fn markets(book: &mut Book) {
         .parameter(account("Of orders, fills and equity: its name, or `all`."))
         .parameter(limit(1_000, 10_000));
     let it = times(it).answer("200", "A page.", Some((JSON, Content::new(Some(Schema::from(page))))));
-    book.add(it, &[400, 404, 500, 503]);
+    book.add(it, &[404, 500, 503]);
     let it = get("/api/v1/quality", "How well each instrument was heard, hour by hour.");
     let it = it.parameter(may("hours", "Looks back so many hours.", whole(1, 744, Some(168))));
     let it = book.both::<api::Quality>(it);
-    book.add(it, &[400, 500]);
+    book.add(it, &[500]);
 }
 
 fn charts(book: &mut Book) {
@@ -405,16 +433,16 @@ fn visitors(book: &mut Book) {
     book.add(it, &[]);
     let body = book.content::<access::Claim>();
     let it = book.told::<api::Standing>(post("/api/v1/claim", "Makes who has the code the owner.").body(JSON, body));
-    book.add(it, &[400, 401, 409, 429, 500]);
+    book.add(it, &[401, 409, 429, 500]);
     let body = book.content::<access::Login>();
     let it =
         book.told::<api::Standing>(post("/api/v1/login", "Gives a browser a session, in a cookie.").body(JSON, body));
-    book.add(it, &[400, 401, 409, 429, 500]);
+    book.add(it, &[401, 409, 429, 500]);
     let it = post("/api/v1/logout", "Ends the session that asks.").answer("204", "It is over.", None);
     book.add(it, &[500]);
     let body = book.content::<access::NewPassword>();
     let it = post("/api/v1/password", "Changes the password.").body(JSON, body).answer("204", "It is changed.", None);
-    book.add(it, &[400, 409, 429, 500]);
+    book.add(it, &[409, 429, 500]);
     let it = book.both::<api::Sessions>(get("/api/v1/sessions", "Browsers that are logged in."));
     book.add(it, &[409]);
     let it = delete("/api/v1/sessions", "Ends all sessions.").answer("204", "They are over.", None);
@@ -425,7 +453,7 @@ fn visitors(book: &mut Book) {
     book.add(it, &[409]);
     let (body, made) = (book.content::<access::Wished>(), book.content::<api::NewToken>());
     let it = post("/api/v1/tokens", "Makes a token for a program.").body(JSON, body);
-    book.add(it.answer("201", "The token, told once.", Some((JSON, made))), &[400, 409, 500]);
+    book.add(it.answer("201", "The token, told once.", Some((JSON, made))), &[409, 500]);
     let it = delete("/api/v1/tokens/{name}", "Revokes a token.").answer("204", "It is void.", None);
     book.add(it, &[404, 409, 500]);
     let it = book.both::<api::GuestState>(get("/api/v1/guest", "Whether there is a guest link."));
@@ -438,7 +466,7 @@ fn visitors(book: &mut Book) {
     let it = get("/api/v1/audit", "What was done or tried, newest first.")
         .parameter(limit(100, crate::access::TOLD_MAX as u64));
     let it = book.both::<api::Audit>(it);
-    book.add(it, &[400]);
+    book.add(it, &[]);
     let it = get("/guest/{key}", "The guest link: gives a browser the right to look, and goes to the dashboard.");
     book.add(it.answer("303", "To the dashboard.", None).answer("404", "The link is void.", None), &[]);
 }
@@ -447,37 +475,37 @@ fn trading(book: &mut Book) {
     let it =
         get("/api/v1/accounts", "All paper accounts with their money, positions and results.").parameter(days(30, 366));
     let it = book.both::<api::Accounts>(it);
-    book.add(it, &[400, 500, 503]);
+    book.add(it, &[500, 503]);
     let it = book.both::<api::Risk>(get("/api/v1/risk", "What limits the first account, and how far it is from it."));
     book.add(it, &[500, 503]);
     let it = get("/api/v1/curve", "The equity of an account beside buying and holding.")
         .parameter(account("`lead` without it."));
     let it = book.both::<api::Curve>(it.parameter(days(30, 366)));
-    book.add(it, &[400, 500]);
+    book.add(it, &[500]);
     let it = get("/api/v1/latest", "The newest orders, with what each came to.")
         .parameter(account("`all` for those of all."));
     let it = book.both::<api::LatestOrders>(it.parameter(limit(50, 1_000)));
-    book.add(it, &[400, 500]);
+    book.add(it, &[500]);
     let it = get("/api/v1/order", "Why an order was made, what it met, and what it cost.");
     let it = book.both::<api::OrderStory>(it.parameter(must("id", "Its number.", text())));
-    book.add(it, &[400, 404, 500]);
+    book.add(it, &[404, 500]);
     let it = get("/api/v1/arbitrage", "Opportunities between exchanges and what came of trying them.");
     let it = book.both::<api::Opportunities>(it.parameter(limit(20, 1_000)).parameter(days(30, 366)));
-    book.add(it, &[400, 500]);
+    book.add(it, &[500]);
     let what = "`pause`: no new positions; `resume`: new ones are allowed; `flatten`: close all, and pause; `reset`: close all breakers.";
     let it = post("/api/v1/trading", "Tells the paper accounts what to do.");
     let it = it.parameter(must("do", what, word(&["pause", "resume", "flatten", "reset"])));
-    book.add(it.answer("202", "It will.", None), &[400, 403, 500]);
+    book.add(it.answer("202", "It will.", None), &[403, 500]);
 }
 
 fn forecasts(book: &mut Book) {
     let symbol = || must("symbol", "An instrument: `kraken:BTC/USD`.", text());
     let it = get("/api/v1/skill", "What the forecasts of an instrument were worth.").parameter(symbol());
     let it = book.both::<api::Skill>(it.parameter(days(7, 60)));
-    book.add(it, &[400, 404, 500]);
+    book.add(it, &[404, 500]);
     let it = get("/api/v1/why", "What the newest forecast rests on.").parameter(symbol());
     let it = book.both::<api::Why>(it.parameter(may("model", "Digest; the one that leads without it.", text())));
-    book.add(it, &[400, 404, 500]);
+    book.add(it, &[404, 500]);
     let it = post("/api/v1/verify", "Computes the chain of forecasts and every outcome again.");
     let it = book.both::<api::Verification>(it);
     book.add(it, &[403, 409, 500]);
@@ -507,10 +535,10 @@ fn forecasts(book: &mut Book) {
     book.add(it, &[]);
     let wish = book.content::<models::Wish>();
     let it = book.told::<Requested>(post("/api/v1/retrain", "Asks trainers for a model.").body(JSON, wish));
-    book.add(it, &[400, 403, 409, 500]);
+    book.add(it, &[403, 409, 500]);
     let series = book.content::<models::Series>();
     let it = book.told::<Forecasts>(post("/api/v1/timeseries", "Forecasts for candles of yours.").body(JSON, series));
-    book.add(it, &[400, 403, 409, 500]);
+    book.add(it, &[403, 409, 500]);
 }
 
 fn keeping(book: &mut Book) {
@@ -530,7 +558,7 @@ fn keeping(book: &mut Book) {
     let replays = book.content::<api::Replays>();
     let it =
         times(post("/api/v1/replays", "Replays what was recorded and compares; of today without `from` and `to`."));
-    book.add(it.answer("202", "It has begun.", Some((JSON, replays))), &[400, 403, 409, 500, 503]);
+    book.add(it.answer("202", "It has begun.", Some((JSON, replays))), &[403, 409, 500, 503]);
 }
 
 /// Paths of before there was `/api/v1`, which answer as the present ones do.

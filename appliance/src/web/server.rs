@@ -29,6 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 use super::assets;
+use super::refusals::{Refusals, Why};
 
 /// How long a connection may take for a request's head, and be idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +41,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const STALLED: Duration = Duration::from_secs(30);
 /// Pause after the system gave no connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the log tells of who was turned away.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// The other end of a connection. Its place is taken while anybody holds it.
 #[derive(Debug)]
@@ -56,6 +59,7 @@ pub(super) struct Served {
     pub(super) router: Router,
     /// With HTTPS: how, and what those get who speak HTTP.
     pub(super) tls: Option<(TlsAcceptor, Router)>,
+    pub(super) refusals: Arc<Refusals>,
 }
 
 /// Serves until `stop` is done; connections that are open then are closed.
@@ -67,16 +71,23 @@ pub(super) async fn serve(
 ) {
     let hall = Hall::new(connections_max);
     let mut open = JoinSet::new();
+    let mut tell = tokio::time::interval(TELL_EVERY);
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => return,
             Some(_) = open.join_next() => {}
+            _ = tell.tick() => {
+                if let Some(news) = served.refusals.news() {
+                    tracing::warn!("{news}");
+                }
+            }
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => {
                     // Who finds no place is closed at once: an answer would cost what is lacking.
-                    if let Some(place) = hall.enter(address.ip()) {
-                        open.spawn(attend(stream, address, place, served.clone()));
+                    match hall.enter(address.ip()) {
+                        Some(place) => drop(open.spawn(attend(stream, address, place, served.clone()))),
+                        None => served.refusals.note(Why::NoPlace, Some(address.ip())),
                     }
                 }
                 Err(error) => {
@@ -92,8 +103,9 @@ async fn attend(stream: TcpStream, address: SocketAddr, place: Place, served: Se
     // A connection without these options is one all the same.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, STALLED.as_millis() as u32);
-    let Some((acceptor, redirect)) = served.tls else {
-        return speak(stream, served.router, Peer { address, is_tls: false, _place: place }).await;
+    let Served { router, tls, refusals } = served;
+    let Some((acceptor, redirect)) = tls else {
+        return speak(stream, router, Peer { address, is_tls: false, _place: place }, &refusals).await;
     };
     // The first byte of TLS is the type of a handshake record; no method of HTTP begins with it.
     let mut first = [0];
@@ -103,15 +115,21 @@ async fn attend(stream: TcpStream, address: SocketAddr, place: Place, served: Se
     };
     let peer = Peer { address, is_tls, _place: place };
     if !is_tls {
-        return speak(stream, redirect, peer).await;
+        return speak(stream, redirect, peer, &refusals).await;
     }
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-        speak(stream, served.router, peer).await;
+        speak(stream, router, peer, &refusals).await;
     }
 }
 
 /// HTTP on one connection, to its end.
-async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router, peer: Peer) {
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    peer: Peer,
+    refusals: &Refusals,
+) {
+    let address = peer.address.ip();
     let peer = Arc::new(peer);
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
@@ -121,7 +139,11 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, rou
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     // A client that goes away or speaks nonsense is no error of ours.
-    let _ = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await
+        && error.is_parse()
+    {
+        refusals.note(Why::Malformed, Some(address));
+    }
 }
 
 /// The answer to HTTP where HTTPS is spoken.

@@ -33,7 +33,10 @@ pub(super) async fn show(State(site): State<Site>, form: Form) -> Response {
 pub(super) async fn change(State(site): State<Site>, form: Form, body: Bytes) -> Response {
     let SettingChanges { changes } = match serde_json::from_slice(&body) {
         Ok(changes) => changes,
-        Err(error) => return Refusal::Bad(error.to_string()).into_response(),
+        Err(error) => {
+            let refused = SettingsRefused { error: error.to_string(), problems: Vec::new() };
+            return (StatusCode::BAD_REQUEST, Json(refused)).into_response();
+        }
     };
     let keys = changes.keys().cloned().collect::<Vec<_>>().join(", ");
     let settings = site.inner.settings.clone();

@@ -124,7 +124,7 @@ pub enum SettingSource {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct SettingChanges {
     /// By key; null takes the stored value back, so that the configuration file's or the default counts again.
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, SettingValue>))]
+    #[cfg_attr(feature = "schema", schema(schema_with = changes_schema))]
     pub changes: BTreeMap<String, Option<SettingValue>>,
 }
 
@@ -177,13 +177,32 @@ pub enum SettingValue {
     Table(BTreeMap<String, SettingValue>),
 }
 
+/// Null is no value: where one may lack, that is said there.
+#[cfg(feature = "schema")]
+const VALUE_TYPES: [utoipa::openapi::schema::Type; 5] = {
+    use utoipa::openapi::schema::Type;
+    [Type::Boolean, Type::Integer, Type::String, Type::Array, Type::Object]
+};
+
+#[cfg(feature = "schema")]
+fn value_schema(types: impl Iterator<Item = utoipa::openapi::schema::Type>) -> utoipa::openapi::schema::ObjectBuilder {
+    utoipa::openapi::schema::ObjectBuilder::new()
+        .schema_type(types.collect::<utoipa::openapi::schema::SchemaType>())
+        .description(Some("true, false, a whole number, a text, a list or a table"))
+}
+
+#[cfg(feature = "schema")]
+fn changes_schema() -> utoipa::openapi::schema::ObjectBuilder {
+    let types = VALUE_TYPES.into_iter().chain([utoipa::openapi::schema::Type::Null]);
+    utoipa::openapi::schema::ObjectBuilder::new().additional_properties(Some(value_schema(types))).description(Some(
+        "By key; null takes the stored value back, so that the configuration file's or the default counts again.",
+    ))
+}
+
 #[cfg(feature = "schema")]
 impl utoipa::PartialSchema for SettingValue {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        utoipa::openapi::schema::ObjectBuilder::new()
-            .schema_type(utoipa::openapi::schema::SchemaType::AnyValue)
-            .description(Some("true, false, a whole number, a text, a list or a table"))
-            .into()
+        value_schema(VALUE_TYPES.into_iter()).into()
     }
 }
 
