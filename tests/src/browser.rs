@@ -65,6 +65,12 @@ impl Browser {
         Some(Self { driver, _profile: profile, client })
     }
 
+    /// The driver's process; the browser's are its children.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.driver.id()
+    }
+
     /// Opens a page and waits until it has drawn its first data.
     ///
     /// # Panics
@@ -194,9 +200,25 @@ impl Browser {
         let size = self.script("const e = document.documentElement; return [e.clientWidth, e.scrollHeight]").await;
         let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
         let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
-        let answer = self.client.issue_cmd(DevTools { command: "Page.captureScreenshot", parameters }).await;
-        let answer = answer.expect("a picture");
+        let answer = self.tools("Page.captureScreenshot", parameters).await;
         base64(answer["data"].as_str().expect("a picture"))
+    }
+
+    /// Runs JavaScript that ends when it calls its last argument, and gives what it says.
+    ///
+    /// # Panics
+    /// When it throws or never says anything.
+    pub async fn wait_for_script(&self, script: &str) -> Value {
+        self.client.execute_async(script, Vec::new()).await.unwrap_or_else(|error| panic!("{script:.200}: {error}"))
+    }
+
+    /// Asks Chromium's own tools.
+    ///
+    /// # Panics
+    /// When they do not answer.
+    pub async fn tools(&self, command: &'static str, parameters: Value) -> Value {
+        let answer = self.client.issue_cmd(DevTools { command, parameters }).await;
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
     async fn log(&self) -> String {

@@ -3,6 +3,8 @@
 pub mod browser;
 pub mod crash;
 pub mod demo;
+pub mod owner;
+pub mod pages;
 pub mod visitor;
 
 use std::path::{Path, PathBuf};

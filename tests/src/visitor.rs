@@ -1,7 +1,7 @@
 //! Somebody who asks a box over HTTP: from an address, with a cookie or a token, as a browser or as nobody would.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -167,4 +167,17 @@ impl Visitor {
     pub fn post(&self, path: &str, body: &Value) -> Answer {
         self.ask("POST", path, body.to_string().as_bytes())
     }
+}
+
+/// The connections that the box has not closed and on which it says nothing; from now on they do not wait.
+///
+/// # Panics
+/// When the system has no sockets.
+#[must_use]
+pub fn still_open(streams: Vec<TcpStream>) -> Vec<TcpStream> {
+    let is_open = |stream: &TcpStream| {
+        stream.set_nonblocking(true).expect("a socket");
+        matches!((&*stream).read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    };
+    streams.into_iter().filter(is_open).collect()
 }

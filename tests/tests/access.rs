@@ -10,41 +10,19 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tickerbox_tests::demo::Demo;
+use tickerbox_tests::owner::{PASSWORD, bearer, claim, code};
 use tickerbox_tests::tickerbox;
-use tickerbox_tests::visitor::{Answer, Visitor};
+use tickerbox_tests::visitor::{Answer, Visitor, still_open};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use wire::{ClientMessage, ServerMessage};
-
-const PASSWORD: &str = "correct horse";
 
 fn start(dir: &Path) -> Demo {
     Demo::start(dir, &["--login", "--log", "error"])
 }
 
-fn code(dir: &Path) -> String {
-    std::fs::read_to_string(dir.join("claim-code.txt")).expect("a box that belongs to nobody").trim().to_owned()
-}
-
-/// Claims the box; gives its owner.
-#[track_caller]
-fn claim(demo: &Demo, dir: &Path) -> Visitor {
-    let nobody = Visitor::new(demo.address());
-    let claimed = nobody.post("/api/v1/claim", &json!({ "code": code(dir), "password": PASSWORD }));
-    assert_eq!(claimed.status, 200, "{claimed:?}");
-    nobody.with("cookie", &claimed.cookie())
-}
-
 fn login(visitor: &Visitor, password: &str) -> Answer {
     visitor.post("/api/v1/login", &json!({ "password": password }))
-}
-
-fn bearer(owner: &Visitor, name: &str, scopes: &[&str]) -> Visitor {
-    let made = owner.post("/api/v1/tokens", &json!({ "name": name, "scopes": scopes }));
-    assert_eq!(made.status, 201, "{made:?}");
-    let token = made.json()["token"].as_str().expect("told once").to_owned();
-    assert!(token.starts_with("tbx_") && token.len() == 68, "{token}");
-    Visitor::new(owner.to).with("authorization", &format!("Bearer {token}"))
 }
 
 fn guest(owner: &Visitor) -> Visitor {
@@ -103,7 +81,7 @@ fn a_fresh_box_shows_nothing_until_it_is_claimed_with_its_code() {
 fn wrong_passwords_make_an_address_wait_and_nobody_else() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = start(dir.path());
-    let owner = claim(&demo, dir.path());
+    let owner = claim(demo.address(), dir.path());
     let thief = Visitor::new(demo.address()).at([127, 0, 0, 9]);
     let statuses: Vec<u16> = (0..5).map(|n| login(&thief, &format!("guess number {n}")).status).collect();
     assert_eq!(statuses, [401, 401, 401, 429, 429]);
@@ -126,7 +104,7 @@ fn wrong_passwords_make_an_address_wait_and_nobody_else() {
 fn each_scope_opens_its_routes_and_no_others() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = start(dir.path());
-    let owner = claim(&demo, dir.path());
+    let owner = claim(demo.address(), dir.path());
     let visitors = [
         ("nobody", Visitor::new(demo.address())),
         ("stranger", Visitor::new(demo.address()).with("authorization", "Bearer tbx_0000")),
@@ -207,7 +185,7 @@ fn each_scope_opens_its_routes_and_no_others() {
 fn pages_of_other_sites_reach_nothing() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = start(dir.path());
-    let owner = claim(&demo, dir.path());
+    let owner = claim(demo.address(), dir.path());
     let pause = "/api/v1/trading?do=pause";
     for (name, value, status) in [
         ("host", "evil.example", 421),
@@ -275,7 +253,7 @@ fn ended_after(mut stream: TcpStream) -> (Duration, Vec<u8>) {
 fn heads_and_bodies_are_bounded_in_size_and_time() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = start(dir.path());
-    let owner = claim(&demo, dir.path());
+    let owner = claim(demo.address(), dir.path());
     let nobody = Visitor::new(demo.address());
     assert_eq!(nobody.ask("POST", "/api/v1/login", &[b'x'; 5 << 10]).status, 413);
     assert_eq!(owner.ask("POST", "/api/v1/retrain", &vec![b'x'; 3 << 20]).status, 413);
@@ -317,15 +295,6 @@ fn heads_and_bodies_are_bounded_in_size_and_time() {
     let dripped = drip.join().expect("no panic");
     assert!(dripped < Duration::from_secs(25), "{dripped:?}");
     assert_eq!(nobody.get("/healthz").status, 200);
-}
-
-/// The connections that the box has not closed.
-fn still_open(streams: Vec<TcpStream>) -> Vec<TcpStream> {
-    let is_open = |stream: &TcpStream| {
-        stream.set_nonblocking(true).expect("a socket");
-        matches!((&*stream).read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
-    };
-    streams.into_iter().filter(is_open).collect()
 }
 
 #[test]
@@ -411,7 +380,7 @@ async fn who_may_only_look_cannot_trade_on_the_socket_and_who_is_logged_out_is_g
     let dir = tempfile::tempdir().expect("a folder");
     let demo = start(dir.path());
     let (owner, watcher, nobody) = tokio::task::block_in_place(|| {
-        let owner = claim(&demo, dir.path());
+        let owner = claim(demo.address(), dir.path());
         (owner.clone(), guest(&owner), Visitor::new(demo.address()))
     });
     match socket(&nobody).await {
@@ -452,7 +421,7 @@ async fn who_may_only_look_cannot_trade_on_the_socket_and_who_is_logged_out_is_g
 fn malformed_frames_end_their_socket_and_nothing_else() {
     let dir = tempfile::tempdir().expect("a folder");
     let demo = start(dir.path());
-    let owner = claim(&demo, dir.path());
+    let owner = claim(demo.address(), dir.path());
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let frames: [(&str, &[u8]); 7] = [
         ("garbage", &[0xff; 64]),
@@ -486,7 +455,7 @@ fn a_restart_forgets_nobody_and_a_reset_everybody() {
     demo.kill();
     let demo = start(dir.path());
     assert_eq!(code(dir.path()), before, "the code outlives a restart");
-    let owner = claim(&demo, dir.path());
+    let owner = claim(demo.address(), dir.path());
     let (program, tablet) = (bearer(&owner, "pc", &["models"]), guest(&owner));
     tickerbox(&["access", "reset", "--data-dir", text]).assert_refused(&["in use"]);
     // The record is written a moment after the answer.
@@ -529,7 +498,7 @@ fn a_restart_forgets_nobody_and_a_reset_everybody() {
         let moved = Visitor { to: demo.address(), ..visitor.clone() };
         assert_eq!(moved.get("/api/v1/instruments").status, 401);
     }
-    let owner = claim(&demo, dir.path());
+    let owner = claim(demo.address(), dir.path());
     assert_eq!(owner.ask("DELETE", "/api/v1/sessions", b"").status, 204);
     assert_eq!(owner.get("/api/v1/instruments").status, 401, "logged out everywhere");
     demo.kill();

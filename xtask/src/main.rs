@@ -46,6 +46,18 @@ enum Command {
     /// Take a picture of every page of the dashboard, wide and narrow, dark and light, into a folder.
     #[command(disable_help_flag = true)]
     Shots(PassedOn),
+    /// Look for what keeps people out of every page of the dashboard, with axe-core (npm).
+    #[command(disable_help_flag = true)]
+    Axe(PassedOn),
+    /// Hold what the box says of its API against what it does, with Schemathesis (Python).
+    #[command(disable_help_flag = true)]
+    Schemathesis(PassedOn),
+    /// Attack a box as a hostile network would, and tell what that did to the engine.
+    #[command(disable_help_flag = true)]
+    Hostile(PassedOn),
+    /// Let many browsers watch one market, and tell what each costs the box; or what the page costs a browser.
+    #[command(disable_help_flag = true)]
+    Watchers(PassedOn),
     /// Fuzz everything that reads bytes from outside, for a while (see fuzz/README.md).
     Fuzz(fuzz::Args),
     /// Run the benchmarks of docs/benchmarks.md.
@@ -72,6 +84,10 @@ fn main() -> Result<()> {
         Command::Web => web::build(),
         Command::Crash(passed) => crash(&passed.arguments),
         Command::Shots(passed) => shots(&passed.arguments),
+        Command::Axe(passed) => axe(&passed.arguments),
+        Command::Schemathesis(passed) => schemathesis(&passed.arguments),
+        Command::Hostile(passed) => on_a_box("hostile", &[], &passed.arguments),
+        Command::Watchers(passed) => on_a_box("watchers", &[], &passed.arguments),
         Command::Fuzz(args) => fuzz::run_targets(&args),
         Command::Bench(passed) => bench(&passed.arguments),
     }
@@ -87,16 +103,29 @@ fn appliance(command: &str, arguments: &[String]) -> Result<()> {
 
 /// The tests of pulled plugs and failing disks, for as long as is wanted.
 fn crash(arguments: &[String]) -> Result<()> {
-    web::build()?;
-    run(cargo().args(["build", "--package", "tickerbox", "--package", "tickerbox-tests", "--bins"]))?;
-    process::replace(std::process::Command::new(process::target_dir().join("debug/crash")).args(arguments))
+    on_a_box("crash", &[], arguments)
 }
 
 fn shots(arguments: &[String]) -> Result<()> {
     anyhow::ensure!(tools::browser(), "pictures need a browser");
+    on_a_box("shots", &[], arguments)
+}
+
+fn axe(arguments: &[String]) -> Result<()> {
+    anyhow::ensure!(tools::browser(), "the pages need a browser");
+    on_a_box("axe", &[tools::axe()?], arguments)
+}
+
+fn schemathesis(arguments: &[String]) -> Result<()> {
+    on_a_box("schemathesis", &[tools::schemathesis()?], arguments)
+}
+
+/// Builds the box and becomes a program of `tests` that starts it.
+fn on_a_box(name: &str, given: &[std::path::PathBuf], arguments: &[String]) -> Result<()> {
     web::build()?;
     run(cargo().args(["build", "--package", "tickerbox", "--package", "tickerbox-tests", "--bins"]))?;
-    process::replace(std::process::Command::new(process::target_dir().join("debug/shots")).args(arguments))
+    let mut program = std::process::Command::new(process::target_dir().join("debug").join(name));
+    process::replace(program.args(given).args(arguments))
 }
 
 /// Every benchmark, or the crate named first (`cargo xtask bench feed`).

@@ -1,10 +1,15 @@
 //! What the commands need beyond Rust and a C compiler: installed where that can be done without asking, else explained.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
-use crate::process::{run, succeeds};
+use crate::process::{run, succeeds, target_dir};
+
+/// Versions of the programs that are fetched into the target directory.
+const AXE_CORE: &str = "axe-core@4.14.1";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 
 /// Makes sure that a target's standard library is there.
 pub(crate) fn rust_target(target: &str) -> Result<()> {
@@ -54,4 +59,29 @@ pub(crate) fn browser() -> bool {
 /// Debian's user-mode emulator.
 pub(crate) fn emulator() -> bool {
     debian("qemu-aarch64", &["qemu-user"])
+}
+
+/// axe-core's file for browsers, from npm.
+pub(crate) fn axe() -> Result<PathBuf> {
+    let folder = target_dir().join("axe");
+    let file = folder.join("node_modules/axe-core/axe.min.js");
+    if !file.exists() {
+        ensure!(succeeds("npm", &["--version"]), "axe-core comes from npm; install it with: sudo apt-get install npm");
+        std::fs::create_dir_all(&folder)?;
+        run(Command::new("npm").args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(AXE_CORE))?;
+    }
+    Ok(file)
+}
+
+/// Schemathesis in an environment of its own.
+pub(crate) fn schemathesis() -> Result<PathBuf> {
+    let folder = target_dir().join("schemathesis");
+    let program = folder.join("bin/schemathesis");
+    if !program.exists() {
+        let needs = "Schemathesis needs Python 3.10 or newer with venv: sudo apt-get install python3-venv";
+        ensure!(succeeds("python3", &["-c", "import sys, venv; assert sys.version_info >= (3, 10)"]), "{needs}");
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        run(Command::new(folder.join("bin/pip")).args(["install", "--quiet", SCHEMATHESIS]))?;
+    }
+    Ok(program)
 }

@@ -7,25 +7,8 @@ use std::time::Duration;
 use clap::Parser;
 use tickerbox_tests::browser::Browser;
 use tickerbox_tests::demo::{Demo, get};
+use tickerbox_tests::pages::{PAGES, SIZES, THEMES};
 
-/// Pages, and what they are called in file names.
-const PAGES: [(&str, &str); 13] = [
-    ("/", "home"),
-    ("/market", "market"),
-    ("/forecasts", "forecasts"),
-    ("/trading", "trading"),
-    ("/risk", "risk"),
-    ("/arbitrage", "arbitrage"),
-    ("/data", "data"),
-    ("/replay", "replay"),
-    ("/models", "models"),
-    ("/system", "system"),
-    ("/settings?section=engine.risk", "settings"),
-    ("/access", "access"),
-    ("/more", "more"),
-];
-/// A laptop and a phone, CSS pixels.
-const SIZES: [(u32, u32); 2] = [(1440, 1000), (390, 844)];
 /// A page asks the box for what it shows and draws it.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
@@ -61,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     pages.retain(|(_, name)| args.pages.is_empty() || args.pages.iter().any(|wanted| wanted == name));
     for (width, height) in SIZES {
         let Some(browser) = Browser::start(width, height).await else { return Err("no browser".into()) };
-        for theme in ["dark", "light"] {
+        for theme in THEMES {
             for (path, name) in &pages {
                 let file = args.dir.join(format!("{name}-{width}-{theme}.png"));
                 shoot(&browser, &format!("http://{address}{path}"), theme, &file).await;
