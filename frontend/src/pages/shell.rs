@@ -135,7 +135,7 @@ pub struct Top<'a> {
 /// The top line, and below it what was refused.
 #[must_use]
 pub fn top(top: &Top<'_>) -> Vec<Node> {
-    let mut line = node("div", "top-line").with(text("span", "host", &top.host));
+    let mut line = node("header", "top-line").with(text("span", "host", &top.host));
     if top.is_demo {
         let tag = text("span", "tag", "built-in market").id("demo");
         line = line.with(tag.set("title", "The market is simulated inside this box"));
