@@ -561,7 +561,7 @@ async fn panning_ten_thousand_bars_is_smooth() {
     steps.sort_by(f64::total_cmp);
     let fps = 1e3 * steps.len() as f64 / (times[times.len() - 1] - times[0]);
     let slow = steps[steps.len() * 95 / 100];
-    println!("panning {} bars: {fps:.1} frames/s, 95 of 100 within {slow:.1} ms", wide.candles);
+    eprintln!("panning {} bars: {fps:.1} frames/s, 95 of 100 within {slow:.1} ms", wide.candles);
     assert!(fps >= 30.0, "{fps:.1} frames/s");
     browser.close().await;
 }

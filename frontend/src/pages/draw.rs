@@ -48,7 +48,9 @@ fn block(block: Block) -> Node {
         Block::Words(line) => self::line("p", "words", line),
         Block::Lines(lines) => {
             let line = |line: Line| self::line("li", line.tone.class(), line);
-            node("ul", "").set("tabindex", "0").all(lines.into_iter().map(line).collect())
+            // A long one scrolls: the keyboard has to get there.
+            let list = if lines.len() > 5 { node("ul", "").set("tabindex", "0") } else { node("ul", "") };
+            list.all(lines.into_iter().map(line).collect())
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn DepthPanel(instrument: Memo<Option<Instrument>>, content: Signal<C
                     <span>{bid}</span>
                     <span>{ask}</span>
                 </p>
-                <svg class="level-sums" viewBox=format!("0 0 {} {}", SIZE.0, SIZE.1) preserveAspectRatio="none" role="img" aria-label=words>
+                <svg class="level-sums" viewBox=format!("0 0 {} {}", format::plain(SIZE.0, 0), format::plain(SIZE.1, 0)) preserveAspectRatio="none" role="img" aria-label=words>
                     <path class="bid-side" d=bids />
                     <path class="ask-side" d=asks />
                 </svg>
