@@ -3,6 +3,7 @@
 use wire::{ForecastPoint, HorizonCard};
 
 use crate::calendar::MINUTE_MS;
+use crate::pages::ordered;
 
 /// Points per stretch between two horizons: enough to look round.
 const STEPS: usize = 8;
@@ -42,8 +43,8 @@ pub fn fan<'a>(cards: impl Iterator<Item = &'a HorizonCard> + Clone) -> Vec<Mome
     let Some(newest) = forecasts.clone().map(|(_, f)| f.open_time_ms).max() else {
         return Vec::new();
     };
-    let mut current: Vec<_> = forecasts.filter(|(_, f)| f.open_time_ms == newest).collect();
-    current.sort_by_key(|(horizon, _)| *horizon);
+    let current = forecasts.filter(|(_, f)| f.open_time_ms == newest).collect();
+    let current: Vec<_> = ordered(current, |(horizon, _)| (*horizon).into());
     let Some((_, ForecastPoint { price, .. })) = current.first().copied() else {
         return Vec::new();
     };

@@ -168,9 +168,8 @@ pub fn points(values: impl Iterator<Item = (f64, f64)>, device_ratio: f64) -> Ve
     points
 }
 
-/// Moves marks that lie closer than `room` apart, lowest first, just so far that they do not.
+/// Moves marks, which rise, where they lie closer than `room`, just so far that they do not.
 pub fn spread(marks: &mut [f64], room: f64) {
-    marks.sort_by(f64::total_cmp);
     for n in 1..marks.len() {
         marks[n] = marks[n].max(marks[n - 1] + room);
     }
@@ -207,7 +206,7 @@ mod tests {
 
     #[test]
     fn marks_do_not_lie_over_each_other() {
-        let mut marks = [50.0, 12.0, 10.0, 14.0];
+        let mut marks = [10.0, 12.0, 14.0, 50.0];
         spread(&mut marks, 10.0);
         assert_eq!(marks.map(|mark| mark as i32), [10, 20, 30, 50]);
     }

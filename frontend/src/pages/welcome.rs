@@ -82,10 +82,7 @@ impl Choice {
     #[must_use]
     pub fn coins(&self, told: &Setup, begins: &str) -> Vec<String> {
         let begins = begins.trim().to_ascii_uppercase();
-        let listed = told.venues.iter().flat_map(|venue| &venue.listed).map(|pair| pair.base.as_str());
-        let mut listed: Vec<&str> = listed.collect();
-        listed.sort_unstable();
-        listed.dedup();
+        let listed = || told.venues.iter().flat_map(|venue| &venue.listed).map(|pair| pair.base.as_str());
         let mut shown = self.coins.clone();
         let mut offer = |coin: &str| {
             if shown.len() < SHOWN && !shown.iter().any(|known| known == coin) {
@@ -93,9 +90,9 @@ impl Choice {
             }
         };
         if begins.is_empty() {
-            OFFERED.iter().filter(|coin| listed.binary_search(coin).is_ok()).for_each(|coin| offer(coin));
+            OFFERED.into_iter().filter(|coin| listed().any(|it| it == *coin)).for_each(&mut offer);
         } else {
-            listed.iter().filter(|coin| coin.starts_with(&begins)).for_each(|coin| offer(coin));
+            listed().filter(|coin| coin.starts_with(&begins)).for_each(&mut offer);
         }
         shown
     }

@@ -370,7 +370,6 @@ impl Chart {
                     device_ratio: surface.device_ratio,
                 };
                 let bars = draw::draw(&surface.context, &scene);
-                let (left, right) = (format::plain(left, 3), format::plain(right, 3));
                 let shown = format!("{left} {right} {} {bars} {} {}", level::name(drawn_min), older.len(), met.len());
                 let _ = surface.canvas.set_attribute("data-shown", &shown);
                 self.reading(&scene, drawn_min, chosen, digits)

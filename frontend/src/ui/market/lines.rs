@@ -7,6 +7,7 @@ use crate::chart::bars;
 use crate::chart::indicator::{self, Indicator, Place};
 use crate::chart::scale::Linear;
 use crate::format;
+use crate::pages::ordered;
 
 /// Names of lines at the right edge lie at least so far apart, CSS pixels.
 const NAME_ROOM: f64 = 13.0;
@@ -78,7 +79,7 @@ impl Scene<'_> {
             }
         }
         names.retain(|(y, _)| (self.layout.prices.0..self.layout.prices.1).contains(y));
-        names.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let names = ordered(names, |(y, _)| (y * 100.0) as i64);
         let mut marks: Vec<f64> = names.iter().map(|(y, _)| *y).collect();
         indicator::spread(&mut marks, NAME_ROOM);
         canvas.set_text_align("right");
