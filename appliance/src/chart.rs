@@ -114,6 +114,21 @@ impl<'a> Past<'a> {
     }
 }
 
+/// Of an instrument of which nothing is known yet but its name: no time at all is told.
+pub(crate) fn nothing_yet(symbol: &str, length: u16, before: Timestamp) -> ChartBlock {
+    ChartBlock {
+        symbol: symbol.to_owned(),
+        timeframe_min: length,
+        price_decimals: 0,
+        qty_decimals: 0,
+        from_ms: before.as_millis(),
+        to_ms: before.as_millis(),
+        has_older: true,
+        candles: Vec::new(),
+        lines: Vec::new(),
+    }
+}
+
 /// The newest `limit` candles of `length` minutes that open before `before`, and the engine's features of them.
 ///
 /// # Errors

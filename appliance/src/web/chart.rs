@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::feature::columns_of;
-use types::Timestamp;
 use types::input::ModelRole;
+use types::{Timestamp, Venue};
+use wire::ServerMessage;
 
 use super::Site;
 use super::accounts::number;
@@ -32,7 +33,7 @@ pub(super) async fn block(
 ) -> Response {
     let inner = site.inner.clone();
     form.of_work(move || {
-        let known = one(&inner.state, kept::symbol(&parameters)?)?;
+        let symbol = kept::symbol(&parameters)?;
         let wanted = kept::text(&parameters, "timeframe").unwrap_or("1m");
         let length = LENGTHS.iter().find(|(name, _)| *name == wanted).map(|(_, length)| *length);
         let length = length.ok_or_else(|| {
@@ -46,9 +47,24 @@ pub(super) async fn block(
             return Err(Refusal::Bad(format!("lines: more than {LINES_MAX} names")));
         }
         let columns = columns_of(&names).map_err(|error| Refusal::Bad(format!("lines: {error}")))?;
+        let known = match one(&inner.state, symbol) {
+            // A box that has just heard of an instrument keeps it a moment later.
+            Err(Refusal::Unknown(_)) if is_announced(&inner.published.catalogue.borrow(), symbol) => {
+                return Ok(chart::nothing_yet(symbol, length, before));
+            }
+            found => found?,
+        };
         Ok(chart::block(&inner.state, inner.recordings.dir(), &known, length, before, limit, &columns)?)
     })
     .await
+}
+
+/// Whether browsers were told of an instrument.
+fn is_announced(catalogue: &[u8], symbol: &str) -> bool {
+    let Ok(ServerMessage::Catalogue(all)) = wire::decode(catalogue) else { return false };
+    let slug = |name: &str| Venue::ALL.into_iter().find(|venue| venue.name() == name).map(Venue::slug);
+    all.iter()
+        .any(|it| symbol.split_once(':').is_some_and(|(venue, pair)| slug(&it.venue) == Some(venue) && it.pair == pair))
 }
 
 /// `GET /api/v1/past`.

@@ -22,7 +22,7 @@ pub struct ChartBlock {
     pub qty_decimals: u8,
     /// All that is known from this time on is told.
     pub from_ms: i64,
-    /// Up to this time, exclusive.
+    /// Up to this time, exclusive. Equal to `from_ms` with `has_older` where nothing can be told yet: ask again.
     pub to_ms: i64,
     /// Whether something is known of the time before.
     pub has_older: bool,

@@ -192,7 +192,7 @@ fn value_schema(types: impl Iterator<Item = utoipa::openapi::schema::Type>) -> u
 }
 
 #[cfg(feature = "schema")]
-fn changes_schema() -> utoipa::openapi::schema::ObjectBuilder {
+pub(super) fn changes_schema() -> utoipa::openapi::schema::ObjectBuilder {
     let types = VALUE_TYPES.into_iter().chain([utoipa::openapi::schema::Type::Null]);
     utoipa::openapi::schema::ObjectBuilder::new().additional_properties(Some(value_schema(types))).description(Some(
         "By key; null takes the stored value back, so that the configuration file's or the default counts again.",

@@ -63,7 +63,7 @@ pub struct Profile {
     /// What it means, in a sentence.
     pub text: String,
     /// Settings that make it; null for those of the configuration file or the default. All profiles have the same keys.
-    #[cfg_attr(feature = "schema", schema(value_type = BTreeMap<String, SettingValue>))]
+    #[cfg_attr(feature = "schema", schema(schema_with = super::settings::changes_schema))]
     pub changes: BTreeMap<String, Option<SettingValue>>,
     /// Whether these are the settings of the next start.
     pub chosen: bool,

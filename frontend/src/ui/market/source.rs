@@ -113,6 +113,11 @@ impl<T: Told> Series<T> {
             *self.ring.borrow_mut() = Ring::default();
         }
         self.fault.borrow_mut().take();
+        if block.from_ms == block.to_ms && block.has_older {
+            // The box has just started.
+            self.not_before_ms.set(browser::now_ms() + AGAIN_MS);
+            return;
+        }
         if wish.before_ms == sight.end_ms {
             self.now_not_before_ms.set(browser::now_ms() + AGAIN_MS);
         }
