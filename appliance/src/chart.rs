@@ -129,6 +129,20 @@ pub(crate) fn nothing_yet(symbol: &str, length: u16, before: Timestamp) -> Chart
     }
 }
 
+/// The same of forecasts.
+pub(crate) fn none_yet(symbol: &str, horizon_min: u16, before: Timestamp) -> PastForecasts {
+    PastForecasts {
+        symbol: symbol.to_owned(),
+        horizon_min,
+        model: String::new(),
+        price_decimals: 0,
+        from_ms: before.as_millis(),
+        to_ms: before.as_millis(),
+        has_older: true,
+        forecasts: Vec::new(),
+    }
+}
+
 /// The newest `limit` candles of `length` minutes that open before `before`, and the engine's features of them.
 ///
 /// # Errors

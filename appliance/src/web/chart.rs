@@ -14,11 +14,12 @@ use types::input::ModelRole;
 use types::{Timestamp, Venue};
 use wire::ServerMessage;
 
-use super::Site;
 use super::accounts::number;
 use super::form::Form;
 use super::kept::{self, Refusal, one};
+use super::{Inner, Site};
 use crate::chart::{self, LENGTHS, LIMIT};
+use crate::kept::Known;
 
 /// Most features of one answer.
 const LINES_MAX: usize = 16;
@@ -47,24 +48,26 @@ pub(super) async fn block(
             return Err(Refusal::Bad(format!("lines: more than {LINES_MAX} names")));
         }
         let columns = columns_of(&names).map_err(|error| Refusal::Bad(format!("lines: {error}")))?;
-        let known = match one(&inner.state, symbol) {
-            // A box that has just heard of an instrument keeps it a moment later.
-            Err(Refusal::Unknown(_)) if is_announced(&inner.published.catalogue.borrow(), symbol) => {
-                return Ok(chart::nothing_yet(symbol, length, before));
-            }
-            found => found?,
-        };
+        let Some(known) = known(&inner, symbol)? else { return Ok(chart::nothing_yet(symbol, length, before)) };
         Ok(chart::block(&inner.state, inner.recordings.dir(), &known, length, before, limit, &columns)?)
     })
     .await
+}
+
+/// An instrument; none where the box has just heard of it and keeps it a moment later.
+fn known(inner: &Inner, symbol: &str) -> Result<Option<Known>, Refusal> {
+    match one(&inner.state, symbol) {
+        Err(Refusal::Unknown(_)) if is_announced(&inner.published.catalogue.borrow(), symbol) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// Whether browsers were told of an instrument.
 fn is_announced(catalogue: &[u8], symbol: &str) -> bool {
     let Ok(ServerMessage::Catalogue(all)) = wire::decode(catalogue) else { return false };
     let slug = |name: &str| Venue::ALL.into_iter().find(|venue| venue.name() == name).map(Venue::slug);
-    all.iter()
-        .any(|it| symbol.split_once(':').is_some_and(|(venue, pair)| slug(&it.venue) == Some(venue) && it.pair == pair))
+    let Some((venue, pair)) = symbol.split_once(':') else { return false };
+    all.iter().any(|it| slug(&it.venue) == Some(venue) && it.pair == pair)
 }
 
 /// `GET /api/v1/past`.
@@ -75,10 +78,11 @@ pub(super) async fn past(
 ) -> Response {
     let inner = site.inner.clone();
     form.of_work(move || {
-        let known = one(&inner.state, kept::symbol(&parameters)?)?;
+        let symbol = kept::symbol(&parameters)?;
         let horizon = number(&parameters, "horizon", 5, HORIZON_MAX)?;
         let before = kept::time(&parameters, "before", Timestamp::MAX)?.max(Timestamp::EPOCH);
         let limit = number(&parameters, "limit", LIMIT, LIMIT)?;
+        let Some(known) = known(&inner, symbol)? else { return Ok(chart::none_yet(symbol, horizon, before)) };
         let shelf = inner.models.shown();
         let named = |model: &str| {
             let version = shelf.versions.iter().find(|version| version.model == model);
