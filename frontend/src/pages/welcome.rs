@@ -231,7 +231,7 @@ fn pick(kind: &str, what: &str, label: &str, meaning: &str, is_on: bool) -> Node
     button.on("click", Does::Choose(format!("{kind} {what}")))
 }
 
-fn picks(class: &str, label: &str, picks: Vec<Node>) -> Node {
+fn offers(class: &str, label: &str, picks: Vec<Node>) -> Node {
     node("div", class).set("role", "group").set("aria-label", label).all(picks)
 }
 
@@ -252,9 +252,9 @@ fn markets(told: &Setup, choice: &Choice, begins: &str) -> Vec<Node> {
             "Coins and exchanges can be changed at any time in the settings. Each market costs room and work: a handful is a good beginning.",
         ),
         text("h2", "", "Coins"),
-        picks("picks", "Coins", choice.coins(told, begins).into_iter().map(coin).collect()),
+        offers("offers", "Coins", choice.coins(told, begins).into_iter().map(coin).collect()),
         text("h2", "", "Exchanges"),
-        picks("picks", "Exchanges", told.venues.iter().map(venue).collect()),
+        offers("offers", "Exchanges", told.venues.iter().map(venue).collect()),
         text("h2", "", &format!("{count} markets")),
         node("table", "").with(rows),
     ]
@@ -268,7 +268,7 @@ fn profiles(told: &Setup, choice: &Choice) -> Vec<Node> {
             "secondary",
             "The account is of paper: no real money is involved, and none can be. Every limit can be changed in the settings.",
         ),
-        picks("picks tall", "Ways to trade", told.profiles.iter().map(one).collect()),
+        offers("offers tall", "Ways to trade", told.profiles.iter().map(one).collect()),
     ]
 }
 
@@ -279,8 +279,8 @@ fn times(choice: &Choice) -> Vec<Node> {
             "secondary",
             "Days of the account begin at 00:00 UTC either way. Money is counted in US dollars, in which these markets are quoted.",
         ),
-        picks(
-            "picks tall",
+        offers(
+            "offers tall",
             "Times",
             vec![
                 pick(
