@@ -159,15 +159,10 @@ pub(crate) fn block(
     let past = Past::new(state, dir, known)?;
     let length_ns = i64::from(length) * NS_PER_MIN;
     let mut block = ChartBlock {
-        symbol: format!("{}:{}", known.venue, known.symbol),
-        timeframe_min: length,
         price_decimals: known.scale.price_decimals,
         qty_decimals: known.scale.qty_decimals,
-        from_ms: before.as_millis(),
-        to_ms: before.as_millis(),
         has_older: false,
-        candles: Vec::new(),
-        lines: Vec::new(),
+        ..nothing_yet(&format!("{}:{}", known.venue, known.symbol), length, before)
     };
     let mut told = Vec::new();
     if let Some((first, end)) = past.reach(length, before)? {
@@ -286,7 +281,8 @@ const fn shorter(length: u16) -> Option<u16> {
     }
 }
 
-/// Forecasts of `model` that met their outcome before `before`, at most `limit` minutes of them.
+/// Forecasts for times before `before` that met their outcome, of at most `limit` minutes and of one model: the one that `leads`, or
+/// else the one that said the most. `named` is what people call it.
 ///
 /// # Errors
 /// When the state file cannot be read.

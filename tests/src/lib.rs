@@ -1,6 +1,7 @@
 //! Helpers of the end-to-end tests.
 
 pub mod browser;
+pub mod chart;
 pub mod crash;
 pub mod demo;
 pub mod owner;

@@ -1,9 +1,9 @@
 //! The dashboard in a real browser, on the demo's own market.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use tickerbox_tests::browser::Browser;
+use tickerbox_tests::chart::{drag, import_minutes, key, shown, shown_when, wheel};
 use tickerbox_tests::demo::{Demo, get};
 
 /// Pictures are kept for people where this names a folder.
@@ -349,108 +349,6 @@ async fn a_page_finds_its_box_again_after_it_was_killed() {
     browser.close().await;
 }
 
-/// Minutes of a made market up to two hours ago, imported into the folder of a box that has not run yet.
-fn import_minutes(dir: &Path, minutes: i64) {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let end = now.as_secs() as i64 / 60 - 120;
-    let mut text = String::from("time,open,high,low,close,volume\n");
-    let (mut seed, mut price) = (7u64, 60_000.0f64);
-    for minute in end - minutes..end {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let open = price;
-        price *= 1.0 + ((seed >> 33) as f64 / f64::from(1u32 << 31) - 0.5) * 4e-4;
-        let (high, low) = (open.max(price) + 3.0, open.min(price) - 3.0);
-        let volume = (seed >> 60) as f64 / 10.0 + 0.1;
-        writeln!(text, "{},{open:.1},{high:.1},{low:.1},{price:.1},{volume:.3}", minute * 60).expect("memory");
-    }
-    let file = dir.join("minutes.csv");
-    std::fs::write(&file, text).expect("a file");
-    let mut import = std::process::Command::new(tickerbox_tests::binary());
-    import.args(["import", "--source", "kraken", "--symbol", "BTC/USD", "--timeframe", "1m", "--data-dir"]);
-    let done = import.arg(dir.join("data")).arg(&file).output().expect("the program can be started");
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-}
-
-/// What the chart shows: first and last time, length of the candles drawn, how many, how many of the past are here, past forecasts.
-struct Shown {
-    left: i64,
-    right: i64,
-    length: String,
-    candles: i64,
-    past: i64,
-    forecasts: i64,
-}
-
-impl Shown {
-    fn span(&self) -> i64 {
-        self.right - self.left
-    }
-}
-
-async fn shown(browser: &Browser) -> Shown {
-    let script = "return document.querySelector('[data-testid=candles]')?.dataset.shown ?? ''";
-    let began = std::time::Instant::now();
-    loop {
-        let told = browser.script(script).await;
-        let told: Vec<&str> = told.as_str().unwrap_or_default().split(' ').collect();
-        if let [left, right, length, candles, past, forecasts] = told[..] {
-            let number = |text: &str| text.parse().expect("a number");
-            let [left, right, candles, past, forecasts] = [left, right, candles, past, forecasts].map(number);
-            return Shown { left, right, length: length.to_owned(), candles, past, forecasts };
-        }
-        assert!(began.elapsed() < std::time::Duration::from_secs(60), "nothing is drawn");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-}
-
-async fn shown_when(browser: &Browser, what: &str, holds: impl Fn(&Shown) -> bool) -> Shown {
-    let began = std::time::Instant::now();
-    loop {
-        let now = shown(browser).await;
-        if holds(&now) {
-            return now;
-        }
-        let Shown { left, right, length, candles, past, forecasts } = &now;
-        assert!(
-            began.elapsed() < std::time::Duration::from_secs(60),
-            "{what}: {left} to {right}, {candles} of {length}, {past} of the past, {forecasts} forecasts"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-}
-
-/// `times` notches of the wheel over the middle of the chart; below zero they zoom in.
-async fn wheel(browser: &Browser, times: i32) {
-    let script = format!(
-        "const c = document.querySelector('[data-testid=candles]'), r = c.getBoundingClientRect();\
-         for (let n = 0; n < {}; n++) c.dispatchEvent(new WheelEvent('wheel', {{ deltaY: {}, cancelable: true,\
-           clientX: r.x + r.width / 2, clientY: r.y + r.height / 3 }}))",
-        times.abs(),
-        100 * times.signum()
-    );
-    browser.script(&script).await;
-}
-
-async fn key(browser: &Browser, key: &str) {
-    let script = format!(
-        "document.querySelector('[data-testid=candles]').dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}', cancelable: true }}))"
-    );
-    browser.script(&script).await;
-}
-
-/// Drags the chart by so many pixels.
-async fn drag(browser: &Browser, pixels: i32) {
-    let script = format!(
-        "const c = document.querySelector('[data-testid=candles]'), r = c.getBoundingClientRect();\
-         const go = (kind, x) => c.dispatchEvent(new PointerEvent(kind, {{ pointerId: 5, clientX: r.x + 400 + x, clientY: r.y + 80 }}));\
-         go('pointerdown', 0); for (let n = 1; n <= 10; n++) go('pointermove', {pixels} * n / 10);\
-         setTimeout(() => go('pointerup', {pixels}), 150)"
-    );
-    // A pointer that rests before it is lifted leaves the chart where it is.
-    browser.script(&script).await;
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-}
-
 #[tokio::test]
 async fn the_chart_goes_back_over_weeks_of_minutes_by_wheel_keys_and_drag() {
     let Some(browser) = Browser::start(1440, 1000).await else { return };
@@ -529,47 +427,5 @@ async fn indicators_and_past_forecasts_are_chosen_told_and_remembered() {
     assert!(browser.text("indicators").await.contains("· 3"));
     keep(&browser.picture().await, "market-indicators.png");
     browser.assert_quiet().await;
-    browser.close().await;
-}
-
-/// `cargo nextest run -p tickerbox-tests -E 'binary(browser)' --run-ignored only --no-capture panning`.
-#[tokio::test]
-#[ignore = "measures: alone on the machine"]
-async fn panning_ten_thousand_bars_is_smooth() {
-    let Some(browser) = Browser::start(1440, 1000).await else { return };
-    let dir = tempfile::tempdir().expect("temporary folder");
-    import_minutes(dir.path(), 30 * 1_440);
-    let demo = Demo::start(&dir.path().join("data"), &["--seed", "3"]);
-    let address = demo.address();
-    browser.open(&format!("http://{address}/market/kraken/btc-usd")).await;
-    shown_when(&browser, "the past is fetched", |now| now.past > 1_000).await;
-    while shown(&browser).await.span() < 10_000 * 60_000 {
-        wheel(&browser, 1).await;
-        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
-    }
-    key(&browser, "PageUp").await;
-    let wide = shown_when(&browser, "ten thousand bars", |now| now.candles >= 10_000).await;
-    assert_eq!(wide.length, "1m");
-    browser
-        .script(
-            "const c = document.querySelector('[data-testid=candles]'), r = c.getBoundingClientRect();\
-             const go = (kind, x) => c.dispatchEvent(new PointerEvent(kind, { pointerId: 5, clientX: r.x + 400 + x, clientY: r.y + 80 }));\
-             window.frames_at = []; let began = 0; go('pointerdown', 0);\
-             const step = at => { began ||= at; window.frames_at.push(at); go('pointermove', 300 * Math.sin((at - began) / 400));\
-               if (at - began < 4000) requestAnimationFrame(step); else { go('pointerup', 0); window.frames_done = true } };\
-             requestAnimationFrame(step)",
-        )
-        .await;
-    while browser.script("return window.frames_done === true").await != true {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
-    let times = browser.script("return window.frames_at").await;
-    let times: Vec<f64> = times.as_array().expect("times").iter().filter_map(serde_json::Value::as_f64).collect();
-    let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    steps.sort_by(f64::total_cmp);
-    let fps = 1e3 * steps.len() as f64 / (times[times.len() - 1] - times[0]);
-    let slow = steps[steps.len() * 95 / 100];
-    eprintln!("panning {} bars: {fps:.1} frames/s, 95 of 100 within {slow:.1} ms", wide.candles);
-    assert!(fps >= 30.0, "{fps:.1} frames/s");
     browser.close().await;
 }

@@ -55,6 +55,9 @@ enum Command {
     /// Attack a box as a hostile network would, and tell what that did to the engine.
     #[command(disable_help_flag = true)]
     Hostile(PassedOn),
+    /// Tell how smoothly the chart follows a drag, in frames a second.
+    #[command(disable_help_flag = true)]
+    Panning(PassedOn),
     /// Let many browsers watch one market, and tell what each costs the box; or what the page costs a browser.
     #[command(disable_help_flag = true)]
     Watchers(PassedOn),
@@ -87,6 +90,7 @@ fn main() -> Result<()> {
         Command::Axe(passed) => axe(&passed.arguments),
         Command::Schemathesis(passed) => schemathesis(&passed.arguments),
         Command::Hostile(passed) => on_a_box("hostile", &[], &passed.arguments),
+        Command::Panning(passed) => on_a_box("panning", &[], &passed.arguments),
         Command::Watchers(passed) => on_a_box("watchers", &[], &passed.arguments),
         Command::Fuzz(args) => fuzz::run_targets(&args),
         Command::Bench(passed) => bench(&passed.arguments),

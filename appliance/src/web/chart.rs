@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::feature::columns_of;
+use tokio::sync::OwnedSemaphorePermit;
 use types::input::ModelRole;
 use types::{Timestamp, Venue};
 use wire::ServerMessage;
@@ -33,7 +34,9 @@ pub(super) async fn block(
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
     let inner = site.inner.clone();
+    let turn = turn(&site).await;
     form.of_work(move || {
+        let _turn = turn;
         let symbol = kept::symbol(&parameters)?;
         let wanted = kept::text(&parameters, "timeframe").unwrap_or("1m");
         let length = LENGTHS.iter().find(|(name, _)| *name == wanted).map(|(_, length)| *length);
@@ -54,10 +57,15 @@ pub(super) async fn block(
     .await
 }
 
+/// A place among those whose charts are made just now. It is kept until the work is done, also when nobody waits for it any more.
+async fn turn(site: &Site) -> OwnedSemaphorePermit {
+    site.inner.charting.clone().acquire_owned().await.expect("it is never closed")
+}
+
 /// An instrument; none where the box has just heard of it and keeps it a moment later.
 fn known(inner: &Inner, symbol: &str) -> Result<Option<Known>, Refusal> {
     match one(&inner.state, symbol) {
-        Err(Refusal::Unknown(_)) if is_announced(&inner.published.catalogue.borrow(), symbol) => Ok(None),
+        Err(Refusal::Unknown(_)) if is_announced(&inner.published.catalogue.borrow().clone(), symbol) => Ok(None),
         found => found.map(Some),
     }
 }
@@ -77,7 +85,9 @@ pub(super) async fn past(
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
     let inner = site.inner.clone();
+    let turn = turn(&site).await;
     form.of_work(move || {
+        let _turn = turn;
         let symbol = kept::symbol(&parameters)?;
         let horizon = number(&parameters, "horizon", 5, HORIZON_MAX)?;
         let before = kept::time(&parameters, "before", Timestamp::MAX)?.max(Timestamp::EPOCH);

@@ -53,6 +53,9 @@ pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsH
 /// Most browsers at once; more are told to come back later.
 const BROWSERS_MAX: usize = 64;
 
+/// Charts whose candles are read at once; one may hold some hundred thousand of them. Others wait for their turn.
+const CHARTS_MAX: usize = 2;
+
 /// Paths of before there was `/api/v1`, and the present ones.
 const OLD_PATHS: [(&str, &str); 3] =
     [("/verify", "/api/v1/verify"), ("/retrain", "/api/v1/retrain"), ("/timeseries", "/api/v1/timeseries")];
@@ -70,6 +73,7 @@ struct Inner {
     recordings: Recordings,
     replays: replays::Replays,
     verifying: Arc<tokio::sync::Semaphore>,
+    charting: Arc<tokio::sync::Semaphore>,
     refusals: Arc<refusals::Refusals>,
     backups: Arc<Keeper>,
     models: Models,
@@ -108,6 +112,7 @@ impl Site {
         let browsers = Arc::new(tokio::sync::Semaphore::new(BROWSERS_MAX));
         let replays = replays::Replays::default();
         let verifying = Arc::new(tokio::sync::Semaphore::new(1));
+        let charting = Arc::new(tokio::sync::Semaphore::new(CHARTS_MAX));
         let inner = Inner {
             engine,
             published,
@@ -115,6 +120,7 @@ impl Site {
             recordings,
             replays,
             verifying,
+            charting,
             refusals: Arc::default(),
             backups,
             models,

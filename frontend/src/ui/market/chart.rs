@@ -241,7 +241,9 @@ impl Chart {
         let chart = Rc::downgrade(self);
         let resized = Closure::<dyn FnMut()>::new(move || {
             if let Some(chart) = chart.upgrade() {
+                // A canvas of another size is empty: drawn at once, nobody sees it so.
                 chart.resize();
+                chart.frame();
             }
         });
         let observer =
@@ -259,6 +261,7 @@ impl Chart {
             _resized: resized,
         });
         self.resize();
+        self.touch();
         Ok(())
     }
 
@@ -266,7 +269,7 @@ impl Chart {
         self.surface.borrow_mut().take();
     }
 
-    fn resize(self: &Rc<Self>) {
+    fn resize(&self) {
         if let Some(surface) = self.surface.borrow_mut().as_mut() {
             surface.width = f64::from(surface.canvas.client_width());
             surface.height = f64::from(surface.canvas.client_height());
@@ -274,7 +277,6 @@ impl Chart {
             surface.canvas.set_width((surface.width * surface.device_ratio).round() as u32);
             surface.canvas.set_height((surface.height * surface.device_ratio).round() as u32);
         }
-        self.touch();
     }
 
     /// Reads the colours anew, after the theme changed.
