@@ -1,12 +1,11 @@
 //! The paper accounts as they are: where their money lies, what they hold, what brought what, and how they have done.
 
-use engine::risk::breaker::Scope;
 use engine::stats::performance::Performance;
 use engine::view::{AccountView, PositionView, View};
 use store::{Span, State};
 use types::effect::EquityRecord;
 use types::time::NS_PER_MIN;
-use types::{AccountId, AccountPurse, Cash, InstrumentId, Tally, Timestamp};
+use types::{AccountId, AccountPurse, BreakerScope, Cash, InstrumentId, Tally, Timestamp};
 use wire::api::{Account, Accounts, CurvePoint, OpenBreaker, Position, Purse, TradePart, TradeSum};
 
 /// Minutes of an hour: equity is looked at by the hour.
@@ -34,8 +33,8 @@ pub(crate) fn breakers(view: View<'_>) -> Vec<OpenBreaker> {
     let told = view.breakers().open().iter().map(|((cause, scope), open)| OpenBreaker {
         cause: words(&format!("{cause:?}")),
         stops: match scope {
-            Scope::Instrument(id) => symbol(view, *id),
-            Scope::Account(id) => name(*id).unwrap_or_default(),
+            BreakerScope::Instrument(id) => symbol(view, *id),
+            BreakerScope::Account(id) => name(*id).unwrap_or_default(),
         },
         since_ms: open.since.as_millis(),
         seen_at_ms: open.seen_at.as_millis(),

@@ -1,14 +1,18 @@
 //! What limits the first account, and how far it is from it.
 
+use std::collections::BTreeMap;
+
 use engine::view::View;
 use store::{Span, State};
 use types::settings::{BreakerSettings, RiskSettings};
-use types::{AccountId, Cash, InstrumentId, Timestamp};
-use wire::api::{LimitUse, RefusedOrder, Risk};
+use types::{AccountId, BreakerCause, BreakerScope, Cash, InstrumentId, Timestamp};
+use wire::api::{LimitUse, PastBreaker, RefusedOrder, Risk};
 
 use crate::accounts::{breakers, symbol, words};
-use crate::kept::side_name;
+use crate::kept::{LEAD, side_name};
 
+/// Breakers that opened that are listed.
+const OPENED: usize = 50;
 /// Refused orders that are listed.
 const REFUSED: usize = 50;
 
@@ -23,6 +27,7 @@ pub(crate) fn told(view: View<'_>, at: Timestamp) -> Risk {
         limits: uses(view, limits),
         exits: exits(limits),
         breakers: breakers(view),
+        opened: Vec::new(),
         watched: watched(&limits.breakers),
         symbols: symbols.iter().map(|id| symbol(view, *id)).collect(),
         correlation: symbols.iter().map(|a| symbols.iter().map(|b| together(*a, *b)).collect()).collect(),
@@ -31,7 +36,7 @@ pub(crate) fn told(view: View<'_>, at: Timestamp) -> Risk {
     }
 }
 
-/// Adds the newest orders that risk refused the first account.
+/// Adds the newest orders that risk refused the first account, and the breakers that opened lately.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -39,6 +44,7 @@ pub(crate) fn look_back(risk: &mut Risk, state: &State) -> store::Result<()> {
     let names: Vec<(InstrumentId, String)> =
         state.catalogue()?.iter().map(|listing| (listing.id, crate::kept::full_name(listing))).collect();
     let name = |id: InstrumentId| names.iter().find(|(known, _)| *known == id).map(|(_, name)| name.clone());
+    risk.opened = opened(state, &name)?;
     let refused = state.refusals(Some(AccountId::LEAD), Span::last(REFUSED, Timestamp::MAX))?;
     risk.refused = refused
         .iter()
@@ -51,6 +57,54 @@ pub(crate) fn look_back(risk: &mut Risk, state: &State) -> store::Result<()> {
         })
         .collect();
     Ok(())
+}
+
+/// Openings of breakers with their ends, newest first.
+fn opened(state: &State, name: &dyn Fn(InstrumentId) -> Option<String>) -> store::Result<Vec<PastBreaker>> {
+    let accounts = state.accounts()?;
+    let stops = |scope: BreakerScope| match scope {
+        BreakerScope::Instrument(id) => name(id).unwrap_or_default(),
+        BreakerScope::Account(id) => {
+            let told = accounts.iter().find(|account| account.account == id);
+            told.map_or_else(|| LEAD.to_owned(), |account| account.name.clone())
+        }
+    };
+    let (mut closed, mut told) = (BTreeMap::new(), Vec::new());
+    for record in state.breakers(Span::last(2 * OPENED, Timestamp::MAX))?.iter().rev() {
+        let Some((value, limit)) = record.opened else {
+            closed.insert((record.cause, record.scope), record.at);
+            continue;
+        };
+        told.push(PastBreaker {
+            cause: words(&format!("{:?}", record.cause)),
+            stops: stops(record.scope),
+            from_ms: record.at.as_millis(),
+            to_ms: closed.remove(&(record.cause, record.scope)).map(Timestamp::as_millis),
+            measured: measured(record.cause, value, limit),
+        });
+    }
+    told.truncate(OPENED);
+    Ok(told)
+}
+
+/// A measure and its limit in the unit that people read.
+fn measured(cause: BreakerCause, value: u32, limit: u32) -> String {
+    let percent = |ppm: u32| format!("{:.2} %", f64::from(ppm) / 1e4);
+    match cause {
+        BreakerCause::Jump | BreakerCause::Drawdown => format!("{} of {}", percent(value), percent(limit)),
+        BreakerCause::Spread => format!("{:.1} bps of {:.1} bps", f64::from(value) / 100.0, f64::from(limit) / 100.0),
+        // The limit over what was there: 2 is half of it.
+        BreakerCause::Depth => format!("{:.0} % of what must be there", 1e8 / f64::from(value.max(1))),
+        BreakerCause::Losses => format!("{value} of {limit} in a row"),
+        BreakerCause::Skill => {
+            format!(
+                "{} of {} worse than no change",
+                percent(value.saturating_mul(100)),
+                percent(limit.saturating_mul(100))
+            )
+        }
+        BreakerCause::Latency => format!("{:.1} s of {:.1} s", f64::from(value) / 1e3, f64::from(limit) / 1e3),
+    }
 }
 
 fn uses(view: View<'_>, limits: &RiskSettings) -> Vec<LimitUse> {

@@ -13,8 +13,8 @@ use types::settings::{EngineSettings, RiskSettings, Rule, SignalSettings};
 use types::time::NS_PER_MIN;
 use types::why::{WHY_LEVELS, WhyRecord};
 use types::{
-    AccountId, AccountPosition, AccountPurse, AccountRecord, Candle, Cash, Fill, Instrument, InstrumentId, Level,
-    Order, OrderId, Ppm, Qty, Rounding, Side, Timestamp, Trade,
+    AccountId, AccountPosition, AccountPurse, AccountRecord, BreakerCause, BreakerRecord, BreakerScope, Candle, Cash,
+    Fill, Instrument, InstrumentId, Level, Order, OrderId, Ppm, Qty, Rounding, Side, Timestamp, Trade,
 };
 
 use crate::feature::Column;
@@ -400,10 +400,15 @@ impl Desk {
     }
 
     /// Closes the breaker of the drawdown; the peak starts again from now.
-    pub(crate) fn reset_breaker(&mut self, turn: &Turn<'_>) {
+    pub(crate) fn reset_breaker(&mut self, turn: &mut Turn<'_>) {
+        turn.effects.record(Record::Breaker(self.drawdown_breaker(turn.at, None)));
         self.portfolio.mark(turn.markets);
         self.portfolio.reset_breaker();
         self.is_changed = true;
+    }
+
+    const fn drawdown_breaker(&self, at: Timestamp, opened: Option<(u32, u32)>) -> BreakerRecord {
+        BreakerRecord { at, cause: BreakerCause::Drawdown, scope: BreakerScope::Account(self.id), opened }
     }
 
     /// The account as it is kept for ever.
@@ -684,6 +689,7 @@ impl Desk {
         }
         self.portfolio.open_breaker();
         self.is_changed = true;
+        turn.effects.record(Record::Breaker(self.drawdown_breaker(turn.at, Some((drawdown, limit)))));
         let whose = if self.mandate == Mandate::Lead { String::new() } else { format!(" of account {}", self.name) };
         let text = format!(
             "Equity{whose} fell {} % from its peak, the limit is {} %. Its paper trading has stopped and positions are being \

@@ -10,7 +10,8 @@ use types::order::Liquidity;
 use types::settings::EngineSettings;
 use types::why::WhyForecast;
 use types::{
-    AccountId, AccountRecord, ArbitrageRecord, Candle, Cash, Effects, Instrument, InstrumentId, Timestamp, Trade,
+    AccountId, AccountRecord, ArbitrageRecord, BreakerScope, Candle, Cash, Effects, Instrument, InstrumentId,
+    Timestamp, Trade,
 };
 
 use crate::arbitrage::Scanner;
@@ -19,7 +20,7 @@ use crate::desk::{Desk, Expectation, Mandate, Permit, Turn, deviation};
 use crate::market::{Market, Markets};
 use crate::notice::Notices;
 use crate::portfolio::Portfolio;
-use crate::risk::breaker::{Breakers, Scope};
+use crate::risk::breaker::{Breakers, News};
 use crate::risk::returns::Returns;
 use crate::signal::{self, Outlook};
 use crate::skill::SkillReport;
@@ -233,7 +234,7 @@ impl Desks {
     /// Closes all breakers. False when none was open: a peak that may be forgotten at any time would make the limit worthless.
     pub(crate) fn reset_breakers(&mut self, here: &mut Here<'_>) -> bool {
         let mut is_reset = !self.breakers.open().is_empty();
-        self.breakers.reset();
+        self.breakers.reset(here.at);
         self.each(here, |desk, turn| {
             if desk.portfolio.is_breaker_open() {
                 desk.reset_breaker(turn);
@@ -379,11 +380,13 @@ impl Desks {
                 mirror.hear(done, here.markets, here.at);
             }
         }
-        for (scope, text) in breakers.news() {
-            let (instrument, severity) = match scope {
-                Scope::Instrument(instrument) => (Some(instrument), Severity::Info),
-                Scope::Account(AccountId::LEAD) => (None, Severity::Warning),
-                Scope::Account(_) => continue,
+        for News { record, text } in breakers.news() {
+            here.effects.record(Record::Breaker(record));
+            let (instrument, severity) = match record.scope {
+                _ if text.is_empty() => continue,
+                BreakerScope::Instrument(instrument) => (Some(instrument), Severity::Info),
+                BreakerScope::Account(AccountId::LEAD) => (None, Severity::Warning),
+                BreakerScope::Account(_) => continue,
             };
             here.notices.tell(severity, here.at, instrument, text, here.effects);
         }

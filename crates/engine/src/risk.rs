@@ -185,7 +185,7 @@ fn check_standing(order: &Order, scene: &Scene<'_>, checks: &mut Vec<Check>) -> 
     below(Refusal::DailyLoss, portfolio.day_loss_ppm(), limits.daily_loss_max_ppm)?;
     below(Refusal::WeeklyLoss, portfolio.week_loss_ppm(), limits.weekly_loss_max_ppm)?;
     let stopping = scene.breakers.and_then(|breakers| breakers.stopping(order));
-    stopping.map_or(Ok(()), |cause| Err(cause.refusal()))
+    stopping.map_or(Ok(()), |cause| Err(breaker::refusal(cause)))
 }
 
 /// Whether the order and the position `after` it, in dollars, keep the shares of equity that are allowed.

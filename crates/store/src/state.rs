@@ -288,6 +288,7 @@ fn put(txn: &WriteTransaction, entries: &[Entry], applied: u64) -> std::result::
             Record::Why(why) => ledger.why(why, &mut scratch)?,
             Record::Arrival(arrival) => ledger.arrival(arrival, &mut scratch)?,
             Record::Attempt(attempt) => arbitrage.attempt(attempt, &mut scratch)?,
+            Record::Breaker(breaker) => ledger.breaker(entry.seq, entry.rank, breaker, &mut scratch)?,
         }
     }
     txn.open_table(META)?.insert(APPLIED, applied)?;
@@ -309,6 +310,7 @@ fn tables(pass: &mut Pass<'_>) -> std::result::Result<(), redb::Error> {
     pass.table(ledger::WHY)?;
     pass.table(ledger::ARRIVALS)?;
     pass.table(ledger::ACCOUNTS)?;
+    pass.table(ledger::BREAKERS)?;
     pass.table(arbitrage::OPPORTUNITIES)?;
     pass.table(arbitrage::ATTEMPTS)?;
     pass.table(quality::QUALITY)?;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountId, AccountRecord};
 use crate::arbitrage::{ArbitrageRecord, AttemptRecord};
+use crate::breaker::BreakerRecord;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{Candle, CandleSource, Quote, Timeframe, TradingStatus};
 use crate::money::{Cash, Position, Price};
@@ -89,6 +90,8 @@ pub enum Record {
     Arrival(ArrivalRecord),
     /// What came of trying both sides of an opportunity.
     Attempt(Box<AttemptRecord>),
+    /// A breaker opened or closed.
+    Breaker(BreakerRecord),
 }
 
 impl Record {

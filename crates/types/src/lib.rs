@@ -8,6 +8,7 @@
 
 pub mod account;
 pub mod arbitrage;
+pub mod breaker;
 pub mod date;
 pub mod decimal;
 pub mod effect;
@@ -26,6 +27,7 @@ pub mod why;
 
 pub use account::{AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, DayVolume, Lot, Tally};
 pub use arbitrage::{ArbitrageEndReason, ArbitrageRecord, ArbitrageSize, AttemptEnd, AttemptRecord};
+pub use breaker::{BreakerCause, BreakerRecord, BreakerScope};
 pub use date::Date;
 pub use effect::{Effect, Effects, Record, RulesRecord, StatusRecord};
 pub use input::{Input, Stamped};

@@ -1,6 +1,6 @@
 //! What limits the account, and what stopped it.
 
-use wire::api::{LimitUse, RefusedOrder, Risk};
+use wire::api::{LimitUse, PastBreaker, RefusedOrder, Risk};
 
 use super::plot::heat;
 use super::{Block, Cell, Heat, Limit, Row, Said, Section, Table, fact, market, moment, or_dash, ordered, percent};
@@ -54,6 +54,33 @@ pub fn breakers(risk: &Risk, zone: Zone) -> Section {
         name: "breakers",
         heads: vec!["Watches", "Opens at", "State", "Stops"],
         rows: risk.watched.iter().map(row).collect(),
+    }))
+}
+
+/// When breakers opened, and for how long.
+#[must_use]
+pub fn opened(risk: &Risk, zone: Zone) -> Section {
+    let section = Section::new("breaker-history", "Breakers that opened").wide().note("newest first");
+    if risk.opened.is_empty() {
+        return section.say("None has opened.");
+    }
+    let row = |it: &PastBreaker| {
+        let lasted = match it.to_ms {
+            None => Said::toned("still open", Tone::Warning),
+            Some(to_ms) => Said::plain(&format::age((to_ms - it.from_ms).max(0) as u64)),
+        };
+        Row::of(vec![
+            moment(zone, it.from_ms).into(),
+            it.cause.clone().into(),
+            market(&it.stops).into(),
+            it.measured.clone().into(),
+            lasted.into(),
+        ])
+    };
+    section.with(Block::Table(Table {
+        name: "breakers that opened",
+        heads: vec!["When", "Watches", "Stops", "Measured", "Lasted"],
+        rows: risk.opened.iter().map(row).collect(),
     }))
 }
 
@@ -147,6 +174,13 @@ mod tests {
                 LimitUse { name: "Value at risk, a day".into(), used: None, max: 0.05 },
             ],
             exits: vec![("Stop-loss".into(), Some(0.02)), ("Trailing stop".into(), None)],
+            opened: vec![PastBreaker {
+                cause: "spread".into(),
+                stops: "kraken:BTC/USD".into(),
+                from_ms: 0,
+                to_ms: Some(90_000),
+                measured: "12.0 bps of 10.0 bps".into(),
+            }],
             breakers: vec![OpenBreaker {
                 cause: "spread".into(),
                 stops: "kraken:BTC/USD".into(),

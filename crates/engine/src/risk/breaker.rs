@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use types::order::{Reason, Refusal};
 use types::settings::BreakerSettings;
-use types::{AccountId, Instrument, InstrumentId, Order, Price, Rounding, Timestamp};
+use types::{
+    AccountId, BreakerCause, BreakerCause as Cause, BreakerRecord, BreakerScope as Scope, Instrument, InstrumentId,
+    Order, Price, Rounding, Timestamp,
+};
 
 use crate::book::Book;
 use crate::notice;
@@ -20,45 +23,17 @@ const JUMP_STEP: Duration = Duration::from_secs(5);
 /// Fewest scored forecasts that a skill counts from.
 const SKILL_MIN: usize = 100;
 
-/// What a breaker watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Cause {
-    /// The price of an instrument moved too far within a minute.
-    Jump,
-    /// The spread of a book is too wide.
-    Spread,
-    /// A side of a book holds too little.
-    Depth,
-    /// An account lost too often in a row.
-    Losses,
-    /// The forecast of an instrument has been worse than "no change".
-    Skill,
-    /// The model answered too late.
-    Latency,
-}
-
-impl Cause {
-    /// What risk says of it.
-    #[must_use]
-    pub const fn refusal(self) -> Refusal {
-        match self {
-            Self::Jump => Refusal::PriceJump,
-            Self::Spread => Refusal::WideSpread,
-            Self::Depth => Refusal::ThinBook,
-            Self::Losses => Refusal::LossStreak,
-            Self::Skill => Refusal::Skill,
-            Self::Latency => Refusal::Latency,
-        }
+/// What risk says of an order that a breaker stopped.
+pub(crate) const fn refusal(cause: BreakerCause) -> Refusal {
+    match cause {
+        BreakerCause::Jump => Refusal::PriceJump,
+        BreakerCause::Spread => Refusal::WideSpread,
+        BreakerCause::Depth => Refusal::ThinBook,
+        BreakerCause::Losses => Refusal::LossStreak,
+        BreakerCause::Skill => Refusal::Skill,
+        BreakerCause::Latency => Refusal::Latency,
+        BreakerCause::Drawdown => Refusal::Drawdown,
     }
-}
-
-/// What a breaker stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Scope {
-    /// New positions in an instrument, of every account.
-    Instrument(InstrumentId),
-    /// New positions of an account.
-    Account(AccountId),
 }
 
 /// A breaker that is open.
@@ -75,9 +50,9 @@ pub struct Open {
 pub struct Breakers {
     open: BTreeMap<(Cause, Scope), Open>,
     prices: BTreeMap<InstrumentId, VecDeque<(Timestamp, Price)>>,
-    /// Newly opened, to be told; always empty between inputs.
+    /// Opened or closed, to be told; always empty between inputs.
     #[serde(skip)]
-    news: Vec<(Scope, String)>,
+    news: Vec<News>,
 }
 
 impl Breakers {
@@ -98,14 +73,27 @@ impl Breakers {
     }
 
     /// The user closes all.
-    pub(crate) fn reset(&mut self) {
-        self.open.clear();
+    pub(crate) fn reset(&mut self, at: Timestamp) {
+        self.close(at, |_| true);
         self.prices.clear();
     }
 
-    /// What was opened since it was asked last.
-    pub(crate) fn news(&mut self) -> impl Iterator<Item = (Scope, String)> + '_ {
+    /// What opened and closed since it was asked last.
+    pub(crate) fn news(&mut self) -> impl Iterator<Item = News> + '_ {
         self.news.drain(..)
+    }
+
+    /// Closes those that `is_over`.
+    fn close(&mut self, at: Timestamp, is_over: impl Fn(&Open) -> bool) {
+        let news = &mut self.news;
+        self.open.retain(|(cause, scope), open| {
+            let stays = !is_over(open);
+            if !stays {
+                let record = BreakerRecord { at, cause: *cause, scope: *scope, opened: None };
+                news.push(News { record, text: String::new() });
+            }
+            stays
+        });
     }
 
     /// A proven book stands.
@@ -203,8 +191,7 @@ impl Breakers {
     /// Time went on: what has been gone for long enough is closed.
     pub(crate) fn on_time(&mut self, settings: &BreakerSettings, at: Timestamp) {
         let cool_down = Duration::from_secs(settings.cool_down_s.into());
-        let is_over = |open: &Open| open.seen_at.plus(cool_down) <= at;
-        self.open.retain(|_, open| !is_over(open));
+        self.close(at, |open| open.seen_at.plus(cool_down) <= at);
     }
 
     /// How far the price is from the farthest of the last minute, millionths.
@@ -239,11 +226,19 @@ impl Breakers {
                 self.open.insert((cause, scope), Open { since: at, seen_at: at });
                 let minutes = settings.cool_down_s.div_ceil(60);
                 let text = format!("{}: no new positions until that has been over for {minutes} min.", text());
-                self.news.push((scope, text));
+                self.news.push(News { record: BreakerRecord { at, cause, scope, opened: Some((value, limit)) }, text });
             }
             None => {}
         }
     }
+}
+
+/// That a breaker opened or closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) record: BreakerRecord,
+    /// For the user; empty when it closed.
+    pub(crate) text: String,
 }
 
 /// A cause as it stands.
@@ -332,7 +327,7 @@ mod tests {
             let at = Timestamp::from_secs(second);
             self.breakers.on_time(&SETTINGS, at);
             self.breakers.on_book(&instrument(), &book(bid, ask, qty), Some(Rate::Par), &SETTINGS, at);
-            self.told.extend(self.breakers.news().map(|(_, text)| text));
+            self.told.extend(self.breakers.news().map(|news| news.text).filter(|text| !text.is_empty()));
             stops(&self.breakers, AccountId::LEAD)
         }
     }
@@ -377,7 +372,7 @@ mod tests {
         assert!(!breakers.on_losses(AccountId::LEAD, 2, &SETTINGS, Timestamp::EPOCH));
         assert!(breakers.on_losses(AccountId::LEAD, 3, &SETTINGS, Timestamp::EPOCH));
         assert_eq!((stops(&breakers, AccountId::LEAD), stops(&breakers, AccountId::HOLD)), (Some(Cause::Losses), None));
-        breakers.reset();
+        breakers.reset(Timestamp::EPOCH);
         breakers.on_skill(&instrument(), -0.02, 99, &SETTINGS, Timestamp::EPOCH);
         breakers.on_skill(&instrument(), -0.009, 100, &SETTINGS, Timestamp::EPOCH);
         breakers.on_skill(&instrument(), f64::NAN, 100, &SETTINGS, Timestamp::EPOCH);
@@ -386,13 +381,13 @@ mod tests {
         assert_eq!(stops(&breakers, AccountId::HOLD), Some(Cause::Skill));
         let other = order(AccountId::HOLD, Reason::Reversion { band_percent: 1 });
         assert_eq!(breakers.stopping(&other), None, "it does not rest on the forecast");
-        breakers.reset();
+        breakers.reset(Timestamp::EPOCH);
         breakers.on_answer(&instrument(), Duration::from_millis(999), &SETTINGS, Timestamp::EPOCH);
         assert_eq!(stops(&breakers, AccountId::HOLD), None);
         breakers.on_answer(&instrument(), Duration::from_millis(1_000), &SETTINGS, Timestamp::EPOCH);
         assert_eq!(stops(&breakers, AccountId::HOLD), Some(Cause::Latency));
         let off = BreakerSettings::off();
-        breakers.reset();
+        breakers.reset(Timestamp::EPOCH);
         breakers.on_answer(&instrument(), Duration::from_secs(9_999), &off, Timestamp::EPOCH);
         breakers.on_skill(&instrument(), -1.0, 1_000, &off, Timestamp::EPOCH);
         assert!(breakers.open().is_empty() && !breakers.on_losses(AccountId::LEAD, 99, &off, Timestamp::EPOCH));

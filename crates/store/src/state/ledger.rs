@@ -3,7 +3,7 @@
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::de::DeserializeOwned;
 use types::order::{OrderEnd, Refusal};
-use types::{AccountId, AccountRecord, ArrivalRecord, Fill, Order, OrderId, Timestamp, WhyRecord};
+use types::{AccountId, AccountRecord, ArrivalRecord, BreakerRecord, Fill, Order, OrderId, Timestamp, WhyRecord};
 
 use super::{Rows, Span, State, encoded};
 use crate::Result;
@@ -21,6 +21,8 @@ pub(super) const FILLS: TableDefinition<'static, FillKey, Bytes> = TableDefiniti
 /// What was known when an order was approved, and what it met.
 pub(super) const WHY: TableDefinition<'static, u64, Bytes> = TableDefinition::new("why");
 pub(super) const ARRIVALS: TableDefinition<'static, u64, Bytes> = TableDefinition::new("arrivals");
+/// Breakers that opened and closed, by when, in the order of their inputs.
+pub(super) const BREAKERS: TableDefinition<'static, FillKey, Bytes> = TableDefinition::new("breakers");
 /// The accounts as they are, by number, for a program that cannot read the engine's state.
 pub(super) const ACCOUNTS: TableDefinition<'static, u8, Bytes> = TableDefinition::new("accounts");
 
@@ -36,6 +38,7 @@ pub(super) struct Writer<'t> {
     why: Table<'t, u64, Bytes>,
     arrivals: Table<'t, u64, Bytes>,
     accounts: Table<'t, u8, Bytes>,
+    breakers: Table<'t, FillKey, Bytes>,
 }
 
 impl<'t> Writer<'t> {
@@ -48,6 +51,7 @@ impl<'t> Writer<'t> {
             why: txn.open_table(WHY)?,
             arrivals: txn.open_table(ARRIVALS)?,
             accounts: txn.open_table(ACCOUNTS)?,
+            breakers: txn.open_table(BREAKERS)?,
         })
     }
 
@@ -89,6 +93,17 @@ impl<'t> Writer<'t> {
 
     pub(super) fn account(&mut self, account: &AccountRecord, scratch: &mut Vec<u8>) -> std::result::Result<(), Error> {
         self.accounts.insert(account.account.0, encoded(account, scratch))?;
+        Ok(())
+    }
+
+    pub(super) fn breaker(
+        &mut self,
+        seq: u64,
+        rank: u16,
+        breaker: &BreakerRecord,
+        scratch: &mut Vec<u8>,
+    ) -> std::result::Result<(), Error> {
+        self.breakers.insert((breaker.at.as_nanos(), seq, rank), encoded(breaker, scratch))?;
         Ok(())
     }
 
@@ -153,6 +168,15 @@ impl State {
     /// When the file cannot be read.
     pub fn order_end(&self, order: OrderId) -> Result<Option<(OrderEnd, Timestamp)>> {
         self.of_order(ORDER_ENDS, order)
+    }
+
+    /// Breakers that opened and closed, by when.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn breakers(&self, span: Span) -> Result<Vec<BreakerRecord>> {
+        let key = |at: Timestamp| (at.as_nanos(), 0, 0);
+        self.scan(BREAKERS, span, |rows| rows.range(key(span.from)..key(span.to)))
     }
 
     /// What was known when an order was approved; `None` for one of a program that did not write it down.

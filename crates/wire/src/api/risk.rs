@@ -21,6 +21,8 @@ pub struct Risk {
     pub exits: Vec<(String, Option<f64>)>,
     /// Breakers that are open, of any account.
     pub breakers: Vec<OpenBreaker>,
+    /// Breakers that opened lately, of any account, newest first.
+    pub opened: Vec<PastBreaker>,
     /// What each breaker watches for: (name, limit in words).
     pub watched: Vec<(String, String)>,
     /// `kraken:BTC/USD`, in the order of the matrix.
@@ -43,6 +45,22 @@ pub struct LimitUse {
     pub used: Option<f64>,
     /// The limit.
     pub max: f64,
+}
+
+/// A breaker that opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct PastBreaker {
+    /// What it watches.
+    pub cause: String,
+    /// The market or the account that it stopped.
+    pub stops: String,
+    /// When it opened.
+    pub from_ms: i64,
+    /// When it closed; null while it is open.
+    pub to_ms: Option<i64>,
+    /// What was measured when it opened, and at which it opens, in words.
+    pub measured: String,
 }
 
 /// An order that was refused.
