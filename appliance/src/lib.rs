@@ -19,6 +19,7 @@ mod chart;
 pub mod cli;
 mod clock;
 pub mod config;
+mod day;
 mod engine_thread;
 mod exporter;
 mod gauges;

@@ -106,7 +106,7 @@ pub(super) async fn curve(
     .await
 }
 
-fn account(state: &store::State, name: &str) -> Result<AccountId, Refusal> {
+pub(super) fn account(state: &store::State, name: &str) -> Result<AccountId, Refusal> {
     let unknown = || Refusal::Bad(format!("account: {name:?} is no account"));
     Accounts::named(state, name)?.map_err(|why| Refusal::Bad(format!("account: {why}")))?.one().ok_or_else(unknown)
 }

@@ -1,9 +1,10 @@
-//! `/api/v1/chart` and `/api/v1/past`: what the chart of a market is drawn of.
+//! `/api/v1/chart`, `/api/v1/past` and `/api/v1/day`: what the chart of a market is drawn of, and a day gone through again.
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET /api/v1/chart?symbol=..&timeframe=1m&before=TIME&limit=2000&lines=ema_20,rsi_14` | the newest candles that open before a time, with the features of that name |
 //! | `GET /api/v1/past?symbol=..&horizon=5&before=TIME&limit=2000` | forecasts of the model that leads there, by the time for which they were made, with what came |
+//! | `GET /api/v1/day?symbol=..&day=2025-11-01&account=lead` | price, account and the leading model's forecast at the ends of the day's minutes, and the account's orders |
 
 use std::collections::HashMap;
 
@@ -12,15 +13,16 @@ use axum::response::Response;
 use engine::feature::columns_of;
 use tokio::sync::OwnedSemaphorePermit;
 use types::input::ModelRole;
-use types::{Timestamp, Venue};
+use types::{Date, InstrumentId, Timestamp, Venue};
 use wire::ServerMessage;
 
-use super::accounts::number;
+use super::accounts::{account, number};
 use super::form::Form;
 use super::kept::{self, Refusal, one};
 use super::{Inner, Site};
 use crate::chart::{self, LENGTHS, LIMIT};
-use crate::kept::Known;
+use crate::day;
+use crate::kept::{Known, LEAD};
 
 /// Most features of one answer.
 const LINES_MAX: usize = 16;
@@ -78,6 +80,37 @@ fn is_announced(catalogue: &[u8], symbol: &str) -> bool {
     all.iter().any(|it| slug(&it.venue) == Some(venue) && it.pair == pair)
 }
 
+/// `GET /api/v1/day`.
+pub(super) async fn course(
+    State(site): State<Site>,
+    form: Form,
+    Query(parameters): Query<HashMap<String, String>>,
+) -> Response {
+    let inner = site.inner.clone();
+    let turn = turn(&site).await;
+    form.of_work(move || {
+        let _turn = turn;
+        let wanted = kept::text(&parameters, "day");
+        let day = wanted.map_or_else(|| Ok(Date::of(inner.clock.now())), str::parse);
+        let day = day.map_err(|error| Refusal::Bad(format!("day: {:?} is {error}", wanted.unwrap_or_default())))?;
+        let known = one(&inner.state, kept::symbol(&parameters)?)?;
+        let name = kept::text(&parameters, "account").unwrap_or(LEAD);
+        let account = account(&inner.state, name)?;
+        let asked = day::Asked { day, known: &known, account, name };
+        Ok(day::course(&inner.state, asked, &|model| leads(&inner, known.id, model))?)
+    })
+    .await
+}
+
+/// Whether a model is the one that is acted on in a market.
+fn leads(inner: &Inner, instrument: InstrumentId, model: &str) -> bool {
+    inner.models.engine_seats().iter().any(|seat| {
+        seat.spec.id == model
+            && seat.role == ModelRole::Active
+            && (seat.instruments.is_empty() || seat.instruments.contains(&instrument))
+    })
+}
+
 /// `GET /api/v1/past`.
 pub(super) async fn past(
     State(site): State<Site>,
@@ -98,13 +131,7 @@ pub(super) async fn past(
             let version = shelf.versions.iter().find(|version| version.model == model);
             version.map_or_else(|| model.to_owned(), |version| format!("{} r{}", version.name, version.revision))
         };
-        let leads = |model: &str| {
-            inner.models.engine_seats().iter().any(|seat| {
-                seat.spec.id == model
-                    && seat.role == ModelRole::Active
-                    && (seat.instruments.is_empty() || seat.instruments.contains(&known.id))
-            })
-        };
+        let leads = |model: &str| leads(&inner, known.id, model);
         Ok(chart::past(&inner.state, &known, horizon, before, limit, &leads, &named)?)
     })
     .await

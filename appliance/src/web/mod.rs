@@ -195,6 +195,7 @@ fn routes() -> Router<Site> {
         .route("/api/v1/skill", get(skill::skill))
         .route("/api/v1/chart", get(chart::block))
         .route("/api/v1/past", get(chart::past))
+        .route("/api/v1/day", get(chart::course))
         .route("/api/v1/quality", get(data::quality))
         .route("/api/v1/storage", get(data::storage))
         .route("/api/v1/accounts", get(accounts::list))

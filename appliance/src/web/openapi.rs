@@ -426,6 +426,12 @@ fn charts(book: &mut Book) {
         .parameter(limit(LIMIT.into(), LIMIT.into()));
     let it = book.both::<api::PastForecasts>(it);
     book.add(it, &[400, 404, 500]);
+    let it = get("/api/v1/day", "A market and an account at the ends of a day's minutes.")
+        .parameter(symbol())
+        .parameter(may("day", "UTC date, `2025-11-01`; today without it.", text()))
+        .parameter(may("account", "Name of a paper account; `lead` without it.", text()));
+    let it = book.both::<api::Day>(it);
+    book.add(it, &[400, 404, 500]);
 }
 
 fn visitors(book: &mut Book) {

@@ -59,6 +59,7 @@ pub(super) const ROUTES: &[(&str, &str, Need)] = &[
     ("/api/v1/skill", "GET", READ),
     ("/api/v1/chart", "GET", READ),
     ("/api/v1/past", "GET", READ),
+    ("/api/v1/day", "GET", READ),
     ("/api/v1/quality", "GET", READ),
     ("/api/v1/storage", "GET", READ),
     ("/api/v1/accounts", "GET", READ),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::plot::{HEIGHT, SHADES, WIDTH};
 use super::{
-    Action, Block, Cell, Choosable, Fact, Figure, Gauge, Heat, Limit, Line, Picture, Plot, Row, Said, Section, Table,
+    Action, Block, Cell, Choosable, Fact, Figure, Gauge, Heat, Limit, Line, Picture, Plot, Row, Said, Section, Slider,
+    Table,
 };
 use crate::chart::shape;
 use crate::format::{self, THIN_SPACE, plain};
@@ -17,7 +18,13 @@ pub fn sections(all: Vec<Section>) -> Vec<Node> {
 }
 
 fn section(section: Section) -> Node {
-    let Section { kind, title, note, chip, as_of, wide, blocks } = section;
+    card(section, Vec::new())
+}
+
+/// A section with elements of its own at its end.
+#[must_use]
+pub fn card(section: Section, more: Vec<Node>) -> Node {
+    let Section { kind, title, note, chip, as_of, wide, english, blocks } = section;
     let wide = if wide { " wide" } else { "" };
     let stale = if as_of.is_empty() { "" } else { " stale" };
     let mut header = node("header", "").with(text("h2", "", &title));
@@ -31,7 +38,8 @@ fn section(section: Section) -> Node {
         header = header.with(self::chip(&word).id(id));
     }
     let blocks = blocks.into_iter().map(block).collect();
-    node("section", &format!("panel {kind}{wide}{stale}")).key(kind).id(kind).with(header).all(blocks)
+    let section = node("section", &format!("panel {kind}{wide}{stale}")).set("lang", if english { "en" } else { "" });
+    section.key(kind).id(kind).with(header).all(blocks).all(more)
 }
 
 fn block(block: Block) -> Node {
@@ -45,6 +53,7 @@ fn block(block: Block) -> Node {
         Block::Actions(actions) => node("div", "actions").all(actions.into_iter().map(action).collect()),
         Block::Figure(figure) => self::figure(*figure),
         Block::Picture(picture) => self::picture(picture),
+        Block::Slider(slider) => self::slider(slider),
         Block::Words(line) => self::line("p", "words", line),
         Block::Lines(lines) => {
             let line = |line: Line| self::line("li", line.tone.class(), line);
@@ -90,6 +99,20 @@ fn limit(limit: Limit) -> Node {
         .with(filled);
     let name = text("span", "", &limit.name);
     node("div", "limit").with(name).with(text("span", "secondary", &limit.text)).with(bar)
+}
+
+fn slider(slider: Slider) -> Node {
+    let Slider { id, label, most, value, read } = slider;
+    let input = node("input", "")
+        .id(id)
+        .set("type", "range")
+        .set("min", "0")
+        .set("max", &most.to_string())
+        .set("value", &value.to_string())
+        .set("aria-label", label)
+        .set("aria-valuetext", &read)
+        .on("input", Does::Pick);
+    node("div", "slider").with(input).with(text("b", "", &read).id("slider-read"))
 }
 
 /// A button that asks before it does something.

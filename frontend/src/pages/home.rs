@@ -24,6 +24,8 @@ pub struct Sight<'a> {
     pub freshness: Freshness,
     /// The zone that times are read in.
     pub zone: Zone,
+    /// Whether the visitor may change anything.
+    pub may_control: bool,
 }
 
 /// The page; `asked` is the instrument that the user chose for the forecasts.
@@ -127,7 +129,7 @@ fn switch(sight: Sight<'_>) -> Vec<Node> {
         .id("trading")
         .set("role", "switch")
         .set("aria-checked", if is_running { "true" } else { "false" })
-        .flag("disabled", sight.freshness != Freshness::Live)
+        .flag("disabled", sight.freshness != Freshness::Live || !sight.may_control)
         .on("click", Does::Show(DIALOG))
         .with(node("i", "").set("aria-hidden", "true"))
         .say(words);
@@ -522,7 +524,25 @@ mod tests {
 
     /// The page as one element, of what is told.
     fn drawn(told: Option<&Overview>, catalogue: &[Instrument], freshness: Freshness) -> Node {
-        node("main", "").all(page(Sight { overview: told, catalogue, freshness, zone: Zone::default() }, ""))
+        let sight = Sight { overview: told, catalogue, freshness, zone: Zone::default(), may_control: true };
+        node("main", "").all(page(sight, ""))
+    }
+
+    #[test]
+    fn a_guest_cannot_reach_for_the_switch() {
+        let (told, catalogue) = well();
+        let is_disabled = |may_control| {
+            let sight = Sight {
+                overview: Some(&told),
+                catalogue: &catalogue,
+                freshness: Freshness::Live,
+                zone: Zone::default(),
+                may_control,
+            };
+            let page = node("main", "").all(page(sight, ""));
+            page.find("trading").is_some_and(|it| it.attributes.iter().any(|(name, _)| *name == "disabled"))
+        };
+        assert_eq!([true, false].map(is_disabled), [false, true]);
     }
 
     fn alive(change: impl Fn(&mut Overview)) -> Node {

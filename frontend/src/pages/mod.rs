@@ -7,10 +7,12 @@
 pub mod access;
 pub mod arbitrage;
 pub mod data;
+pub mod day;
 pub mod draw;
 pub mod forecasts;
 pub mod home;
 pub mod lamp;
+pub mod market;
 pub mod models;
 pub mod plot;
 pub mod replay;
@@ -42,6 +44,8 @@ pub struct Section {
     pub as_of: String,
     /// Whether it takes the whole width.
     pub wide: bool,
+    /// Whether it is told in English in every language: names and texts of the program itself.
+    pub english: bool,
     /// What is in it.
     pub blocks: Vec<Block>,
 }
@@ -58,6 +62,12 @@ impl Section {
     #[must_use]
     pub fn wide(self) -> Self {
         Self { wide: true, ..self }
+    }
+
+    /// Told in English in every language.
+    #[must_use]
+    pub fn english(self) -> Self {
+        Self { english: true, ..self }
     }
 
     /// With something at the right of the title.
@@ -105,6 +115,20 @@ impl Section {
     }
 }
 
+/// What a visitor may do who may change nothing.
+const OF_GUESTS: [&str; 2] = ["logout", "verify"];
+
+/// Sections without what a visitor who may change nothing would be refused.
+#[must_use]
+pub fn for_guests(mut all: Vec<Section>) -> Vec<Section> {
+    for block in all.iter_mut().flat_map(|section| &mut section.blocks) {
+        if let Block::Actions(actions) = block {
+            actions.retain(|action| OF_GUESTS.contains(&action.id));
+        }
+    }
+    all
+}
+
 /// A piece of a section.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Block {
@@ -130,6 +154,23 @@ pub enum Block {
     Words(Line),
     /// A list.
     Lines(Vec<Line>),
+    /// A place in a row to choose.
+    Slider(Slider),
+}
+
+/// A place in a row to choose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slider {
+    /// Test id.
+    pub id: &'static str,
+    /// What it chooses.
+    pub label: &'static str,
+    /// The last place; the first is 0.
+    pub most: usize,
+    /// The chosen one.
+    pub value: usize,
+    /// What is at that place.
+    pub read: String,
 }
 
 /// A number that is read first.

@@ -9,11 +9,10 @@ use crate::sentence::Tone;
 
 /// The days that can be replayed.
 #[must_use]
-pub fn days(storage: &Storage, chosen: &str) -> Section {
+pub fn days(storage: &Storage, chosen: &str, symbol: &str) -> Section {
     let row = |day: &wire::api::RecordedDay| {
         let mark = if day.day == chosen { "chosen" } else { "" };
-        Row::of(vec![day.day.clone().into(), size(day.bytes).into(), mark.into()])
-            .to(format!("/replay?day={}", day.day))
+        Row::of(vec![day.day.clone().into(), size(day.bytes).into(), mark.into()]).to(address(&day.day, symbol))
     };
     let section = Section::new("days", "Recorded days").note("UTC");
     if storage.days.is_empty() {
@@ -21,6 +20,18 @@ pub fn days(storage: &Storage, chosen: &str) -> Section {
     }
     let rows = storage.days.iter().map(row).collect();
     section.with(Block::Table(Table { name: "days", heads: vec!["Day", "Size", ""], rows }))
+}
+
+/// The page of a day in a market.
+#[must_use]
+pub fn address(day: &str, symbol: &str) -> String {
+    format!("/replay?day={day}&symbol={symbol}")
+}
+
+/// Where the box tells of a day in a market; of today where none is asked for.
+#[must_use]
+pub fn course(day: &str, symbol: &str) -> String {
+    format!("/api/v1/day?day={day}&symbol={symbol}")
 }
 
 /// The day that is chosen, or the newest one.

@@ -32,6 +32,11 @@ impl Entry {
     }
 }
 
+/// Whether who looks may change anything.
+pub(super) fn may_control() -> bool {
+    expect_context::<Standing>().scopes.iter().any(|scope| scope == "control")
+}
+
 /// Asks the box who this visitor is; again, until it answers.
 pub(super) fn knock(entry: RwSignal<Entry>) {
     spawn_local(async move {

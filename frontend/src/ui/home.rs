@@ -3,16 +3,13 @@
 use std::rc::Rc;
 
 use leptos::prelude::*;
-use wire::HorizonCard;
 
 use super::browser;
 use super::dom::live;
-use super::panel::Chip;
+use super::door;
 use super::store::Store;
-use crate::format;
 use crate::pages::Section;
 use crate::pages::home::{self, Sight};
-use crate::sentence;
 use crate::state::Part;
 
 /// The page.
@@ -37,32 +34,6 @@ fn look<T>(store: Store, read: impl FnOnce(Sight<'_>) -> T) -> T {
     store.read(Part::Overview, |state| {
         let overview = state.overview.as_ref();
         let zone = browser::zone(overview.map_or(0, |told| told.at_ms));
-        read(Sight { overview, catalogue: &state.catalogue, freshness, zone })
+        read(Sight { overview, catalogue: &state.catalogue, freshness, zone, may_control: door::may_control() })
     })
-}
-
-/// One horizon as a table row, for the market page.
-#[component]
-pub(super) fn HorizonRow(
-    /// Horizon and forecast.
-    card: HorizonCard,
-) -> impl IntoView {
-    let (word, tone) = sentence::verdict(card.verdict);
-    let word = Signal::stored((word.to_owned(), tone));
-    let bps = |value: f32, digits| format::signed_float(f64::from(value) * 1e4, digits);
-    let expected = card.forecast.map_or_else(|| "–".into(), |f| bps(f.log_return, 1));
-    let class = format::sign_class(&expected);
-    let p_up = card.forecast.map_or_else(|| "–".into(), |f| format::percent(f64::from(f.p_up) * 1e6, 0));
-    let band = card
-        .forecast
-        .and_then(|f| f.band_90.map(|h| format!("{} to {}", bps(f.log_return - h, 0), bps(f.log_return + h, 0))));
-    view! {
-        <tr data-testid="horizon">
-            <td>{card.horizon_min} <span class="unit">" min"</span></td>
-            <td class=class>{expected}</td>
-            <td class="secondary">{band.unwrap_or_else(|| "–".into())}</td>
-            <td>{p_up}</td>
-            <td><Chip word=word testid="verdict" /></td>
-        </tr>
-    }
 }

@@ -8,14 +8,15 @@ use wire::api;
 use super::ask::Desk;
 use super::browser;
 use super::choice::{Choice, Choosable};
-use super::dom::live;
+use super::dom::{Choose, live};
 use super::remote::Remote;
 use super::store::Store;
 use super::way::Way;
 use crate::address;
 use crate::calendar::Zone;
 use crate::pages::{
-    Section, access, arbitrage, data, draw, forecasts, models, replay, risk, settings, shell, system, trading,
+    Section, access, arbitrage, data, day, draw, for_guests, forecasts, models, replay, risk, settings, shell, system,
+    trading,
 };
 use crate::state::Part;
 
@@ -51,12 +52,25 @@ fn page(
     remotes: Vec<Remote>,
     make: Box<dyn Fn(Zone) -> Vec<Section>>,
 ) -> AnyView {
+    page_with(title, beside, remotes, make, Rc::new(drop))
+}
+
+/// A [`page`] with something to choose in its sections.
+fn page_with(
+    title: &'static str,
+    beside: AnyView,
+    remotes: Vec<Remote>,
+    make: Box<dyn Fn(Zone) -> Vec<Section>>,
+    choose: Choose,
+) -> AnyView {
     let store = Store::of_page();
     let trouble = move || {
         let (at_ms, error) = remotes.iter().find_map(|remote| remote.trouble())?;
         let text = format!("as of {}: {error}", browser::zone(at_ms).clock_seconds(at_ms));
         Some(view! { <span class="as-of" data-testid="as-of">{text}</span> })
     };
+    let may_control = super::door::may_control();
+    let make = move |zone| if may_control { make(zone) } else { for_guests(make(zone)) };
     let zone = move || browser::zone(store.peek(|state| state.overview.as_ref().map_or(0, |o| o.at_ms)));
     view! {
         <div class="page-head">
@@ -65,7 +79,7 @@ fn page(
             <span class="fill"></span>
             {beside}
         </div>
-        {live("sections", Box::new(move || draw::sections(make(zone()))), Rc::new(drop))}
+        {live("sections", Box::new(move || draw::sections(make(zone()))), choose)}
     }
     .into_any()
 }
@@ -126,11 +140,9 @@ fn trading_page() -> AnyView {
     )
 }
 
-fn forecasts_page() -> AnyView {
-    let store = Store::of_page();
-    let desk = expect_context::<Desk>();
-    let (asked, model, horizon) = (query("symbol"), query("model"), query("horizon"));
-    let markets = Memo::new(move |_| {
+/// All markets, to choose one.
+fn markets(store: Store) -> Memo<Vec<Choosable>> {
+    Memo::new(move |_| {
         store.read(Part::Catalogue, |state| {
             let market = |it: &wire::Instrument| Choosable {
                 key: format!("{}:{}", address::slug(&it.venue), it.pair),
@@ -138,11 +150,23 @@ fn forecasts_page() -> AnyView {
             };
             state.catalogue.iter().map(market).collect::<Vec<_>>()
         })
-    });
-    let symbol = Memo::new(move |_| {
+    })
+}
+
+/// The market that the address asks for, or the first one.
+fn chosen_market(markets: Memo<Vec<Choosable>>, asked: Memo<String>) -> Memo<Option<String>> {
+    Memo::new(move |_| {
         let first = || markets.read().first().map(|market| market.key.clone());
         Some(asked.get()).filter(|symbol| !symbol.is_empty()).or_else(first)
-    });
+    })
+}
+
+fn forecasts_page() -> AnyView {
+    let store = Store::of_page();
+    let desk = expect_context::<Desk>();
+    let (asked, model, horizon) = (query("symbol"), query("model"), query("horizon"));
+    let markets = markets(store);
+    let symbol = chosen_market(markets, asked);
     // Looked at, not watched: every track is judged over all its days.
     let skill = Remote::new(move || Some(format!("/api/v1/skill?symbol={}", symbol.get()?)), 120);
     let why = Remote::new(
@@ -200,6 +224,7 @@ fn risk_page() -> AnyView {
                 vec![
                     risk::limits(&told),
                     risk::breakers(&told, zone),
+                    risk::opened(&told, zone),
                     risk::correlation(&told),
                     risk::refused(&told, zone),
                 ]
@@ -250,22 +275,36 @@ fn data_page() -> AnyView {
 
 fn replay_page() -> AnyView {
     let asked = query("day");
+    let markets = markets(Store::of_page());
+    let symbol = chosen_market(markets, query("symbol"));
     let storage = Remote::new(|| Some("/api/v1/storage".into()), 60);
     let replays = Remote::new(|| Some("/api/v1/replays".into()), 2);
-    page(
+    let course = Remote::new(move || Some(replay::course(&asked.get(), &symbol.get()?)), 60);
+    // Of a day that was not gone through yet its end is shown.
+    let place = RwSignal::new(usize::MAX);
+    let way = Way::of_page();
+    let choose = move |key: String| way.go(&replay::address(&asked.get_untracked(), &key), true);
+    let value = Signal::derive(move || symbol.get().unwrap_or_default());
+    let choice = view! { <Choice label="Market" options=markets value=value on_choose=choose /> }.into_any();
+    page_with(
         "Replay",
-        ().into_any(),
-        vec![storage, replays],
+        choice,
+        vec![storage, replays, course],
         Box::new(move |zone| {
-            storage.sections("days", "Recorded days", |days: api::Storage| {
+            let mut all = course.sections("course", "The day, minute by minute", |told: api::Day| {
+                day::course(&told, place.get(), zone)
+            });
+            all.extend(storage.sections("days", "Recorded days", |days: api::Storage| {
                 let day = replay::chosen(&days, &asked.get());
                 let mut parts = replays.sections("replay", "Replay", |told: api::Replays| {
                     vec![replay::replay(&told, day.as_deref(), zone)]
                 });
-                parts.push(replay::days(&days, day.as_deref().unwrap_or_default()));
+                parts.push(replay::days(&days, &day.unwrap_or_default(), &value.get()));
                 parts
-            })
+            }));
+            all
         }),
+        Rc::new(move |at| place.set(at.parse().unwrap_or(usize::MAX))),
     )
 }
 

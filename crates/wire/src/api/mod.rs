@@ -8,6 +8,7 @@ mod access;
 mod arbitrage;
 mod chart;
 mod data;
+mod day;
 mod logs;
 mod models;
 mod risk;
@@ -21,6 +22,7 @@ pub use access::*;
 pub use arbitrage::*;
 pub use chart::*;
 pub use data::*;
+pub use day::*;
 pub use logs::*;
 pub use models::*;
 pub use risk::*;
@@ -31,4 +33,4 @@ pub use system::*;
 pub use trading::*;
 
 /// The media type of answers in postcard, of this [`PROTOCOL`](crate::PROTOCOL) alone: a page of another one is told to reload.
-pub const POSTCARD_TYPE: &str = "application/vnd.tickerbox.5+postcard";
+pub const POSTCARD_TYPE: &str = "application/vnd.tickerbox.6+postcard";

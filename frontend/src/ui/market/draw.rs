@@ -4,6 +4,7 @@ use web_sys::CanvasRenderingContext2d as Canvas;
 use wire::api::PastForecast;
 use wire::{Candle, FillMark};
 
+use super::super::language::say;
 use super::palette::Palette;
 use crate::calendar::Zone;
 use crate::chart::bars::{self, Bar};
@@ -128,7 +129,7 @@ impl Scene<'_> {
         canvas.set_text_align("left");
         canvas.set_text_baseline("middle");
         for tick in &ticks {
-            let _ = canvas.fill_text(&self.price(*tick), self.layout.plot_width + 8.0, prices.at(*tick));
+            write(canvas, &self.price(*tick), self.layout.plot_width + 8.0, prices.at(*tick));
         }
         self.times(canvas);
     }
@@ -142,7 +143,7 @@ impl Scene<'_> {
             let x = self.x(tick.at_ms);
             if (20.0..=self.layout.plot_width - 20.0).contains(&x) {
                 let text = if tick.is_day { self.zone.date(tick.at_ms) } else { self.zone.clock(tick.at_ms) };
-                let _ = canvas.fill_text(&text, x, self.layout.bottom() + 14.0);
+                write(canvas, &text, x, self.layout.bottom() + 14.0);
             }
         }
     }
@@ -270,7 +271,7 @@ impl Scene<'_> {
         canvas.set_fill_style_str(&self.palette.text);
         canvas.set_text_align("center");
         canvas.set_text_baseline("middle");
-        let _ = canvas.fill_text(&text, x, self.layout.bottom() + 14.0);
+        write(canvas, &text, x, self.layout.bottom() + 14.0);
     }
 
     pub(super) fn dashed(&self, canvas: &Canvas, from: (f64, f64), to: (f64, f64)) {
@@ -289,12 +290,17 @@ impl Scene<'_> {
         canvas.set_fill_style_str(ink);
         canvas.set_text_align("left");
         canvas.set_text_baseline("middle");
-        let _ = canvas.fill_text(text, left + 6.0, y);
+        write(canvas, text, left + 6.0, y);
     }
 
     fn price(&self, value: f64) -> String {
         format::fixed(value.round() as i64, self.price_decimals)
     }
+}
+
+/// Writes a text in the page's language.
+pub(super) fn write(canvas: &Canvas, text: &str, x: f64, y: f64) {
+    let _ = canvas.fill_text(&say(text), x, y);
 }
 
 /// How wide a text is, CSS pixels.

@@ -2,7 +2,7 @@
 
 use web_sys::CanvasRenderingContext2d as Canvas;
 
-use super::draw::Scene;
+use super::draw::{Scene, write};
 use crate::chart::bars;
 use crate::chart::indicator::{self, Indicator, Place};
 use crate::chart::scale::Linear;
@@ -86,7 +86,7 @@ impl Scene<'_> {
         canvas.set_text_baseline("middle");
         for (y, (_, it)) in marks.into_iter().zip(names) {
             canvas.set_fill_style_str(self.style(it.first).0);
-            let _ = canvas.fill_text(it.label, self.layout.plot_width - 4.0, y);
+            write(canvas, it.label, self.layout.plot_width - 4.0, y);
         }
     }
 
@@ -125,12 +125,12 @@ impl Scene<'_> {
             canvas.set_fill_style_str(&self.palette.secondary);
             canvas.set_text_align("left");
             canvas.set_text_baseline("top");
-            let _ = canvas.fill_text(it.label, 4.0, top);
+            write(canvas, it.label, 4.0, top);
             canvas.set_text_align("right");
             canvas.set_text_baseline("middle");
             for mark in marks {
                 let digits = if it.place == Place::Alone { self.price_decimals.min(2) } else { 0 };
-                let _ = canvas.fill_text(&format::float(mark, digits), self.layout.plot_width - 4.0, scale.at(mark));
+                write(canvas, &format::float(mark, digits), self.layout.plot_width - 4.0, scale.at(mark));
             }
         }
     }
@@ -206,6 +206,6 @@ impl Scene<'_> {
         canvas.set_fill_style_str(&self.palette.secondary);
         canvas.set_text_baseline("top");
         canvas.set_text_align(if x > 120.0 { "right" } else { "left" });
-        let _ = canvas.fill_text(text, if x > 120.0 { x - 8.0 } else { 8.0 }, self.layout.prices.0);
+        write(canvas, text, if x > 120.0 { x - 8.0 } else { 8.0 }, self.layout.prices.0);
     }
 }

@@ -4,27 +4,28 @@ mod book;
 mod chart;
 mod depth;
 mod draw;
-mod elsewhere;
 mod lines;
 mod palette;
 mod readout;
 mod source;
 mod tools;
-mod trades;
 
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 use leptos::prelude::*;
 use wire::Instrument;
 
 use super::browser;
 use super::choice::{Choice, Choosable};
-use super::home::HorizonRow;
-use super::panel::{Chip, Content, Panel};
+use super::dom::live;
+use super::panel::{Chip, Content};
 use super::store::Store;
 use super::way::Way;
 use crate::chart::indicator::Chosen;
 use crate::chart::level;
+use crate::markup::Node;
+use crate::pages::market::{self, Sight};
 use crate::state::Part;
 use crate::{address, format, sentence};
 
@@ -95,11 +96,7 @@ pub(super) fn MarketPage() -> impl IntoView {
                 <depth::DepthPanel instrument content />
             </div>
         </div>
-        <div class="market-bottom">
-            <elsewhere::Elsewhere instrument />
-            <trades::Trades instrument content />
-            <HorizonTable instrument />
-        </div>
+        {live("market-bottom", Box::new(move || below(store, instrument)), Rc::new(drop))}
     }
 }
 
@@ -206,35 +203,13 @@ fn Price(instrument: Memo<Option<Instrument>>) -> impl IntoView {
     }
 }
 
-#[component]
-fn HorizonTable(instrument: Memo<Option<Instrument>>) -> impl IntoView {
-    let store = Store::of_page();
-    let forecasts = Memo::new(move |_| {
-        let id = instrument.with(|i| i.as_ref().map(|i| i.id))?;
-        store.read(Part::Overview, |state| state.forecasts(id).cloned())
-    });
-    let content = Signal::derive(move || match (forecasts.with(Option::is_some), store.overview(|_| ()).is_some()) {
-        (true, _) => Content::Ready,
-        (false, true) => Content::Empty("No forecasts are made for this market.".into()),
-        (false, false) => Content::Loading,
-    });
-    let cards = Memo::new(move |_| forecasts.with(|f| f.as_ref().map(|f| f.horizons.clone()).unwrap_or_default()));
-    let missing = move || forecasts.with(|f| f.as_ref().map(|f| f.missing.clone()).unwrap_or_default());
-    view! {
-        <Panel kind="horizons" title="Forecasts here" note=view! { <span class="note">"bps"</span> }.into_any() content=content>
-            <table>
-                <thead>
-                    <tr>
-                        <th>"In"</th>
-                        <th>"Move"</th>
-                        <th>"90" {format::THIN_SPACE} "%"</th>
-                        <th>"Rise"</th>
-                        <th>"Record"</th>
-                    </tr>
-                </thead>
-                <tbody>{move || cards.get().into_iter().map(|card| view! { <HorizonRow card /> }).collect::<Vec<_>>()}</tbody>
-            </table>
-            <p class="secondary">{missing}</p>
-        </Panel>
-    }
+/// What is below the chart, drawn anew with each word of the box about it.
+fn below(store: Store, instrument: Memo<Option<Instrument>>) -> Vec<Node> {
+    let freshness = store.freshness();
+    store.read(Part::Catalogue, |_| ());
+    store.read(Part::Trades, |_| ());
+    store.read(Part::Overview, |state| {
+        let zone = browser::zone(state.overview.as_ref().map_or(0, |told| told.at_ms));
+        instrument.with(|here| market::below(Sight { here: here.as_ref(), state, freshness, zone }))
+    })
 }
