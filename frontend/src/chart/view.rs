@@ -71,7 +71,10 @@ impl View {
         let span_max = ((extent.newest - extent.first) * 1.25 + extent.ahead).max(SPAN_MIN * 4.0);
         let span = (self.span * factor).clamp(SPAN_MIN, span_max);
         let fixed = self.left() + anchor * self.span;
-        Self { right: fixed + (1.0 - anchor) * span, span, ..self }.held_by(extent)
+        // To see more of the past is not to see more of what has not come yet.
+        let most = self.right.max(extent.newest + 1.0 + extent.ahead);
+        let right = (fixed + (1.0 - anchor) * span).min(most);
+        Self { right, span, ..self }.held_by(extent)
     }
 
     /// Follows the newest candle from `before` to now, if it was on screen.
@@ -130,6 +133,15 @@ mod tests {
         for factor in [0.5, 0.9, 1.7] {
             same(view.zoom(factor, 0.25, EXTENT).slot(200.0, 800.0), under);
         }
+    }
+
+    #[test]
+    fn zooming_out_leaves_no_more_room_for_the_future() {
+        let wide = fitted().zoom(10.0, 0.5, EXTENT);
+        same(wide.right, fitted().right);
+        same(wide.span, 1_000.0);
+        let past = fitted().pan(-300.0, EXTENT).zoom(10.0, 0.5, EXTENT);
+        same(past.right, EXTENT.newest + 1.0 + EXTENT.ahead);
     }
 
     #[test]
