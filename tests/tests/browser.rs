@@ -1,10 +1,13 @@
 //! The dashboard in a real browser, on the demo's own market.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tickerbox_tests::browser::Browser;
 use tickerbox_tests::chart::{drag, import_minutes, key, shown, shown_when, wheel};
-use tickerbox_tests::demo::{Demo, get};
+use tickerbox_tests::demo::{Demo, get, send};
+use tickerbox_tests::pages::{texts, walk};
+use words::Words;
 
 /// Pictures are kept for people where this names a folder.
 fn keep(picture: &[u8], name: &str) {
@@ -317,7 +320,9 @@ async fn a_claimed_box_is_set_up_in_three_steps_and_its_first_chart_is_alive() {
     browser.wait_for("welcome-step", |text| text.contains("Step 2 of 3")).await;
     press("pick-profile", "Careful").await;
     browser.click("welcome-next").await;
+    press("pick-language", "Deutsch").await;
     press("pick-clock", "UTC").await;
+    assert_told(&german(), &texts(&browser).await);
     browser.click("welcome-next").await;
 
     browser.wait_for("price", |text| text.chars().any(|c| c.is_ascii_digit())).await;
@@ -325,8 +330,79 @@ async fn a_claimed_box_is_set_up_in_three_steps_and_its_first_chart_is_alive() {
     browser.visit(&format!("http://{address}/settings?section=engine.risk&key=engine.risk.daily_loss_max_ppm")).await;
     browser.wait_for("setting", |text| text.contains("20\u{202f}000")).await;
     browser.visit(&format!("http://{address}/")).await;
-    browser.wait_for("sentence", |text| text.contains("live and proven")).await;
+    browser.wait_for("sentence", |text| text.contains("sind live und belegt")).await;
     assert_eq!(browser.count("feed").await, 3, "KuCoin was left");
+    browser.close().await;
+}
+
+fn german() -> Words {
+    let list = tickerbox_tests::root().join("frontend/web/words/de.txt");
+    Words::read(&std::fs::read_to_string(list).expect("committed")).expect("a good list")
+}
+
+/// Every text has its words.
+fn assert_told(words: &Words, texts: &BTreeSet<String>) {
+    let untold: BTreeSet<String> =
+        texts.iter().filter(|text| !words.knows(text)).map(|text| words.template(text)).collect();
+    assert!(untold.is_empty(), "without a translation (cargo xtask untold frontend/web/words/de.txt): {untold:#?}");
+}
+
+#[tokio::test]
+async fn every_page_can_be_told_in_german_and_is() {
+    let Some(browser) = Browser::start(1440, 1000).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "30", "--log", "error"]);
+    let address = demo.address();
+    // Until there are forecasts with outcomes, orders and an hour of prices.
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    let words = german();
+    let texts = walk(&browser, address).await;
+    assert!(texts.len() > 500, "{} texts", texts.len());
+    assert_told(&words, &texts);
+
+    let body = br#"{"changes": {"page.language": "de"}}"#;
+    assert_eq!(send(address, "POST", "/api/v1/settings", body).0, 200);
+    browser.open(&format!("http://{address}/")).await;
+    browser.wait_for("sentence", |text| text.contains("belegt")).await;
+    assert_eq!(browser.script("return document.documentElement.lang").await, "de");
+    // What changes later is told too, and numbers are in the language's form.
+    browser.open(&format!("http://{address}/market/kraken/btc-usd")).await;
+    let first = browser.wait_for("mid", |text| text.contains(',')).await;
+    browser.wait_for("mid", |text| text != first && text.contains(',') && !text.contains('.')).await;
+    keep(&browser.picture().await, "market-german.png");
+    let labels = "return [...document.querySelectorAll('nav a')].map(it => it.textContent.trim()).join()";
+    let labels = browser.script(labels).await;
+    assert!(labels.as_str().is_some_and(|it| it.contains("Übersicht") && it.contains("Einstellungen")), "{labels}");
+    browser.assert_quiet().await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_recorded_day_is_gone_through_by_a_slider() {
+    let Some(browser) = Browser::start(390, 844).await else { return };
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let demo = Demo::start(dir.path(), &["--seed", "3", "--speed", "30"]);
+    let address = demo.address();
+    demo.wait_until("some minutes are over", |health| health["records"].as_u64().is_some_and(|n| n > 500));
+    browser.open(&format!("http://{address}/replay")).await;
+    let read = async || browser.text("slider-read").await;
+    browser.wait_for("slider-read", |text| text.contains(':')).await;
+    let last = read().await;
+    let move_to = async |place: &str| {
+        let script = format!(
+            "const it = document.querySelector('[data-testid=moment]'); it.value = {place}; it.dispatchEvent(new Event('input'))"
+        );
+        browser.script(&script).await;
+    };
+    move_to("0").await;
+    browser.wait_for("slider-read", |text| text != last).await;
+    browser.wait_for("course-orders", |text| text.contains("None until then")).await;
+    let price = async || browser.text("course").await;
+    let first = price().await;
+    move_to("it.max").await;
+    browser.wait_for("course", |text| text != first && text.contains("Price")).await;
+    keep(&browser.picture().await, "replay-narrow.png");
+    browser.assert_quiet().await;
     browser.close().await;
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bundle::{Bundle, MANIFEST_NAME, MODEL_NAME, Manifest, SIGNATURE_NAME, SecretKey};
 use serde_json::Value;
+use tickerbox_tests::browser::Browser;
 use tickerbox_tests::demo::{Demo, get, send};
 use tickerbox_tests::root;
 
@@ -80,6 +81,36 @@ fn wait_for(demo: &Demo, models: &[&str]) -> BTreeMap<String, Vec<Value>> {
         assert!(began.elapsed() < PATIENCE, "forecasts of {:?}", found.keys());
         std::thread::sleep(Duration::from_millis(300));
     }
+}
+
+#[tokio::test]
+async fn a_model_is_promoted_and_taken_back_by_hand() {
+    let Some(browser) = Browser::start(1440, 1000).await else { return };
+    let dir = tempfile::tempdir().expect("a folder");
+    let demo = start(dir.path());
+    let starter = seats(&demo)[0].0.clone();
+    let sound = bundle(|manifest| (manifest.name, manifest.revision) = ("home".to_owned(), 2));
+    let model = sound.digest().expect("it has a manifest").to_string();
+    assert_eq!(post(&demo, "/api/v1/models", &sound.to_container()).0, 200);
+    let place = |model: &str, role: &str| (model.to_owned(), role.to_owned());
+
+    browser.open(&format!("http://{}/models", demo.address())).await;
+    browser.wait_for("versions", |text| text.contains("home r2") && text.contains("shadow")).await;
+    let row = format!("document.querySelector('[data-testid=versions] a[href*=\"model={model}\"]').click()");
+    browser.script(&row).await;
+    browser.wait_for("chosen-model", |text| text.contains("home r2")).await;
+    browser.click("promote").await;
+    browser.type_into("ask-text", "tried it for a week").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("said", |text| text.contains("It leads")).await;
+    browser.wait_for("model-history", |text| text.contains("tried it for a week")).await;
+    assert_eq!(seats(&demo), [place(&model[..8], "active"), place(&starter, "shadow")]);
+    browser.click("rollback").await;
+    browser.click("ask-confirm").await;
+    browser.wait_for("chosen-model", |text| text.contains("Promote")).await;
+    assert_eq!(seats(&demo), [place(&starter, "active"), place(&model[..8], "shadow")]);
+    browser.assert_quiet().await;
+    browser.close().await;
 }
 
 #[test]

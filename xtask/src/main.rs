@@ -58,6 +58,9 @@ enum Command {
     /// Tell how smoothly the chart follows a drag, in frames a second.
     #[command(disable_help_flag = true)]
     Panning(PassedOn),
+    /// List the texts of the dashboard that a word list of another language does not have.
+    #[command(disable_help_flag = true)]
+    Untold(PassedOn),
     /// Let many browsers watch one market, and tell what each costs the box; or what the page costs a browser.
     #[command(disable_help_flag = true)]
     Watchers(PassedOn),
@@ -91,6 +94,7 @@ fn main() -> Result<()> {
         Command::Schemathesis(passed) => schemathesis(&passed.arguments),
         Command::Hostile(passed) => on_a_box("hostile", &[], &passed.arguments),
         Command::Panning(passed) => on_a_box("panning", &[], &passed.arguments),
+        Command::Untold(passed) => on_a_box("untold", &[], &passed.arguments),
         Command::Watchers(passed) => on_a_box("watchers", &[], &passed.arguments),
         Command::Fuzz(args) => fuzz::run_targets(&args),
         Command::Bench(passed) => bench(&passed.arguments),

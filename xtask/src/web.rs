@@ -14,16 +14,19 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
 
+use words::Words;
+
 use crate::process;
 
 /// What browsers run.
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Files and folders whose content decides what comes out.
-const INPUTS: [&str; 8] = [
+const INPUTS: [&str; 9] = [
     "Cargo.toml",
     "Cargo.lock",
     "rust-toolchain.toml",
     "crates/wire",
+    "crates/words",
     "frontend/Cargo.toml",
     "frontend/src",
     "frontend/web",
@@ -179,8 +182,43 @@ fn assemble(root: &Path, glue: &Glue) -> Result<Vec<File>> {
     place(&mut manifest, "icon-512.png", &picture("icon-512.png")?)?;
     place(&mut page, "manifest.webmanifest", manifest.as_bytes())?;
     ensure!(!page.contains("{{") && !manifest.contains("{{"), "a file is mentioned that does not exist");
+    for (code, words) in languages(&web)? {
+        let packed = words.packed();
+        let list = hashed(&format!("words-{code}.txt"), packed.as_bytes());
+        let link = format!("<link id=\"words\" rel=\"preload\" href=\"/{list}\" as=\"fetch\" crossorigin>\n</head>");
+        let page = page.replace("lang=\"en\"", &format!("lang=\"{code}\"")).replace("</head>", &link);
+        files.push((list, packed.into_bytes()));
+        files.push((format!("index.{code}.html"), told(&words, &page).into_bytes()));
+    }
     files.push(("index.html".into(), page.into_bytes()));
     Ok(files)
+}
+
+/// The word lists, each with the code of its language.
+fn languages(web: &Path) -> Result<Vec<(String, Words)>> {
+    let folder = web.join("words");
+    let mut lists = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        let code = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let words = Words::read(&text).with_context(|| format!("cannot use {}", path.display()))?;
+        lists.push((code, words));
+    }
+    lists.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok(lists)
+}
+
+/// A page with its texts in a language. It has few, each between `>` and `<`.
+fn told(words: &Words, page: &str) -> String {
+    let mut parts = page.split('>');
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (text, tag) = part.split_once('<').unwrap_or((part, ""));
+        let said = if words.knows(text) { words.say(text) } else { text.to_owned() };
+        told.push_str(&format!(">{said}{}{tag}", if part.contains('<') { "<" } else { "" }));
+    }
+    told
 }
 
 /// A text without its lines that are comments alone, and without indentation: nobody reads it in the browser.
@@ -206,6 +244,11 @@ fn hashed(name: &str, content: &[u8]) -> String {
     format!("assets/{stem}-{}.{extension}", &digest[..16])
 }
 
+/// Whether browsers fetch a file only for another language than English.
+fn is_of_another_language(name: &str) -> bool {
+    name.starts_with("assets/words-") || (name.starts_with("index.") && name != "index.html")
+}
+
 /// Writes all files beside the old folder and then takes its place, so that a failure leaves the old one whole.
 fn write(dist: &Path, files: &[File]) -> Result<()> {
     let scratch = dist.with_file_name("dist.new");
@@ -218,7 +261,9 @@ fn write(dist: &Path, files: &[File]) -> Result<()> {
         let brotli = brotli(content)?;
         let gzip = gzip(content)?;
         eprintln!("{name:<34} {:>8} bytes, brotli {:>7}, gzip {:>7}", content.len(), brotli.len(), gzip.len());
-        transfer += brotli.len();
+        if !is_of_another_language(name) {
+            transfer += brotli.len();
+        }
         for (suffix, bytes) in [("", content), (".br", &brotli), (".gz", &gzip)] {
             let path = scratch.join(format!("{name}{suffix}"));
             fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
@@ -257,6 +302,13 @@ mod tests {
     fn comments_are_not_sent() {
         let text = "/* One file. */\na {\n  b: c; /* kept */\n}\n/**\n * @returns\n */\n  // why\n  f();\n";
         assert_eq!(without_comments(text), "a {\nb: c; /* kept */\n}\nf();\n");
+    }
+
+    #[test]
+    fn a_page_is_told_in_a_language() {
+        let words = Words::read("Loading\n  Es lädt\n").expect("a good list");
+        let page = "<p id=\"a\">Loading</p>\n<b>Tickerbox</b>";
+        assert_eq!(told(&words, page), "<p id=\"a\">Es lädt</p>\n<b>Tickerbox</b>");
     }
 
     #[test]

@@ -92,10 +92,35 @@ impl Default for ServerSection {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageSection {
+    /// Language of the dashboard: `auto` for the first of each browser's own that the dashboard knows, or `en` or `de`.
+    pub language: PageLanguage,
     /// Times on the dashboard: `local` for those of the browser's own time zone, or `utc`.
     pub clock: PageClock,
     /// Whether the owner went through the first set-up, or put it off; the dashboard begins with it until then.
     pub set_up: bool,
+}
+
+/// What the dashboard speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageLanguage {
+    /// What the browser asks for.
+    #[default]
+    Auto,
+    /// English.
+    En,
+    /// German.
+    De,
+}
+
+impl PageLanguage {
+    /// All of them: what the settings call it, and what it calls itself.
+    pub(crate) const ALL: [(Self, &str, &str); 3] =
+        [(Self::Auto, "auto", "As the browser asks"), (Self::En, "en", "English"), (Self::De, "de", "Deutsch")];
+
+    pub(crate) fn code(self) -> &'static str {
+        Self::ALL.iter().find(|(it, ..)| *it == self).map_or("auto", |(_, code, _)| code)
+    }
 }
 
 /// In which time zone the dashboard tells times.

@@ -91,6 +91,7 @@ const PLAIN: &[(&str, Rule)] = &[
     ("access.mode", Rule::Word(&["owner", "open"])),
     ("access.session_days", Rule::Range(1, 3_650)),
     ("page.clock", Rule::Word(&["local", "utc"])),
+    ("page.language", Rule::Word(&["auto", "en", "de"])),
     ("page.set_up", Rule::Switch),
     ("store.data_dir", Rule::Path),
     ("store.block_interval_s", Rule::Range(1, 60)),

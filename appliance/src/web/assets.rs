@@ -1,8 +1,12 @@
 //! The embedded dashboard. Hashed files are kept by the browser for ever, the page itself is asked for each time.
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use super::Site;
+use crate::config::PageLanguage;
 
 #[derive(RustEmbed)]
 #[folder = "../frontend/dist"]
@@ -11,17 +15,44 @@ struct Dist;
 /// Encodings that the build writes beside each file, best first.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
-pub(super) async fn asset(uri: Uri, headers: HeaderMap) -> Response<Body> {
+pub(super) async fn asset(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response<Body> {
     if uri.path().starts_with("/api/") {
         return plain(StatusCode::NOT_FOUND, "nothing is called that here\n");
     }
     let path = uri.path().trim_start_matches('/');
     // A path without a dot is a page of the dashboard, which routes by itself.
-    let path = if path.rsplit('/').next().is_some_and(|name| name.contains('.')) { path } else { "index.html" };
+    let is_page = !path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    let page = if is_page { page(site.inner.settings.page().language, &headers) } else { String::new() };
+    let path = if is_page { &page } else { path };
     match choose(path, &headers) {
         Some((file, encoding)) => answer(path, &file, encoding, &headers),
         None => plain(StatusCode::NOT_FOUND, "no such file\n"),
     }
+}
+
+/// The file of the page in the language that was set, or else in the first one that the browser asks for and the dashboard has.
+fn page(set: PageLanguage, headers: &HeaderMap) -> String {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let code = match set {
+        PageLanguage::Auto => preferred(accepted),
+        set => set.code(),
+    };
+    if code == "en" { "index.html".into() } else { format!("index.{code}.html") }
+}
+
+/// The language of an `Accept-Language` header that the dashboard has (RFC 9110, section 12.5.4), or else English. Regions are not told apart.
+fn preferred(accepted: &str) -> &'static str {
+    let known = |tag: &str| {
+        let language = tag.split('-').next().unwrap_or_default().trim();
+        PageLanguage::ALL[1..].iter().find(|(_, code, _)| language.eq_ignore_ascii_case(code)).map(|(_, code, _)| *code)
+    };
+    let asked = accepted.split(',').filter_map(|part| {
+        let (tag, weight) = part.split_once(";q=").unwrap_or((part, "1"));
+        Some((known(tag)?, weight.trim().parse::<f32>().ok().filter(|weight| *weight > 0.0)?))
+    });
+    // Of equal ones the first.
+    let best = asked.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.map_or("en", |(code, _)| code)
 }
 
 fn choose(path: &str, headers: &HeaderMap) -> Option<(EmbeddedFile, Option<&'static str>)> {
@@ -63,7 +94,7 @@ fn answer(path: &str, file: &EmbeddedFile, encoding: Option<&'static str>, heade
         out.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     out.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(path)));
-    out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    out.insert(header::VARY, HeaderValue::from_static("accept-encoding, accept-language"));
     let keep = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     response
@@ -87,6 +118,7 @@ fn content_type(path: &str) -> &'static str {
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("png") => "image/png",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("webmanifest") => "application/manifest+json",
         _ => "application/octet-stream",
     }
@@ -101,7 +133,24 @@ pub(super) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use super::accepts;
+    use super::{accepts, preferred};
+
+    #[test]
+    fn the_page_speaks_what_the_browser_asks_for_first() {
+        for (accepted, language) in [
+            ("", "en"),
+            ("de-AT,de;q=0.9,en;q=0.8", "de"),
+            ("en-GB, de;q=0.5", "en"),
+            ("fr-FR,fr;q=0.9,de;q=0.4,en;q=0.3", "de"),
+            ("fr", "en"),
+            ("de;q=0, en;q=0.1", "en"),
+            ("DE", "de"),
+            ("den", "en"),
+            (";q=,,;", "en"),
+        ] {
+            assert_eq!(preferred(accepted), language, "{accepted}");
+        }
+    }
 
     #[test]
     fn encodings_are_taken_as_the_browser_says() {

@@ -130,7 +130,7 @@ pub(super) async fn front(state: State<Site>, uri: Uri, headers: HeaderMap) -> R
     if accepted.contains("application/json") && !accepted.contains("text/html") {
         return healthz(state).await.into_response();
     }
-    assets::asset(uri, headers).await.into_response()
+    assets::asset(state, uri, headers).await.into_response()
 }
 
 pub(super) async fn healthz(State(site): State<Site>) -> (StatusCode, Json<Health>) {

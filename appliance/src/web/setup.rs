@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::response::Response;
 use types::Venue;
-use wire::api::{ListedPair, Profile, SettingValue, Settings, Setup, SetupVenue};
+use wire::api::{Language, ListedPair, Profile, SettingValue, Settings, Setup, SetupVenue};
 
 use super::Site;
 use super::form::Form;
+use crate::config::PageLanguage;
 use crate::venue::VenueStatus;
 
 /// Quote currencies in which the paper account can count, as if each were a dollar.
@@ -79,7 +80,11 @@ pub(super) async fn setup(State(site): State<Site>, form: Form) -> Response {
         }
     };
     let venues = Venue::ALL.map(venue).into();
-    form.of(&Setup { venues, profiles: profiles(&desk.shown()), can_restart: desk.can_restart() })
+    let set = desk.page().language;
+    let language =
+        |(it, code, name)| Language { code: str::to_owned(code), name: str::to_owned(name), chosen: it == set };
+    let languages = PageLanguage::ALL.map(language).into();
+    form.of(&Setup { venues, profiles: profiles(&desk.shown()), languages, can_restart: desk.can_restart() })
 }
 
 fn profiles(settings: &Settings) -> Vec<Profile> {

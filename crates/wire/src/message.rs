@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages. Changed with every change of their shape.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 /// Path of the WebSocket.
 pub const SOCKET_PATH: &str = "/ws";
 /// Largest message a browser may send, bytes.

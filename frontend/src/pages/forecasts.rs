@@ -229,8 +229,9 @@ pub fn why(why: &Why, zone: Zone) -> Vec<Section> {
         }
         _ => attention.say("This model does not tell."),
     };
-    let section =
-        Section::new("importance", "What moved the newest forecast").note("bps, with and without the feature");
+    let section = Section::new("importance", "What moved the newest forecast")
+        .english()
+        .note("bps, with and without the feature");
     let horizons: Vec<u16> = why.forecast.iter().map(|it| it.horizon_min).collect();
     let row = |feature: &FeatureEffect| {
         let effect = feature.effect_bps.first().copied().unwrap_or(f64::NAN);

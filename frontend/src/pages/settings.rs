@@ -66,7 +66,7 @@ pub fn section(told: &Settings, name: &str) -> Section {
         .to(format!("/settings?section={name}&key={}", setting.key))
     };
     let rows = told.settings.iter().filter(|setting| setting.section == name).map(row).collect();
-    Section::new("setting-list", name).wide().note(help).table(
+    Section::new("setting-list", name).wide().english().note(help).table(
         "settings",
         &["Key", "Value", "From", "What it does"],
         rows,
@@ -77,7 +77,7 @@ pub fn section(told: &Settings, name: &str) -> Section {
 #[must_use]
 pub fn chosen(told: &Settings, key: &str) -> Option<Section> {
     let setting = told.settings.iter().find(|setting| setting.key == key)?;
-    let section = Section::new("setting", key).wide().say(&setting.help).facts(vec![
+    let section = Section::new("setting", key).wide().english().say(&setting.help).facts(vec![
         plain("Now", &shown(setting.value.as_ref()), "What the box runs with"),
         plain("Default", &shown(setting.default.as_ref()), ""),
         plain("Must be", &setting.must_be, ""),

@@ -118,7 +118,7 @@ pub fn queues(told: &System) -> Vec<Section> {
             Said::toned(&percent(share, 1), tone).into(),
         ])
     };
-    let queues = Section::new("queues", "What waits").table(
+    let queues = Section::new("queues", "What waits").english().table(
         "queues",
         &["Queue", "Waits", "At most", "Full"],
         told.queues.iter().map(row).collect(),
@@ -147,7 +147,7 @@ pub fn threads(told: &System) -> Section {
             format!("{}{THIN_SPACE}s", format::float(thread.cpu_s, 1)).into(),
         ])
     };
-    let section = Section::new("threads", "Threads").wide();
+    let section = Section::new("threads", "Threads").wide().english();
     if told.process.threads.is_empty() {
         return section.say("This machine does not tell.");
     }
@@ -157,7 +157,7 @@ pub fn threads(told: &System) -> Section {
 /// The newest lines of the log, the newest first.
 #[must_use]
 pub fn log(logs: &Logs, zone: Zone) -> Section {
-    let section = Section::new("log", "Log").wide().note("newest first");
+    let section = Section::new("log", "Log").wide().english().note("newest first");
     if logs.lines.is_empty() {
         return section.say("No line.");
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use wire::api::{Profile, SettingChanges, SettingValue, Setup, SetupVenue};
+use wire::api::{Language, Profile, SettingChanges, SettingValue, Setup, SetupVenue};
 
 use crate::markup::{Does, Node, node, text};
 
 /// The steps, by their titles.
-pub const STEPS: [&str; 3] = ["What it watches", "How it trades on paper", "How it tells times"];
+pub const STEPS: [&str; 3] = ["What it watches", "How it trades on paper", "Language and times"];
 /// To the next step, or the end.
 pub const NEXT: &str = "next";
 /// To the step before.
@@ -33,6 +33,8 @@ pub struct Choice {
     pub profile: String,
     /// Whether times are told in UTC.
     pub is_utc: bool,
+    /// Language of the dashboard.
+    pub language: String,
 }
 
 /// A venue and what of it will be watched.
@@ -64,6 +66,7 @@ impl Choice {
             venues: on.map(|venue| venue.section.clone()).collect(),
             profile: profile.map(|profile| profile.name.clone()).unwrap_or_default(),
             is_utc,
+            language: told.languages.iter().find(|it| it.chosen).map(|it| it.code.clone()).unwrap_or_default(),
         }
     }
 
@@ -73,6 +76,7 @@ impl Choice {
             Some(("coin", coin)) => turn(&mut self.coins, coin),
             Some(("venue", section)) => turn(&mut self.venues, section),
             Some(("profile", name)) => name.clone_into(&mut self.profile),
+            Some(("language", code)) => code.clone_into(&mut self.language),
             Some(("clock", clock)) => self.is_utc = clock == "utc",
             _ => {}
         }
@@ -174,6 +178,9 @@ impl Choice {
             let clock = if self.is_utc { "utc" } else { "local" };
             changes.insert("page.clock".into(), Some(SettingValue::Text(clock.into())));
         }
+        if told.languages.iter().any(|it| it.code == self.language && !it.chosen) {
+            changes.insert("page.language".into(), Some(SettingValue::Text(self.language.clone())));
+        }
         changes.insert("page.set_up".into(), Some(SettingValue::Switch(true)));
         (SettingChanges { changes }, needs_restart)
     }
@@ -201,7 +208,7 @@ pub fn draw(told: &Setup, choice: &Choice, begins: &str, step: usize, fault: &st
     match step {
         0 => all.extend(markets(told, choice, begins)),
         1 => all.extend(profiles(told, choice)),
-        _ => all.extend(times(choice)),
+        _ => all.extend(times(told, choice)),
     }
     let trouble = choice.trouble(told);
     let fault = if fault.is_empty() { trouble.unwrap_or_default() } else { fault };
@@ -272,8 +279,11 @@ fn profiles(told: &Setup, choice: &Choice) -> Vec<Node> {
     ]
 }
 
-fn times(choice: &Choice) -> Vec<Node> {
+fn times(told: &Setup, choice: &Choice) -> Vec<Node> {
+    let language = |it: &Language| pick("language", &it.code, &it.name, "", choice.language == it.code);
     vec![
+        offers("offers", "Language", told.languages.iter().map(language).collect()),
+        text("h2", "", "Times"),
         text(
             "p",
             "secondary",
@@ -352,6 +362,7 @@ mod tests {
             changes: BTreeMap::from([("engine.risk.trading".into(), (!chosen).then_some(SettingValue::Switch(false)))]),
             chosen,
         };
+        let language = |code: &str, chosen| Language { code: code.into(), name: code.into(), chosen };
         Setup {
             venues: vec![
                 venue(
@@ -378,6 +389,7 @@ mod tests {
                 venue("Kucoin", &["BTC-USDT"], &[]),
             ],
             profiles: vec![profile("Watch only", false), profile("Balanced", true)],
+            languages: vec![language("auto", true), language("de", false)],
             can_restart: true,
         }
     }
@@ -454,6 +466,7 @@ mod tests {
         let mut choice = Choice::of(&told, false);
         choice.turn("profile Watch only");
         choice.turn("clock utc");
+        choice.turn("language de");
         let (changes, needs_restart) = choice.changes(&told, false);
         assert!(needs_restart);
         assert_eq!(
@@ -461,6 +474,7 @@ mod tests {
             [
                 ("engine.risk.trading", "false".into()),
                 ("page.clock", r#""utc""#.into()),
+                ("page.language", r#""de""#.into()),
                 ("page.set_up", "true".to_owned())
             ]
         );

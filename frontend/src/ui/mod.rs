@@ -8,6 +8,7 @@ mod choice;
 mod dom;
 mod door;
 mod home;
+mod language;
 mod market;
 mod pages;
 mod panel;
@@ -20,12 +21,16 @@ mod way;
 mod welcome;
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 /// Puts the dashboard in place of the static shell.
 pub fn start() {
     browser::report_panics();
-    if let Some(shell) = document().get_element_by_id("shell") {
-        shell.remove();
-    }
-    mount_to_body(shell::App);
+    spawn_local(async {
+        language::learn().await;
+        if let Some(shell) = document().get_element_by_id("shell") {
+            shell.remove();
+        }
+        mount_to_body(shell::App);
+    });
 }

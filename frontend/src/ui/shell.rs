@@ -32,7 +32,7 @@ pub(super) fn App() -> impl IntoView {
         _ => None,
     });
     move || match standing.get() {
-        Some(standing) if welcome::is_due(&standing) => welcome::welcome(entry, &standing),
+        Some(standing) if welcome::is_due(&standing) => welcome::welcome(&standing),
         Some(standing) => inside(standing),
         None => door::door(entry),
     }

@@ -10,7 +10,6 @@ use wire::api::{SettingChanges, Setup, Standing};
 
 use super::ask::{Desk, field};
 use super::dom::live;
-use super::door::{Entry, knock};
 use super::remote;
 use super::store::Store;
 use crate::markup::Node;
@@ -23,7 +22,6 @@ const STOPS: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy)]
 struct Welcome {
-    entry: RwSignal<Entry>,
     was_utc: bool,
     told: RwSignal<Option<Arc<Setup>>>,
     choice: RwSignal<Choice>,
@@ -47,11 +45,10 @@ pub(super) fn is_due(standing: &Standing) -> bool {
 }
 
 /// The page.
-pub(super) fn welcome(entry: RwSignal<Entry>, standing: &Standing) -> AnyView {
+pub(super) fn welcome(standing: &Standing) -> AnyView {
     provide_context(Store::new());
     provide_context(Desk::new());
     let page = Welcome {
-        entry,
         was_utc: standing.clock == "utc",
         told: RwSignal::new(None),
         choice: RwSignal::new(Choice::default()),
@@ -151,7 +148,8 @@ impl Welcome {
                     self.state.set(State::Restarting);
                     set_timeout(move || self.wait(), STOPS);
                 }
-                Ok(false) => knock(self.entry),
+                // The page may speak another language now.
+                Ok(false) => drop(window().location().reload()),
                 Err(why) => self.state.set(State::Failed(why)),
             }
         });

@@ -16,8 +16,22 @@ pub struct Setup {
     pub venues: Vec<SetupVenue>,
     /// Ways to trade on paper, the most careful first.
     pub profiles: Vec<Profile>,
+    /// Languages of the dashboard.
+    pub languages: Vec<Language>,
     /// Whether the box can restart itself, which a choice of markets or profile needs.
     pub can_restart: bool,
+}
+
+/// A language of the dashboard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Language {
+    /// Value of the setting `page.language`: `auto`, or a code of ISO 639.
+    pub code: String,
+    /// What it calls itself.
+    pub name: String,
+    /// Whether it is the one that is set.
+    pub chosen: bool,
 }
 
 /// A venue, and what it lists.
