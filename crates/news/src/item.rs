@@ -70,6 +70,7 @@ pub struct Marks {
 
 /// What an item says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Content {
     /// An article of a newspaper or agency.
     Article(Article),
@@ -149,6 +150,7 @@ pub struct MacroEvent {
 
 /// How well the time of a calendar row is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// To the minute.
     Exact,
@@ -162,6 +164,7 @@ pub enum Schedule {
 
 /// Compared with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Transform {
     /// The month before.
     MonthOnMonth,

@@ -21,6 +21,7 @@ pub struct Value {
 
 /// What a number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Nothing is said: points of an index, a rate of exchange.
     Plain,
@@ -40,6 +41,7 @@ pub enum Unit {
 
 /// Which limit a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// Less than that.
     Below,

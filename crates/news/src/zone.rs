@@ -37,6 +37,7 @@ pub struct NotADateOrder;
 
 /// Why a local time is not one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Shift {
     /// Clocks went forward over it; it was read as if they had not.
     Gap,
