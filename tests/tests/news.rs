@@ -62,10 +62,10 @@ fn all_recordings_are_taken_over_once() {
         ("news/coindesk_rss_20260924.xml", "rss", &[], 2, 0),
         ("news/cointelegraph_rss_20260828.xml", "rss", &[], 2, 0),
         ("news/cryptocompare_news_20201114.json", "cryptocompare", &[], 5, 0),
-        ("news/cryptolin_headlines_labelled.csv", "headlines-csv", &[], 1_788, 5),
+        ("news/cryptolin_headlines_labelled.csv", "headlines-csv", &[], 1_788, 0),
         ("macro/fed_monetary_rss_20260925.xml", "rss", &[], 2, 0),
         ("macro/forexfactory_2022_jan-jul.csv", "forexfactory", &NEW_YORK, 2_728, 0),
-        ("macro/investing_us_2022_jan-jul.csv", "investing", &["--zone", "-04:00"], 2_670, 0),
+        ("macro/investing_us_2022_jan-jul.csv", "investing", &["--zone", "-04:00"], 2_670, 257),
         ("posts/truth_social_post_times_20250120-20251231.csv.gz", "posts-csv", &[], 5_952, 0),
         ("posts/truth_social_api_html_20251025-20251031.json.gz", "posts-json", &[], 140, 0),
         ("posts/truth_social_posts_text_20260126-20260228.csv.gz", "posts-csv", &[], 679, 0),
@@ -74,9 +74,8 @@ fn all_recordings_are_taken_over_once() {
     for (name, kind, options, items, same) in files {
         let Some(file) = testdata::path(name) else { return };
         let report = folder.import(kind, &file, options);
-        println!("{name}: {report}");
         assert_eq!((&report["read"], &report["set_aside"]), (&items.into(), &0.into()), "{report}");
-        assert!(report["same_as_others"].as_u64() >= Some(same), "{report}");
+        assert_eq!(report["same_as_others"], same, "{report}");
         assert_eq!(
             report["new"].as_u64().zip(report["same_as_others"].as_u64()).map(|(new, same)| new + same),
             Some(items)
@@ -218,7 +217,7 @@ fn spoiled_files_are_refused_by_name_and_spoiled_items_one_by_one() {
     let posts = format!(
         r#"[{{"id":"1","created_at":"2025-04-09T13:37:00Z","content":"{large}"}},
         {{"id":"2","created_at":"2025-04-09T13:37:00Z","content":"{deep}nul \u0000 Привет 🚀 \u202eשלום"}},
-        {{"id":"3","created_at":"2999-04-09T13:37:00Z","content":"not yet"}},
+        {{"id":"3","created_at":"2250-04-09T13:37:00Z","content":"not yet"}},
         {{"id":"4","created_at":"2025-04-09T13:37:00","content":"no zone"}},
         {{"id":"5","created_at":"2025-04-09T13:37:00Z","content":7}}]"#
     );
