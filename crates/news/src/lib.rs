@@ -14,6 +14,7 @@
 //! | [`known`] | releases whose time everybody knows, to find a wrong time zone |
 //! | [`same`] | when two sources tell the same |
 //! | [`read`] | the readers, one for each kind of payload |
+//! | [`schedule`] | when to ask a source again, with what, and when to stop |
 //!
 //! A payload that cannot be used is an error that says why ([`read::ReadError`]); an item that cannot be used is set aside
 //! with its place and reason ([`read::SetAside`]) and the others go on.
@@ -37,6 +38,7 @@ pub mod link;
 pub mod read;
 pub mod relevance;
 pub mod same;
+pub mod schedule;
 pub mod text;
 pub mod value;
 pub mod zone;

@@ -38,7 +38,8 @@ pub fn clean(text: &str) -> Option<String> {
     if url.query() == Some("") {
         url.set_query(None);
     }
-    Some(url.into())
+    // Escapes make it longer.
+    Some(String::from(url)).filter(|url| url.len() <= URL_BYTES_MAX)
 }
 
 /// What two addresses of the same page have in common: no scheme, no `www.`, no slash at the end.

@@ -10,6 +10,8 @@ use crate::zone::Shift;
 
 /// Longest name of an item that is kept as it is, bytes; longer ones are kept as their digest.
 const ID_BYTES_MAX: usize = 256;
+/// Longest name of a macro event, bytes.
+const EVENT_BYTES_MAX: usize = 512;
 /// How much later than it was seen something may claim to be published: clocks differ.
 const FUTURE_TOLERANCE: core::time::Duration = core::time::Duration::from_secs(120);
 
@@ -131,7 +133,7 @@ fn check_lengths(place: Place, content: &Content, raw: &[u8]) -> Result<(), SetA
         }
         Content::Post(post) => check(Some("text"), post.text.as_ref().map_or(0, String::len), TEXT_BYTES_MAX)?,
         Content::Macro(event) => {
-            check(Some("event"), event.full_name.len(), TITLE_BYTES_MAX)?;
+            check(Some("event"), event.full_name.len(), EVENT_BYTES_MAX)?;
             check(Some("country"), event.country.len(), 64)?;
         }
     }
