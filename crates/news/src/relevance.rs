@@ -90,7 +90,7 @@ const CRYPTO: [&str; 27] = [
     "satoshi",
 ];
 
-const ECONOMY: [&str; 78] = [
+const ECONOMY: [&str; 79] = [
     "economy",
     "economic",
     "economics",
@@ -116,6 +116,7 @@ const ECONOMY: [&str; 78] = [
     "rate hike",
     "rate hikes",
     "rate decision",
+    "discount rate",
     "central bank",
     "central banks",
     "ecb",

@@ -366,8 +366,8 @@ const MONTHS: [&str; 12] = [
 /// The number of a month by its name or the first three letters (or `Sept`).
 fn month(name: &str) -> Option<i8> {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let is_month = |full: &&str| **full == name || (name.len() == 3 && full.starts_with(&name));
-    let place = MONTHS.iter().position(|full| is_month(&full) || (name == "sept" && *full == "september"))?;
+    let is_month = |full: &str| full == name || (name.len() == 3 && full.starts_with(&name));
+    let place = MONTHS.iter().position(|full| is_month(full) || (name == "sept" && *full == "september"))?;
     i8::try_from(place + 1).ok()
 }
 
