@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::process::{cargo, root, run, succeeds, target_dir};
 
 /// The bins of `fuzz/Cargo.toml`.
-const TARGETS: [&str; 6] = ["kraken", "binance-us", "coinbase", "kucoin", "recording", "files"];
+const TARGETS: [&str; 7] = ["kraken", "binance-us", "coinbase", "kucoin", "recording", "files", "news"];
 
 /// Coverage as libFuzzer wants it, by options that a stable compiler has (cargo-fuzz needs a nightly one).
 const INSTRUMENTATION: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -16,6 +16,7 @@ mod features;
 mod feed;
 mod import;
 mod input;
+mod news;
 mod paper;
 pub(crate) mod predict;
 mod quality;
@@ -104,6 +105,8 @@ enum Command {
     Backfill(backfill::Args),
     /// Take over candles of files.
     Import(import::Args),
+    /// Take over news, posts and calendars of files, and show what is kept of them.
+    News(news::Args),
     /// Build candles from a venue's trades.
     Candles(candles::Args),
     /// Compute the feature rows of a candle file.
@@ -155,6 +158,7 @@ impl Cli {
             Command::Paper(args) => args.run(),
             Command::Backfill(args) => args.run(),
             Command::Import(args) => args.run(),
+            Command::News(args) => args.run(),
             Command::Candles(args) => args.run(),
             Command::Features(args) => args.run(),
             Command::Predict(args) => args.run(),
@@ -186,6 +190,7 @@ pub struct WrongArguments(pub(crate) String);
 pub fn is_bad_input(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(ConfigError::Content { .. }))
         || error.is::<WrongArguments>()
+        || error.is::<::news::read::ReadError>()
         || error.downcast_ref().is_some_and(::backtest::BacktestError::is_bad_input)
 }
 

@@ -6,6 +6,7 @@
 //!
 //! What is there is never changed by an import: a row that says something else is set aside.
 
+pub(crate) mod news;
 mod others;
 mod rows;
 pub(crate) mod sqlite;

@@ -7,6 +7,7 @@
 //! | [`disk`] | where the files lie: the operating system's disk, or one made up for tests |
 //! | [`history`] | candles of the past as venues told them later, and what other programs kept |
 //! | [`journal`] | writing: durable per call, one file per UTC day and the tail of the newest |
+//! | [`news`] | news, posts and macro events with all their revisions |
 //! | [`reader`] | reading day files with every check, without ever writing to them |
 //! | [`repair`] | what is still whole in a damaged day file, in one that can be used again |
 //! | [`replay`] | comparing a recorded day with what today's program makes of it |
@@ -25,6 +26,7 @@ mod error;
 mod file;
 pub mod history;
 pub mod journal;
+pub mod news;
 mod overlay;
 mod pack;
 pub mod reader;
@@ -44,6 +46,7 @@ pub use error::StoreError;
 pub use file::{TableSize, set_aside};
 pub use history::History;
 pub use journal::{Journal, Recovery};
+pub use news::{Kept, News, NewsEntry, NewsRow};
 pub use reader::{Day, Reader, days};
 pub use repair::{Repaired, repair_day, repair_day_on};
 pub use replay::{Replay, Replayer};
