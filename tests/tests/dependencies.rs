@@ -9,7 +9,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
     ("crates/feed", &["types"]),
     ("crates/engine", &["types", "weights"]),
     ("crates/weights", &[]),
-    ("crates/sentiment", &[]),
+    ("crates/sentiment", &["types"]),
     ("crates/sim", &["types"]),
     ("crates/soak", &["types", "feed", "engine", "sim"]),
     ("crates/store", &["types"]),

@@ -9,9 +9,11 @@
 //! Pure: no clock, no files, no sockets. Times are arguments, and what is to be sent or read comes and goes as values. An engine that
 //! cannot tell says so ([`Opinion::NoOpinion`]); a missing score is never a zero.
 
+pub mod aggregate;
+pub mod finbert;
 pub mod lexicon;
 pub mod measure;
-
+pub mod ollama;
 mod score;
 mod text;
 

@@ -59,3 +59,49 @@ fn vader_is_the_published_one() {
 
 const SUM: f64 = 113.9664;
 const WEIGHTED: f64 = 4607.1869;
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_survived_and_values_are_in_range(text in ".{0,300}", words in "([A-Za-z]{1,9}[ !?,.'%$-]{1,2}){0,40}") {
+        thread_local!(static LEXICON: Lexicon = Lexicon::new());
+        for text in [text, words] {
+            let opinion = LEXICON.with(|lexicon| lexicon.score(&text));
+            if let Some(score) = opinion.score() {
+                let sum: f64 = score.probabilities.unwrap().to_array().iter().sum();
+                proptest::prop_assert!((-1.0..=1.0).contains(&score.value) && (sum - 1.0).abs() < 1e-9);
+                proptest::prop_assert!((1.0 / 3.0 - 1e-9..=1.0).contains(&score.confidence));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_told_is_not_neutral() {
+    use sentiment::{NoOpinion, Opinion};
+    let lexicon = Lexicon::new();
+    assert_eq!(lexicon.score(" \u{200b}?!"), Opinion::NoOpinion(NoOpinion::EmptyText));
+    assert_eq!(lexicon.score("比特币 上涨"), Opinion::NoOpinion(NoOpinion::NothingKnown));
+    let long = "Bitcoin crashes as exchange is hacked. ".repeat(50_000);
+    assert_eq!(lexicon.score(&long).score().map(|score| score.label), Some(Label::Negative));
+}
+
+/// Headlines of our own, of another time than the labelled ones.
+#[test]
+fn plain_news_is_on_the_side_that_it_says() {
+    let lexicon = Lexicon::new();
+    for (text, label) in [
+        ("SEC sues exchange over unregistered securities", Label::Negative),
+        ("Hackers drain $40 million from DeFi bridge", Label::Negative),
+        ("Bitcoin plunges below $50,000 amid liquidations", Label::Negative),
+        ("China bans crypto mining again", Label::Negative),
+        ("Lender files for bankruptcy and halts withdrawals", Label::Negative),
+        ("Bitcoin soars to new all-time high", Label::Positive),
+        ("Spot bitcoin ETF approved", Label::Positive),
+        ("Short squeeze sends ether surging 12%", Label::Positive),
+        ("Startup raises $30 million in series B funding", Label::Positive),
+    ] {
+        let found = lexicon.score(text);
+        let why = &lexicon.explain(text)[..5];
+        assert_eq!(found.score().map(|score| score.label), Some(label), "{text}: {found:?} {why:?}");
+    }
+}
