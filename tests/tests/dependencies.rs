@@ -30,7 +30,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
 ];
 
 /// Heavy crates that stay behind one wall.
-const WALLS: [(&str, &[&str]); 13] = [
+const WALLS: [(&str, &[&str]); 15] = [
     ("redb", &["crates/store"]),
     ("clarabel", &["crates/weights"]),
     ("parquet", &["crates/export"]),
@@ -40,6 +40,8 @@ const WALLS: [(&str, &[&str]); 13] = [
     ("rdkafka", &["tests"]),
     ("tract-onnx", &["crates/infer"]),
     ("tract-core", &["crates/infer"]),
+    ("tokenizers", &["crates/sentiment"]),
+    ("vader-parity", &["crates/sentiment"]),
     ("tokio", &["appliance", "tests", "trainer/registry"]),
     ("axum", &["appliance"]),
     ("leptos", &["frontend"]),

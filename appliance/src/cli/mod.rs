@@ -16,6 +16,8 @@ mod features;
 mod feed;
 mod import;
 mod input;
+mod news_model;
+mod news_score;
 mod paper;
 pub(crate) mod predict;
 mod quality;
@@ -138,6 +140,20 @@ enum Command {
     Status(status::Args),
     /// Forget password, sessions and tokens of a box that does not run.
     Access(access::Args),
+    /// News and what it says of the market.
+    News {
+        /// What to do.
+        #[command(subcommand)]
+        what: News,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum News {
+    /// Score the texts of a file, and compare with the labels that people gave.
+    Score(news_score::Args),
+    /// Bring the files of a FinBERT model into the data folder.
+    DownloadModel(news_model::Args),
 }
 
 impl Cli {
@@ -172,6 +188,8 @@ impl Cli {
             Command::Arbitrage(args) => args.run(),
             Command::Status(args) => args.run(),
             Command::Access(args) => args.run(),
+            Command::News { what: News::Score(args) } => args.run(),
+            Command::News { what: News::DownloadModel(args) } => args.run(),
         }
     }
 }

@@ -17,17 +17,6 @@ fn headlines() -> Option<Vec<(String, Label)>> {
     Some(rows.collect())
 }
 
-/// VADER's label by the thresholds of its authors.
-fn vader_label(compound: f64) -> Label {
-    if compound >= 0.05 {
-        Label::Positive
-    } else if compound <= -0.05 {
-        Label::Negative
-    } else {
-        Label::Neutral
-    }
-}
-
 #[test]
 fn headlines_that_it_has_not_seen_are_scored_better_than_by_vader() {
     let Some(headlines) = headlines() else { return };
@@ -36,7 +25,7 @@ fn headlines_that_it_has_not_seen_are_scored_better_than_by_vader() {
     let held_out: Vec<_> = headlines.iter().filter(|(text, _)| part_of(text) == Part::HeldOut).collect();
     let scored = |text: &str| lexicon.score(text).score().map(|score| score.label);
     let ours: Vec<_> = held_out.iter().map(|(text, label)| (*label, scored(text))).collect();
-    let vader: Vec<_> = held_out.iter().map(|(text, label)| (*label, Some(vader_label(lexicon.vader(text))))).collect();
+    let vader: Vec<_> = held_out.iter().map(|(text, label)| (*label, Some(lexicon.vader_label(text)))).collect();
     let (found, bar) = (Confusion::of(&ours), Confusion::of(&vader));
     let f1 = macro_f1_interval(&ours, 1_000, 7).unwrap();
     eprintln!("{} held out; {found:?}", held_out.len());

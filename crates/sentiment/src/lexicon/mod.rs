@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 use vader_parity::SentimentIntensityAnalyzer;
 
-use crate::{Engine, Identity, NoOpinion, Opinion, Probabilities, Score, content_hash, normalise};
+use crate::{Engine, Identity, Label, NoOpinion, Opinion, Probabilities, Score, content_hash, normalise};
 use rules::Valences;
 use tokens::{Token, tokens};
 
@@ -147,6 +147,16 @@ impl Lexicon {
     #[must_use]
     pub fn vader(&self, text: &str) -> f64 {
         self.vader.polarity_scores(text).compound
+    }
+
+    /// VADER's label of a text, by the thresholds of its authors.
+    #[must_use]
+    pub fn vader_label(&self, text: &str) -> Label {
+        match self.vader(text) {
+            compound if compound >= 0.05 => Label::Positive,
+            compound if compound <= -0.05 => Label::Negative,
+            _ => Label::Neutral,
+        }
     }
 
     /// What a score of this scorer is filed under.
