@@ -10,8 +10,8 @@ const MODEL: &[u8] = include_bytes!("data/text_model.onnx");
 const TOLERANCE: f64 = 2e-4;
 
 fn reader() -> Reader {
-    let config = Config::parse(include_bytes!("data/text_config.json")).unwrap();
-    Reader::from_vocab(config, include_bytes!("data/text_vocab.txt")).unwrap()
+    let config = Config::parse(include_bytes!("data/text_config.json")).expect("a configuration");
+    Reader::from_vocab(config, include_bytes!("data/text_vocab.txt")).expect("a vocabulary")
 }
 
 #[test]

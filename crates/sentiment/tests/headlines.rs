@@ -11,8 +11,8 @@ fn headlines() -> Option<Vec<(String, Label)>> {
     let text = testdata::text(FILE)?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows = reader.records().map(|row| {
-        let row = row.unwrap();
-        (row[2].to_owned(), Label::parse(&row[3]).unwrap())
+        let row = row.expect("a row of the file");
+        (row[2].to_owned(), Label::parse(&row[3]).expect("a label"))
     });
     Some(rows.collect())
 }

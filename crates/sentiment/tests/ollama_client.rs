@@ -90,7 +90,7 @@ fn rating() -> Value {
 }
 
 fn body(request: &Request) -> Value {
-    serde_json::from_slice(&request.body).unwrap()
+    serde_json::from_slice(&request.body).expect("a request holds JSON")
 }
 
 #[test]

@@ -232,7 +232,7 @@ mod tests {
         let found = score(
             "<think>so { what }\n</think>\n```json\n{\"label\":\"bullish\",\"score\":0.4,\"confidence\":0.9}\n```",
         );
-        assert_eq!(found.unwrap().value, 0.4);
+        assert!((found.unwrap().value - 0.4).abs() < 1e-12);
     }
 
     #[test]
