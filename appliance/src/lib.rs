@@ -42,6 +42,7 @@ mod replay;
 mod risk;
 mod scoreboard;
 mod seals;
+mod sentiment;
 mod settings;
 mod store_thread;
 mod trades;

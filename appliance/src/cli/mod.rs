@@ -17,6 +17,8 @@ mod feed;
 mod import;
 mod input;
 mod news;
+mod news_model;
+mod news_score;
 mod paper;
 pub(crate) mod predict;
 mod quality;
@@ -105,7 +107,7 @@ enum Command {
     Backfill(backfill::Args),
     /// Take over candles of files.
     Import(import::Args),
-    /// Take over news, posts and calendars of files, and show what is kept of them.
+    /// Take over news, posts and calendars of files, show what is kept of them, and score texts.
     News(news::Args),
     /// Build candles from a venue's trades.
     Candles(candles::Args),

@@ -13,11 +13,11 @@ use store::News;
 use store::news::{NewsEntry, Wanted};
 use types::Timestamp;
 
-use super::{WrongArguments, input, print_json, time};
+use super::{WrongArguments, input, news_model, news_score, print_json, time};
 use crate::clock::wall_now;
 use crate::import::news::import;
 
-/// Takes news, posts and macro calendars of files over into news.redb of the data directory, and shows what is there.
+/// Takes news, posts and macro calendars of files over into news.redb of the data directory, shows what is there, and scores texts.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -30,6 +30,10 @@ enum What {
     Import(ImportArgs),
     /// Show what is kept.
     List(ListArgs),
+    /// Score the texts of a file, and compare with the labels that people gave.
+    Score(news_score::Args),
+    /// Bring the files of a FinBERT model into the data folder.
+    DownloadModel(news_model::Args),
 }
 
 /// Takes over files of news, posts and macro calendars.
@@ -121,6 +125,8 @@ impl Args {
         match self.what {
             What::Import(args) => args.run(),
             What::List(args) => args.run(),
+            What::Score(args) => args.run(),
+            What::DownloadModel(args) => args.run(),
         }
     }
 }

@@ -14,6 +14,9 @@ pub enum InferError {
     /// The graph is not what the manifest says.
     #[error("model.onnx does not fit its manifest: {0}")]
     Mismatch(String),
+    /// A classifier of text is not of the shape that is known, or cannot read these tokens.
+    #[error("text model: {0}")]
+    Text(String),
     /// The window has another length.
     #[error("the window has {found} values, the model wants {expected}")]
     WindowLength {

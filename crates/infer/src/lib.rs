@@ -15,6 +15,7 @@ mod model;
 mod ops;
 mod probe;
 mod question;
+mod text;
 mod weigh;
 
 pub use bundle::Decision;
@@ -25,4 +26,5 @@ pub use latency::Latency;
 pub use model::{Answer, HorizonAnswer, Model};
 pub use probe::ProbeReport;
 pub use question::{Respondent, seat};
+pub use text::{TEXT_MODEL_BYTES_MAX, TextModel};
 pub use weigh::Weight;
