@@ -169,8 +169,9 @@ fn watched(limits: &BreakerSettings) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use engine::Engine;
+    use store::Entry;
     use types::settings::EngineSettings;
-    use types::{Effects, Input, Stamped};
+    use types::{BreakerRecord, Effects, Input, Record, Stamped};
 
     use super::*;
 
@@ -186,5 +187,43 @@ mod tests {
         assert!(risk.limits.iter().all(|limit| limit.used == Some(0.0)), "{:?}", risk.limits);
         assert_eq!(risk.exits[2], ("Trailing stop".to_owned(), None));
         assert_eq!(risk.watched[0], ("jump".to_owned(), "2 % within a minute".to_owned()));
+    }
+
+    #[test]
+    fn an_opening_is_told_with_its_end_and_the_newest_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::open(dir.path()).unwrap();
+        let at = |second| Timestamp::from_secs(1_800_000_000 + second);
+        let market = |id| BreakerScope::Instrument(InstrumentId(id));
+        let lead = BreakerScope::Account(AccountId::LEAD);
+        let told = [
+            (0, BreakerCause::Spread, market(0), Some((1_200, 1_000))),
+            (10, BreakerCause::Spread, market(1), Some((1_300, 1_000))),
+            (60, BreakerCause::Spread, market(0), None),
+            (70, BreakerCause::Drawdown, lead, Some((210_000, 200_000))),
+            (80, BreakerCause::Spread, market(0), Some((1_500, 1_000))),
+        ];
+        let entries: Vec<Entry> = told
+            .into_iter()
+            .zip(0..)
+            .map(|((second, cause, scope, opened), rank)| {
+                let record = Record::Breaker(BreakerRecord { at: at(second), cause, scope, opened });
+                Entry { seq: 1, rank, record }
+            })
+            .collect();
+        state.write(&entries, 1).unwrap();
+        let opened = opened(&state, &|id| Some(format!("market {}", id.0))).unwrap();
+        let told: Vec<_> =
+            opened.iter().map(|it| (it.stops.as_str(), it.from_ms, it.to_ms, it.measured.as_str())).collect();
+        let ms = |second: i64| at(second).as_millis();
+        assert_eq!(
+            told,
+            [
+                ("market 0", ms(80), None, "15.0 bps of 10.0 bps"),
+                ("lead", ms(70), None, "21.00 % of 20.00 %"),
+                ("market 1", ms(10), None, "13.0 bps of 10.0 bps"),
+                ("market 0", ms(0), Some(ms(60)), "12.0 bps of 10.0 bps"),
+            ]
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::sentence::Tone;
 #[must_use]
 pub fn days(storage: &Storage, chosen: &str, symbol: &str) -> Section {
     let row = |day: &wire::api::RecordedDay| {
-        let mark = if day.day == chosen { "chosen" } else { "" };
+        let mark = if day.day == chosen { "here" } else { "" };
         Row::of(vec![day.day.clone().into(), size(day.bytes).into(), mark.into()]).to(address(&day.day, symbol))
     };
     let section = Section::new("days", "Recorded days").note("UTC");
@@ -19,7 +19,7 @@ pub fn days(storage: &Storage, chosen: &str, symbol: &str) -> Section {
         return section.say("Nothing is recorded yet.");
     }
     let rows = storage.days.iter().map(row).collect();
-    section.with(Block::Table(Table { name: "days", heads: vec!["Day", "Size", ""], rows }))
+    section.with(Block::Table(Table { name: "days", heads: vec!["Day", "Size", "Shown"], rows }))
 }
 
 /// The page of a day in a market.

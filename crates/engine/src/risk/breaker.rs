@@ -348,6 +348,25 @@ mod tests {
     }
 
     #[test]
+    fn opening_and_closing_are_recorded_with_what_was_measured() {
+        let mut breakers = Breakers::default();
+        let mut heard = |second, ask| {
+            let at = Timestamp::from_secs(second);
+            breakers.on_time(&SETTINGS, at);
+            breakers.on_book(&instrument(), &book(99_495, ask, 100_000), Some(Rate::Par), &SETTINGS, at);
+            breakers.news().map(|news| news.record).collect::<Vec<_>>()
+        };
+        let (cause, scope) = (Cause::Spread, Scope::Instrument(InstrumentId(0)));
+        let record = |second, opened| BreakerRecord { at: Timestamp::from_secs(second), cause, scope, opened };
+        assert_eq!(heard(10, 100_505), [record(10, Some((10_152, 10_000)))]);
+        assert_eq!(heard(60, 99_500), []);
+        assert_eq!(heard(110, 99_500), [record(110, None)]);
+        assert_eq!(heard(120, 100_505).len(), 1);
+        breakers.reset(Timestamp::from_secs(130));
+        assert_eq!(breakers.news().map(|news| news.record).collect::<Vec<_>>(), [record(130, None)]);
+    }
+
+    #[test]
     fn a_jump_is_told_from_the_last_minute() {
         let mut case = Case::new();
         assert_eq!(case.book(0, 100_000, 100_002, 100_000), None);

@@ -11,9 +11,9 @@ use types::quality::{GapReason, GapRecord, QualityRecord, QuarantineReason, Quar
 use types::why::{ArrivalRecord, Check, WhyForecast, WhyRecord};
 use types::{
     AccountDay, AccountId, AccountPosition, AccountPurse, AccountRecord, ArbitrageEndReason, ArbitrageRecord,
-    ArbitrageSize, AttemptEnd, AttemptRecord, Candle, Cash, DayVolume, Fill, Input, Instrument, InstrumentId, Level,
-    Lot, Order, OrderId, Ppm, Price, Qty, QualityMinute, RulesRecord, Scale, Side, Stamped, StatusRecord, Tally,
-    Timeframe, Timestamp, TradingStatus, Venue,
+    ArbitrageSize, AttemptEnd, AttemptRecord, BreakerCause, BreakerRecord, BreakerScope, Candle, Cash, DayVolume, Fill,
+    Input, Instrument, InstrumentId, Level, Lot, Order, OrderId, Ppm, Price, Qty, QualityMinute, RulesRecord, Scale,
+    Side, Stamped, StatusRecord, Tally, Timeframe, Timestamp, TradingStatus, Venue,
 };
 
 use crate::world::START;
@@ -301,6 +301,25 @@ pub(crate) fn check_format_7(state: &State) {
     assert_eq!(state.accounts().expect("reads")[2], with_volume());
     assert_eq!(state.attempts(Span::between(minute(1), minute(2), 9)).expect("reads"), [attempt(7, 1), attempt(8, 1)]);
     assert_eq!(state.attempts(Span::between(minute(2), minute(9), 9)).expect("reads"), []);
+}
+
+#[test]
+fn breakers_are_told_by_when_they_opened_and_closed() {
+    let dir = tempdir().expect("temporary folder");
+    let state = State::open(dir.path()).expect("opens");
+    let breaker = |at, opened| BreakerRecord {
+        at: minute(at),
+        cause: BreakerCause::Spread,
+        scope: BreakerScope::Instrument(BTC),
+        opened,
+    };
+    let told = [breaker(1, Some((12, 10))), breaker(2, None), breaker(2, Some((11, 10)))];
+    let entries: Vec<Entry> = told.iter().zip(0..).map(|(it, rank)| entry(7, rank, Record::Breaker(*it))).collect();
+    state.write(&entries, 7).expect("writes");
+    state.write(&entries, 7).expect("writes what is there already");
+    assert_eq!(state.breakers(Span::between(minute(0), minute(9), 9)).expect("reads"), told);
+    assert_eq!(state.breakers(Span::last(1, minute(9))).expect("reads"), [told[2]]);
+    assert_eq!(state.breakers(Span::between(minute(2), minute(9), 9)).expect("reads"), told[1..]);
 }
 
 fn why() -> WhyRecord {
