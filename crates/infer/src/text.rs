@@ -1,5 +1,6 @@
 //! Classifiers of text: tokens to logits. What the tokens are and what the logits mean is told in `sentiment::finbert`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tract_onnx::pb;
@@ -70,7 +71,11 @@ impl TextModel {
         });
         let values = values.collect::<Result<TVec<TValue>, _>>()?;
         let mut state = plan.spawn().map_err(failed("starting"))?;
-        let results = state.run(values).map_err(failed("running"))?;
+        // The engine panics where a token is beyond the network's table. The state is not used again.
+        let run = catch_unwind(AssertUnwindSafe(|| state.run(values)));
+        let results = run
+            .map_err(|_| mismatch("the network cannot be run on these tokens; does it know them?".to_owned()))?
+            .map_err(failed("running"))?;
         let view = results[0].try_as_plain_ram().map_err(failed("reading the logits"))?;
         let logits = view.as_slice::<f32>().map_err(failed("reading the logits"))?;
         match logits.iter().find(|logit| !logit.is_finite()) {

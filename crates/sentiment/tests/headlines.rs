@@ -27,7 +27,13 @@ fn headlines_that_it_has_not_seen_are_scored_better_than_by_vader() {
     let ours: Vec<_> = held_out.iter().map(|(text, label)| (*label, scored(text))).collect();
     let vader: Vec<_> = held_out.iter().map(|(text, label)| (*label, Some(lexicon.vader_label(text)))).collect();
     let (found, bar) = (Confusion::of(&ours), Confusion::of(&vader));
-    let f1 = macro_f1_interval(&ours, 1_000, 7).unwrap();
+    let f1 = macro_f1_interval(&ours, 2_000, 20_261_123).unwrap();
+    // Shown and not judged: the weights have seen it.
+    let tuning = headlines.iter().filter(|(text, _)| part_of(text) == Part::Tuning);
+    let tuning = Confusion::of(&tuning.map(|(text, label)| (*label, scored(text))).collect::<Vec<_>>());
+    eprintln!("tuning part: accuracy {:?}, macro-F1 {:?}", tuning.accuracy(), tuning.macro_f1());
+    let vader_f1 = macro_f1_interval(&vader, 2_000, 20_261_123);
+    eprintln!("VADER in {:?} and {vader_f1:?}", bar.accuracy_interval());
     eprintln!("{} held out; {found:?}", held_out.len());
     eprintln!("accuracy {:?} in {:?}, VADER {:?}", found.accuracy(), found.accuracy_interval(), bar.accuracy());
     eprintln!("macro-F1 {:?} in {f1:?}, VADER {:?}", found.macro_f1(), bar.macro_f1());
@@ -89,8 +95,9 @@ fn plain_news_is_on_the_side_that_it_says() {
         ("Short squeeze sends ether surging 12%", Label::Positive),
         ("Startup raises $30 million in series B funding", Label::Positive),
     ] {
-        let found = lexicon.score(text);
+        let value = lexicon.score(text).score().unwrap().value;
         let why = &lexicon.explain(text)[..5];
-        assert_eq!(found.score().map(|score| score.label), Some(label), "{text}: {found:?} {why:?}");
+        let towards = if label == Label::Positive { value } else { -value };
+        assert!(towards > 0.2, "{text}: {value} {why:?}");
     }
 }
