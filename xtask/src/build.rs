@@ -1,6 +1,6 @@
 //! `cargo xtask build`: the appliance as it is given to others, dashboard inside, for this machine or another.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -48,10 +48,6 @@ pub(crate) fn appliance(target: Option<&str>) -> Result<PathBuf> {
     web::build()?;
     let mut build = cargo();
     build.args(["build", "--release", "--package", "tickerbox"]);
-    // Where the sources lie on this machine is nobody's business, and would make another program of the same sources.
-    if let Some(flags) = remap(target) {
-        build.args(["--config", &flags]);
-    }
     let mut folder = process::target_dir();
     if let Some(target) = target {
         build.args(["--target", target]);
@@ -61,15 +57,6 @@ pub(crate) fn appliance(target: Option<&str>) -> Result<PathBuf> {
     let program = folder.join("release/tickerbox");
     ensure!(program.is_file(), "cargo built no {}", program.display());
     Ok(program)
-}
-
-/// `--config` that makes paths in the program start at the crate.
-fn remap(target: Option<&str>) -> Option<String> {
-    let target = target?;
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
-    let sources = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home)?.join("registry/src");
-    let flag = |path: &Path| format!("--remap-path-prefix={}=", path.display());
-    Some(format!("target.{target}.rustflags=[{:?},{:?}]", flag(&sources), flag(process::root())))
 }
 
 /// The newest `GLIBC_x.y` that a program names: what it cannot start without.
