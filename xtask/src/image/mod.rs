@@ -232,7 +232,7 @@ fn check_tools() -> Result<()> {
 
 fn pack(image: &Path) -> Result<PathBuf> {
     let packed = beside(image, "zst");
-    run(Command::new("zstd").args(["-q", "-19", "-T0", "--force", "-o"]).arg(&packed).arg(image))?;
+    run(Command::new("zstd").args(["-q", "-12", "-T0", "--force", "-o"]).arg(&packed).arg(image))?;
     Ok(packed)
 }
 
