@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use types::effect::Severity;
+use types::input::Command;
 use types::{AccountId, Input, Timestamp};
 
 use crate::access::Access;
@@ -32,6 +33,7 @@ use crate::recordings::Recordings;
 use crate::recovery::{self, Recovered};
 use crate::settings::Desk;
 use crate::store_thread::{self, StoreThread};
+use crate::supervisor::Supervisor;
 use crate::venue::{Bans, Network, VenueStatus, VenueTask};
 use crate::web::{self, Certificate, Site};
 
@@ -53,6 +55,19 @@ pub struct Setup {
     pub layers: Layers,
     /// Whether the program starts itself again when [`Running::restart_wish`] says so.
     pub can_restart: bool,
+    /// Who wants to know that the box lives.
+    pub supervisor: Supervisor,
+    /// What the engine and the user are told about this start.
+    pub circumstances: Circumstances,
+}
+
+/// What is unusual about a start. Nothing, mostly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Circumstances {
+    /// It crashed again and again: no new paper orders until the owner allows them.
+    pub is_safe: bool,
+    /// What it keeps lies in memory.
+    pub is_volatile: bool,
 }
 
 /// The box before it runs.
@@ -96,7 +111,7 @@ impl Appliance {
         let network = Network::new(&config.network)?;
         let bans = Bans::load(&config.store.data_dir);
 
-        let Setup { clock, demo, layers, can_restart } = setup;
+        let Setup { clock, demo, layers, can_restart, supervisor, circumstances } = setup;
         let settings = Arc::new(Desk::new(config, layers, can_restart));
         let restart = Arc::<Notify>::default();
         let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
@@ -176,7 +191,8 @@ impl Appliance {
         let (projection, published) = Projection::new(statuses.clone(), card.clone(), curve, clock.now());
         let start_at = last_at.unwrap_or_else(|| clock.now());
         let warning = settings_warning(&settings, &models);
-        for input in first_inputs(config, &clock, seated).into_iter().chain(warning) {
+        let unusual = circumstances.inputs(&models);
+        for input in first_inputs(config, &clock, seated).into_iter().chain(warning).chain(unusual) {
             to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
         }
         let engine = EngineThread {
@@ -196,6 +212,7 @@ impl Appliance {
             projection,
             health: engine_health,
             latencies,
+            pulse: supervisor.pulse(),
         }
         .start()?;
 
@@ -263,7 +280,9 @@ impl Appliance {
             };
             web::serve(listener, site, connections_max, certificate, stopped).await;
         });
+        supervisor.ready(&format!("the dashboard is at {address}"));
         Ok(Running {
+            supervisor,
             door: Door { address, fingerprint, claim_code: access.claim_code() },
             to_engine,
             engine,
@@ -285,6 +304,27 @@ fn first_inputs(config: &Config, clock: &Clock, seated: Input) -> [Input; 3] {
         Input::Clock { synchronised: clock.is_believed(false) },
         seated,
     ]
+}
+
+impl Circumstances {
+    fn inputs(self, models: &Models) -> Vec<Input> {
+        let notice =
+            |text: &str| Input::Models { seats: models.engine_seats(), news: Some((Severity::Alarm, text.to_owned())) };
+        let mut inputs = Vec::new();
+        if self.is_safe {
+            inputs.push(Input::Command(Command::Trading { on: false }));
+            inputs.push(notice(
+                "The box crashed again and again, so it started with paper trading paused. It records and shows as always; \
+                 resume trading when you know why.",
+            ));
+        }
+        if self.is_volatile {
+            inputs.push(notice(
+                "The data partition cannot be used: what is recorded lies in memory, and is lost with the power.",
+            ));
+        }
+        inputs
+    }
 }
 
 /// The user is told when the changed settings cannot be used, as of everything else that happens: by a notice.
@@ -344,6 +384,7 @@ pub struct Door {
 /// A box that runs. Dropping it stops its tasks; [`Running::stop`] also waits until everything is written.
 #[derive(Debug)]
 pub struct Running {
+    supervisor: Supervisor,
     door: Door,
     to_engine: mpsc::Sender<Message>,
     engine: JoinHandle<()>,
@@ -383,6 +424,7 @@ impl Running {
     /// # Errors
     /// When the last writes failed.
     pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.supervisor.stopping();
         self.tasks.shutdown().await;
         self.store_counters.stop_waiting();
         // A full queue empties because nobody fills it any more; a closed one means that the engine ended by itself.

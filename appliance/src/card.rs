@@ -139,6 +139,11 @@ impl Card {
         health.state = state_of(health.keeps);
     }
 
+    /// Whether it is known to take no writes: the store tries again and again, and the engine waits for it.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.lock().error.is_empty()
+    }
+
     /// The card was measured: what is left out from now on. Gives true when that changed.
     pub(crate) fn measured(&self, found: Measured, budget: Budget) -> bool {
         let may_use = found.may_use(budget);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -27,10 +27,14 @@ use crate::latency::Latency;
 use crate::projection::Projection;
 use crate::risk;
 use crate::store_thread::{self, Batch};
+use crate::supervisor::Pulse;
 use crate::web::EngineHealth;
 
 /// Most messages waiting for the engine. When full, venue tasks wait, and through TCP so do the venues.
 pub(crate) const QUEUE_MAX: usize = 4_096;
+
+/// Pause until a full store is tried again: short beside what it waits for, a write to a card.
+const STORE_FULL_PAUSE: Duration = Duration::from_millis(2);
 
 /// What can be told to the engine thread.
 pub(crate) enum Message {
@@ -113,6 +117,8 @@ pub(crate) struct EngineThread {
     pub(crate) projection: Projection,
     pub(crate) health: watch::Sender<EngineHealth>,
     pub(crate) latencies: Arc<Latencies>,
+    /// Beats while the loop goes round; [`Message::Project`] keeps it going when nothing else happens.
+    pub(crate) pulse: Pulse,
 }
 
 impl EngineThread {
@@ -163,6 +169,7 @@ impl Running {
         // What happened before the start is in the journal; a day file begins with the state before its first input.
         let mut result = self.checkpoint();
         while result.is_ok() {
+            self.parts.pulse.beat();
             result = match self.parts.inbox.blocking_recv() {
                 Some(Message::Input(input)) => self.hear(input),
                 Some(Message::Heard { input, received }) => {
@@ -323,8 +330,105 @@ impl Running {
         self.send(Batch::Checkpoint(Checkpoint { seq, at, state_version: engine::STATE_VERSION, state }))
     }
 
-    fn send(&self, batch: Batch) -> Result<(), StoreGone> {
+    /// Waits while the store's queue is full. A card that says that it takes no writes is waited for, and known; a store that says
+    /// nothing is a hang, and does not beat.
+    fn send(&mut self, mut batch: Batch) -> Result<(), StoreGone> {
         self.parts.written.waiting.fetch_add(1, Ordering::Relaxed);
-        self.parts.store.send(batch).map_err(|_| StoreGone)
+        loop {
+            batch = match self.parts.store.try_send(batch) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(StoreGone),
+                Err(TrySendError::Full(batch)) => batch,
+            };
+            if self.parts.card.is_waited_for() {
+                self.parts.pulse.beat();
+            }
+            thread::sleep(STORE_FULL_PAUSE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+    use std::sync::mpsc::sync_channel;
+
+    use store::StoreError;
+
+    use super::*;
+    use crate::inference_thread::Counters as Inferred;
+    use crate::projection::Curve;
+    use crate::supervisor::Supervisor;
+
+    /// Whether the engine lives, as the service manager sees it. After one beat for each time round the loop.
+    struct Manager(UnixDatagram);
+
+    impl Manager {
+        fn hears(&self, patience: Duration) -> bool {
+            self.0.set_read_timeout(Some(patience)).unwrap();
+            self.0.recv(&mut [0; 64]).is_ok()
+        }
+
+        fn forgets(&self) {
+            self.0.set_nonblocking(true).unwrap();
+            while self.0.recv(&mut [0; 64]).is_ok() {}
+            self.0.set_nonblocking(false).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_engine_beats_when_nothing_happens_and_not_when_it_hangs() {
+        const SOON: Duration = Duration::from_secs(20);
+        const NEVER: Duration = Duration::from_millis(500);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notify");
+        let manager = Manager(UnixDatagram::bind(&path).unwrap());
+        let supervisor = Supervisor::new(Some(path.as_os_str()), Some("1".as_ref())).unwrap();
+        let (to_engine, inbox) = mpsc::channel(QUEUE_MAX);
+        // A store with room for the first checkpoint, which nobody serves.
+        let (to_store, served) = sync_channel(1);
+        let (card, counters) = (Arc::new(Card::default()), Arc::new(Inferred::default()));
+        let (inference, _) = Inference::start(to_engine.clone(), counters, SOON, mpsc::channel(1).0).unwrap();
+        let clock = Clock::wall();
+        let (projection, _published) = Projection::new(Vec::new(), card.clone(), Curve::default(), clock.now());
+        let engine = EngineThread {
+            inbox,
+            engine: Engine::new(),
+            last: (0, clock.now()),
+            clock,
+            cadence: Cadence { block: SOON, checkpoint: SOON },
+            store: to_store,
+            written: Arc::default(),
+            card: card.clone(),
+            inference,
+            projection,
+            health: watch::channel(EngineHealth::default()).0,
+            latencies: Arc::default(),
+            pulse: supervisor.pulse(),
+        }
+        .start()
+        .unwrap();
+        let project = || to_engine.try_send(Message::Project).map_err(|_| ()).unwrap();
+
+        project();
+        assert!(manager.hears(SOON), "it lives, though no market says anything");
+        let (reply, _moment) = oneshot::channel();
+        to_engine.try_send(Message::Backup(reply)).map_err(|_| ()).unwrap();
+        project();
+        while manager.hears(NEVER) {}
+        project();
+        assert!(!manager.hears(NEVER), "it hangs in a store that says nothing");
+
+        let (path, source) = ("journal".into(), std::io::ErrorKind::StorageFull.into());
+        card.failed(&StoreError::Io { path, what: "write", source });
+        assert!(manager.hears(SOON), "it waits for a card that is known to be full");
+        card.works();
+        manager.forgets();
+        while manager.hears(NEVER) {}
+        drop(std::thread::spawn(move || served.into_iter().count()));
+        project();
+        assert!(manager.hears(SOON), "it goes on");
+        to_engine.try_send(Message::Stop).map_err(|_| ()).unwrap();
+        engine.join().unwrap();
     }
 }

@@ -3,15 +3,25 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use tickerbox::Supervisor;
 use tickerbox::cli::{Cli, Environment, is_bad_input};
 
 fn main() -> ExitCode {
+    let (socket, watchdog) = (std::env::var_os("NOTIFY_SOCKET"), std::env::var_os("WATCHDOG_USEC"));
+    let supervisor = match Supervisor::new(socket.as_deref(), watchdog.as_deref()) {
+        Ok(supervisor) => supervisor,
+        Err(error) => {
+            eprintln!("tickerbox: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let environment = Environment {
         // systemd sets this for services whose output goes to the journal.
         runs_under_journal: std::env::var_os("JOURNAL_STREAM").is_some(),
         // Asked before an update can put another file in its place: the path is the same then, and starts the new one.
         program: std::env::current_exe().ok(),
         arguments: std::env::args_os().skip(1).collect(),
+        supervisor,
     };
     match Cli::parse().run(&environment) {
         Ok(code) => code,

@@ -2,8 +2,10 @@
 
 #![allow(clippy::print_stdout, reason = "what it prints is its result")]
 
+mod build;
 mod check;
 mod fuzz;
+mod image;
 mod process;
 mod test;
 mod tools;
@@ -40,6 +42,12 @@ enum Command {
     Ci,
     /// Build the dashboard into frontend/dist.
     Web,
+    /// Build the appliance with its dashboard, for this machine or another (`--target aarch64-unknown-linux-gnu`).
+    Build(build::Args),
+    /// Make the image for Raspberry Pi: packed, with digest, list of contents and manifest for Raspberry Pi Imager.
+    Image(image::Args),
+    /// Start the image on an emulated board, and try what people rely on.
+    ImageTest(image::boot::Args),
     /// Kill the box under load, and let the store live on a disk that fails.
     #[command(disable_help_flag = true)]
     Crash(PassedOn),
@@ -88,6 +96,9 @@ fn main() -> Result<()> {
         Command::Check => check::all(),
         Command::Ci => check::all().and_then(|()| test::all(&test::Args::default())),
         Command::Web => web::build(),
+        Command::Build(args) => args.run(),
+        Command::Image(args) => args.run(),
+        Command::ImageTest(args) => args.run(),
         Command::Crash(passed) => crash(&passed.arguments),
         Command::Shots(passed) => shots(&passed.arguments),
         Command::Axe(passed) => axe(&passed.arguments),

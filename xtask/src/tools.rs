@@ -46,6 +46,23 @@ pub(crate) fn debian(probe: &str, packages: &[&str]) -> bool {
     false
 }
 
+/// Explains all programs that are missing at once: each is given with the Debian package that has it.
+pub(crate) fn on_path(needed: &[(&str, &str)]) -> Result<()> {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
+    let is_there = |name: &str| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    let (names, mut packages): (Vec<&str>, Vec<&str>) =
+        needed.iter().filter(|(name, _)| !is_there(name)).copied().unzip();
+    packages.sort_unstable();
+    packages.dedup();
+    ensure!(
+        names.is_empty(),
+        "missing: {}; install with: sudo apt-get install {}",
+        names.join(", "),
+        packages.join(" ")
+    );
+    Ok(())
+}
+
 /// Debian's cross compiler for the Pi.
 pub(crate) fn cross_compiler() -> bool {
     debian("aarch64-linux-gnu-gcc", &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"])

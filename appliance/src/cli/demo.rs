@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use sim::SimSettings;
 
 use super::Environment;
-use crate::appliance::{Appliance, Setup};
+use crate::appliance::{Appliance, Circumstances, Setup};
 use crate::clock::{Clock, wall_now};
 use crate::config::{Layers, Mode};
 use crate::market_server::{MarketServer, MarketSettings};
@@ -60,6 +60,7 @@ impl Args {
             config.access.mode = if self.login { Mode::Owner } else { Mode::Open };
             layers.fix("access.mode", "the demo asks for a password with --login only");
             config.store.data_dir.clone_from(&self.data_dir);
+            environment.supervisor.starting();
             let appliance = Appliance::recover(&config)?;
             // A faster market has run ahead of the wall clock: the next run goes on from there.
             let start = appliance.last_at().map_or_else(wall_now, |last| last.max(wall_now()));
@@ -73,7 +74,14 @@ impl Args {
                     layers.fix(format!("feeds.{}.{key}", venue.slug()), "the demo's exchange is built in");
                 }
             }
-            let setup = Setup { clock, demo: true, layers, can_restart: environment.can_restart() };
+            let setup = Setup {
+                clock,
+                demo: true,
+                layers,
+                can_restart: environment.can_restart(),
+                supervisor: environment.supervisor.clone(),
+                circumstances: Circumstances::default(),
+            };
             let running = appliance.start(&config, setup).await?;
             cli::announce(running.door(), Some("the built-in market"))?;
             let ending = cli::until_stopped(running).await;

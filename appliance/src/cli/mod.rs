@@ -14,6 +14,7 @@ mod demo;
 mod export;
 mod features;
 mod feed;
+mod first_boot;
 mod import;
 mod input;
 mod news;
@@ -45,6 +46,7 @@ use types::Timestamp;
 use crate::appliance::{Door, Running};
 use crate::config::ConfigError;
 use crate::log::Destination;
+use crate::supervisor::Supervisor;
 
 /// What `main` found in the environment.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub struct Environment {
     pub program: Option<PathBuf>,
     /// What it was called with, its own name left out.
     pub arguments: Vec<OsString>,
+    /// Who started it as a service, if anybody did.
+    pub supervisor: Supervisor,
 }
 
 impl Environment {
@@ -139,6 +143,8 @@ enum Command {
     Scoreboard(scoreboard::Args),
     /// List opportunities between exchanges that a box has kept.
     Arbitrage(arbitrage::Args),
+    /// Make of Raspberry Pi Imager's files what the image needs; done by the image itself.
+    FirstBoot(first_boot::Args),
     /// Ask a running box how it is.
     Status(status::Args),
     /// Forget password, sessions and tokens of a box that does not run.
@@ -176,6 +182,7 @@ impl Cli {
             Command::Verify(args) => args.run(),
             Command::Scoreboard(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
+            Command::FirstBoot(args) => args.run(),
             Command::Status(args) => args.run(),
             Command::Access(args) => args.run(),
         }

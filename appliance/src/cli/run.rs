@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::Environment;
-use crate::appliance::{Appliance, Setup};
+use crate::appliance::{Appliance, Circumstances, Setup};
 use crate::clock::Clock;
 use crate::config::Layers;
 use crate::{cli, log};
@@ -25,6 +25,12 @@ pub(super) struct Args {
     /// Where everything is kept, instead of `store.data_dir`.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Start with paper trading paused, as after a crash that came back; the dashboard resumes it.
+    #[arg(long)]
+    safe: bool,
+    /// Tell the user that the data folder lies in memory, because there is no better one.
+    #[arg(long)]
+    volatile: bool,
 }
 
 impl Args {
@@ -41,8 +47,11 @@ impl Args {
         }
         log::start(&config.log.level, environment.log_destination())?;
         let can_restart = environment.can_restart();
+        let supervisor = environment.supervisor.clone();
+        let circumstances = Circumstances { is_safe: self.safe, is_volatile: self.volatile };
         let ending = cli::runtime()?.block_on(async {
-            let setup = Setup { clock: Clock::wall(), demo: false, layers, can_restart };
+            supervisor.starting();
+            let setup = Setup { clock: Clock::wall(), demo: false, layers, can_restart, supervisor, circumstances };
             let running = Appliance::recover(&config)?.start(&config, setup).await?;
             cli::announce(running.door(), None)?;
             cli::until_stopped(running).await
