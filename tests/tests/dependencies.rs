@@ -101,10 +101,11 @@ fn crates_use_only_what_the_architecture_allows() {
         "bundle",
         "infer",
         "wire",
+        "words",
         "news",
-        "registry",
-        "registry",
         "sentiment",
+        "firstboot",
+        "registry",
     ]
     .into();
     for (folder, allowed) in ALLOWED {
