@@ -1,8 +1,11 @@
 //! `cargo xtask image`: what is flashed to a card, from Debian packages, the appliance and the recipe in `image/`.
 //!
-//! 1. build the appliance; 2. let mmdebstrap install `packages.txt` for arm64 (`debian`); 3. fetch what `payload.txt` names;
-//! 4. let `image/assemble.sh` make the three partitions; 5. put them into one file (`disk`); 6. pack it, and write beside it
-//! its digest, what is in it (`sbom`) and what Raspberry Pi Imager wants to know of it (`manifest`).
+//! 1. build the appliance,
+//! 2. let mmdebstrap install `packages.txt` for arm64 (`debian`),
+//! 3. fetch what `payload.txt` names,
+//! 4. let `image/assemble.sh` make the three partitions,
+//! 5. put them into one file (`disk`),
+//! 6. pack it, and write beside it its digest, what is in it (`sbom`) and what Raspberry Pi Imager wants to know (`manifest`).
 //!
 //! Steps 2 and 3 are kept in the target directory until the package lists change, or `--fresh` is given: what Debian offers
 //! changes from day to day.
