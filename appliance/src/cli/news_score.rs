@@ -299,6 +299,15 @@ fn timed(items: &[Item], score: impl Fn(&str) -> Opinion) -> (Vec<Opinion>, Vec<
     items.iter().map(timed).unzip()
 }
 
+fn told(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos: Some(at), expected_len, len } => {
+            format!("line {}: {len} columns, and {expected_len} in the first", at.line())
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// The rows of a CSV file.
 fn rows(bytes: &[u8], text: Option<&str>, label: Option<&str>) -> Result<Vec<Item>, String> {
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(bytes);
@@ -313,7 +322,7 @@ fn rows(bytes: &[u8], text: Option<&str>, label: Option<&str>) -> Result<Vec<Ite
     };
     let mut items = Vec::new();
     for row in reader.records() {
-        let row = row.map_err(|error| error.to_string())?;
+        let row = row.map_err(|error| told(&error))?;
         let line = row.position().map_or(0, csv::Position::line);
         let cell = |at: usize| row.get(at).unwrap_or_default();
         let given = match label_at.map(cell) {
@@ -464,7 +473,7 @@ mod tests {
         check(b"a,b\n1,2\n", None, None, "no column \"news\"; there are a, b");
         check(b"a,b\n1,2\n", Some("a"), Some("c"), "no column \"c\"");
         check(b"a,b\nx,1\ny,good\n", Some("a"), Some("b"), "line 3: the label \"good\"");
-        check(b"a,b\nx,1\ny\n", Some("a"), Some("b"), "line 3");
+        check(b"a,b\nx,1\ny\n", Some("a"), Some("b"), "line 3: 1 columns, and 2 in the first");
         check(b"a,b\n\xff,1\n", Some("a"), Some("b"), "UTF-8");
         assert!(lines(b"\xff").is_err());
         let items = rows(b"\xef\xbb\xbfnews,final_manual_labelling\nx,\n", None, None).unwrap();

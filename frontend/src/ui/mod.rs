@@ -21,12 +21,12 @@ mod way;
 mod welcome;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 /// Puts the dashboard in place of the static shell.
 pub fn start() {
     browser::report_panics();
-    spawn_local(async {
+    // Before anything is mounted there is no executor of the page's own.
+    wasm_bindgen_futures::spawn_local(async {
         language::learn().await;
         if let Some(shell) = document().get_element_by_id("shell") {
             shell.remove();
