@@ -421,7 +421,9 @@ fn answers_are_as_the_description_says_and_old_paths_answer_too() {
                 ];
                 kinds.iter().map(|kind| format!("/api/v1/{kind}?{symbol}&limit=5")).collect()
             }
-            "/api/v1/skill" | "/api/v1/why" | "/api/v1/chart" | "/api/v1/past" => vec![format!("{path}?{symbol}")],
+            "/api/v1/skill" | "/api/v1/why" | "/api/v1/chart" | "/api/v1/past" | "/api/v1/day" => {
+                vec![format!("{path}?{symbol}")]
+            }
             plain => vec![plain.to_owned()],
         };
         for asked in asked {
