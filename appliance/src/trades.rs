@@ -40,7 +40,7 @@ impl Trade {
             .map_or((Timestamp::EPOCH, Timestamp::MAX), |why| (why.at, why.at.plus(Duration::from_nanos(1))));
         let all = Span::between(from, to, usize::MAX);
         let Some(order) = state.orders(None, all)?.into_iter().find(|order| order.id == id) else { return Ok(None) };
-        let since = Span::between(order.at, Timestamp::MAX, usize::MAX);
+        let since = Span::between(order.at, over(state, std::slice::from_ref(&order))?, usize::MAX);
         let fills = state.fills(Some(order.account), since)?.into_iter().filter(|fill| fill.order == id);
         Self::of(state, order, fills.collect()).map(Some)
     }
@@ -169,6 +169,16 @@ fn forecast(it: &WhyForecast, reason: Reason) -> OrderForecast {
     }
 }
 
+/// Before when all fills of these orders came: the fills of years are not read for the orders of a day.
+fn over(state: &State, orders: &[Order]) -> store::Result<Timestamp> {
+    let mut over = Timestamp::EPOCH;
+    for order in orders {
+        let Some((_, at)) = state.order_end(order.id)? else { return Ok(Timestamp::MAX) };
+        over = over.max(at.plus(Duration::from_nanos(1)));
+    }
+    Ok(over)
+}
+
 /// All orders of a time whose instrument is wanted, those of an account or of all.
 pub(crate) fn all(
     state: &State,
@@ -179,7 +189,7 @@ pub(crate) fn all(
     let orders = state.orders(account, span)?;
     let since = orders.first().map_or(span.from, |order| order.at);
     let mut fills: BTreeMap<OrderId, Vec<Fill>> = BTreeMap::new();
-    for fill in state.fills(account, Span::between(since, Timestamp::MAX, usize::MAX))? {
+    for fill in state.fills(account, Span::between(since, over(state, &orders)?, usize::MAX))? {
         fills.entry(fill.order).or_default().push(fill);
     }
     let mut trades = Vec::new();
