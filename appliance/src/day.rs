@@ -51,11 +51,9 @@ pub(crate) fn course(state: &State, asked: Asked<'_>, leads: &dyn Fn(&str) -> bo
     // An account is told when a minute is over.
     for kept in state.equity(account, between(from.plus(MINUTE), to.plus(MINUTE)))? {
         if let Some(minute) = place(kept.at.minus(MINUTE)).and_then(|place| minutes.get_mut(place)) {
-            let money = |cash: types::Cash| cash.0 as f64 / 1e8;
-            minute.equity = Some((money(kept.equity), money(kept.hold)));
+            minute.equity = Some((kept.equity.0, kept.hold.0));
             let held = kept.positions.iter().find(|(instrument, _)| *instrument == known.id);
-            let units = held.map_or(0, |(_, position)| position.0);
-            minute.held = Some(units as f64 / 10f64.powi(known.scale.qty_decimals.into()));
+            minute.held = Some(held.map_or(0, |(_, position)| position.0));
         }
     }
     let mut by_model: BTreeMap<String, Vec<(Timestamp, DayForecast)>> = BTreeMap::new();
@@ -82,16 +80,31 @@ pub(crate) fn course(state: &State, asked: Asked<'_>, leads: &dyn Fn(&str) -> bo
     let instrument = |order: &Order| -> Option<Instrument> {
         catalogue.iter().find(|listing| listing.id == order.instrument)?.instrument.clone()
     };
-    let orders = trades::all(state, Some(account), Span::between(from, to, ORDERS_MAX), &instrument)?;
-    let orders: Vec<OrderRow> = orders.iter().map(|(trade, instrument)| trade.row(instrument, name)).collect();
+    let orders = trades::all(state, Some(account), Span::between(from, to, ORDERS_MAX + 1), &instrument)?;
+    let told = orders.iter().take(ORDERS_MAX);
+    let told: Vec<OrderRow> = told.map(|(trade, instrument)| trade.row(instrument, name)).collect();
     Ok(Day {
-        day: day.to_string(),
-        symbol: format!("{}:{}", known.venue, known.symbol),
-        account: name.to_owned(),
         price_decimals: known.scale.price_decimals,
+        qty_decimals: known.scale.qty_decimals,
         minutes,
-        orders,
+        has_more_orders: orders.len() > told.len(),
+        orders: told,
+        ..nothing_yet(day, &format!("{}:{}", known.venue, known.symbol), name)
     })
+}
+
+/// The day of a market of which nothing is known yet.
+pub(crate) fn nothing_yet(day: Date, symbol: &str, account: &str) -> Day {
+    Day {
+        day: day.to_string(),
+        symbol: symbol.to_owned(),
+        account: account.to_owned(),
+        price_decimals: 0,
+        qty_decimals: 0,
+        minutes: Vec::new(),
+        orders: Vec::new(),
+        has_more_orders: false,
+    }
 }
 
 #[cfg(test)]
@@ -184,9 +197,9 @@ mod tests {
         assert_eq!(
             minutes,
             [
-                (at(1).as_millis(), Some(1_000), Some(100.0), Some(0.0)),
-                (at(2).as_millis(), Some(1_010), Some(101.0), Some(1.5)),
-                (at(1_440).as_millis(), Some(1_020), Some(120.0), Some(-1.5)),
+                (at(1).as_millis(), Some(1_000), Some(10_000_000_000), Some(0)),
+                (at(2).as_millis(), Some(1_010), Some(10_100_000_000), Some(150)),
+                (at(1_440).as_millis(), Some(1_020), Some(12_000_000_000), Some(-150)),
             ]
         );
         assert_eq!(told.minutes[0].forecast, None);

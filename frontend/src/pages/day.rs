@@ -54,11 +54,11 @@ fn facts(day: &Day, minute: &DayMinute) -> Vec<super::Fact> {
         fact("Since the day began", Said::signed(&or_dash(change)), ""),
     ];
     if let Some((equity, hold)) = minute.equity {
-        facts.push(plain("Equity", &money(equity), "Of the account, at the middle of the books"));
-        facts.push(plain("Buy and hold", &money(hold), "What the account would have been worth"));
+        facts.push(plain("Equity", &format::cash(equity), "Of the account, at the middle of the books"));
+        facts.push(plain("Buy and hold", &format::cash(hold), "What the account would have been worth"));
     }
     if let Some(held) = minute.held {
-        facts.push(plain("Held", &format::float(held, 4), "Of this market's coin"));
+        facts.push(plain("Held", &format::rounded(held, day.qty_decimals, 4), "Of this market's coin"));
     }
     if let Some(forecast) = minute.forecast {
         let came = forecast.came_bps.map_or_else(|| Said::quiet("not known"), |came| Said::signed(&bps(came)));
@@ -69,13 +69,10 @@ fn facts(day: &Day, minute: &DayMinute) -> Vec<super::Fact> {
     facts
 }
 
-fn money(dollars: f64) -> String {
-    format::cash((dollars * 1e8) as i64)
-}
-
 /// The orders that had been decided by then, the newest first.
 fn orders(day: &Day, at_ms: i64, zone: Zone) -> Section {
-    let section = Section::new("course-orders", "Orders until then").wide().note("each row tells why");
+    let section =
+        Section::new("course-orders", "Orders until then").wide().note("with what each came to; a row tells why");
     let made: Vec<_> = day.orders.iter().filter(|order| order.at_ms < at_ms).collect();
     if made.is_empty() {
         return section.say("None until then.");
@@ -94,7 +91,8 @@ fn orders(day: &Day, at_ms: i64, zone: Zone) -> Section {
     };
     let rows = made.iter().rev().take(ORDERS).map(row).collect();
     let heads = vec!["Decided", "Market", "Side", "Filled", "Price", "For"];
-    let count = Said::quiet(&format!("{} of the day's {}", made.len(), day.orders.len()));
+    let first = if day.has_more_orders { "first " } else { "" };
+    let count = Said::quiet(&format!("{} of the day's {first}{}", made.len(), day.orders.len()));
     section.with(Block::Table(Table { name: "orders until then", heads, rows })).with(Block::Text(count))
 }
 
@@ -109,8 +107,8 @@ mod tests {
         let minute = |n: i64| DayMinute {
             at_ms: 1_763_596_800_000 + (n + 1) * 60_000,
             close: Some(600_000 + 60 * n),
-            equity: Some((10_000.0 + n as f64, 10_001.0)),
-            held: Some(0.25),
+            equity: Some(((10_000 + n) * 100_000_000, 10_001 * 100_000_000)),
+            held: Some(25_000_000),
             forecast: (n == 5).then_some(DayForecast { expected_bps: 1.25, p_up: 0.56, came_bps: Some(-2.0) }),
         };
         let order = |n: i64| OrderRow {
@@ -132,6 +130,8 @@ mod tests {
             symbol: "kraken:BTC/USD".into(),
             account: "lead".into(),
             price_decimals: 1,
+            qty_decimals: 8,
+            has_more_orders: false,
             minutes: (0..100).map(minute).collect(),
             orders: vec![order(3), order(50)],
         }
@@ -151,6 +151,8 @@ mod tests {
         assert!(orders.contains("00:03:30") && !orders.contains("00:50:30"), "{orders}");
         assert!(drawn(&day(), 0).read().contains("None until then."));
         assert!(drawn(&day(), 99).read().contains("2 of the day's 2"));
+        let more = Day { has_more_orders: true, ..day() };
+        assert!(drawn(&more, 99).read().contains("2 of the day's first 2"));
     }
 
     #[test]

@@ -19,10 +19,14 @@ pub struct Day {
     pub account: String,
     /// Digits of prices.
     pub price_decimals: u8,
+    /// Digits of quantities.
+    pub qty_decimals: u8,
     /// Oldest first; a minute of which nothing is kept has none.
     pub minutes: Vec<DayMinute>,
-    /// The account's orders of the day in all markets, oldest first; of many the first ones.
+    /// The account's orders of the day in all markets, oldest first, each with what it came to; of many the first ones.
     pub orders: Vec<OrderRow>,
+    /// Whether there were more.
+    pub has_more_orders: bool,
 }
 
 /// The end of a minute.
@@ -33,10 +37,10 @@ pub struct DayMinute {
     pub at_ms: i64,
     /// The last price, in units of the market's last digit; null where nothing is known of it.
     pub close: Option<i64>,
-    /// What the account was worth, and what it would have been worth had it bought and held.
-    pub equity: Option<(f64, f64)>,
-    /// How much of the market's coin the account held.
-    pub held: Option<f64>,
+    /// What the account was worth, and what it would have been worth had it bought and held: 10^-8 of quote currency.
+    pub equity: Option<(i64, i64)>,
+    /// How much of the market's coin the account held, in units of the last digit.
+    pub held: Option<i64>,
     /// The forecast that the leading model made then, for five minutes later.
     pub forecast: Option<DayForecast>,
 }
