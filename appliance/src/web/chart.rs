@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::feature::columns_of;
-use tokio::sync::OwnedSemaphorePermit;
+use serde::Serialize;
 use types::input::ModelRole;
 use types::{Date, InstrumentId, Timestamp, Venue};
 use wire::ServerMessage;
@@ -35,10 +35,7 @@ pub(super) async fn block(
     form: Form,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
-    let inner = site.inner.clone();
-    let turn = turn(&site).await;
-    form.of_work(move || {
-        let _turn = turn;
+    in_turn(site, form, move |inner| {
         let symbol = kept::symbol(&parameters)?;
         let wanted = kept::text(&parameters, "timeframe").unwrap_or("1m");
         let length = LENGTHS.iter().find(|(name, _)| *name == wanted).map(|(_, length)| *length);
@@ -53,15 +50,26 @@ pub(super) async fn block(
             return Err(Refusal::Bad(format!("lines: more than {LINES_MAX} names")));
         }
         let columns = columns_of(&names).map_err(|error| Refusal::Bad(format!("lines: {error}")))?;
-        let Some(known) = known(&inner, symbol)? else { return Ok(chart::nothing_yet(symbol, length, before)) };
+        let Some(known) = known(inner, symbol)? else { return Ok(chart::nothing_yet(symbol, length, before)) };
         Ok(chart::block(&inner.state, inner.recordings.dir(), &known, length, before, limit, &columns)?)
     })
     .await
 }
 
-/// A place among those whose charts are made just now. It is kept until the work is done, also when nobody waits for it any more.
-async fn turn(site: &Site) -> OwnedSemaphorePermit {
-    site.inner.charting.clone().acquire_owned().await.expect("it is never closed")
+/// The answer of work for a chart, once it has a place among those that are made just now. It keeps it until it is done, also when
+/// nobody waits for it any more.
+async fn in_turn<T: Serialize + Send + 'static>(
+    site: Site,
+    form: Form,
+    work: impl FnOnce(&Inner) -> Result<T, Refusal> + Send + 'static,
+) -> Response {
+    let inner = site.inner.clone();
+    let turn = inner.charting.clone().acquire_owned().await.expect("it is never closed");
+    form.of_work(move || {
+        let _turn = turn;
+        work(&inner)
+    })
+    .await
 }
 
 /// An instrument; none where the box has just heard of it and keeps it a moment later.
@@ -86,18 +94,16 @@ pub(super) async fn course(
     form: Form,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
-    let inner = site.inner.clone();
-    let turn = turn(&site).await;
-    form.of_work(move || {
-        let _turn = turn;
+    in_turn(site, form, move |inner| {
         let wanted = kept::text(&parameters, "day");
         let day = wanted.map_or_else(|| Ok(Date::of(inner.clock.now())), str::parse);
         let day = day.map_err(|error| Refusal::Bad(format!("day: {:?} is {error}", wanted.unwrap_or_default())))?;
-        let known = one(&inner.state, kept::symbol(&parameters)?)?;
+        let symbol = kept::symbol(&parameters)?;
         let name = kept::text(&parameters, "account").unwrap_or(LEAD);
+        let Some(known) = known(inner, symbol)? else { return Ok(day::nothing_yet(day, symbol, name)) };
         let account = account(&inner.state, name)?;
         let asked = day::Asked { day, known: &known, account, name };
-        Ok(day::course(&inner.state, asked, &|model| leads(&inner, known.id, model))?)
+        Ok(day::course(&inner.state, asked, &|model| leads(inner, known.id, model))?)
     })
     .await
 }
@@ -117,21 +123,18 @@ pub(super) async fn past(
     form: Form,
     Query(parameters): Query<HashMap<String, String>>,
 ) -> Response {
-    let inner = site.inner.clone();
-    let turn = turn(&site).await;
-    form.of_work(move || {
-        let _turn = turn;
+    in_turn(site, form, move |inner| {
         let symbol = kept::symbol(&parameters)?;
         let horizon = number(&parameters, "horizon", 5, HORIZON_MAX)?;
         let before = kept::time(&parameters, "before", Timestamp::MAX)?.max(Timestamp::EPOCH);
         let limit = number(&parameters, "limit", LIMIT, LIMIT)?;
-        let Some(known) = known(&inner, symbol)? else { return Ok(chart::none_yet(symbol, horizon, before)) };
+        let Some(known) = known(inner, symbol)? else { return Ok(chart::none_yet(symbol, horizon, before)) };
         let shelf = inner.models.shown();
         let named = |model: &str| {
             let version = shelf.versions.iter().find(|version| version.model == model);
             version.map_or_else(|| model.to_owned(), |version| format!("{} r{}", version.name, version.revision))
         };
-        let leads = |model: &str| leads(&inner, known.id, model);
+        let leads = |model: &str| leads(inner, known.id, model);
         Ok(chart::past(&inner.state, &known, horizon, before, limit, &leads, &named)?)
     })
     .await
