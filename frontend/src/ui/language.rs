@@ -37,10 +37,11 @@ pub(super) async fn learn() {
         |records: js_sys::Array, observer: MutationObserver| {
             for record in records {
                 let record: MutationRecord = record.unchecked_into();
-                match (record.target(), record.type_().as_str()) {
-                    (Some(node), "childList") => tell_children(&node),
-                    (Some(node), _) => tell(&node),
-                    (None, _) => {}
+                // What was there before has been told.
+                let added = record.added_nodes();
+                (0..added.length()).filter_map(|place| added.item(place)).for_each(|node| tell(&node));
+                if let (Some(node), true) = (record.target(), record.type_() != "childList") {
+                    tell_one(&node);
                 }
             }
             // What was just written is not to be told again.
@@ -63,6 +64,16 @@ pub(super) async fn learn() {
 
 /// Puts a node and all that is in it into the language.
 fn tell(node: &Node) {
+    tell_one(node);
+    let mut child = node.first_child();
+    while let Some(node) = child {
+        tell(&node);
+        child = node.next_sibling();
+    }
+}
+
+/// Puts a text, or what is read of an element, into the language.
+fn tell_one(node: &Node) {
     if let Some(element) = node.dyn_ref::<Element>() {
         for name in READ {
             if let Some(text) = element.get_attribute(name) {
@@ -72,19 +83,10 @@ fn tell(node: &Node) {
                 }
             }
         }
-        tell_children(node);
     } else if let Some(text) = node.node_value() {
         let said = say(&text);
         if said != text {
             node.set_node_value(Some(&said));
         }
-    }
-}
-
-fn tell_children(node: &Node) {
-    let mut child = node.first_child();
-    while let Some(node) = child {
-        tell(&node);
-        child = node.next_sibling();
     }
 }
