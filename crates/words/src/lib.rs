@@ -86,6 +86,10 @@ impl Words {
                 why: "a value is written out, where {} stands for every value",
             });
         }
+        // Whoever puts a page into the language may come by twice.
+        if words.values.iter().any(|(word, other)| word != other && words.say(other) != *other) {
+            return Err(BadList { line: 0, why: "a word's other form holds the word itself, and would be told again" });
+        }
         words.told.sort_unstable();
         if words.told.windows(2).any(|pair| pair[0].0 == pair[1].0) {
             return Err(BadList { line: 0, why: "an entry is there twice" });
@@ -380,6 +384,10 @@ mod tests {
         assert_eq!(
             why("Risk\n  a\nBid in USD\n  b\n"),
             "line 3: a value is written out, where {} stands for every value"
+        );
+        assert_eq!(
+            why("= Nov\n  Nov.\n"),
+            "line 0: a word's other form holds the word itself, and would be told again"
         );
         assert_eq!(why("Risk\n  a\nRisk\n  b\n"), "line 0: an entry is there twice");
     }

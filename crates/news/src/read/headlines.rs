@@ -28,13 +28,7 @@ pub(super) fn read(bytes: &[u8], how: &Reading) -> Result<Batch, ReadError> {
         headline: sheet.find(&["news", "headline", "title", "text"]),
         url: sheet.find(&["url", "link"]),
     };
-    let missing: Vec<_> = [("date", columns.date), ("news, headline or title", columns.headline)]
-        .into_iter()
-        .filter_map(|(name, column)| column.is_none().then_some(name))
-        .collect();
-    if !missing.is_empty() {
-        return Err(sheet.without(&missing));
-    }
+    sheet.need(&[("date", columns.date), ("news, headline or title", columns.headline)])?;
     let mut batch = Batch::default();
     while let Some(row) = sheet.next()? {
         let made = row.and_then(|row| headline(&sheet, &row, &columns, how));

@@ -115,13 +115,7 @@ pub(super) fn read_csv(bytes: &[u8], how: &Reading) -> Result<Batch, ReadError> 
         reblog: sheet.find(&["is_reblog", "is_repost"]),
         media: sheet.find(&["media"]),
     };
-    let missing: Vec<_> = [("id", columns.id), ("created_at", columns.created)]
-        .into_iter()
-        .filter_map(|(name, column)| column.is_none().then_some(name))
-        .collect();
-    if !missing.is_empty() {
-        return Err(sheet.without(&missing));
-    }
+    sheet.need(&[("id", columns.id), ("created_at", columns.created)])?;
     let mut batch = Batch::default();
     while let Some(row) = sheet.next()? {
         let made = row.and_then(|row| of_row(&sheet, &row, &columns, how));

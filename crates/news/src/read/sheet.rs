@@ -50,6 +50,12 @@ impl<'a> Sheet<'a> {
         names.iter().find_map(|name| header.iter().position(|found| found == name))
     }
 
+    /// Refuses the table where one of these columns is not there.
+    pub(super) fn need(&self, columns: &[(&'static str, Option<usize>)]) -> Result<(), ReadError> {
+        let missing: Vec<_> = columns.iter().filter(|(_, column)| column.is_none()).map(|(name, _)| *name).collect();
+        if missing.is_empty() { Ok(()) } else { Err(self.without(&missing)) }
+    }
+
     /// The error for columns that are needed and are not there.
     pub(super) fn without(&self, missing: &[&'static str]) -> ReadError {
         let found = self.header.iter().take(40).map(|name| name.chars().take(40).collect()).collect();
