@@ -62,7 +62,7 @@ echo "VERSION=$VERSION" > "$root/etc/tickerbox/image"
 
 echo "initrd"
 initrd=$WORK/initrd
-mkdir -p "$initrd/bin" "$initrd/modules" "$initrd/dev" "$initrd/proc" "$initrd/sys" "$initrd/root"
+mkdir -p "$initrd/bin" "$initrd/modules" "$initrd/dev" "$initrd/proc" "$initrd/sys" "$initrd/sysroot"
 cp "$debs/usr/bin/busybox" "$initrd/bin/busybox"
 for name in sh cat findfs insmod mount umount sleep reboot switch_root; do ln -s busybox "$initrd/bin/$name"; done
 install -m 755 "$RECIPE/initrd/init" "$initrd/init"
