@@ -27,6 +27,7 @@ use crate::inference_thread::{self, Inference};
 use crate::machine::Usage;
 use crate::models::{Models, Past, Wanted};
 use crate::monitor::Monitor;
+use crate::panel;
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::publisher::{self, Publisher};
 use crate::recordings::Recordings;
@@ -174,6 +175,7 @@ impl Appliance {
             tasks.spawn(task.run());
         }
 
+        let panel_shown = Arc::<panel::Shown>::default();
         let latencies = Arc::<Latencies>::default();
         let gauges = Gauges {
             demo,
@@ -186,9 +188,11 @@ impl Appliance {
             store: store_counters.clone(),
             card: card.clone(),
             venues: statuses.clone(),
+            panel: panel_shown.clone(),
         };
         let (engine_health, engine_seen) = watch::channel(web::EngineHealth::default());
-        let (projection, published) = Projection::new(statuses.clone(), card.clone(), curve, clock.now());
+        let (health, health_seen) = watch::channel(web::Health::starting(demo));
+        let (projection, published) = Projection::new(statuses.clone(), health_seen.clone(), curve, clock.now());
         let start_at = last_at.unwrap_or_else(|| clock.now());
         let warning = settings_warning(&settings, &models);
         let unusual = circumstances.inputs(&models);
@@ -230,7 +234,6 @@ impl Appliance {
             wanted,
         };
         tasks.spawn(past.run());
-        let (health, health_seen) = watch::channel(web::Health::starting(demo));
         let recordings = Recordings::new(config.store.data_dir.clone(), to_engine.clone());
         let kafka = (!config.kafka.brokers.is_empty()).then(Arc::<publisher::Shown>::default);
         if let Some(shown) = &kafka {
@@ -252,9 +255,12 @@ impl Appliance {
             kafka,
             exports: exporting.is_some().then_some(exports),
             settings: settings.clone(),
+            circumstances,
+            panel: panel_shown.clone(),
             health,
         };
         tasks.spawn(monitor.run());
+        let panel = panel::start(config.panel.clone(), panel_shown, health_seen.clone(), || false)?;
         let (stop_web, web_stopped) = oneshot::channel::<()>();
         let site = Site::new(
             to_engine.clone(),
@@ -290,6 +296,7 @@ impl Appliance {
             store_counters,
             housekeeping,
             exporting,
+            panel,
             tasks,
             restart,
             _stop_web: stop_web,
@@ -392,6 +399,7 @@ pub struct Running {
     store_counters: Arc<store_thread::Counters>,
     housekeeping: Housekeeping,
     exporting: Option<Exporting>,
+    panel: panel::Running,
     tasks: JoinSet<()>,
     restart: Arc<Notify>,
     _stop_web: oneshot::Sender<()>,
@@ -429,8 +437,9 @@ impl Running {
         self.store_counters.stop_waiting();
         // A full queue empties because nobody fills it any more; a closed one means that the engine ended by itself.
         let _ = self.to_engine.send(Message::Stop).await;
-        let Self { engine, store, housekeeping, exporting, .. } = self;
+        let Self { engine, store, housekeeping, exporting, panel, .. } = self;
         tokio::task::spawn_blocking(move || {
+            drop(panel);
             drop(housekeeping);
             engine.join().map_err(|_| anyhow::anyhow!("the engine thread panicked"))?;
             let stored = store.join().map_err(|_| anyhow::anyhow!("the store thread panicked"))?;

@@ -72,6 +72,21 @@ impl CardState {
             Self::Failing => "failing",
         }
     }
+
+    /// What is wrong, and what to do. `keeps`: what is not left out.
+    pub(crate) fn told(self, keeps: Thrift) -> (String, &'static str) {
+        let (what, advice) = match self {
+            Self::Ok => return ("The card is well.".to_owned(), "Nothing has to be done."),
+            Self::NearlyFull => {
+                let text = format!("The card is nearly full: {}.", keeps.text());
+                return (text, "Make room, or raise the budget in the settings.");
+            }
+            Self::Full => ("is full", "Make room on it."),
+            Self::ReadOnly => ("cannot be written to", "Make a backup and replace it."),
+            Self::Failing => ("fails", "Make a backup and replace it if this stays."),
+        };
+        (format!("The card {what}: nothing is kept, so nothing happens."), advice)
+    }
 }
 
 /// What `/healthz` says about the card.
@@ -157,28 +172,6 @@ impl Card {
         }
         self.thrift.store(keeps as u8, Ordering::Relaxed);
         changed
-    }
-
-    /// For the dashboard: what is wrong, and what to do.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        let health = self.lock();
-        let text = match health.state {
-            CardState::Ok => return None,
-            CardState::NearlyFull => {
-                let keeps = health.keeps.text();
-                return Some(format!(
-                    "The card is nearly full: {keeps}. Make room, or raise the budget in the configuration."
-                ));
-            }
-            CardState::Full => "The card is full: nothing is kept, so nothing happens. Make room on it.",
-            CardState::ReadOnly => {
-                "The card cannot be written to: nothing is kept, so nothing happens. Make a backup and replace it."
-            }
-            CardState::Failing => {
-                "The card fails: nothing is kept, so nothing happens. Make a backup and replace it if this stays."
-            }
-        };
-        Some(text.to_owned())
     }
 
     fn lock(&self) -> MutexGuard<'_, CardHealth> {
@@ -355,9 +348,10 @@ mod tests {
         assert_eq!((card.health().state, card.thrift()), (CardState::Failing, Thrift::ShallowBooks));
         card.works();
         assert_eq!(card.health().state, CardState::NearlyFull);
-        assert!(card.trouble().is_some_and(|text| text.contains("nearly full")));
+        let health = card.health();
+        assert!(health.state.told(health.keeps).0.contains("the best 5 levels are kept"));
         assert!(!card.measured(Measured { used: 85 * MB, free: 50 * MB }, budget), "nothing new");
         assert!(card.measured(Measured { used: 10 * MB, free: 50 * MB }, budget));
-        assert_eq!((card.health().state, card.trouble()), (CardState::Ok, None));
+        assert_eq!(card.health().state, CardState::Ok);
     }
 }

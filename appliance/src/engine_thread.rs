@@ -276,11 +276,15 @@ impl Running {
                 self.parts.latencies.published.note(received.elapsed());
             }
         }
+        let view = self.parts.engine.view();
         self.parts.health.send_replace(EngineHealth {
             seq: self.parts.last.0,
             at_ms: self.parts.last.1.as_millis(),
             rejected: Projection::rejections(&self.parts.engine),
             queued: self.parts.inbox.len(),
+            is_clock_set: view.is_clock_set(),
+            is_breaker_open: view.portfolio().is_breaker_open(),
+            is_trading: view.is_trading(),
         });
         let clock = self.parts.clock.clone();
         let real = |since: Timestamp| clock.real(now.since(since));
@@ -359,6 +363,7 @@ mod tests {
     use crate::inference_thread::Counters as Inferred;
     use crate::projection::Curve;
     use crate::supervisor::Supervisor;
+    use crate::web::Health;
 
     /// Whether the engine lives, as the service manager sees it. After one beat for each time round the loop.
     struct Manager(UnixDatagram);
@@ -390,7 +395,8 @@ mod tests {
         let (card, counters) = (Arc::new(Card::default()), Arc::new(Inferred::default()));
         let (inference, _) = Inference::start(to_engine.clone(), counters, SOON, mpsc::channel(1).0).unwrap();
         let clock = Clock::wall();
-        let (projection, _published) = Projection::new(Vec::new(), card.clone(), Curve::default(), clock.now());
+        let (projection, _published) =
+            Projection::new(Vec::new(), watch::channel(Health::default()).1, Curve::default(), clock.now());
         let engine = EngineThread {
             inbox,
             engine: Engine::new(),

@@ -13,7 +13,7 @@ use crate::engine_thread::{self, Latencies, Message};
 use crate::latency::Told;
 use crate::machine::{self, Usage};
 use crate::venue::{self, VenueStatus};
-use crate::{inference_thread, store_thread};
+use crate::{inference_thread, panel, store_thread};
 
 /// Where the figures are.
 pub(crate) struct Gauges {
@@ -27,6 +27,7 @@ pub(crate) struct Gauges {
     pub(crate) store: Arc<store_thread::Counters>,
     pub(crate) card: Arc<Card>,
     pub(crate) venues: Vec<watch::Receiver<VenueStatus>>,
+    pub(crate) panel: Arc<panel::Shown>,
 }
 
 /// A part of the way of an event: its name, what it begins and ends with, how long it takes.
@@ -45,6 +46,7 @@ impl Gauges {
             clock: self.clocks(),
             stages: self.parts().map(|(name, from, to, told)| told.stage(name, from, to)).into(),
             queues: self.queues(),
+            panel: self.panel.told(),
         }
     }
 

@@ -9,20 +9,22 @@ use feed::BookState;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::appliance::Circumstances;
 use crate::backup::Keeper;
-use crate::card::{Card, CardState};
+use crate::card::Card;
 use crate::clock::Clock;
+use crate::conditions::{Conditions, Facts};
 use crate::settings::Desk;
 use crate::venue::VenueStatus;
 use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
-use crate::{exporter, inference_thread, publisher, store_thread};
+use crate::{exporter, inference_thread, panel, publisher, store_thread};
 
 /// How often it is put together.
 const EVERY: Duration = Duration::from_millis(200);
 /// An engine that has not spoken for so long is failing.
 const ENGINE_SILENT_AFTER: Duration = Duration::from_secs(10);
-/// A venue may be away for so long before the box counts as degraded.
-const VENUE_AWAY_MAX: Duration = Duration::from_secs(30);
+/// How often the machine is looked at, in rounds: its files are read then.
+const MACHINE_EVERY: u32 = 25;
 
 /// What the monitor watches.
 pub(crate) struct Monitor {
@@ -38,6 +40,8 @@ pub(crate) struct Monitor {
     pub(crate) kafka: Option<Arc<publisher::Shown>>,
     pub(crate) exports: Option<Arc<exporter::Shown>>,
     pub(crate) settings: Arc<Desk>,
+    pub(crate) circumstances: Circumstances,
+    pub(crate) panel: Arc<panel::Shown>,
     pub(crate) health: watch::Sender<Health>,
 }
 
@@ -46,43 +50,35 @@ impl Monitor {
     pub(crate) async fn run(mut self) {
         let started = Instant::now();
         let mut engine_spoke = started;
-        let mut all_connected = started;
+        let mut facts = Facts { circumstances: self.circumstances, ..Facts::default() };
+        let mut conditions = Conditions::default();
         let mut timer = tokio::time::interval(EVERY);
-        loop {
+        for round in 0_u32.. {
             timer.tick().await;
             if self.engine.has_changed().unwrap_or(false) {
                 self.engine.mark_unchanged();
                 engine_spoke = Instant::now();
             }
-            let mut health = self.collect(started.elapsed().as_secs());
-            if health.feeds.values().all(|feed| feed.connected) {
-                all_connected = Instant::now();
+            if round.is_multiple_of(MACHINE_EVERY) {
+                facts.look();
             }
-            let is_writing = health.store.error.is_empty() && health.card.error.is_empty();
-            health.status = if engine_spoke.elapsed() > ENGINE_SILENT_AFTER || !is_writing {
-                "failing"
-            } else if all_connected.elapsed() > VENUE_AWAY_MAX
-                || !health.model.error.is_empty()
-                || !health.settings.error.is_empty()
-                || health.card.state != CardState::Ok
-                || !health.backup.error.is_empty()
-                || health.export.as_ref().is_some_and(|export| !export.error.is_empty())
-                || health.kafka.as_ref().is_some_and(|kafka| !kafka.error.is_empty())
-            {
-                "degraded"
-            } else {
-                "ok"
-            };
-            self.health.send_replace(health);
+            facts.engine_is_silent = engine_spoke.elapsed() > ENGINE_SILENT_AFTER;
+            facts.panel_error = self.panel.told().error;
+            facts.health = self.collect(started.elapsed().as_secs());
+            let now = self.clock.now();
+            conditions.find(&facts, now);
+            self.health.send_replace(Health {
+                status: conditions.status(now),
+                lamp: conditions.lamp(),
+                conditions: conditions.held().to_vec(),
+                ..facts.health.clone()
+            });
         }
     }
 
     fn collect(&self, uptime_s: u64) -> Health {
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         Health {
-            status: "ok",
-            version: env!("CARGO_PKG_VERSION"),
-            demo: self.demo,
             uptime_s,
             feeds: self.feeds(),
             engine: self.engine.borrow().clone(),
@@ -103,6 +99,7 @@ impl Monitor {
             settings: SettingsHealth { error: self.settings.error() },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
             export: self.exports.as_ref().map(|shown| shown.health()),
+            ..Health::starting(self.demo)
         }
     }
 

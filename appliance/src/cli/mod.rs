@@ -11,12 +11,14 @@ mod backup;
 mod candles;
 mod check_config;
 mod demo;
+mod doctor;
 mod export;
 mod features;
 mod feed;
 mod first_boot;
 mod import;
 mod input;
+mod lamp;
 mod news;
 mod news_model;
 mod news_score;
@@ -147,6 +149,10 @@ enum Command {
     FirstBoot(first_boot::Args),
     /// Ask a running box how it is.
     Status(status::Args),
+    /// Look at everything that a box needs, whether it runs or not.
+    Doctor(doctor::Args),
+    /// Try out the lamp, the buzzer and the button that are wired to the pins.
+    Lamp(lamp::Args),
     /// Forget password, sessions and tokens of a box that does not run.
     Access(access::Args),
 }
@@ -184,6 +190,8 @@ impl Cli {
             Command::Arbitrage(args) => args.run(),
             Command::FirstBoot(args) => args.run(),
             Command::Status(args) => args.run(),
+            Command::Doctor(args) => args.run(),
+            Command::Lamp(args) => args.run(),
             Command::Access(args) => args.run(),
         }
     }

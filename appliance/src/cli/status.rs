@@ -42,7 +42,7 @@ impl Args {
 }
 
 /// Fetches `/healthz`. Plain HTTP on the home network: one request, one answer, the connection ends.
-fn ask(url: &str) -> anyhow::Result<Value> {
+pub(super) fn ask(url: &str) -> anyhow::Result<Value> {
     let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
     let host = host.filter(|host| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', '\r', '\n']));
     let host = host.with_context(|| format!("{url:?} is not an address such as http://127.0.0.1:8080"))?;

@@ -438,6 +438,8 @@ mod tests {
         whole.network.proxy = Some("http://proxy.lan:3128".to_owned());
         whole.network.ca_file = Some(PathBuf::from("ca.pem"));
         whole.store.backup_dir = Some(PathBuf::from("/mnt/disk"));
+        whole.panel.chip = Some(PathBuf::from("/dev/gpiochip0"));
+        whole.panel.shutdown_file = Some(PathBuf::from("/run/tickerbox/shutdown"));
         whole.export = crate::config::ExportSection {
             dir: Some(PathBuf::from("/mnt/lake")),
             bucket: Some("s3://lake/box".to_owned()),

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use types::settings::EngineSettings;
 
 pub use crate::access::{AccessSection, Mode};
+pub use crate::panel::{Buzzer, PanelBoard, PanelSection};
 pub use check::{ConfigError, Problem};
 pub use document::DEFAULT_FILE;
 pub use feeds::{FeedSection, FeedsSection, LimitsSection};
@@ -58,6 +59,8 @@ pub struct Config {
     pub export: ExportSection,
     /// Kafka.
     pub kafka: KafkaSection,
+    /// The lamp, the buzzer and the button. Pins are numbers of the processor ("BCM"); -1 where nothing is wired.
+    pub panel: PanelSection,
     /// Logs.
     pub log: LogSection,
 }

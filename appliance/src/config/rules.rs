@@ -73,6 +73,8 @@ pub(super) const FEE_ROW: [(&str, Rule, bool); 6] = [
     ("confirmed", Rule::Switch, true),
     ("source", Rule::Text, true),
 ];
+/// A pin of the 40-pin header, or none.
+const PIN: Rule = Rule::Range(-1, 27);
 const WEBSOCKET: Rule = Rule::Base(&["wss", "ws"]);
 const HTTP: Rule = Rule::Base(&["https", "http"]);
 
@@ -177,6 +179,18 @@ const PLAIN: &[(&str, Rule)] = &[
     ("kafka.brokers", Rule::Brokers),
     ("kafka.topic_prefix", Rule::Topic),
     ("kafka.spool_hours", Rule::Range(1, 10_000)),
+    ("panel.board", Rule::Word(&["simulated", "auto", "rppal", "gpiocdev"])),
+    ("panel.chip", Rule::Path),
+    ("panel.lamp_pin", PIN),
+    ("panel.green_pin", PIN),
+    ("panel.amber_pin", PIN),
+    ("panel.red_pin", PIN),
+    ("panel.buzzer_pin", PIN),
+    ("panel.buzzer", Rule::Word(&["active", "passive", "pwm"])),
+    ("panel.button_pin", PIN),
+    ("panel.active_low", Rule::Switch),
+    ("panel.cool_down_min", Rule::Range(0, 1_440)),
+    ("panel.shutdown_file", Rule::Path),
     ("log.level", Rule::LogLevel),
 ];
 

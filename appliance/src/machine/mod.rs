@@ -129,8 +129,29 @@ fn cpu_celsius(folder: &Path) -> Option<f64> {
     hottest(true).or_else(|| hottest(false))
 }
 
+/// Raspberry Pi OS tells all of it; the kernels of others tell only of the power supply, by a sensor named `rpi_volt`.
 fn throttled() -> Option<Throttled> {
-    text("/sys/devices/platform/soc/soc:firmware/get_throttled").and_then(|text| proc::throttled(&text))
+    let all = text("/sys/devices/platform/soc/soc:firmware/get_throttled").and_then(|text| proc::throttled(&text));
+    all.or_else(|| under_voltage(Path::new("/sys/class/hwmon")))
+}
+
+/// What the kernel's driver `raspberrypi-hwmon` tells (Linux, Documentation/hwmon/raspberrypi-hwmon.rst).
+fn under_voltage(folder: &Path) -> Option<Throttled> {
+    let sensors = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let mut of_pi = sensors.filter(|path| read(&path.join("name")).is_some_and(|name| name.trim() == "rpi_volt"));
+    let alarm = read(&of_pi.next()?.join("in0_lcrit_alarm"))?;
+    Some(Throttled { under_voltage: alarm.trim() == "1", ..Throttled::default() })
+}
+
+/// Errors that the machine's ext4 file systems have counted since they were made.
+pub(crate) fn disk_errors() -> u64 {
+    errors_in(Path::new("/sys/fs/ext4"))
+}
+
+fn errors_in(folder: &Path) -> u64 {
+    let Ok(file_systems) = fs::read_dir(folder) else { return 0 };
+    let counts = file_systems.flatten().filter_map(|entry| read(&entry.path().join("errors_count")));
+    counts.filter_map(|text| text.trim().parse::<u64>().ok()).sum()
 }
 
 fn text(path: &str) -> Option<String> {
@@ -162,6 +183,34 @@ mod tests {
         fs::write(dir.path().join("thermal_zone1/type"), "cpu-thermal\n").unwrap();
         fs::write(dir.path().join("thermal_zone1/temp"), "48312\n").unwrap();
         assert_eq!(cpu_celsius(dir.path()), Some(48.312));
+    }
+
+    #[test]
+    fn a_pi_without_its_makers_kernel_tells_of_its_power() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(under_voltage(&dir.path().join("nothing")), None);
+        for (sensor, name, alarm) in [("hwmon0", "cpu_thermal", "1"), ("hwmon3", "rpi_volt", "1")] {
+            assert_eq!(under_voltage(dir.path()), None, "no other is meant");
+            fs::create_dir(dir.path().join(sensor)).unwrap();
+            fs::write(dir.path().join(sensor).join("name"), format!("{name}\n")).unwrap();
+            fs::write(dir.path().join(sensor).join("in0_lcrit_alarm"), format!("{alarm}\n")).unwrap();
+        }
+        assert!(under_voltage(dir.path()).is_some_and(|told| told.under_voltage));
+        fs::write(dir.path().join("hwmon3/in0_lcrit_alarm"), "0\n").unwrap();
+        assert!(under_voltage(dir.path()).is_some_and(|told| !told.under_voltage));
+    }
+
+    #[test]
+    fn errors_of_all_file_systems_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(errors_in(&dir.path().join("nothing")), 0);
+        for (name, errors) in [("mmcblk0p2", Some("2\n")), ("sda1", Some("40\n")), ("features", None)] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            if let Some(errors) = errors {
+                fs::write(dir.path().join(name).join("errors_count"), errors).unwrap();
+            }
+        }
+        assert_eq!(errors_in(dir.path()), 42);
     }
 
     #[test]

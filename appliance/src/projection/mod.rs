@@ -10,7 +10,6 @@ mod overview;
 mod sentence;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::body::Bytes;
 use engine::Engine;
@@ -19,9 +18,9 @@ use types::effect::Record;
 use types::{AccountId, InstrumentId, Timestamp};
 use wire::ServerMessage;
 
-use crate::card::Card;
 use crate::engine_thread::{Published, Watch};
 use crate::venue::VenueStatus;
+use crate::web::Health;
 
 pub(crate) use curve::{Curve, POINTS_MAX};
 use followed::Followed;
@@ -34,7 +33,7 @@ const OVERVIEW_EVERY: u32 = 5;
 /// Builds and publishes messages.
 pub(crate) struct Projection {
     venues: Vec<watch::Receiver<VenueStatus>>,
-    card: Arc<Card>,
+    health: watch::Receiver<Health>,
     catalogue: watch::Sender<Bytes>,
     overview: watch::Sender<Bytes>,
     followed: Followed,
@@ -49,7 +48,7 @@ impl Projection {
     /// A projection of a box that starts at `started_at`, and where its messages can be read.
     pub(crate) fn new(
         venues: Vec<watch::Receiver<VenueStatus>>,
-        card: Arc<Card>,
+        health: watch::Receiver<Health>,
         curve: Curve,
         started_at: Timestamp,
     ) -> (Self, Published) {
@@ -57,7 +56,7 @@ impl Projection {
         let (overview, overview_seen) = watch::channel(Bytes::new());
         let projection = Self {
             venues,
-            card,
+            health,
             catalogue,
             overview,
             followed: Followed::default(),
@@ -91,12 +90,16 @@ impl Projection {
         self.followed.publish(view, now);
         if self.calls.is_multiple_of(OVERVIEW_EVERY) {
             let venues: Vec<VenueStatus> = self.venues.iter().map(|venue| venue.borrow().clone()).collect();
+            let (lamp, conditions) = {
+                let health = self.health.borrow();
+                (health.lamp, health.conditions.clone())
+            };
             let overview = overview::build(
                 view,
                 &venues,
                 &self.curve,
                 &mut self.skills,
-                overview::Moment { now, started_at: self.started_at, card: self.card.trouble() },
+                overview::Moment { now, started_at: self.started_at, lamp, conditions },
             );
             self.overview.send_replace(wire::encode(&ServerMessage::Overview(overview)).into());
         }

@@ -26,12 +26,13 @@ const NORMAL_QUANTILES: [f64; 2] = [0.674_490, 1.644_854];
 /// Minutes of a day: over how long a change of price is told.
 const DAY_MIN: i64 = 1_440;
 
-/// When the overview is made, since when the box runs, and what is wrong with the card.
+/// When the overview is made, since when the box runs, and what the lamp shows of which conditions.
 #[derive(Clone, Debug)]
 pub(super) struct Moment {
     pub(super) now: Timestamp,
     pub(super) started_at: Timestamp,
-    pub(super) card: Option<String>,
+    pub(super) lamp: wire::Lamp,
+    pub(super) conditions: Vec<wire::Condition>,
 }
 
 /// Skill by instrument and horizon, told anew once a minute: it takes a millisecond each.
@@ -70,12 +71,11 @@ pub(super) fn build(
     skills: &mut Skills,
     moment: Moment,
 ) -> wire::Overview {
-    let state = sentence::state(view, venues, moment.now, moment.card.clone());
     wire::Overview {
         at_ms: moment.now.as_millis(),
-        sentence: state.sentence,
-        detail: state.detail,
-        healthy: state.is_healthy,
+        sentence: sentence::state(view, venues, moment.now),
+        lamp: moment.lamp,
+        conditions: moment.conditions,
         model: view.model().map(|model| model.name.clone()).unwrap_or_default(),
         quotes: view.markets().map(quote).collect(),
         feeds: venues.iter().map(|venue| badge(view, venue, moment.now)).collect(),

@@ -6,32 +6,21 @@ use types::Timestamp;
 
 use crate::venue::VenueStatus;
 
-/// The state in words.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct State {
-    pub(super) sentence: String,
-    pub(super) detail: String,
-    pub(super) is_healthy: bool,
-}
-
 /// What the sentence is made of.
 struct Facts {
     /// Names of venues with all books live.
     live: Vec<&'static str>,
     /// Names of the others, with what they are doing.
     troubled: Vec<(&'static str, String)>,
-    /// What is wrong with the card.
-    card: Option<String>,
     clock_set: bool,
     breaker_open: bool,
     trading: bool,
 }
 
-pub(super) fn state(view: View<'_>, venues: &[VenueStatus], now: Timestamp, card: Option<String>) -> State {
+pub(super) fn state(view: View<'_>, venues: &[VenueStatus], now: Timestamp) -> String {
     let mut facts = Facts {
         live: Vec::new(),
         troubled: Vec::new(),
-        card,
         clock_set: view.is_clock_set(),
         breaker_open: view.portfolio().is_breaker_open(),
         trading: view.is_trading(),
@@ -62,22 +51,8 @@ fn trouble(venue: &VenueStatus, now: Timestamp) -> Option<String> {
 }
 
 impl Facts {
-    fn told(&self) -> State {
-        let markets = self.markets();
-        let trading = self.trading();
-        let is_healthy = self.troubled.is_empty() && self.card.is_none() && self.clock_set && !self.breaker_open;
-        let detail = if let Some(card) = &self.card {
-            card.clone()
-        } else if !self.clock_set {
-            "What is recorded now is marked. Trading starts when the time is known.".to_owned()
-        } else if self.breaker_open {
-            "The loss limit was reached. Look at what happened before you allow trading again.".to_owned()
-        } else if self.troubled.is_empty() {
-            "Nothing needs you.".to_owned()
-        } else {
-            "It tries again by itself; fills and forecasts of these markets wait until their books hold.".to_owned()
-        };
-        State { sentence: format!("{markets} {trading}"), detail, is_healthy }
+    fn told(&self) -> String {
+        format!("{} {}", self.markets(), self.trading())
     }
 
     fn markets(&self) -> String {
@@ -130,7 +105,6 @@ mod tests {
         Facts {
             live: live.to_vec(),
             troubled: troubled.iter().map(|(name, what)| (*name, (*what).to_owned())).collect(),
-            card: None,
             clock_set: true,
             breaker_open: false,
             trading: true,
@@ -139,27 +113,19 @@ mod tests {
 
     #[test]
     fn the_sentence_says_what_is_true() {
-        let check = |facts: &Facts, sentence: &str, is_healthy: bool| {
-            let state = facts.told();
-            assert_eq!((state.sentence.as_str(), state.is_healthy), (sentence, is_healthy));
-        };
+        let check = |facts: &Facts, sentence: &str| assert_eq!(facts.told(), sentence);
         check(
             &facts(&["Kraken", "Binance.US"], &[]),
             "Kraken and Binance.US are live and proven. Trading on paper, no breaker open.",
-            true,
         );
         check(
             &facts(&["Kraken", "Coinbase", "Binance.US"], &[("KuCoin", "silent for 4 min")]),
             "KuCoin is silent for 4 min; the other 3 carry on. Trading on paper, no breaker open.",
-            false,
         );
         let unset = Facts { clock_set: false, ..facts(&["Kraken"], &[]) };
-        check(&unset, "Kraken is live and proven. Clock not set yet: recording, not trading.", false);
+        check(&unset, "Kraken is live and proven. Clock not set yet: recording, not trading.");
         let off = Facts { trading: false, ..facts(&["Kraken"], &[]) };
-        check(&off, "Kraken is live and proven. Trading is switched off.", true);
-        let full = Facts { card: Some("The card is full.".to_owned()), ..facts(&["Kraken"], &[]) };
-        check(&full, "Kraken is live and proven. Trading on paper, no breaker open.", false);
-        assert_eq!(full.told().detail, "The card is full.");
+        check(&off, "Kraken is live and proven. Trading is switched off.");
     }
 
     #[test]

@@ -17,9 +17,13 @@ use crate::publisher::KafkaHealth;
 /// The state of the box.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Health {
-    /// `ok`; `degraded` when a venue or the model is missing, the file of changed settings is damaged, or the card fills up; `failing` when the engine is, or the card
-    /// does not take what is written.
+    /// `ok`; `degraded` when one of the conditions needs somebody, or exchanges have been away for half a minute; `failing` when the
+    /// engine does not answer, or nothing can be written.
     pub status: &'static str,
+    /// What the lamp shows.
+    pub lamp: wire::Lamp,
+    /// What is not as it should be, the gravest first.
+    pub conditions: Vec<wire::Condition>,
     /// Version of the program.
     pub version: &'static str,
     /// True on the built-in market.
@@ -85,6 +89,12 @@ pub(crate) struct EngineHealth {
     pub rejected: BTreeMap<String, u64>,
     /// Inputs waiting in the queue.
     pub queued: usize,
+    /// Whether the time is known.
+    pub is_clock_set: bool,
+    /// Whether a breaker stopped the first account.
+    pub is_breaker_open: bool,
+    /// Whether new paper orders are allowed.
+    pub is_trading: bool,
 }
 
 /// The store thread.

@@ -15,6 +15,7 @@ use super::exposition::{CONTENT_TYPE, Kind, Page};
 use super::kept::Refusal;
 use super::refusals::Why;
 use super::{Health, Site};
+use crate::conditions;
 use crate::engine_thread::Message;
 use crate::gauges::Part;
 use crate::venue::VenueStatus;
@@ -98,6 +99,14 @@ impl Figures {
         page.family("tickerbox_build_info", Kind::Gauge, "Version of the program; always 1.").sample(&labels, 1.0);
         let states = ["ok", "degraded", "failing"];
         page.state("tickerbox_health", "The state of the box, 1 for the one it is in.", &states, health.status);
+        let help = "1 while the condition holds; the alert names what to look at.";
+        let mut conditions = page.family("tickerbox_condition", Kind::Gauge, help);
+        for name in conditions::NAMES {
+            let holds = health.conditions.iter().any(|condition| condition.name == name);
+            conditions.sample(&[("name", name)], flag(holds));
+        }
+        let levels = wire::Lamp::ALL.map(wire::Lamp::name);
+        page.state("tickerbox_lamp", "What the lamp shows, 1 for the level it is at.", &levels, health.lamp.name());
         page.gauge("tickerbox_demo", "1 on the built-in market.", flag(health.demo));
         page.gauge("tickerbox_uptime_seconds", "Time since the program started.", health.uptime_s as f64);
         let error = flag(!health.settings.error.is_empty());

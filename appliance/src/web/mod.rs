@@ -25,6 +25,7 @@ mod server;
 mod settings;
 mod setup;
 mod skill;
+mod support;
 mod system;
 mod verify;
 
@@ -209,6 +210,8 @@ fn routes() -> Router<Site> {
         .route("/api/v1/setup", get(setup::setup))
         .route("/api/v1/restart", post(settings::restart))
         .route("/api/v1/system", get(system::system))
+        .route("/api/v1/support", get(support::bundle))
+        .route("/api/v1/lamp/acknowledge", post(system::acknowledge))
         .route("/api/v1/logs", get(logs::logs))
         .route("/api/v1/openapi.json", get(openapi::describe))
         .route("/api/v1/{kind}", get(kept::kept))

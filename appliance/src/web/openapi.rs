@@ -348,6 +348,14 @@ fn the_box(book: &mut Book) {
     let it = get("/api/v1/system", "The machine, the program on it, and how long everything takes.");
     let it = book.both::<api::System>(it);
     book.add(it, &[500]);
+    let it = book
+        .both::<api::Panel>(post("/api/v1/lamp/acknowledge", "As a short press of the button: the buzzer is silent."));
+    book.add(it, &[403]);
+    let it = get("/api/v1/support", "What somebody else needs to find out what is wrong, without secrets.");
+    let archive =
+        ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+    let archive = Content::new(Some(Schema::from(archive)));
+    book.add(it.answer("200", "A tar archive, packed with gzip.", Some(("application/gzip", archive))), &[500]);
     let it = get("/api/v1/logs", "The newest lines of the log.")
         .parameter(may("level", "So grave or graver.", word(&["error", "warn", "info", "debug", "trace"])))
         .parameter(may("contains", "With this in the text or the module, whatever the case.", text()))

@@ -72,6 +72,8 @@ pub(super) const ROUTES: &[(&str, &str, Need)] = &[
     ("/metrics", "GET", READ),
     ("/api/v1/openapi.json", "GET", Need::Nothing),
     ("/api/v1/system", "GET", READ),
+    ("/api/v1/support", "GET", CONTROL),
+    ("/api/v1/lamp/acknowledge", "POST", CONTROL),
     // A guest needs neither names of folders and machines nor what was asked of whom.
     ("/api/v1/logs", "GET", CONTROL),
     ("/api/v1/settings", "GET", CONTROL),

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Version of these messages. Changed with every change of their shape.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 /// Path of the WebSocket.
 pub const SOCKET_PATH: &str = "/ws";
 /// Largest message a browser may send, bytes.
@@ -329,6 +329,91 @@ pub struct Event {
     pub text: String,
 }
 
+/// How the box is as a whole, the least grave first. Of several that hold the gravest is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Lamp {
+    /// Everything runs.
+    #[default]
+    Healthy,
+    /// It is being updated.
+    Updating,
+    /// New orders are switched off.
+    Paused,
+    /// A connection or a book does not hold.
+    Unproven,
+    /// Something needs the user.
+    NeedsYou,
+    /// No book of any exchange holds.
+    NoMarket,
+    /// A breaker stopped trading.
+    Breaker,
+}
+
+impl Lamp {
+    /// All levels, in their order.
+    pub const ALL: [Self; 7] =
+        [Self::Healthy, Self::Updating, Self::Paused, Self::Unproven, Self::NeedsYou, Self::NoMarket, Self::Breaker];
+
+    /// The name used in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Updating => "updating",
+            Self::Paused => "paused",
+            Self::Unproven => "unproven",
+            Self::NeedsYou => "needs_you",
+            Self::NoMarket => "no_market",
+            Self::Breaker => "breaker",
+        }
+    }
+
+    /// The level in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Healthy => "Healthy",
+            Self::Updating => "Updating",
+            Self::Paused => "Trading paused",
+            Self::Unproven => "Unproven feed",
+            Self::NeedsYou => "Needs you",
+            Self::NoMarket => "No market",
+            Self::Breaker => "Breaker open",
+        }
+    }
+}
+
+/// The colours of the lamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LampColour {
+    /// All is well.
+    Green,
+    /// It goes on, but not all of it.
+    Amber,
+    /// It does not go on.
+    Red,
+}
+
+/// Something about the box that is not as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Condition {
+    /// `clock`, `disk`, `feeds` and so on: always the same for the same matter.
+    pub name: String,
+    /// What the lamp shows of it.
+    pub lamp: Lamp,
+    /// Since when.
+    pub since_ms: i64,
+    /// What is so, one sentence.
+    pub text: String,
+    /// What to do about it, one sentence.
+    pub advice: String,
+}
+
 /// The box at a glance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
@@ -336,10 +421,10 @@ pub struct Overview {
     pub at_ms: i64,
     /// One sentence of state, written by rules.
     pub sentence: String,
-    /// A second, quieter sentence; may be empty.
-    pub detail: String,
-    /// True when nothing needs the user.
-    pub healthy: bool,
+    /// What the lamp shows.
+    pub lamp: Lamp,
+    /// What is not as it should be, the gravest first.
+    pub conditions: Vec<Condition>,
     /// Name of the model; empty without one.
     pub model: String,
     /// One quote per instrument of the catalogue.

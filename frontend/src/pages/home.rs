@@ -1,6 +1,6 @@
 //! Home: is it alive, what do I own, what comes next, what happened.
 
-use wire::{Account, BookState, FeedBadge, Forecasts, HorizonCard, Instrument, Overview, PositionRow};
+use wire::{Account, BookState, FeedBadge, Forecasts, HorizonCard, Instrument, Lamp, Overview, PositionRow};
 
 use super::draw::{self, choice};
 use super::lamp;
@@ -74,13 +74,17 @@ fn state(sight: Sight<'_>) -> Node {
             let at = sight.zone.clock_seconds(told.at_ms);
             (&*told.sentence, format!("So it was at {at}. What has happened since is not known here."))
         }
-        (Some(told), _) => (&*told.sentence, told.detail.clone()),
+        (Some(told), _) if told.conditions.is_empty() => (&*told.sentence, "Nothing needs you.".to_owned()),
+        (Some(told), _) => (&*told.sentence, String::new()),
     };
     let is_stale = sight.freshness == Freshness::Stale;
-    let is_healthy = sight.overview.is_none_or(|told| told.healthy);
-    let words = node("div", "")
-        .with(text("h1", if is_healthy { "" } else { "warning" }, sentence).id("sentence"))
-        .with(text("p", "detail", &detail).id("detail"));
+    let is_well = sight.overview.is_none_or(|told| told.lamp <= Lamp::Paused);
+    let mut words = node("div", "").with(text("h1", if is_well { "" } else { "warning" }, sentence).id("sentence"));
+    if let Some(told) = sight.overview.filter(|told| detail.is_empty() && !told.conditions.is_empty()) {
+        words = words.with(lamp::conditions(&told.conditions));
+    } else {
+        words = words.with(text("p", "detail", &detail).id("detail"));
+    }
     let side = node("div", "state-side").with(lamp_shown(sight)).all(switch(sight));
     node("div", if is_stale { "state-line stale" } else { "state-line" }).key("state").with(words).with(side)
 }
@@ -96,7 +100,7 @@ fn lamp_shown(sight: Sight<'_>) -> Node {
 #[must_use]
 pub fn lamp_word(overview: Option<&Overview>, freshness: Freshness) -> Said {
     match (overview, freshness) {
-        (Some(told), Freshness::Live) => lamp::lamp(told).word(),
+        (Some(told), Freshness::Live) => lamp::word(told.lamp),
         (Some(_), _) => Said::quiet("Not known"),
         (None, _) => Said::quiet("Waiting"),
     }
@@ -476,8 +480,8 @@ pub(super) fn well() -> (Overview, Vec<Instrument>) {
     let overview = Overview {
         at_ms: AT_MS,
         sentence: "Kraken is live and proven. Trading on paper, no breaker open.".into(),
-        detail: "Nothing needs you.".into(),
-        healthy: true,
+        lamp: Lamp::Healthy,
+        conditions: Vec::new(),
         model: "starter".into(),
         quotes: vec![Quote { instrument: 0, state: BookState::ProvenChecksum, best: None, change: None }],
         feeds: vec![feed],
@@ -651,7 +655,12 @@ mod tests {
             told.feeds[0].state = BookState::Resyncing;
             told.feeds[0].rejected = 1_204;
             told.quotes[0].state = BookState::Resyncing;
+            told.lamp = Lamp::Unproven;
+            let text = "Kraken holds 1 of 2 books.".into();
+            told.conditions = vec![wire::Condition { text, advice: "It tries again.".into(), ..Default::default() }];
         });
+        check(&page, "conditions", "Kraken holds 1 of 2 books.It tries again.");
+        assert!(page.find("detail").is_none());
         check(&page, "feed", "Kraken1_204 rejected2 of 2100_% proven184_msresyncing BTC/USD");
         check(&page, "lamp", "Unproven feed");
     }

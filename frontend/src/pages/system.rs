@@ -1,8 +1,9 @@
 //! The machine, the program on it, and what it says.
 
-use wire::api::{LogLevel, LogLine, Logs, Machine, Queue, Stage, System};
+use wire::Lamp;
+use wire::api::{LogLevel, LogLine, Logs, Machine, Panel, Queue, Stage, System};
 
-use super::{Block, Cell, Fact, Limit, Row, Said, Section, fact, or_dash, percent, plain, size};
+use super::{Action, Block, Cell, Fact, Limit, Row, Said, Section, Sends, fact, or_dash, percent, plain, size};
 use crate::calendar::Zone;
 use crate::format::{self, THIN_SPACE};
 use crate::sentence::Tone;
@@ -46,6 +47,38 @@ pub fn machine(told: &System) -> Section {
         [] => section.tell("Power and heat are well.", Tone::Good),
         some => some.iter().fold(section, |section, text| section.tell(text, Tone::Warning)),
     }
+}
+
+/// The lamp, the buzzer and the button.
+#[must_use]
+pub fn panel(told: &System) -> Section {
+    let Panel { board, error, lamp, is_sounding, is_acknowledged, .. } = &told.panel;
+    let sound = match (is_sounding, is_acknowledged) {
+        (_, true) => "Silenced",
+        (true, _) => "Sounding",
+        _ => "Silent",
+    };
+    let facts = vec![
+        fact("Level", super::lamp::word(*lamp), "What the lamp shows; it follows the box after some seconds"),
+        plain("Buzzer", sound, ""),
+        plain("Pins", board, "What they are reached by"),
+    ];
+    let section = Section::new("panel", "The lamp").facts(facts);
+    let section = if error.is_empty() { section } else { section.tell(error, Tone::Warning) };
+    if *lamp <= Lamp::Paused || *is_acknowledged {
+        return section;
+    }
+    section.with(Block::Actions(vec![Action {
+        id: "lamp-silence",
+        label: "Silence the buzzer",
+        question: "Silence the buzzer?".into(),
+        consequence: "It is not heard again until all was well, or until it gets worse.",
+        method: "POST",
+        path: "/api/v1/lamp/acknowledge".into(),
+        asks: Vec::new(),
+        sends: Sends::Address,
+        done: "The buzzer is silent.",
+    }]))
 }
 
 /// Memory and disk against what there is.
@@ -152,6 +185,14 @@ pub fn threads(told: &System) -> Section {
         return section.say("This machine does not tell.");
     }
     section.table("threads", &["Thread", "How many", "Processor time"], told.process.threads.iter().map(row).collect())
+}
+
+/// What somebody else needs to help.
+#[must_use]
+pub fn support() -> Section {
+    let row = Row::of(vec!["Support bundle".into(), "no passwords, tokens or accounts".into()]);
+    let rows = vec![row.to("/api/v1/support".to_owned())];
+    Section::new("support", "For who helps").table("support", &["File (a row downloads it)", "What is in it"], rows)
 }
 
 /// The newest lines of the log, the newest first.

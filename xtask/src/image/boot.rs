@@ -3,7 +3,7 @@
 //! | start | what is tried |
 //! |---|---|
 //! | 1, as shipped, on a larger card | page, growth, journal, names, hardening, watchdog, crashes up to safe mode |
-//! | 2, with Imager's files and the built-in market | name, ssh, what was kept, recording |
+//! | 2, with Imager's files and the built-in market | name, ssh, what was kept, recording; lamp and button on pins that the kernel simulates |
 //! | N more | the plug pulled while recording; nothing that was told as written is gone |
 //! | last, without a data partition | the page is still there |
 //!
@@ -337,7 +337,57 @@ fn second_start(card: &Card, steps: &mut Steps, demo: &str) {
         })?;
         Ok(format!("{first} inputs written down, then {later}"))
     });
-    switch_off(steps, board);
+    if lamp(&mut board, steps) {
+        button(steps, board);
+    } else {
+        switch_off(steps, board);
+    }
+}
+
+/// Pins that the kernel simulates (Linux, Documentation/admin-guide/gpio/gpio-sim.rst), and the box told to use them.
+const PINS: &str = "modprobe gpio-sim && cd /sys/kernel/config/gpio-sim && mkdir -p lamp/bank0 && echo 28 > lamp/bank0/num_lines \
+     && echo 1 > lamp/live && chip=$(cat lamp/bank0/chip_name) && ln -sfn /sys/devices/platform/$(cat lamp/dev_name)/$chip /run/pins \
+     && printf '[panel]\\nboard = \"gpiocdev\"\\nchip = \"/dev/%s\"\\nshutdown_file = \"/run/tickerbox/shutdown\"\\n' $chip \
+     > /data/tickerbox/settings.toml && chown tickerbox: /data/tickerbox/settings.toml && systemctl restart tickerbox && echo $chip";
+/// What the pins of the green, the amber and the red lamp are set to.
+const LAMPS: &str = "cd /run/pins; cat sim_gpio17/value sim_gpio27/value sim_gpio22/value | tr -d '\\n'";
+
+/// The box's own way from what it finds to the pins.
+fn lamp(board: &mut Machine, steps: &mut Steps) -> bool {
+    let lit = |board: &mut Machine, wanted: &str| {
+        board.until(AGAIN_MAX, |board| {
+            let lamps = board.sh(LAMPS)?;
+            ensure!(lamps == wanted, "green, amber and red are {lamps}, not {wanted}");
+            Ok(())
+        })
+    };
+    steps.check("simulated pins", || Ok(format!("{}, 28 lines", board.sh(PINS)?)))
+        && steps.check("green when all is well", || {
+            board.until(AGAIN_MAX, |board| {
+                let health = board.health()?;
+                ensure!(health["lamp"] == "healthy", "{}", health["conditions"]);
+                Ok(())
+            })?;
+            lit(board, "100").map(|()| "gpiocdev, as the box's own user".to_owned())
+        })
+        && steps.check("amber when trading is paused", || {
+            let pause = "bash -c 'exec 3<> /dev/tcp/127.0.0.1/80; printf \"POST /api/v1/trading?do=pause HTTP/1.0\\r\\nHost: \
+                 127.0.0.1\\r\\nContent-Length: 0\\r\\n\\r\\n\" >&3; head -1 <&3'";
+            let answer = board.sh(pause)?;
+            ensure!(answer.contains("202"), "{answer}");
+            lit(board, "010").map(|()| "the owner's word is seen on the pins".to_owned())
+        })
+}
+
+/// The button, held for five seconds.
+fn button(steps: &mut Steps, mut board: Machine) {
+    steps.check("switched off by its button", move || {
+        let since = Instant::now();
+        // The contact closes to ground. The shell may end before it answers.
+        let _ = board.ask("echo pull-down > /run/pins/sim_gpio23/pull");
+        board.ended()?;
+        Ok(format!("board off {} s after the button was held", since.elapsed().as_secs()))
+    });
 }
 
 /// The newest input that the box says would survive.

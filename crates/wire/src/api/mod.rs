@@ -33,4 +33,4 @@ pub use system::*;
 pub use trading::*;
 
 /// The media type of answers in postcard, of this [`PROTOCOL`](crate::PROTOCOL) alone: a page of another one is told to reload.
-pub const POSTCARD_TYPE: &str = "application/vnd.tickerbox.6+postcard";
+pub const POSTCARD_TYPE: &str = "application/vnd.tickerbox.7+postcard";

@@ -27,6 +27,26 @@ pub struct System {
     pub stages: Vec<Stage>,
     /// What waits between the threads.
     pub queues: Vec<Queue>,
+    /// The lamp, the buzzer and the button.
+    pub panel: Panel,
+}
+
+/// The lamp, the buzzer and the button as they are just now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Panel {
+    /// What the pins are reached by; `simulated` for none.
+    pub board: String,
+    /// Why the pins cannot be used, if they cannot.
+    pub error: String,
+    /// The level that is shown; it follows that of the box after a while.
+    pub lamp: crate::Lamp,
+    /// The light that is on this very moment.
+    pub light: Option<crate::LampColour>,
+    /// Whether the buzzer sounds.
+    pub is_sounding: bool,
+    /// Whether somebody has seen the level, so that it is not heard again.
+    pub is_acknowledged: bool,
 }
 
 /// The machine.
