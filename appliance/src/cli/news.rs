@@ -13,7 +13,7 @@ use store::News;
 use store::news::{NewsEntry, Wanted};
 use types::Timestamp;
 
-use super::{WrongArguments, input, news_model, news_score, print_json, time};
+use super::{WrongArguments, input, news_layer, news_model, news_score, news_study, print_json, time};
 use crate::clock::wall_now;
 use crate::import::news::import;
 
@@ -32,6 +32,10 @@ enum What {
     List(ListArgs),
     /// Score the texts of a file, and compare with the labels that people gave.
     Score(news_score::Args),
+    /// Compare what a market did around events with what it did at other times.
+    Study(news_study::Args),
+    /// Write what is kept as an event layer for other programs.
+    Export(news_layer::Args),
     /// Bring the files of a FinBERT model into the data folder.
     DownloadModel(news_model::Args),
 }
@@ -126,6 +130,8 @@ impl Args {
             What::Import(args) => args.run(),
             What::List(args) => args.run(),
             What::Score(args) => args.run(),
+            What::Study(args) => args.run(),
+            What::Export(args) => args.run(),
             What::DownloadModel(args) => args.run(),
         }
     }
