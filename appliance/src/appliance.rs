@@ -27,6 +27,7 @@ use crate::inference_thread::{self, Inference};
 use crate::machine::Usage;
 use crate::models::{Models, Past, Wanted};
 use crate::monitor::Monitor;
+use crate::notify::{Notifier, Places};
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::publisher::{self, Publisher};
 use crate::recordings::Recordings;
@@ -114,6 +115,10 @@ impl Appliance {
         let Setup { clock, demo, layers, can_restart, supervisor, circumstances } = setup;
         let settings = Arc::new(Desk::new(config, layers, can_restart));
         let restart = Arc::<Notify>::default();
+        // Nights and waiting times are the owner's, also where the market's time runs faster.
+        let owners_clock = if demo { Clock::wall() } else { clock.clone() };
+        let places = Places::of(&config.notify);
+        let (notifier, office) = Notifier::open(places, &config.store.data_dir, &network, owners_clock)?;
         let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
         let card = Arc::new(Card::new(repaired));
         let feeds = config.feeds.resolve(&state)?;
@@ -156,6 +161,9 @@ impl Appliance {
         )?;
 
         let mut tasks = JoinSet::new();
+        if let Some(office) = office {
+            tasks.spawn(office.run());
+        }
         let mut statuses = Vec::new();
         let mut venues = BTreeMap::new();
         for (settings, endpoint) in feeds {
@@ -213,6 +221,7 @@ impl Appliance {
             health: engine_health,
             latencies,
             pulse: supervisor.pulse(),
+            notifier: notifier.clone(),
         }
         .start()?;
 
@@ -252,6 +261,7 @@ impl Appliance {
             kafka,
             exports: exporting.is_some().then_some(exports),
             settings: settings.clone(),
+            notifier: notifier.clone(),
             health,
         };
         tasks.spawn(monitor.run());
@@ -269,6 +279,7 @@ impl Appliance {
             health_seen,
             gauges,
             settings,
+            notifier,
             restart.clone(),
             demo,
             config.server.allowed_hosts.clone(),

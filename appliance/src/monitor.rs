@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::backup::Keeper;
 use crate::card::{Card, CardState};
 use crate::clock::Clock;
+use crate::notify::{Notifier, NotifyHealth};
 use crate::settings::Desk;
 use crate::venue::VenueStatus;
 use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
@@ -38,6 +39,7 @@ pub(crate) struct Monitor {
     pub(crate) kafka: Option<Arc<publisher::Shown>>,
     pub(crate) exports: Option<Arc<exporter::Shown>>,
     pub(crate) settings: Arc<Desk>,
+    pub(crate) notifier: Notifier,
     pub(crate) health: watch::Sender<Health>,
 }
 
@@ -68,6 +70,7 @@ impl Monitor {
                 || !health.backup.error.is_empty()
                 || health.export.as_ref().is_some_and(|export| !export.error.is_empty())
                 || health.kafka.as_ref().is_some_and(|kafka| !kafka.error.is_empty())
+                || health.notify.as_ref().is_some_and(NotifyHealth::is_bad)
             {
                 "degraded"
             } else {
@@ -103,6 +106,7 @@ impl Monitor {
             settings: SettingsHealth { error: self.settings.error() },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
             export: self.exports.as_ref().map(|shown| shown.health()),
+            notify: self.notifier.health(),
         }
     }
 

@@ -20,6 +20,7 @@ mod input;
 mod news;
 mod news_model;
 mod news_score;
+mod notify;
 mod paper;
 pub(crate) mod predict;
 mod quality;
@@ -145,6 +146,8 @@ enum Command {
     Arbitrage(arbitrage::Args),
     /// Make of Raspberry Pi Imager's files what the image needs; done by the image itself.
     FirstBoot(first_boot::Args),
+    /// Find out whether messages reach the owner.
+    Notify(notify::Args),
     /// Ask a running box how it is.
     Status(status::Args),
     /// Forget password, sessions and tokens of a box that does not run.
@@ -183,6 +186,7 @@ impl Cli {
             Command::Scoreboard(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::FirstBoot(args) => args.run(),
+            Command::Notify(args) => args.run(),
             Command::Status(args) => args.run(),
             Command::Access(args) => args.run(),
         }

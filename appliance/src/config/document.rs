@@ -17,10 +17,11 @@ mod tests {
     use super::DEFAULT_FILE;
 
     /// The files that the structs stand in.
-    const SOURCES: [&str; 5] = [
+    const SOURCES: [&str; 6] = [
         include_str!("mod.rs"),
         include_str!("feeds.rs"),
         include_str!("../access/section.rs"),
+        include_str!("../notify/section.rs"),
         include_str!("../../../crates/types/src/settings.rs"),
         include_str!("../../../crates/types/src/fee.rs"),
     ];

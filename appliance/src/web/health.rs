@@ -12,12 +12,13 @@ use super::{Site, assets};
 use crate::backup::BackupHealth;
 use crate::card::CardHealth;
 use crate::exporter::ExportHealth;
+use crate::notify::NotifyHealth;
 use crate::publisher::KafkaHealth;
 
 /// The state of the box.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Health {
-    /// `ok`; `degraded` when a venue or the model is missing, the file of changed settings is damaged, or the card fills up; `failing` when the engine is, or the card
+    /// `ok`; `degraded` when a venue or the model is missing, the file of changed settings is damaged, the card fills up, or the owner cannot be told; `failing` when the engine is, or the card
     /// does not take what is written.
     pub status: &'static str,
     /// Version of the program.
@@ -44,6 +45,8 @@ pub(crate) struct Health {
     pub export: Option<ExportHealth>,
     /// Kafka; nothing where no broker is configured.
     pub kafka: Option<KafkaHealth>,
+    /// Messages to the owner; nothing where no channel is configured.
+    pub notify: Option<NotifyHealth>,
 }
 
 impl Health {

@@ -488,9 +488,8 @@ impl Queue {
         };
         let of_ready = || self.waiting.iter().zip(&ready).filter(|(_, ready)| **ready).map(|(waiting, _)| waiting);
         // What is urgent goes alone and first.
-        let Some(first) = of_ready()
-            .max_by_key(|waiting| (waiting.told.alert.level == Level::Urgent, core::cmp::Reverse(waiting.due_at)))
-        else {
+        let urgency = |waiting: &&Waiting| (waiting.told.alert.level < Level::Urgent, waiting.due_at);
+        let Some(first) = of_ready().min_by_key(urgency) else {
             return;
         };
         let class = pace.class(&first.told.alert);
