@@ -27,6 +27,7 @@ use crate::inference_thread::{self, Inference};
 use crate::machine::Usage;
 use crate::models::{Models, Past, Wanted};
 use crate::monitor::Monitor;
+use crate::notify::{Notifier, Places};
 use crate::panel;
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::publisher::{self, Publisher};
@@ -115,6 +116,11 @@ impl Appliance {
         let Setup { clock, demo, layers, can_restart, supervisor, circumstances } = setup;
         let settings = Arc::new(Desk::new(config, layers, can_restart));
         let restart = Arc::<Notify>::default();
+        // Nights and waiting times are the owner's, also where the market's time runs faster.
+        let owners_clock = if demo { Clock::wall() } else { clock.clone() };
+        let places = Places::of(&config.notify);
+        let (quiet, nights) = (places.settings.quiet.clone(), owners_clock.clone());
+        let (notifier, office) = Notifier::open(places, &config.store.data_dir, &network, owners_clock)?;
         let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
         let card = Arc::new(Card::new(repaired));
         let feeds = config.feeds.resolve(&state)?;
@@ -157,6 +163,9 @@ impl Appliance {
         )?;
 
         let mut tasks = JoinSet::new();
+        if let Some(office) = office {
+            tasks.spawn(office.run());
+        }
         let mut statuses = Vec::new();
         let mut venues = BTreeMap::new();
         for (settings, endpoint) in feeds {
@@ -217,6 +226,7 @@ impl Appliance {
             health: engine_health,
             latencies,
             pulse: supervisor.pulse(),
+            notifier: notifier.clone(),
         }
         .start()?;
 
@@ -257,10 +267,12 @@ impl Appliance {
             settings: settings.clone(),
             circumstances,
             panel: panel_shown.clone(),
+            notifier: notifier.clone(),
             health,
         };
         tasks.spawn(monitor.run());
-        let panel = panel::start(config.panel.clone(), panel_shown, health_seen.clone(), || false)?;
+        let is_quiet = move || quiet.as_ref().is_some_and(|quiet| quiet.is_quiet(nights.now()));
+        let panel = panel::start(config.panel.clone(), panel_shown, health_seen.clone(), is_quiet)?;
         let (stop_web, web_stopped) = oneshot::channel::<()>();
         let site = Site::new(
             to_engine.clone(),
@@ -275,6 +287,7 @@ impl Appliance {
             health_seen,
             gauges,
             settings,
+            notifier,
             restart.clone(),
             demo,
             config.server.allowed_hosts.clone(),

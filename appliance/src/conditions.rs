@@ -10,6 +10,7 @@ use wire::{Condition, Lamp};
 use crate::appliance::Circumstances;
 use crate::card::CardState;
 use crate::machine;
+use crate::notify::{Alert, Level, NotifyHealth, State};
 use crate::web::Health;
 
 /// A processor that is this warm slows itself down soon (Raspberry Pi documentation, "Frequency management and thermal control").
@@ -42,9 +43,9 @@ pub(crate) struct Facts {
 }
 
 /// All conditions that there can be, in the order in which they are told when they are equally grave.
-pub(crate) const NAMES: [&str; 18] = [
+pub(crate) const NAMES: [&str; 19] = [
     "engine", "store", "card", "disk", "data", "power", "heat", "memory", "clock", "breaker", "trading", "feeds",
-    "model", "backup", "settings", "export", "kafka", "lamp",
+    "model", "backup", "settings", "export", "kafka", "notify", "lamp",
 ];
 
 /// A condition as it was found.
@@ -111,13 +112,19 @@ impl Conditions {
         }
     }
 
-    /// Finds what holds now.
-    pub(crate) fn find(&mut self, facts: &Facts, now: Timestamp) {
+    /// Finds what holds now. Gives what began and what ended, for who is told of it.
+    pub(crate) fn find(&mut self, facts: &Facts, now: Timestamp) -> Vec<Alert> {
+        let before = self.held.clone();
         let mut found = self.of_machine(facts, now);
         found.extend(of_program(facts));
         found.extend(of_parts(facts));
         found.extend(feeds(&facts.health));
         self.hold(found, now);
+        let is_new = |condition: &&Condition| !before.iter().any(|it| it.name == condition.name);
+        let began = self.held.iter().filter(is_new).filter_map(|condition| alert(condition, State::Begins, now));
+        let is_over = |condition: &&Condition| !self.holds(&condition.name);
+        let ended = before.iter().filter(is_over).filter_map(|condition| alert(condition, State::Ends, now));
+        began.chain(ended).collect()
     }
 
     /// These hold now, and no others.
@@ -173,6 +180,18 @@ impl Conditions {
         }
         found
     }
+}
+
+/// What the owner is told of a condition; nothing of what he does himself.
+fn alert(condition: &Condition, state: State, at: Timestamp) -> Option<Alert> {
+    let level = match condition.lamp {
+        Lamp::Healthy | Lamp::Updating | Lamp::Paused => return None,
+        Lamp::Unproven => Level::Info,
+        Lamp::NeedsYou => Level::Warning,
+        Lamp::NoMarket | Lamp::Breaker => Level::Urgent,
+    };
+    let (key, title) = (format!("condition:{}", condition.name), condition.text.clone());
+    Some(Alert { key, level, state, title, text: condition.advice.clone(), at })
 }
 
 fn needs_you(name: &'static str, text: impl Into<String>, advice: &'static str) -> Found {
@@ -231,10 +250,17 @@ fn of_program(facts: &Facts) -> Vec<Found> {
 
 /// The parts that the engine can do without.
 fn of_parts(facts: &Facts) -> impl Iterator<Item = Found> {
-    let Health { model, backup, settings, export, kafka, .. } = &facts.health;
+    let Health { model, backup, settings, export, kafka, notify, .. } = &facts.health;
     let export = export.as_ref().map_or("", |export| &export.error);
     let kafka = kafka.as_ref().map_or("", |kafka| &kafka.error);
+    let notify = notify.as_ref().map_or("", NotifyHealth::worst);
     [
+        error(
+            "notify",
+            "Messages do not reach you",
+            notify,
+            "Look at the channel's settings; `tickerbox notify test` tries it.",
+        ),
         error("model", "No forecasts are made", &model.error, "Look at the models; the starter can lead again."),
         error("backup", "The last backup failed", &backup.error, "Look at the folder of backups and its room."),
         error(
@@ -280,6 +306,7 @@ fn feeds(health: &Health) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::ChannelHealth;
     use crate::web::FeedHealth;
 
     fn well() -> Facts {
@@ -340,6 +367,12 @@ mod tests {
         check(|it| it.health.model.error = "no such file".into(), "model", NeedsYou, "degraded", ": no such");
         check(|it| it.health.backup.error = "no room".into(), "backup", NeedsYou, "degraded", ": no room");
         check(|it| it.health.settings.error = "line 3".into(), "settings", NeedsYou, "degraded", ": line 3");
+        let deaf = |it: &mut Facts| {
+            let channel = ChannelHealth { error: "the webhook is gone".into(), ..ChannelHealth::default() };
+            it.health.notify =
+                Some(NotifyHealth { channels: [("discord".to_owned(), channel)].into(), ..NotifyHealth::default() });
+        };
+        check(deaf, "notify", NeedsYou, "degraded", ": the webhook is gone");
         check(|it| it.panel_error = "busy".into(), "lamp", NeedsYou, "degraded", ": busy");
         check(|it| it.health.feeds.clear(), "feeds", NoMarket, "degraded", "No exchange");
         let lost = |it: &mut Facts| it.health.feeds.get_mut("kraken").unwrap().connected = false;
@@ -373,6 +406,23 @@ mod tests {
         let told: Vec<_> = conditions.held().iter().map(|it| (it.name.as_str(), it.since_ms)).collect();
         assert_eq!(told, [("breaker", at(60).as_millis()), ("backup", at(0).as_millis())]);
         assert_eq!(conditions.lamp(), Lamp::Breaker);
+    }
+
+    #[test]
+    fn who_is_told_hears_of_the_beginning_and_of_the_end() {
+        let mut conditions = Conditions::default();
+        let mut facts = well();
+        let mut told = |paused: bool, error: &str, s: i64| {
+            facts.health.engine.is_trading = !paused;
+            error.clone_into(&mut facts.health.backup.error);
+            let alerts = conditions.find(&facts, at(s));
+            alerts.into_iter().map(|it| (it.key, it.level, it.state)).collect::<Vec<_>>()
+        };
+        let backup = |state| vec![("condition:backup".to_owned(), Level::Warning, state)];
+        assert_eq!(told(false, "no room", 0), backup(State::Begins));
+        assert_eq!(told(true, "no room", 1), [], "that he pauses trading he knows");
+        assert_eq!(told(true, "still no room", 2), []);
+        assert_eq!(told(false, "", 3), backup(State::Ends));
     }
 
     #[test]

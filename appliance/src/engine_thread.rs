@@ -24,6 +24,7 @@ use crate::card::{Card, Thrift, spare};
 use crate::clock::Clock;
 use crate::inference_thread::Inference;
 use crate::latency::Latency;
+use crate::notify::Notifier;
 use crate::projection::Projection;
 use crate::risk;
 use crate::store_thread::{self, Batch};
@@ -119,6 +120,8 @@ pub(crate) struct EngineThread {
     pub(crate) latencies: Arc<Latencies>,
     /// Beats while the loop goes round; [`Message::Project`] keeps it going when nothing else happens.
     pub(crate) pulse: Pulse,
+    /// Tells the owner what needs him.
+    pub(crate) notifier: Notifier,
 }
 
 impl EngineThread {
@@ -257,7 +260,10 @@ impl Running {
                     self.records.push(Entry { seq: stamped.seq, rank, record });
                     rank += 1;
                 }
-                Effect::Notice(notice) => tracing::info!("{}", notice.text),
+                Effect::Notice(notice) => {
+                    tracing::info!("{}", notice.text);
+                    self.parts.notifier.notice(&notice);
+                }
             }
         }
         // Orders and fills do not wait for the end of a block.
@@ -411,6 +417,7 @@ mod tests {
             health: watch::channel(EngineHealth::default()).0,
             latencies: Arc::default(),
             pulse: supervisor.pulse(),
+            notifier: Notifier::silent(),
         }
         .start()
         .unwrap();

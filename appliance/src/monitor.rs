@@ -14,6 +14,7 @@ use crate::backup::Keeper;
 use crate::card::Card;
 use crate::clock::Clock;
 use crate::conditions::{Conditions, Facts};
+use crate::notify::Notifier;
 use crate::settings::Desk;
 use crate::venue::VenueStatus;
 use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
@@ -42,6 +43,7 @@ pub(crate) struct Monitor {
     pub(crate) settings: Arc<Desk>,
     pub(crate) circumstances: Circumstances,
     pub(crate) panel: Arc<panel::Shown>,
+    pub(crate) notifier: Notifier,
     pub(crate) health: watch::Sender<Health>,
 }
 
@@ -66,7 +68,9 @@ impl Monitor {
             facts.panel_error = self.panel.told().error;
             facts.health = self.collect(started.elapsed().as_secs());
             let now = self.clock.now();
-            conditions.find(&facts, now);
+            for alert in conditions.find(&facts, now) {
+                self.notifier.raise(alert);
+            }
             self.health.send_replace(Health {
                 status: conditions.status(now),
                 lamp: conditions.lamp(),
@@ -99,6 +103,7 @@ impl Monitor {
             settings: SettingsHealth { error: self.settings.error() },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
             export: self.exports.as_ref().map(|shown| shown.health()),
+            notify: self.notifier.health(),
             ..Health::starting(self.demo)
         }
     }

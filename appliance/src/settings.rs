@@ -6,13 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use toml::Table;
 use wire::api::{Setting, SettingProblem, SettingSection, SettingValue, Settings};
 
-use crate::config::{Config, Described, FeedsSection, Layers, PageSection, find, from_toml, kind_and_words};
+use crate::config::{Config, Described, FeedsSection, Layers, PageSection, find, from_toml, is_secret, kind_and_words};
 use crate::log::without_secrets;
 
 /// The dashboard asks for these anew each time; each other part of the box takes its settings at its start.
 const AT_ONCE: &str = "page.";
 /// Keys that may hold a name and a password.
 const SECRET: [&str; 1] = ["network.proxy"];
+/// What is shown of values that are secrets as a whole.
+const STARS: &str = "***";
 
 /// Shared by the dashboard and `/healthz`.
 pub(crate) struct Desk {
@@ -74,9 +76,11 @@ impl Desk {
 
     /// A key, and whether it waits for a restart.
     fn setting(&self, layers: &Layers, coming: &Table, key: &str, help: &str) -> (Setting, bool) {
-        let secret = SECRET.contains(&key);
+        let whole = is_secret(key);
+        let secret = whole || SECRET.contains(&key);
         let shown = |value: Option<&toml::Value>| {
             value.map(from_toml).map(|value| match value {
+                SettingValue::Text(_) if whole => SettingValue::Text(STARS.to_owned()),
                 SettingValue::Text(text) if secret => SettingValue::Text(without_secrets(&text)),
                 value => value,
             })
@@ -170,6 +174,16 @@ mod tests {
         assert_eq!((limit.source, limit.section.as_str()), (SettingSource::Changes, "engine.risk"));
         assert_eq!(limit.kind, SettingKind::Number { min: 1, max: 1_000_000 });
         assert_eq!(limit.must_be, "a whole number from 1 to 1000000");
+        let webhook = "notify.discord.webhook".to_owned();
+        let text = |text: &str| Some(SettingValue::Text(text.to_owned()));
+        desk.change(&BTreeMap::from([(webhook.clone(), text("https://discord.com/api/webhooks/1/pa55"))])).unwrap();
+        let shown = desk.shown();
+        let secret = of(&shown, &webhook);
+        assert_eq!((&secret.next, &secret.changed, secret.secret), (&text("***"), &text("***"), true));
+        assert!(!serde_json::to_string(&shown).unwrap().contains("pa55"));
+        let stars = desk.change(&BTreeMap::from([(webhook.clone(), text("***"))])).unwrap_err();
+        assert!(matches!(stars, NotStored::Wrong(problems) if problems[0].problem.contains("tell it whole")));
+        desk.change(&BTreeMap::from([(webhook, None)])).unwrap();
         let wrong = desk.change(&BTreeMap::from([(key.clone(), number(0))])).unwrap_err();
         assert!(matches!(wrong, NotStored::Wrong(problems) if problems[0].key == key));
         assert_eq!(desk.shown(), after, "all or nothing");

@@ -104,7 +104,8 @@ fn a_folder_without_a_journal_is_told() {
 #[test]
 fn every_command_explains_itself() {
     let help = tickerbox(&["--help"]).out;
-    for command in ["run", "demo", "sim", "status", "check-config", "feed", "candles", "features", "predict", "replay"]
+    for command in
+        ["run", "demo", "sim", "status", "notify", "check-config", "feed", "candles", "features", "predict", "replay"]
     {
         assert!(help.contains(command), "{command} is not in: {help}");
         let own = tickerbox(&[command, "--help"]);

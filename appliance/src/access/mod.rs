@@ -42,7 +42,8 @@ use crate::clock::wall_now;
 use kept::{Guest, Kept, Session, TOKENS_MAX, Token};
 use limiter::Limiter;
 use password::{Hasher, PASSWORD_BYTES, PasswordHash};
-use secret::{Digest, TOKEN_PREFIX, hex, random};
+pub(crate) use secret::hex;
+use secret::{Digest, TOKEN_PREFIX, random};
 
 pub(crate) use audit::{Event, TOLD_MAX};
 pub(crate) use kept::{NAME, for_backup, prove, write_private};

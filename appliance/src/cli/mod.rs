@@ -24,6 +24,7 @@ mod news_layer;
 mod news_model;
 mod news_score;
 mod news_study;
+mod notify;
 mod paper;
 pub(crate) mod predict;
 mod quality;
@@ -149,6 +150,8 @@ enum Command {
     Arbitrage(arbitrage::Args),
     /// Make of Raspberry Pi Imager's files what the image needs; done by the image itself.
     FirstBoot(first_boot::Args),
+    /// Find out whether messages reach the owner.
+    Notify(notify::Args),
     /// Ask a running box how it is.
     Status(status::Args),
     /// Look at everything that a box needs, whether it runs or not.
@@ -191,6 +194,7 @@ impl Cli {
             Command::Scoreboard(args) => args.run(),
             Command::Arbitrage(args) => args.run(),
             Command::FirstBoot(args) => args.run(),
+            Command::Notify(args) => args.run(),
             Command::Status(args) => args.run(),
             Command::Doctor(args) => args.run(),
             Command::Lamp(args) => args.run(),

@@ -348,6 +348,30 @@ mod tests {
             "kafka.brokers = ['lan']",
             &["line 1: kafka.brokers: \"lan\" is not a host and port such as kafka.lan:9092"],
         );
+        check(
+            "notify.quiet_from = '25:00'",
+            &["line 1: notify.quiet_from: `25:00` is not a time of the day such as 22:30"],
+        );
+        check(
+            "notify.time_zone = 'Berlin'",
+            &["line 1: notify.time_zone: `Berlin` is no time zone: use an IANA name such as Europe/Berlin, or UTC"],
+        );
+        check(
+            "notify.mail.to = ['me@x.org, you']",
+            &["line 1: notify.mail.to: \"me@x.org, you\" is not an address such as me@example.org"],
+        );
+        check(
+            "notify.link = 'box'",
+            &["line 1: notify.link: \"box\" is not an address such as http://tickerbox.local"],
+        );
+        // What is wrong with a secret is told without it.
+        check(
+            "notify.discord.webhook = 'https://discord.com/SECRET'",
+            &[
+                "line 1: notify.discord.webhook: webhook: not an address such as https://discord.com/api/webhooks/ID/TOKEN",
+            ],
+        );
+        check("notify.telegram.token = ''", &["line 1: notify.telegram.token: is empty"]);
         check("feeds.kucoin.limits.pause_s = 0", &["line 1: feeds.kucoin.limits.pause_s: 0 is not in 1 to 3600"]);
         check("[store]\nlisten = 'x'", &["line 2: store.listen: unknown key here; there is server.listen"]);
         check("zzz = 1", &["line 1: zzz: unknown key"]);
@@ -448,6 +472,13 @@ mod tests {
             credentials_file: Some(PathBuf::from("keys")),
             ..whole.export
         };
+        let notify = "quiet_from = '22:30'\nquiet_to = '07:00'\nlink = 'http://box.local/'\n\
+            discord = {webhook = 'https://discord.com/api/webhooks/1/t', webhook_file = 'a'}\n\
+            webhook = {url = 'https://x.org/', secret = 's', secret_file = 'b'}\n\
+            ntfy = {topic = 't', user = 'u', token = 'tk', token_file = 'c'}\n\
+            telegram = {token = '1:a', token_file = 'd', chat = '5'}\n\
+            mail = {host = 'x.org', user = 'u', password = 'p', password_file = 'e', from = 'a@x.org', to = ['b@x.org']}";
+        whole.notify = toml::from_str(notify).unwrap();
         let text = toml::to_string(&whole).unwrap();
         let mut keys = BTreeSet::new();
         leaves(&text.parse().unwrap(), "", &mut keys);

@@ -17,11 +17,12 @@ mod tests {
     use super::DEFAULT_FILE;
 
     /// The files that the structs stand in.
-    const SOURCES: [&str; 6] = [
+    const SOURCES: [&str; 7] = [
         include_str!("mod.rs"),
         include_str!("feeds.rs"),
         include_str!("../access/section.rs"),
         include_str!("../panel/section.rs"),
+        include_str!("../notify/section.rs"),
         include_str!("../../../crates/types/src/settings.rs"),
         include_str!("../../../crates/types/src/fee.rs"),
     ];

@@ -31,9 +31,13 @@ pub use document::DEFAULT_FILE;
 pub use feeds::{FeedSection, FeedsSection, LimitsSection};
 pub use layers::Layers;
 
+pub use crate::notify::section::{
+    DiscordSection, MailSection, MailTls, NotifySection, NtfySection, TelegramSection, ToldFrom, WebhookSection,
+};
+
 pub(crate) use described::Described;
 pub(crate) use layers::{CHANGES_FILE, find, from_toml};
-pub(crate) use rules::kind_and_words;
+pub(crate) use rules::{is_secret, kind_and_words};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +65,8 @@ pub struct Config {
     pub kafka: KafkaSection,
     /// The lamp, the buzzer and the button. Pins are numbers of the processor ("BCM"); -1 where nothing is wired.
     pub panel: PanelSection,
+    /// Messages to the owner: nothing is sent before a channel is named.
+    pub notify: NotifySection,
     /// Logs.
     pub log: LogSection,
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
+use notify::channel::discord::Discord;
+use notify::{Secret, quiet};
 use toml::de::{DeTable, DeValue};
 use tracing_subscriber::EnvFilter;
 use types::fee::ROWS_MAX;
@@ -52,6 +54,18 @@ pub(super) enum Rule {
     Date,
     /// Words for people.
     Text,
+    /// What is shown nowhere.
+    Secret,
+    /// The address of a webhook of Discord, which is shown nowhere.
+    DiscordWebhook,
+    /// An address for people, with a path or without.
+    Link,
+    /// A time of the day.
+    TimeOfDay,
+    /// A time zone by its name.
+    TimeZone,
+    /// Addresses of e-mail.
+    Addresses,
     /// Dated fees, oldest first.
     Fees,
     /// Recorded times in microseconds.
@@ -77,6 +91,9 @@ pub(super) const FEE_ROW: [(&str, Rule, bool); 6] = [
 const PIN: Rule = Rule::Range(-1, 27);
 const WEBSOCKET: Rule = Rule::Base(&["wss", "ws"]);
 const HTTP: Rule = Rule::Base(&["https", "http"]);
+const TOLD_FROM: Rule = Rule::Word(&["off", "info", "warning", "urgent"]);
+/// Longest secret, bytes.
+const SECRET_BYTES_MAX: usize = 4_096;
 
 /// Every key with its rule. A test holds it against the configuration tree.
 pub(super) static RULES: LazyLock<Vec<(String, Rule)>> = LazyLock::new(|| {
@@ -191,6 +208,41 @@ const PLAIN: &[(&str, Rule)] = &[
     ("panel.active_low", Rule::Switch),
     ("panel.cool_down_min", Rule::Range(0, 1_440)),
     ("panel.shutdown_file", Rule::Path),
+    ("notify.quiet_from", Rule::TimeOfDay),
+    ("notify.quiet_to", Rule::TimeOfDay),
+    ("notify.time_zone", Rule::TimeZone),
+    ("notify.settle_s", Rule::Range(0, 3_600)),
+    ("notify.gather_s", Rule::Range(0, 86_400)),
+    ("notify.link", Rule::Link),
+    ("notify.discord.level", TOLD_FROM),
+    ("notify.discord.webhook", Rule::DiscordWebhook),
+    ("notify.discord.webhook_file", Rule::Path),
+    ("notify.webhook.level", TOLD_FROM),
+    ("notify.webhook.url", Rule::Secret),
+    ("notify.webhook.secret", Rule::Secret),
+    ("notify.webhook.secret_file", Rule::Path),
+    ("notify.webhook.allow_private", Rule::Switch),
+    ("notify.ntfy.level", TOLD_FROM),
+    ("notify.ntfy.server", HTTP),
+    ("notify.ntfy.topic", Rule::Secret),
+    ("notify.ntfy.user", Rule::Text),
+    ("notify.ntfy.token", Rule::Secret),
+    ("notify.ntfy.token_file", Rule::Path),
+    ("notify.ntfy.allow_private", Rule::Switch),
+    ("notify.telegram.level", TOLD_FROM),
+    ("notify.telegram.token", Rule::Secret),
+    ("notify.telegram.token_file", Rule::Path),
+    ("notify.telegram.chat", Rule::Text),
+    ("notify.telegram.base", HTTP),
+    ("notify.mail.level", TOLD_FROM),
+    ("notify.mail.host", Rule::Text),
+    ("notify.mail.port", Rule::Range(1, 65_535)),
+    ("notify.mail.tls", Rule::Word(&["starttls", "implicit"])),
+    ("notify.mail.user", Rule::Text),
+    ("notify.mail.password", Rule::Secret),
+    ("notify.mail.password_file", Rule::Path),
+    ("notify.mail.from", Rule::Text),
+    ("notify.mail.to", Rule::Addresses),
     ("log.level", Rule::LogLevel),
 ];
 
@@ -198,6 +250,11 @@ const PLAIN: &[(&str, Rule)] = &[
 pub(crate) fn kind_and_words(key: &str) -> Option<(SettingKind, String)> {
     let (_, rule) = RULES.iter().find(|(known, _)| known == key)?;
     Some((rule.kind(), rule.to_string()))
+}
+
+/// Whether nothing of a key's value may be shown.
+pub(crate) fn is_secret(key: &str) -> bool {
+    RULES.iter().any(|(known, rule)| known == key && matches!(rule, Rule::Secret | Rule::DiscordWebhook))
 }
 
 /// Keys in the section of a venue.
@@ -235,7 +292,7 @@ impl Rule {
             Self::Range(min, max) => SettingKind::Number { min, max },
             Self::OneOf(choices) => SettingKind::NumberOf(choices.to_vec()),
             Self::Word(words) => SettingKind::Word(words.iter().map(|word| (*word).to_owned()).collect()),
-            Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers => SettingKind::Texts,
+            Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers | Self::Addresses => SettingKind::Texts,
             Self::Times => SettingKind::Numbers,
             Self::Fees | Self::Rivals => SettingKind::Rows,
             Self::Address
@@ -246,6 +303,11 @@ impl Rule {
             | Self::Topic
             | Self::LogLevel
             | Self::Date
+            | Self::Secret
+            | Self::DiscordWebhook
+            | Self::Link
+            | Self::TimeOfDay
+            | Self::TimeZone
             | Self::Text => SettingKind::Text,
         }
     }
@@ -299,6 +361,16 @@ impl Rule {
                 text.parse::<Date>().map(drop).map_err(|e| format!("{text:?} is {e}"))
             }
             Self::Text => self.text(value).map(drop),
+            Self::Secret => check_secret(self.text(value)?),
+            Self::DiscordWebhook => {
+                let text = self.text(value)?;
+                check_secret(text)?;
+                Discord::new(&Secret::new(text)).map(drop).map_err(|error| error.0)
+            }
+            Self::Link => check_link(self.text(value)?),
+            Self::TimeOfDay => quiet::minute(self.text(value)?).map(drop).map_err(|error| error.to_string()),
+            Self::TimeZone => quiet::time_zone(self.text(value)?).map(drop).map_err(|error| error.to_string()),
+            Self::Addresses => self.each(value, check_mail_address),
             Self::Fees => self.fees(value),
             Self::Times => self.times(value),
             Self::Rivals => self.rivals(value),
@@ -447,7 +519,12 @@ impl fmt::Display for Rule {
             Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
             Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
             Self::Bucket => f.write_str("a text such as \"s3://bucket/folder\""),
-            Self::Path | Self::LogLevel | Self::Text | Self::Topic => f.write_str("a text"),
+            Self::Path | Self::LogLevel | Self::Text | Self::Topic | Self::Secret => f.write_str("a text"),
+            Self::DiscordWebhook => f.write_str("a text such as \"https://discord.com/api/webhooks/ID/TOKEN\""),
+            Self::Link => f.write_str("a text such as \"http://tickerbox.local\""),
+            Self::TimeOfDay => f.write_str("a text such as \"22:30\""),
+            Self::TimeZone => f.write_str("a text such as \"Europe/Berlin\""),
+            Self::Addresses => f.write_str("a list of texts such as \"me@example.org\""),
             Self::Date => f.write_str("a text such as \"2025-11-01\""),
             Self::Fees => f.write_str("a list of rows by date, and of one date by volume"),
             Self::Times => f.write_str("a list of whole numbers from 0 to 60000000"),
@@ -467,6 +544,34 @@ fn check_base(text: &str, schemes: &[&str]) -> Result<(), String> {
     match host {
         Some(host) if !host.is_empty() && host.chars().all(is_host) => Ok(()),
         _ => Err(format!("{text:?} is not an address such as {}://host, without a path", schemes[0])),
+    }
+}
+
+/// What is wrong with a secret is told without it.
+fn check_secret(text: &str) -> Result<(), String> {
+    match text.len() {
+        0 => Err("is empty".to_owned()),
+        len if len > SECRET_BYTES_MAX => Err(format!("has {len} bytes: must be at most {SECRET_BYTES_MAX}")),
+        _ if text.contains(char::is_control) => {
+            Err("has more than one line, or a character that nobody can type".to_owned())
+        }
+        _ if text.contains("***") => Err("holds *** in its place: tell it whole".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn check_link(text: &str) -> Result<(), String> {
+    let url = reqwest::Url::parse(text).ok();
+    match url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && text.len() <= 500) {
+        Some(url) if url.username().is_empty() && url.password().is_none() => Ok(()),
+        _ => Err(format!("{text:?} is not an address such as http://tickerbox.local")),
+    }
+}
+
+fn check_mail_address(text: &str) -> Result<(), String> {
+    match text.parse::<lettre::Address>() {
+        Ok(_) if text.is_ascii() => Ok(()),
+        _ => Err(format!("{text:?} is not an address such as me@example.org")),
     }
 }
 

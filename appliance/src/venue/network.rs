@@ -22,6 +22,8 @@ use crate::config::NetworkSection;
 pub(crate) struct Network {
     proxy: Option<Proxy>,
     tls: Arc<ClientConfig>,
+    /// Of `network.ca_file`.
+    believed: Arc<[CertificateDer<'static>]>,
 }
 
 /// A proxy that connections go through.
@@ -55,13 +57,16 @@ impl Network {
             tracing::warn!("certificates of the system: {error}");
         }
         roots.add_parsable_certificates(native.certs);
-        if let Some(path) = &section.ca_file {
-            add_certificates(&mut roots, path).with_context(|| format!("network.ca_file: {}", path.display()))?;
-        }
+        let believed = match &section.ca_file {
+            Some(path) => {
+                add_certificates(&mut roots, path).with_context(|| format!("network.ca_file: {}", path.display()))?
+            }
+            None => Vec::new(),
+        };
         // A second start in the same process (tests) finds it installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Ok(Self { proxy, tls: Arc::new(tls) })
+        Ok(Self { proxy, tls: Arc::new(tls), believed: believed.into() })
     }
 
     /// Whether a text is the address of a proxy.
@@ -72,8 +77,18 @@ impl Network {
         Proxy::parse(text).map(drop)
     }
 
+    /// Whether all connections go through a proxy, which looks up names then.
+    pub(crate) fn has_proxy(&self) -> bool {
+        self.proxy.is_some()
+    }
+
+    /// Certificates that are believed besides the system's.
+    pub(crate) fn believed(&self) -> &[CertificateDer<'static>] {
+        &self.believed
+    }
+
     /// What TLS connections are made with.
-    pub(super) fn tls(&self) -> Arc<ClientConfig> {
+    pub(crate) fn tls(&self) -> Arc<ClientConfig> {
         self.tls.clone()
     }
 
@@ -96,7 +111,7 @@ impl Network {
     }
 
     /// A TCP connection to a host, through the proxy if there is one.
-    pub(super) async fn connect(&self, host: &str, port: u16) -> anyhow::Result<TcpStream> {
+    pub(crate) async fn connect(&self, host: &str, port: u16) -> anyhow::Result<TcpStream> {
         let stream = match &self.proxy {
             None => TcpStream::connect((host, port)).await?,
             Some(proxy) => proxy.connect(host, port).await.with_context(|| format!("through {}", proxy.address()))?,
@@ -159,14 +174,15 @@ impl Proxy {
 }
 
 /// Believes the certificates of a PEM file too.
-fn add_certificates(roots: &mut RootCertStore, path: &Path) -> anyhow::Result<()> {
-    let mut count = 0;
+fn add_certificates(roots: &mut RootCertStore, path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let mut found = Vec::new();
     for certificate in CertificateDer::pem_file_iter(path)? {
-        roots.add(certificate?)?;
-        count += 1;
+        let certificate = certificate?;
+        roots.add(certificate.clone())?;
+        found.push(certificate);
     }
-    ensure!(count > 0, "holds no certificate");
-    Ok(())
+    ensure!(!found.is_empty(), "holds no certificate");
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::{Site, assets};
 use crate::backup::BackupHealth;
 use crate::card::CardHealth;
 use crate::exporter::ExportHealth;
+use crate::notify::NotifyHealth;
 use crate::publisher::KafkaHealth;
 
 /// The state of the box.
@@ -48,6 +49,8 @@ pub(crate) struct Health {
     pub export: Option<ExportHealth>,
     /// Kafka; nothing where no broker is configured.
     pub kafka: Option<KafkaHealth>,
+    /// Messages to the owner; nothing where no channel is configured.
+    pub notify: Option<NotifyHealth>,
 }
 
 impl Health {

@@ -17,6 +17,7 @@ mod live;
 mod logs;
 mod metrics;
 mod models;
+mod notify;
 mod openapi;
 mod refusals;
 mod replays;
@@ -45,6 +46,7 @@ use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
 use crate::gauges::Gauges;
 use crate::models::Models;
+use crate::notify::Notifier;
 use crate::recordings::Recordings;
 use crate::settings::Desk;
 
@@ -85,6 +87,7 @@ struct Inner {
     health: watch::Receiver<Health>,
     gauges: Gauges,
     settings: Arc<Desk>,
+    notifier: Notifier,
     restart: Arc<Notify>,
     demo: bool,
     allowed_hosts: Vec<String>,
@@ -106,6 +109,7 @@ impl Site {
         health: watch::Receiver<Health>,
         gauges: Gauges,
         settings: Arc<Desk>,
+        notifier: Notifier,
         restart: Arc<Notify>,
         demo: bool,
         allowed_hosts: Vec<String>,
@@ -131,6 +135,7 @@ impl Site {
             health,
             gauges,
             settings,
+            notifier,
             restart,
             demo,
             allowed_hosts,
@@ -208,6 +213,7 @@ fn routes() -> Router<Site> {
         .route("/api/v1/trading", post(accounts::order))
         .route("/api/v1/settings", get(settings::show).post(settings::change))
         .route("/api/v1/setup", get(setup::setup))
+        .route("/api/v1/notify/test", post(notify::test))
         .route("/api/v1/restart", post(settings::restart))
         .route("/api/v1/system", get(system::system))
         .route("/api/v1/support", get(support::bundle))

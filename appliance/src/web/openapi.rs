@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use axum::Json;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use notify::Channel;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::content::Content;
@@ -380,6 +381,13 @@ fn the_box(book: &mut Book) {
         get("/api/v1/setup", "What the first set-up chooses from: what the venues list, and ways to trade on paper.");
     let it = book.both::<api::Setup>(it);
     book.add(it, &[]);
+    let it = post(
+        "/api/v1/notify/test",
+        "Sends a test message to the owner, past every queue, and tells what the services answered.",
+    )
+    .parameter(may("channel", "By this channel alone.", word(&Channel::ALL.map(Channel::name))));
+    let it = book.both::<api::NotifyTest>(it);
+    book.add(it, &[404, 409]);
     let it = post("/api/v1/restart", "Stops in order and starts again with the stored changes.");
     book.add(it.answer("202", "It will.", None), &[403, 409]);
 }

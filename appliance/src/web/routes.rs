@@ -80,6 +80,7 @@ pub(super) const ROUTES: &[(&str, &str, Need)] = &[
     // Access is a setting too.
     ("/api/v1/settings", "POST", OWNER),
     ("/api/v1/setup", "GET", CONTROL),
+    ("/api/v1/notify/test", "POST", CONTROL),
     ("/api/v1/restart", "POST", CONTROL),
     ("/verify", "POST", READ),
     ("/retrain", "GET", READ),
