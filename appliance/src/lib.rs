@@ -33,6 +33,7 @@ mod machine;
 mod market_server;
 mod models;
 mod monitor;
+mod newsroom;
 mod opportunities;
 mod projection;
 mod publisher;

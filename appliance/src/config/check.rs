@@ -446,6 +446,7 @@ mod tests {
             credentials_file: Some(PathBuf::from("keys")),
             ..whole.export
         };
+        whole.news.finbert.dir = Some(PathBuf::from("finbert"));
         let text = toml::to_string(&whole).unwrap();
         let mut keys = BTreeSet::new();
         leaves(&text.parse().unwrap(), "", &mut keys);
