@@ -27,6 +27,7 @@ use crate::inference_thread::{self, Inference};
 use crate::machine::Usage;
 use crate::models::{Models, Past, Wanted};
 use crate::monitor::Monitor;
+use crate::newsroom::Newsroom;
 use crate::projection::{Curve, POINTS_MAX, Projection};
 use crate::publisher::{self, Publisher};
 use crate::recordings::Recordings;
@@ -110,6 +111,7 @@ impl Appliance {
         }
         let network = Network::new(&config.network)?;
         let bans = Bans::load(&config.store.data_dir);
+        let data_dir = config.store.data_dir.clone();
 
         let Setup { clock, demo, layers, can_restart, supervisor, circumstances } = setup;
         let settings = Arc::new(Desk::new(config, layers, can_restart));
@@ -130,6 +132,12 @@ impl Appliance {
             store_counters.clone(),
             card.clone(),
         )?;
+        let news = if config.news.enabled {
+            Some(Newsroom::open(&config.store.data_dir, &config.news, &network, clock.clone()).context("news")?)
+        } else {
+            None
+        };
+        let (newsroom, news_tasks) = news.unzip();
         let backups =
             Arc::new(Keeper::new(&config.store.data_dir, config.store.backups(), config.store.backups_kept.into()));
         let housekeeping =
@@ -216,7 +224,11 @@ impl Appliance {
         }
         .start()?;
 
-        tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone()));
+        let (believed, is_clock_believed) = watch::channel(clock.is_believed(false));
+        tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone(), believed));
+        if let Some(news_tasks) = news_tasks {
+            news_tasks.start(&mut tasks, &data_dir, to_engine.clone(), is_clock_believed);
+        }
         tasks.spawn(project(to_engine.clone()));
         tasks.spawn(models.clone().run(unfit));
         let past = Past {
@@ -251,6 +263,7 @@ impl Appliance {
             inference: counters,
             kafka,
             exports: exporting.is_some().then_some(exports),
+            newsroom: newsroom.clone(),
             settings: settings.clone(),
             health,
         };
@@ -267,6 +280,7 @@ impl Appliance {
             fingerprint.clone(),
             clock,
             health_seen,
+            newsroom.clone(),
             gauges,
             settings,
             restart.clone(),
@@ -339,7 +353,12 @@ fn settings_warning(settings: &Desk, models: &Models) -> Option<Input> {
 }
 
 /// Tells the engine once a second that time goes on, and once that the clock may be believed.
-async fn tick(clock: Clock, venues: Vec<watch::Receiver<VenueStatus>>, engine: mpsc::Sender<Message>) {
+async fn tick(
+    clock: Clock,
+    venues: Vec<watch::Receiver<VenueStatus>>,
+    engine: mpsc::Sender<Message>,
+    believed: watch::Sender<bool>,
+) {
     let mut timer = tokio::time::interval(clock.real(TICK_EVERY));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut is_believed = clock.is_believed(false);
@@ -348,6 +367,7 @@ async fn tick(clock: Clock, venues: Vec<watch::Receiver<VenueStatus>>, engine: m
         if !is_believed {
             let a_venue_agrees = venues.iter().any(|venue| clock::is_near(venue.borrow().feed.venue_ahead_ns));
             is_believed = clock.is_believed(a_venue_agrees);
+            believed.send_replace(is_believed);
             let input = Input::Clock { synchronised: true };
             if is_believed && engine.send(Message::Input(input)).await.is_err() {
                 return;

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use crate::backup::Keeper;
 use crate::card::{Card, CardState};
 use crate::clock::Clock;
+use crate::newsroom::Newsroom;
 use crate::settings::Desk;
 use crate::venue::VenueStatus;
-use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
+use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, NewsSummary, SettingsHealth, StoreHealth};
 use crate::{exporter, inference_thread, publisher, store_thread};
 
 /// How often it is put together.
@@ -37,6 +38,7 @@ pub(crate) struct Monitor {
     pub(crate) inference: Arc<inference_thread::Counters>,
     pub(crate) kafka: Option<Arc<publisher::Shown>>,
     pub(crate) exports: Option<Arc<exporter::Shown>>,
+    pub(crate) newsroom: Option<Newsroom>,
     pub(crate) settings: Arc<Desk>,
     pub(crate) health: watch::Sender<Health>,
 }
@@ -103,6 +105,7 @@ impl Monitor {
             settings: SettingsHealth { error: self.settings.error() },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
             export: self.exports.as_ref().map(|shown| shown.health()),
+            news: self.newsroom.as_ref().map(|room| NewsSummary::of(&room.sources())),
         }
     }
 

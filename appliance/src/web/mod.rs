@@ -44,11 +44,12 @@ use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
 use crate::gauges::Gauges;
 use crate::models::Models;
+use crate::newsroom::Newsroom;
 use crate::recordings::Recordings;
 use crate::settings::Desk;
 
 pub(crate) use certificate::Certificate;
-pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
+pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, NewsSummary, SettingsHealth, StoreHealth};
 
 /// Most browsers at once; more are told to come back later.
 const BROWSERS_MAX: usize = 64;
@@ -82,6 +83,7 @@ struct Inner {
     fingerprint: Option<String>,
     clock: Clock,
     health: watch::Receiver<Health>,
+    newsroom: Option<Newsroom>,
     gauges: Gauges,
     settings: Arc<Desk>,
     restart: Arc<Notify>,
@@ -103,6 +105,7 @@ impl Site {
         fingerprint: Option<String>,
         clock: Clock,
         health: watch::Receiver<Health>,
+        newsroom: Option<Newsroom>,
         gauges: Gauges,
         settings: Arc<Desk>,
         restart: Arc<Notify>,
@@ -128,6 +131,7 @@ impl Site {
             fingerprint,
             clock,
             health,
+            newsroom,
             gauges,
             settings,
             restart,
