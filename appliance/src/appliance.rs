@@ -138,11 +138,22 @@ impl Appliance {
             None
         };
         let (newsroom, news_tasks) = news.unzip();
-        let backups =
-            Arc::new(Keeper::new(&config.store.data_dir, config.store.backups(), config.store.backups_kept.into()));
-        let housekeeping =
-            Housekeeper::new(config, state.clone(), clock.clone(), card.clone(), backups.clone(), to_engine.clone())
-                .start()?;
+        let backups = Arc::new(Keeper::new(
+            &config.store.data_dir,
+            config.store.backups(),
+            config.store.backups_kept.into(),
+            newsroom.as_ref().map(|room| room.store().clone()),
+        ));
+        let housekeeping = Housekeeper::new(
+            config,
+            state.clone(),
+            clock.clone(),
+            card.clone(),
+            backups.clone(),
+            newsroom.clone(),
+            to_engine.clone(),
+        )
+        .start()?;
         let exporter = Exporter::new(config, state.clone(), clock.clone());
         let exports = exporter.shown();
         let exporting = exporter.start()?;

@@ -12,6 +12,7 @@
 mod fetch;
 mod intake;
 mod mood;
+mod pruning;
 mod reader;
 mod scorers;
 mod section;
@@ -28,7 +29,7 @@ use sentiment::{Engine, Lexicon, NoOpinion, Opinion};
 use store::News;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use types::time::NS_PER_MIN;
+use types::time::{NS_PER_DAY, NS_PER_MIN};
 use types::{Input, Timestamp};
 
 use self::scorers::{TRIES_MAX, Try};
@@ -37,7 +38,7 @@ use crate::engine_thread::Message;
 use crate::sentiment::Finbert;
 use crate::venue::Network;
 
-pub(crate) use self::intake::{Scored, has_text, is_of_low_worth, number};
+pub(crate) use self::intake::{Scored, number};
 pub(crate) use self::scorers::Standing;
 pub(crate) use self::section::SOURCES_MAX;
 pub use self::section::{FinbertSection, NewsSection, OllamaSection, ScoresOf, SourceRow};
@@ -162,6 +163,16 @@ impl Newsroom {
     /// Up to when the engine was told what was written; `None` before.
     pub(crate) fn mood_at(&self) -> Option<Timestamp> {
         *self.0.mood_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes what is too old, or too much; gives how many revisions. Waits for the card.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub(crate) fn prune(&self, now: Timestamp) -> store::Result<u64> {
+        let keep_ns = i64::from(self.0.section.keep_days) * NS_PER_DAY;
+        let bytes_max = u64::from(self.0.section.keep_mb) << 20;
+        pruning::prune(&self.0.store, now, keep_ns, bytes_max)
     }
 
     /// What the lexicon says of a text, and why.

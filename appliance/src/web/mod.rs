@@ -17,6 +17,7 @@ mod live;
 mod logs;
 mod metrics;
 mod models;
+mod news;
 mod openapi;
 mod refusals;
 mod replays;
@@ -29,7 +30,8 @@ mod system;
 mod verify;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -38,7 +40,7 @@ use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::access::Access;
+use crate::access::{Access, Pace};
 use crate::backup::Keeper;
 use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
@@ -56,6 +58,10 @@ const BROWSERS_MAX: usize = 64;
 
 /// Charts whose candles are read at once; one may hold some hundred thousand of them. Others wait for their turn.
 const CHARTS_MAX: usize = 2;
+
+/// Texts that may be tried on the engines of news at once, and one more after each interval.
+const TRIES_AT_ONCE: u32 = 5;
+const TRY_EVERY: Duration = Duration::from_secs(3);
 
 /// Paths of before there was `/api/v1`, and the present ones.
 const OLD_PATHS: [(&str, &str); 3] =
@@ -84,6 +90,8 @@ struct Inner {
     clock: Clock,
     health: watch::Receiver<Health>,
     newsroom: Option<Newsroom>,
+    /// How often texts may be tried.
+    try_pace: Mutex<Pace>,
     gauges: Gauges,
     settings: Arc<Desk>,
     restart: Arc<Notify>,
@@ -132,6 +140,7 @@ impl Site {
             clock,
             health,
             newsroom,
+            try_pace: Mutex::new(Pace::new(TRIES_AT_ONCE, TRY_EVERY)),
             gauges,
             settings,
             restart,
@@ -202,6 +211,10 @@ fn routes() -> Router<Site> {
         .route("/api/v1/day", get(chart::course))
         .route("/api/v1/quality", get(data::quality))
         .route("/api/v1/storage", get(data::storage))
+        .route("/api/v1/news", get(news::news))
+        .route("/api/v1/news/health", get(news::health))
+        .route("/api/v1/news/try", post(news::try_text).layer(DefaultBodyLimit::max(news::BODY_BYTES_MAX)))
+        .route("/api/v1/calendar", get(news::calendar))
         .route("/api/v1/accounts", get(accounts::list))
         .route("/api/v1/risk", get(accounts::risk))
         .route("/api/v1/curve", get(accounts::curve))
