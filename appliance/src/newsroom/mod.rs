@@ -22,7 +22,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sentiment::{Engine, Lexicon, NoOpinion, Opinion};
@@ -50,6 +50,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const HEARD_INTERVALS: u32 = 3;
 const HEARD_MIN: Duration = Duration::from_secs(3_600);
 
+/// How often the file is measured, real time.
+const SIZES_EVERY: Duration = Duration::from_secs(60);
+
 /// How it goes with a source.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
@@ -69,6 +72,15 @@ pub(crate) struct Shown {
     pub(crate) error: String,
 }
 
+/// What the file holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sizes {
+    /// Items with their revisions.
+    pub(crate) items: u64,
+    pub(crate) scores: u64,
+    pub(crate) stored_bytes: u64,
+}
+
 /// The newsroom of a box. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Newsroom(Arc<Inner>);
@@ -86,6 +98,7 @@ struct Inner {
     fresh: watch::Sender<u64>,
     tries: mpsc::Sender<Try>,
     mood_at: Mutex<Option<Timestamp>>,
+    sizes: Mutex<Option<(Instant, Sizes)>>,
 }
 
 /// The tasks of a newsroom before they run.
@@ -124,6 +137,10 @@ impl Newsroom {
             Standing { is_on: section.finbert.enabled, state: "loading", ..Standing::default() },
             Standing { is_on: section.ollama.enabled, state: "nothing to do yet", ..Standing::default() },
         ];
+        let scorer = section.engine.engine();
+        if !standings[usize::from(number(scorer)) - 1].is_on {
+            tracing::warn!("news.engine is {scorer}, which is switched off: the features of news stay masked");
+        }
         let room = Self(Arc::new(Inner {
             store,
             clock,
@@ -135,6 +152,7 @@ impl Newsroom {
             fresh: watch::Sender::new(0),
             tries,
             mood_at: Mutex::default(),
+            sizes: Mutex::default(),
         }));
         let reader = reader::Reader::new(room.0.clone(), client, sources);
         Ok((room.clone(), Tasks { room, reader, tries: asked }))
@@ -163,6 +181,25 @@ impl Newsroom {
     /// Up to when the engine was told what was written; `None` before.
     pub(crate) fn mood_at(&self) -> Option<Timestamp> {
         *self.0.mood_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the file holds; counted once a minute at most, because that reads much of it.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(crate) fn sizes(&self) -> store::Result<Sizes> {
+        let mut known = self.0.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, sizes)) = *known
+            && at.elapsed() < SIZES_EVERY
+        {
+            return Ok(sizes);
+        }
+        let tables = self.0.store.tables()?;
+        let rows = |name: &str| tables.iter().find(|table| table.name == name).map_or(0, |table| table.rows);
+        let stored_bytes = tables.iter().map(|table| table.stored_bytes).sum();
+        let sizes = Sizes { items: rows("items"), scores: rows("scores"), stored_bytes };
+        *known = Some((Instant::now(), sizes));
+        Ok(sizes)
     }
 
     /// Removes what is too old, or too much; gives how many revisions. Waits for the card.

@@ -73,7 +73,7 @@ impl Reader {
         };
         let sources: Vec<(Source, Memory)> = sources.into_iter().map(memory).collect();
         let busy = vec![false; sources.len()];
-        let reader = Self { room, client, sources, busy, remember_at: now.plus(REMEMBER_EVERY) };
+        let reader = Self { room, client, sources, busy, remember_at: now.plus(LOOK_EVERY) };
         (0..reader.sources.len()).for_each(|place| reader.show(place, None));
         reader
     }
@@ -257,6 +257,9 @@ async fn ask(source: &Source, request: &Request, room: &Arc<Inner>, client: &req
             }
         }
     };
+    // A source that has moved to somebody else does not take the key along.
+    let is_home = source.is_at(&request.address);
+    let key = key.filter(|_| is_home);
     let (bytes_max, patience) = match source.format {
         Format::Feed => (FEED_BYTES_MAX, PATIENCE),
         Format::PostsJson | Format::PostsCsv => (BYTES_MAX, PATIENCE_ARCHIVE),

@@ -93,6 +93,12 @@ impl Source {
         }
     }
 
+    /// Whether an address is of the host that is configured.
+    pub(super) fn is_at(&self, address: &str) -> bool {
+        let origin = |text: &str| reqwest::Url::parse(text).ok().map(|url| url.origin());
+        origin(address).is_some_and(|of| Some(of) == origin(self.address()))
+    }
+
     fn pace(&self) -> Pace {
         Pace { interval: self.interval, daily_max: self.daily_max }
     }

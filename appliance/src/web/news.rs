@@ -32,13 +32,15 @@ use super::Site;
 use super::accounts::number;
 use super::form::Form;
 use super::kept::{Refusal, text, time};
-use crate::newsroom::{Newsroom, Scored, number as number_of};
+use crate::newsroom::{Newsroom, Scored, Sizes, number as number_of};
 
 /// Items of a page.
 const LIMIT: u16 = 50;
 const LIMIT_MAX: u16 = 500;
 /// Revisions that are looked at for one page: what is left over is told by `next`.
 const LOOKED_AT_MAX: usize = 5_000;
+/// Those that are looked at in one go.
+const PART: usize = 200;
 /// Longest text of an item, characters.
 const TEXT_CHARS_MAX: usize = 1_000;
 const TITLE_CHARS_MAX: usize = 300;
@@ -95,6 +97,14 @@ struct Cursor {
     told: usize,
 }
 
+impl Cursor {
+    /// The place after one more item, of that time.
+    fn after(self, at: Timestamp) -> Self {
+        let to = Timestamp::from_nanos(at.as_nanos().saturating_add(1));
+        Self { to, told: if to == self.to { self.told + 1 } else { 1 } }
+    }
+}
+
 impl Asked {
     fn of(parameters: &HashMap<String, String>) -> Result<Self, Refusal> {
         let limit = number(parameters, "limit", LIMIT, LIMIT_MAX)?.into();
@@ -124,35 +134,36 @@ impl Asked {
 }
 
 fn page(store: &store::News, asked: &Asked) -> Result<News, StoreError> {
-    let wanted = Wanted {
-        from: Timestamp::from_nanos(i64::MIN),
-        to: asked.before.to,
-        kind: asked.kind.map(|kind| kind as u8),
-        with_same: false,
-        newest_first: true,
-        limit: LOOKED_AT_MAX,
-    };
-    let entries = store.entries(&wanted)?;
-    let is_whole = entries.len() < LOOKED_AT_MAX;
-    let mut found: Vec<(&NewsEntry, Item)> = Vec::new();
-    let (mut newest_told, mut next) = (asked.before, None);
-    let mut places = entries.iter().skip(asked.before.told).peekable();
-    while let Some(entry) = places.next() {
-        newest_told = match newest_told {
-            Cursor { to, told } if to.as_nanos() == entry.usable_from.as_nanos() + 1 => Cursor { to, told: told + 1 },
-            _ => Cursor { to: Timestamp::from_nanos(entry.usable_from.as_nanos() + 1), told: 1 },
+    let mut found: Vec<(NewsEntry, Item)> = Vec::new();
+    let (mut place, mut looked_at, mut is_end) = (asked.before, 0, false);
+    // In parts: most pages are full soon, and what is kept may be large.
+    while found.len() < asked.limit && looked_at < LOOKED_AT_MAX && !is_end {
+        let wanted = Wanted {
+            from: Timestamp::from_nanos(i64::MIN),
+            to: place.to,
+            kind: asked.kind.map(|kind| kind as u8),
+            with_same: false,
+            newest_first: true,
+            limit: place.told + PART,
         };
-        if let Some(item) = Item::from_bytes(&entry.item).ok().filter(|item| is_meant(item, asked)) {
-            found.push((entry, item));
-        }
-        if found.len() == asked.limit || (places.peek().is_none() && !is_whole) {
-            let has_more = places.peek().is_some() || !is_whole;
-            next = has_more.then(|| format!("{}~{}", newest_told.to.as_nanos(), newest_told.told));
-            break;
+        let entries = store.entries(&wanted)?;
+        is_end = entries.len() < wanted.limit;
+        let (all, mut seen) = (entries.len() - place.told.min(entries.len()), 0);
+        for entry in entries.into_iter().skip(place.told) {
+            (seen, looked_at) = (seen + 1, looked_at + 1);
+            place = place.after(entry.usable_from);
+            if let Some(item) = Item::from_bytes(&entry.item).ok().filter(|item| is_meant(item, asked)) {
+                found.push((entry, item));
+            }
+            if found.len() == asked.limit {
+                is_end &= seen == all;
+                break;
+            }
         }
     }
     let scores = store.scores_of(found.iter().map(|(entry, _)| (entry.name.as_str(), entry.revision)))?;
     let items = found.iter().zip(scores).map(|((entry, item), scores)| told(entry, item, &scores)).collect();
+    let next = (!is_end).then(|| format!("{}~{}", place.to.as_nanos(), place.told));
     Ok(News { is_read: true, items, next })
 }
 
@@ -377,8 +388,7 @@ fn standing(newsroom: &Newsroom) -> Result<NewsHealth, StoreError> {
         dropped: it.dropped,
         from_memory: it.from_memory,
     });
-    let tables = store.tables()?;
-    let items = tables.iter().find(|table| table.name == "items").map_or(0, |table| table.rows);
+    let Sizes { items, scores, stored_bytes } = newsroom.sizes()?;
     Ok(NewsHealth {
         is_read: true,
         sources,
@@ -386,8 +396,8 @@ fn standing(newsroom: &Newsroom) -> Result<NewsHealth, StoreError> {
         scorer: newsroom.section().engine.engine().name().to_owned(),
         mood_at_ms: newsroom.mood_at().map(Timestamp::as_millis),
         items,
-        scores: store.scores()?,
-        stored_bytes: tables.iter().map(|table| table.stored_bytes).sum(),
+        scores,
+        stored_bytes,
         may_use_bytes: u64::from(newsroom.section().keep_mb) << 20,
     })
 }
@@ -451,7 +461,6 @@ async fn tried(newsroom: &Newsroom, text: String) -> NewsTried {
 #[cfg(test)]
 mod tests {
     use news::read::{Format, Reading, Seen};
-    use store::news::Horizons;
 
     use super::*;
     use crate::import::news::import;
@@ -512,7 +521,6 @@ mod tests {
         assert!(asked(&[("coin", "nothing")]).is_err() && asked(&[("kind", "macro")]).is_err());
         assert!(asked(&[("before", "x~y")]).is_err() && asked(&[("limit", "0")]).is_err());
         assert_eq!(page(&store, &asked(&[("kind", "post")]).unwrap()).unwrap().items, []);
-        let _ = Horizons { all: SEEN, low: SEEN };
     }
 
     #[test]
