@@ -146,6 +146,9 @@ pub struct ScoreRow<'a> {
     pub score: &'a [u8],
 }
 
+/// The number of an engine, and what it said.
+pub type EngineScore = (u8, Vec<u8>);
+
 /// Something that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aside {
@@ -343,7 +346,7 @@ impl News {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn scores_of<'a>(&self, items: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Vec<Vec<(u8, Vec<u8>)>>> {
+    pub fn scores_of<'a>(&self, items: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Vec<Vec<EngineScore>>> {
         self.read(|txn| {
             let (scores, scored) = (txn.open_table(SCORES)?, txn.open_table(SCORED)?);
             let mut found = Vec::new();
