@@ -27,6 +27,7 @@ use crate::inference_thread::{self, Inference};
 use crate::machine::Usage;
 use crate::models::{Models, Past, Wanted};
 use crate::monitor::Monitor;
+use crate::newsroom::Newsroom;
 use crate::notify::{Notifier, Places};
 use crate::panel;
 use crate::projection::{Curve, POINTS_MAX, Projection};
@@ -112,6 +113,7 @@ impl Appliance {
         }
         let network = Network::new(&config.network)?;
         let bans = Bans::load(&config.store.data_dir);
+        let data_dir = config.store.data_dir.clone();
 
         let Setup { clock, demo, layers, can_restart, supervisor, circumstances } = setup;
         let settings = Arc::new(Desk::new(config, layers, can_restart));
@@ -137,11 +139,28 @@ impl Appliance {
             store_counters.clone(),
             card.clone(),
         )?;
-        let backups =
-            Arc::new(Keeper::new(&config.store.data_dir, config.store.backups(), config.store.backups_kept.into()));
-        let housekeeping =
-            Housekeeper::new(config, state.clone(), clock.clone(), card.clone(), backups.clone(), to_engine.clone())
-                .start()?;
+        let news = if config.news.enabled {
+            Some(Newsroom::open(&config.store.data_dir, &config.news, &network, clock.clone()).context("news")?)
+        } else {
+            None
+        };
+        let (newsroom, news_tasks) = news.unzip();
+        let backups = Arc::new(Keeper::new(
+            &config.store.data_dir,
+            config.store.backups(),
+            config.store.backups_kept.into(),
+            newsroom.as_ref().map(|room| room.store().clone()),
+        ));
+        let housekeeping = Housekeeper::new(
+            config,
+            state.clone(),
+            clock.clone(),
+            card.clone(),
+            backups.clone(),
+            newsroom.clone(),
+            to_engine.clone(),
+        )
+        .start()?;
         let exporter = Exporter::new(config, state.clone(), clock.clone());
         let exports = exporter.shown();
         let exporting = exporter.start()?;
@@ -230,7 +249,11 @@ impl Appliance {
         }
         .start()?;
 
-        tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone()));
+        let (believed, is_clock_believed) = watch::channel(clock.is_believed(false));
+        tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone(), believed));
+        if let Some(news_tasks) = news_tasks {
+            news_tasks.start(&mut tasks, &data_dir, to_engine.clone(), is_clock_believed);
+        }
         tasks.spawn(project(to_engine.clone()));
         tasks.spawn(models.clone().run(unfit));
         let past = Past {
@@ -264,6 +287,7 @@ impl Appliance {
             inference: counters,
             kafka,
             exports: exporting.is_some().then_some(exports),
+            newsroom: newsroom.clone(),
             settings: settings.clone(),
             circumstances,
             panel: panel_shown.clone(),
@@ -285,6 +309,7 @@ impl Appliance {
             fingerprint.clone(),
             clock,
             health_seen,
+            newsroom.clone(),
             gauges,
             settings,
             notifier,
@@ -359,7 +384,12 @@ fn settings_warning(settings: &Desk, models: &Models) -> Option<Input> {
 }
 
 /// Tells the engine once a second that time goes on, and once that the clock may be believed.
-async fn tick(clock: Clock, venues: Vec<watch::Receiver<VenueStatus>>, engine: mpsc::Sender<Message>) {
+async fn tick(
+    clock: Clock,
+    venues: Vec<watch::Receiver<VenueStatus>>,
+    engine: mpsc::Sender<Message>,
+    believed: watch::Sender<bool>,
+) {
     let mut timer = tokio::time::interval(clock.real(TICK_EVERY));
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut is_believed = clock.is_believed(false);
@@ -368,6 +398,7 @@ async fn tick(clock: Clock, venues: Vec<watch::Receiver<VenueStatus>>, engine: m
         if !is_believed {
             let a_venue_agrees = venues.iter().any(|venue| clock::is_near(venue.borrow().feed.venue_ahead_ns));
             is_believed = clock.is_believed(a_venue_agrees);
+            believed.send_replace(is_believed);
             let input = Input::Clock { synchronised: true };
             if is_believed && engine.send(Message::Input(input)).await.is_err() {
                 return;

@@ -26,7 +26,7 @@ pub(crate) enum Thrift {
     ShallowBooks,
     /// All but the best level of books.
     BestPrices,
-    /// All that venues say: only the account, its orders and the clock go on.
+    /// All that venues and news say: only the account, its orders and the clock go on.
     LedgerOnly,
 }
 
@@ -206,6 +206,7 @@ pub(crate) fn spare(input: Input, thrift: Thrift) -> Option<Input> {
         | Input::Ticker(_)
         | Input::Quality(_)
         | Input::TradesMissing(_)
+        | Input::Mood(_)
             if levels == 0 =>
         {
             None

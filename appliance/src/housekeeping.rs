@@ -1,4 +1,4 @@
-//! What has to be done beside the box's work: measuring the card, deleting what is too old, and a backup every night.
+//! What has to be done beside the box's work: measuring the card, deleting what is too old, of news too, and a backup every night.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::card::{Budget, Card, Measured, Thrift};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine_thread::Message;
+use crate::newsroom::Newsroom;
 
 /// How often the card is looked at.
 const EVERY: Duration = Duration::from_secs(20);
@@ -38,6 +39,9 @@ pub(crate) struct Housekeeper {
     /// The day on which old rows were removed last.
     pruned: Option<i32>,
     backups: Arc<Keeper>,
+    newsroom: Option<Newsroom>,
+    /// The day on which news were removed last.
+    news_pruned: Option<i32>,
     engine: tokio::sync::mpsc::Sender<Message>,
     /// Real time of the next try of a backup.
     backup_at: Instant,
@@ -67,6 +71,7 @@ impl Housekeeper {
         clock: Clock,
         card: Arc<Card>,
         backups: Arc<Keeper>,
+        newsroom: Option<Newsroom>,
         engine: tokio::sync::mpsc::Sender<Message>,
     ) -> Self {
         let store = &config.store;
@@ -81,6 +86,8 @@ impl Housekeeper {
             minute_days: store.minute_days.into(),
             pruned: None,
             backups,
+            newsroom,
+            news_pruned: None,
             engine,
             backup_at: Instant::now() + BACKUP_AFTER,
         }
@@ -104,7 +111,7 @@ impl Housekeeper {
     /// One round. Whatever fails is told and tried again in the next.
     fn once(&mut self) {
         self.measure();
-        for task in [Self::delete_days, Self::prune, Self::back_up] {
+        for task in [Self::delete_days, Self::prune, Self::prune_news, Self::back_up] {
             if let Err(error) = task(self) {
                 tracing::warn!("housekeeping: {error:#}");
             }
@@ -159,6 +166,21 @@ impl Housekeeper {
         let moment = moment.blocking_recv().context("no backup: the store does not answer")?;
         let proven = self.backups.run(&moment, now).context("backup")?;
         tracing::info!("backup {} of {} rows, restored and proven", proven.file, proven.rows);
+        Ok(())
+    }
+
+    /// Removes news that are too old, or too many.
+    fn prune_news(&mut self) -> anyhow::Result<()> {
+        let Some(newsroom) = &self.newsroom else { return Ok(()) };
+        let now = self.clock.now();
+        if self.news_pruned == Some(now.day()) {
+            return Ok(());
+        }
+        let removed = newsroom.prune(now).context("news")?;
+        self.news_pruned = Some(now.day());
+        if removed > 0 {
+            tracing::info!("removed {removed} items of news");
+        }
         Ok(())
     }
 

@@ -34,6 +34,7 @@ mod machine;
 mod market_server;
 mod models;
 mod monitor;
+mod newsroom;
 mod notify;
 mod opportunities;
 mod panel;

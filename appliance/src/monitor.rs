@@ -14,10 +14,11 @@ use crate::backup::Keeper;
 use crate::card::Card;
 use crate::clock::Clock;
 use crate::conditions::{Conditions, Facts};
+use crate::newsroom::Newsroom;
 use crate::notify::Notifier;
 use crate::settings::Desk;
 use crate::venue::VenueStatus;
-use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
+use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, NewsSummary, SettingsHealth, StoreHealth};
 use crate::{exporter, inference_thread, panel, publisher, store_thread};
 
 /// How often it is put together.
@@ -40,6 +41,7 @@ pub(crate) struct Monitor {
     pub(crate) inference: Arc<inference_thread::Counters>,
     pub(crate) kafka: Option<Arc<publisher::Shown>>,
     pub(crate) exports: Option<Arc<exporter::Shown>>,
+    pub(crate) newsroom: Option<Newsroom>,
     pub(crate) settings: Arc<Desk>,
     pub(crate) circumstances: Circumstances,
     pub(crate) panel: Arc<panel::Shown>,
@@ -103,6 +105,7 @@ impl Monitor {
             settings: SettingsHealth { error: self.settings.error() },
             kafka: self.kafka.as_ref().map(|shown| shown.health()),
             export: self.exports.as_ref().map(|shown| shown.health()),
+            news: self.newsroom.as_ref().map(|room| NewsSummary::of(&room.sources())),
             notify: self.notifier.health(),
             ..Health::starting(self.demo)
         }

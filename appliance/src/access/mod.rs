@@ -47,6 +47,7 @@ use secret::{Digest, TOKEN_PREFIX, random};
 
 pub(crate) use audit::{Event, TOLD_MAX};
 pub(crate) use kept::{NAME, for_backup, prove, write_private};
+pub(crate) use pace::Pace;
 pub use section::{AccessSection, Mode};
 pub(crate) use visitor::{Scope, Scopes, Visitor, Who};
 

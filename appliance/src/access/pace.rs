@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// So many at once, and one more after each interval (the generic cell rate algorithm: one moment is all that is remembered).
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     burst: u32,
     every: Duration,
     /// When all are allowed again.
@@ -12,7 +12,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(burst: u32, every: Duration) -> Self {
+    pub(crate) fn new(burst: u32, every: Duration) -> Self {
         Self { burst, every, full_at: None }
     }
 
@@ -20,7 +20,7 @@ impl Pace {
     ///
     /// # Errors
     /// How long to wait for the next one.
-    pub(super) fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         let full_at = self.full_at.unwrap_or(now).max(now);
         let wait = full_at.duration_since(now).saturating_sub(self.every * (self.burst - 1));
         if !wait.is_zero() {

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use store::News;
 use types::Timestamp;
 
 use super::{Made, Moment, make, restore};
@@ -42,21 +43,28 @@ pub(crate) struct BackupHealth {
 }
 
 /// The folder of backups, which one at a time may use.
-#[derive(Debug)]
 pub(crate) struct Keeper {
     data_dir: PathBuf,
     folder: PathBuf,
     /// Most backups kept.
     kept: usize,
+    /// The news file where the box has it open.
+    news: Option<Arc<News>>,
     busy: Mutex<()>,
     health: Mutex<BackupHealth>,
 }
 
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
 impl Keeper {
-    pub(crate) fn new(data_dir: &Path, folder: PathBuf, kept: usize) -> Self {
+    pub(crate) fn new(data_dir: &Path, folder: PathBuf, kept: usize, news: Option<Arc<News>>) -> Self {
         let proven = fs::read(folder.join(PROVEN)).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let health = BackupHealth { last_proven: proven, error: String::new() };
-        Self { data_dir: data_dir.to_owned(), folder, kept, busy: Mutex::new(()), health: Mutex::new(health) }
+        Self { data_dir: data_dir.to_owned(), folder, kept, news, busy: Mutex::new(()), health: Mutex::new(health) }
     }
 
     pub(crate) fn health(&self) -> BackupHealth {
@@ -88,7 +96,8 @@ impl Keeper {
     fn make_and_prove(&self, moment: &Moment, now: Timestamp) -> anyhow::Result<Proven> {
         let started = Instant::now();
         let name = format!("{PREFIX}{}{SUFFIX}", compact(now));
-        let Made { bytes, seq, rows, made_at, .. } = make(&self.data_dir, moment, &self.folder.join(&name), now)?;
+        let Made { bytes, seq, rows, made_at, .. } =
+            make(&self.data_dir, moment, self.news.as_deref(), &self.folder.join(&name), now)?;
         let rehearsal = self.folder.join(".rehearsal");
         let _ = fs::remove_dir_all(&rehearsal);
         let restored = restore(&self.folder.join(&name), &rehearsal);

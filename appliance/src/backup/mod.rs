@@ -6,6 +6,7 @@
 //!   manifest.json            what is in it: sizes, SHA-256, rows and digest of every table
 //!   state.redb               series, ledger, catalogue
 //!   history.redb             candles fetched and imported, where there are any
+//!   news.redb                news, posts, calendars and scores, where there are any
 //!   models/...               the registry of models and their bundles, where there are any
 //!   access.json              password and tokens, where the box belongs to somebody: `access::for_backup`
 //!   settings.toml            settings that were changed on the box, where there are any
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use engine::Engine;
 use serde::{Deserialize, Serialize};
-use store::{Checkpoint, History, Journal, Snapshot, State, StoreError, TableDigest};
+use store::{Checkpoint, History, Journal, News, Snapshot, State, StoreError, TableDigest};
 use types::Timestamp;
 
 use crate::config::CHANGES_FILE;
@@ -32,9 +33,10 @@ use crate::{access, models};
 pub(crate) use keeper::{BackupHealth, Keeper, Proven};
 
 /// Backup format written by this program, and the highest it reads.
-pub(crate) const FORMAT: u32 = 3;
+pub(crate) const FORMAT: u32 = 4;
 const STATE: &str = "state.redb";
 const HISTORY: &str = "history.redb";
+const NEWS: &str = "news.redb";
 /// The table with the format of a file.
 const META: &str = "meta";
 
@@ -86,11 +88,17 @@ pub(crate) struct Made {
     pub(crate) made_at: String,
 }
 
-/// Writes a backup of a moment of the box in `dir` to `file`, which appears whole or not at all.
+/// Writes a backup of a moment of the box in `dir` to `file`, which appears whole or not at all. `news`: the news file where it is open.
 ///
 /// # Errors
 /// When something cannot be read or written; `file` is not there then.
-pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> anyhow::Result<Made> {
+pub(crate) fn make(
+    dir: &Path,
+    moment: &Moment,
+    news: Option<&News>,
+    file: &Path,
+    now: Timestamp,
+) -> anyhow::Result<Made> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).with_context(|| format!("{}: cannot create", folder.display()))?;
     let scratch = tempdir_in(folder, "backup")?;
@@ -102,6 +110,17 @@ pub(crate) fn make(dir: &Path, moment: &Moment, file: &Path, now: Timestamp) -> 
         }
         Err(StoreError::Missing { .. }) => {}
         Err(error) => return Err(error).context("a backup without history is none"),
+    }
+    let snapshot = match news {
+        Some(news) => Some(news.snapshot()?),
+        None => match News::open_read(dir) {
+            Ok(news) => Some(news.snapshot()?),
+            Err(StoreError::Missing { .. }) => None,
+            Err(error) => return Err(error).context("a backup without news is none"),
+        },
+    };
+    if let Some(snapshot) = snapshot {
+        members.push((NEWS.to_owned(), snapshot.write_to(&scratch.path.join(NEWS))?));
     }
     members.extend(copy_models(dir, &scratch.path)?.into_iter().map(|name| (name, Vec::new())));
     if let Some(bytes) = access::for_backup(dir).context("a backup without its owner is none")? {
@@ -193,6 +212,7 @@ fn prove(manifest: &Manifest, dir: &Path) -> anyhow::Result<()> {
         let found = match member.name.as_str() {
             STATE => State::open_read(dir)?.snapshot()?.digests()?,
             HISTORY => History::open_read(dir)?.snapshot()?.digests()?,
+            NEWS => News::open_read(dir)?.snapshot()?.digests()?,
             _ => Vec::new(),
         };
         // A file of an older format was brought to today's when it was opened; its bytes were held against their digest.
@@ -304,7 +324,7 @@ mod tests {
             fs::write(folder.join(name), name).unwrap();
         }
         let file = home.path().join("one.tar.zst");
-        make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        make(home.path(), &moment(home.path()), None, &file, NOW).unwrap();
         assert_eq!(restore(&file, fresh.path()).unwrap().files.len(), 4);
         let mut found: Vec<String> = fs::read_dir(fresh.path().join(models::FOLDER))
             .unwrap()
@@ -313,6 +333,40 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, [bundle.as_str(), "registry.json"]);
         assert_eq!(fs::read_to_string(fresh.path().join(models::FOLDER).join(&bundle)).unwrap(), bundle);
+    }
+
+    #[test]
+    fn news_come_along_with_their_scores_while_they_are_written_to() {
+        let (home, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let news = News::open(home.path()).unwrap();
+        let row = store::NewsRow {
+            name: "article/test/1",
+            kind: 1,
+            digest: [7; 32],
+            usable_from: NOW,
+            revised_from: NOW,
+            is_archive: false,
+            is_partial: false,
+            traces: &[],
+            item: b"item",
+            raw: b"raw",
+        };
+        news.keep(&[row]).unwrap();
+        let score = store::ScoreRow { name: row_name(), revision: 0, engine: 1, key: [1; 32], score: b"score" };
+        news.keep_scores(&[score]).unwrap();
+        let file = home.path().join("one.tar.zst");
+        // The box holds the file: nobody else can open it.
+        assert!(make(home.path(), &moment(home.path()), None, &file, NOW).is_err());
+        make(home.path(), &moment(home.path()), Some(&news), &file, NOW).unwrap();
+        let manifest = restore(&file, fresh.path()).unwrap();
+        let member = manifest.files.iter().find(|member| member.name == NEWS).unwrap();
+        assert!(member.tables.iter().any(|table| table.table == "scores" && table.rows == 1), "{member:?}");
+        let restored = News::open_read(fresh.path()).unwrap();
+        assert_eq!(restored.scores_of([(row_name(), 0)]).unwrap(), [vec![(1, b"score".to_vec())]]);
+    }
+
+    fn row_name() -> &'static str {
+        "article/test/1"
     }
 
     #[tokio::test]
@@ -328,7 +382,7 @@ mod tests {
         access.claim(access.claim_code().unwrap(), "a password".to_owned(), client()).await.unwrap();
         fs::write(home.path().join(CHANGES_FILE), "log.level = 'debug'").unwrap();
         let file = home.path().join("one.tar.zst");
-        make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        make(home.path(), &moment(home.path()), None, &file, NOW).unwrap();
         restore(&file, fresh.path()).unwrap();
         assert_eq!(fs::read_to_string(fresh.path().join(CHANGES_FILE)).unwrap(), "log.level = 'debug'");
         for file in [file, fresh.path().join(access::NAME), fresh.path().join(CHANGES_FILE)] {
@@ -344,7 +398,7 @@ mod tests {
     fn a_backup_is_restored_onto_a_fresh_box_and_only_there() {
         let (home, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let file = home.path().join("backups/one.tar.zst");
-        let made = make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        let made = make(home.path(), &moment(home.path()), None, &file, NOW).unwrap();
         assert_eq!((made.seq, made.bytes), (41, fs::metadata(&file).unwrap().len()));
         let manifest = restore(&file, fresh.path()).unwrap();
         assert_eq!((manifest.rows(), manifest.files.len()), (made.rows, 2));
@@ -367,7 +421,7 @@ mod tests {
         old.checkpoint.state_version -= 1;
         old.checkpoint.state = b"of another program".to_vec();
         let file = home.path().join("old.tar.zst");
-        make(home.path(), &old, &file, NOW).unwrap();
+        make(home.path(), &old, None, &file, NOW).unwrap();
         let error = format!("{:#}", restore(&file, fresh.path()).unwrap_err());
         assert!(error.contains("the account was not written down"), "{error}");
 
@@ -396,7 +450,7 @@ mod tests {
         let state = State::open(home.path()).unwrap();
         state.write(&[Entry { seq: 41, rank: 1, record }], 41).unwrap();
         old.state = state.snapshot().unwrap();
-        make(home.path(), &old, &file, NOW).unwrap();
+        make(home.path(), &old, None, &file, NOW).unwrap();
         restore(&file, fresh.path()).unwrap();
         let found = crate::recovery::recover(fresh.path()).unwrap();
         let portfolio = found.engine.view().portfolio();
@@ -412,7 +466,7 @@ mod tests {
     fn a_damaged_backup_is_refused_and_leaves_nothing_behind() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("one.tar.zst");
-        make(home.path(), &moment(home.path()), &file, NOW).unwrap();
+        make(home.path(), &moment(home.path()), None, &file, NOW).unwrap();
         let whole = fs::read(&file).unwrap();
         let saved = restore(&file, tempfile::tempdir().unwrap().path()).unwrap();
         let is_refused = |bytes: &[u8]| {

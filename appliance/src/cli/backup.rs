@@ -103,7 +103,7 @@ fn of_folder(dir: &Path, out: &Path) -> anyhow::Result<backup::Made> {
     let at = found.last_at.with_context(|| format!("{}: nothing was ever recorded", dir.display()))?;
     let state = postcard::to_allocvec(&found.engine)?;
     let checkpoint = Checkpoint { seq: found.last_seq, at, state_version: engine::STATE_VERSION, state };
-    backup::make(dir, &Moment { state: found.state.snapshot()?, checkpoint }, out, wall_now())
+    backup::make(dir, &Moment { state: found.state.snapshot()?, checkpoint }, None, out, wall_now())
 }
 
 /// Lets a running box make one, and takes it away.

@@ -28,7 +28,7 @@ pub(super) fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
 }
 
 /// Reads the whole of `path`, unpacked.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     open(path)?
         .take(BODY_BYTES_MAX + 1)

@@ -39,6 +39,8 @@ mod stats;
 mod status;
 mod verify;
 
+pub(crate) use self::input::read as read_input;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;

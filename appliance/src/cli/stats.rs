@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use serde::Serialize;
-use store::{History, Reader, Span, State, TableSize, days};
+use store::{History, News, Reader, Span, State, TableSize, days};
 use types::{Timeframe, Timestamp};
 
 use super::print_json;
@@ -115,6 +115,9 @@ fn report(dir: &Path) -> anyhow::Result<Report> {
     }
     if dir.join("history.redb").exists() {
         report.history(&History::open_read(dir)?)?;
+    }
+    if dir.join("news.redb").exists() {
+        report.tables("news.redb", News::open_read(dir)?.tables()?);
     }
     Ok(report)
 }

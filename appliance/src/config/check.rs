@@ -479,6 +479,7 @@ mod tests {
             telegram = {token = '1:a', token_file = 'd', chat = '5'}\n\
             mail = {host = 'x.org', user = 'u', password = 'p', password_file = 'e', from = 'a@x.org', to = ['b@x.org']}";
         whole.notify = toml::from_str(notify).unwrap();
+        whole.news.finbert.dir = Some(PathBuf::from("finbert"));
         let text = toml::to_string(&whole).unwrap();
         let mut keys = BTreeSet::new();
         leaves(&text.parse().unwrap(), "", &mut keys);

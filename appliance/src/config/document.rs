@@ -13,16 +13,18 @@ mod tests {
 
     use crate::config::Config;
     use crate::config::rules::{FEE_ROW, RULES, Rule};
+    use crate::config::sources::SOURCE_ROW;
 
     use super::DEFAULT_FILE;
 
     /// The files that the structs stand in.
-    const SOURCES: [&str; 7] = [
+    const SOURCES: [&str; 8] = [
         include_str!("mod.rs"),
         include_str!("feeds.rs"),
         include_str!("../access/section.rs"),
         include_str!("../panel/section.rs"),
         include_str!("../notify/section.rs"),
+        include_str!("../newsroom/section.rs"),
         include_str!("../../../crates/types/src/settings.rs"),
         include_str!("../../../crates/types/src/fee.rs"),
     ];
@@ -103,7 +105,7 @@ mod tests {
         let fields = &all[name];
         let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         let (sections, values): (Vec<_>, Vec<_>) =
-            fields.iter().partition(|f| all.contains_key(&f.kind) || f.kind == "FeeRows");
+            fields.iter().partition(|f| all.contains_key(&f.kind) || is_rows(&f.kind));
         for field in values {
             let path = join(&field.key);
             let rule = RULES.iter().find(|(known, _)| *known == path).unwrap_or_else(|| panic!("no rule for {path}")).1;
@@ -115,9 +117,16 @@ mod tests {
         }
         for field in sections {
             let path = join(&field.key);
-            if field.kind == "FeeRows" {
-                rows(out, &all["FeeRow"], field, &path, defaults);
-                continue;
+            match field.kind.as_str() {
+                "FeeRows" => {
+                    rows(out, &all["FeeRow"], &FEE_ROW, field, &path, defaults);
+                    continue;
+                }
+                "Vec<SourceRow>" => {
+                    rows(out, &all["SourceRow"], &SOURCE_ROW, field, &path, defaults);
+                    continue;
+                }
+                _ => {}
             }
             let defaults = defaults[&field.key].as_table().expect("a section");
             out.push('\n');
@@ -127,8 +136,19 @@ mod tests {
         }
     }
 
+    fn is_rows(kind: &str) -> bool {
+        matches!(kind, "FeeRows" | "Vec<SourceRow>")
+    }
+
     /// A list of rows; the first says what their keys are.
-    fn rows(out: &mut String, row: &[Field], list: &Field, path: &str, defaults: &toml::Table) {
+    fn rows(
+        out: &mut String,
+        row: &[Field],
+        rules: &[(&str, Rule, bool)],
+        list: &Field,
+        path: &str,
+        defaults: &toml::Table,
+    ) {
         for (number, values) in defaults[&list.key].as_array().expect("a list").iter().enumerate() {
             out.push('\n');
             if number == 0 {
@@ -137,10 +157,14 @@ mod tests {
             writeln!(out, "[[{path}]]").unwrap();
             for field in row {
                 if number == 0 {
-                    let rule = FEE_ROW.iter().find(|(key, ..)| *key == field.key).expect("every key has a rule").1;
+                    let rule = rules.iter().find(|(key, ..)| *key == field.key).expect("every key has a rule").1;
                     comment(out, &format!("{}{}", field.doc, range(rule, &field.doc)));
                 }
-                writeln!(out, "{} = {}", field.key, values[&field.key]).unwrap();
+                match values.get(&field.key) {
+                    Some(value) => writeln!(out, "{} = {value}", field.key).unwrap(),
+                    None if number == 0 => writeln!(out, "# {} = \"\"", field.key).unwrap(),
+                    None => {}
+                }
             }
         }
     }

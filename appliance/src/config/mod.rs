@@ -5,6 +5,7 @@
 //! | `feeds` | the sections of the venues |
 //! | `check` | from a TOML text to the tree, with all problems at once |
 //! | `rules` | what each key may hold |
+//! | `sources` | the rows of what news are read from |
 //! | `suggest` | the name that was probably meant |
 //! | `document` | the commented default file |
 //! | `described` | what that file says about each key |
@@ -16,6 +17,7 @@ mod document;
 mod feeds;
 mod layers;
 mod rules;
+mod sources;
 mod suggest;
 
 use std::net::SocketAddr;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use types::settings::EngineSettings;
 
 pub use crate::access::{AccessSection, Mode};
+pub use crate::newsroom::{FinbertSection, NewsSection, OllamaSection, ScoresOf, SourceRow};
 pub use crate::panel::{Buzzer, PanelBoard, PanelSection};
 pub use check::{ConfigError, Problem};
 pub use document::DEFAULT_FILE;
@@ -59,6 +62,8 @@ pub struct Config {
     pub model: ModelSection,
     /// Forecasts and paper trading.
     pub engine: EngineSettings,
+    /// News, posts and calendars: what is read, and who says what it means.
+    pub news: NewsSection,
     /// Files for other programs.
     pub export: ExportSection,
     /// Kafka.

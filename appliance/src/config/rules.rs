@@ -13,6 +13,7 @@ use types::settings::RIVALS_MAX;
 use types::{Date, Venue};
 use wire::api::SettingKind;
 
+use super::sources;
 use super::suggest::nearest;
 use crate::bucket;
 use crate::venue::Network;
@@ -72,6 +73,16 @@ pub(super) enum Rule {
     Times,
     /// Strategies beside the first one.
     Rivals,
+    /// What news are read from.
+    Sources,
+    /// The name of such a source.
+    SourceName,
+    /// An address of such a source, or a folder.
+    Place,
+    /// A time zone.
+    Zone,
+    /// The name of a model as Ollama has it.
+    ModelName,
 }
 
 /// Most recorded times in a list.
@@ -186,6 +197,16 @@ const PLAIN: &[(&str, Rule)] = &[
     ("engine.fees.binance-us", Rule::Fees),
     ("engine.fees.coinbase", Rule::Fees),
     ("engine.fees.kucoin", Rule::Fees),
+    ("news.enabled", Rule::Switch),
+    ("news.engine", Rule::Word(&["lexicon", "finbert", "ollama"])),
+    ("news.keep_days", Rule::Range(2, 10_000)),
+    ("news.keep_mb", Rule::Range(16, 1_000_000)),
+    ("news.ollama.enabled", Rule::Switch),
+    ("news.ollama.base", HTTP),
+    ("news.ollama.model", Rule::ModelName),
+    ("news.finbert.enabled", Rule::Switch),
+    ("news.finbert.dir", Rule::Path),
+    ("news.sources", Rule::Sources),
     ("export.dir", Rule::Path),
     ("export.bucket", Rule::Bucket),
     ("export.endpoint", HTTP),
@@ -294,7 +315,7 @@ impl Rule {
             Self::Word(words) => SettingKind::Word(words.iter().map(|word| (*word).to_owned()).collect()),
             Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers | Self::Addresses => SettingKind::Texts,
             Self::Times => SettingKind::Numbers,
-            Self::Fees | Self::Rivals => SettingKind::Rows,
+            Self::Fees | Self::Rivals | Self::Sources => SettingKind::Rows,
             Self::Address
             | Self::Base(_)
             | Self::Proxy
@@ -308,6 +329,10 @@ impl Rule {
             | Self::Link
             | Self::TimeOfDay
             | Self::TimeZone
+            | Self::SourceName
+            | Self::Place
+            | Self::Zone
+            | Self::ModelName
             | Self::Text => SettingKind::Text,
         }
     }
@@ -374,10 +399,21 @@ impl Rule {
             Self::Fees => self.fees(value),
             Self::Times => self.times(value),
             Self::Rivals => self.rivals(value),
+            Self::Sources => sources::check(self, value),
+            Self::SourceName => sources::check_name(self.text(value)?),
+            Self::Place => sources::check_place(self.text(value)?),
+            Self::Zone => match self.text(value)? {
+                text if text.parse::<news::Zone>().is_ok() => Ok(()),
+                text => Err(format!("{text:?} is not a time zone such as America/New_York, -04:00 or UTC")),
+            },
+            Self::ModelName => match self.text(value)? {
+                text if (1..=200).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
+                text => Err(format!("{text:?} is not the name of a model such as gemma3:1b")),
+            },
         }
     }
 
-    fn mismatch(self, value: &DeValue<'_>) -> String {
+    pub(super) fn mismatch(self, value: &DeValue<'_>) -> String {
         let found = value.type_str();
         let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
         format!("must be {self}, not {article} {found}")
@@ -519,7 +555,15 @@ impl fmt::Display for Rule {
             Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
             Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
             Self::Bucket => f.write_str("a text such as \"s3://bucket/folder\""),
-            Self::Path | Self::LogLevel | Self::Text | Self::Topic | Self::Secret => f.write_str("a text"),
+            Self::Path
+            | Self::LogLevel
+            | Self::Text
+            | Self::Topic
+            | Self::Secret
+            | Self::SourceName
+            | Self::Place
+            | Self::Zone
+            | Self::ModelName => f.write_str("a text"),
             Self::DiscordWebhook => f.write_str("a text such as \"https://discord.com/api/webhooks/ID/TOKEN\""),
             Self::Link => f.write_str("a text such as \"http://tickerbox.local\""),
             Self::TimeOfDay => f.write_str("a text such as \"22:30\""),
@@ -529,12 +573,13 @@ impl fmt::Display for Rule {
             Self::Fees => f.write_str("a list of rows by date, and of one date by volume"),
             Self::Times => f.write_str("a list of whole numbers from 0 to 60000000"),
             Self::Rivals => f.write_str("a list of strategies with a name each"),
+            Self::Sources => f.write_str("a list of sources with name, kind and address"),
             Self::Paths | Self::Symbols | Self::Hosts | Self::Brokers => f.write_str("a list of texts"),
         }
     }
 }
 
-fn list<T: ToString>(items: &[T]) -> String {
+pub(super) fn list<T: ToString>(items: &[T]) -> String {
     items.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 

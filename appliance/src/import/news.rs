@@ -89,7 +89,7 @@ pub(crate) fn import(
     Ok(report(file, format, &batch, &kept))
 }
 
-fn keep(part: &[Found], how: &Reading, store: &News) -> store::Result<Vec<Kept>> {
+pub(crate) fn keep(part: &[Found], how: &Reading, store: &News) -> store::Result<Vec<Kept>> {
     struct Encoded {
         name: String,
         item: Vec<u8>,

@@ -7,11 +7,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use types::Timestamp;
 
 use super::{Site, assets};
 use crate::backup::BackupHealth;
 use crate::card::CardHealth;
 use crate::exporter::ExportHealth;
+use crate::newsroom::Shown;
 use crate::notify::NotifyHealth;
 use crate::publisher::KafkaHealth;
 
@@ -51,6 +53,8 @@ pub(crate) struct Health {
     pub kafka: Option<KafkaHealth>,
     /// Messages to the owner; nothing where no channel is configured.
     pub notify: Option<NotifyHealth>,
+    /// News; nothing where none are read. A source that is away makes the box neither degraded nor failing.
+    pub news: Option<NewsSummary>,
 }
 
 impl Health {
@@ -128,6 +132,37 @@ pub(crate) struct ModelHealth {
     pub took_us: Option<(u32, u32)>,
     /// Why there is none, if there is none.
     pub error: String,
+}
+
+/// News in short; `/api/v1/news/health` tells more.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub(crate) struct NewsSummary {
+    /// Sources that are read.
+    pub sources: usize,
+    /// Those that could not be read the last time, or are not asked any more.
+    pub failing: usize,
+    /// Items that were kept since the sources are known.
+    pub items: u64,
+    /// When a source was read last, milliseconds UTC.
+    pub last_success_ms: Option<i64>,
+    /// What is wrong with one of those that fail; empty when nothing is.
+    pub error: String,
+}
+
+impl NewsSummary {
+    pub(crate) fn of(sources: &[Shown]) -> Self {
+        let is_failing = |source: &&Shown| !source.error.is_empty() || source.stopped.is_some();
+        let wrong = sources.iter().find(is_failing);
+        Self {
+            sources: sources.len(),
+            failing: sources.iter().filter(is_failing).count(),
+            items: sources.iter().map(|source| source.counts.new + source.counts.same_as_others).sum(),
+            last_success_ms: sources.iter().filter_map(|source| source.last_success).max().map(Timestamp::as_millis),
+            error: wrong.map_or_else(String::new, |source| {
+                format!("{}: {}", source.name, source.stopped.as_deref().unwrap_or(&source.error))
+            }),
+        }
+    }
 }
 
 /// The settings that were changed on the box.

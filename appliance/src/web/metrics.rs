@@ -251,6 +251,12 @@ impl Figures {
 
     /// Kafka and files, where they are configured.
     fn others(&self, page: &mut Page) {
+        if let Some(news) = &self.health.news {
+            page.gauge("tickerbox_news_sources", "Sources of news that are read.", news.sources as f64);
+            let help = "Those that could not be read the last time, or are not asked any more.";
+            page.gauge("tickerbox_news_sources_failing", help, news.failing as f64);
+            page.counter("tickerbox_news_items_total", "Items of news that were kept.", news.items as f64);
+        }
         if let Some(kafka) = &self.health.kafka {
             page.gauge("tickerbox_kafka_connected", "1 when the last request was answered.", flag(kafka.connected));
             page.gauge(

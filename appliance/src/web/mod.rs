@@ -17,6 +17,7 @@ mod live;
 mod logs;
 mod metrics;
 mod models;
+mod news;
 mod notify;
 mod openapi;
 mod refusals;
@@ -31,7 +32,8 @@ mod system;
 mod verify;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -40,24 +42,29 @@ use store::State;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::access::Access;
+use crate::access::{Access, Pace};
 use crate::backup::Keeper;
 use crate::clock::Clock;
 use crate::engine_thread::{Message, Published};
 use crate::gauges::Gauges;
 use crate::models::Models;
+use crate::newsroom::Newsroom;
 use crate::notify::Notifier;
 use crate::recordings::Recordings;
 use crate::settings::Desk;
 
 pub(crate) use certificate::Certificate;
-pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
+pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, NewsSummary, SettingsHealth, StoreHealth};
 
 /// Most browsers at once; more are told to come back later.
 const BROWSERS_MAX: usize = 64;
 
 /// Charts whose candles are read at once; one may hold some hundred thousand of them. Others wait for their turn.
 const CHARTS_MAX: usize = 2;
+
+/// Texts that may be tried on the engines of news at once, and one more after each interval.
+const TRIES_AT_ONCE: u32 = 5;
+const TRY_EVERY: Duration = Duration::from_secs(3);
 
 /// Paths of before there was `/api/v1`, and the present ones.
 const OLD_PATHS: [(&str, &str); 3] =
@@ -85,6 +92,9 @@ struct Inner {
     fingerprint: Option<String>,
     clock: Clock,
     health: watch::Receiver<Health>,
+    newsroom: Option<Newsroom>,
+    /// How often texts may be tried.
+    try_pace: Mutex<Pace>,
     gauges: Gauges,
     settings: Arc<Desk>,
     notifier: Notifier,
@@ -107,6 +117,7 @@ impl Site {
         fingerprint: Option<String>,
         clock: Clock,
         health: watch::Receiver<Health>,
+        newsroom: Option<Newsroom>,
         gauges: Gauges,
         settings: Arc<Desk>,
         notifier: Notifier,
@@ -133,6 +144,8 @@ impl Site {
             fingerprint,
             clock,
             health,
+            newsroom,
+            try_pace: Mutex::new(Pace::new(TRIES_AT_ONCE, TRY_EVERY)),
             gauges,
             settings,
             notifier,
@@ -204,6 +217,10 @@ fn routes() -> Router<Site> {
         .route("/api/v1/day", get(chart::course))
         .route("/api/v1/quality", get(data::quality))
         .route("/api/v1/storage", get(data::storage))
+        .route("/api/v1/news", get(news::news))
+        .route("/api/v1/news/health", get(news::health))
+        .route("/api/v1/news/try", post(news::try_text).layer(DefaultBodyLimit::max(news::BODY_BYTES_MAX)))
+        .route("/api/v1/calendar", get(news::calendar))
         .route("/api/v1/accounts", get(accounts::list))
         .route("/api/v1/risk", get(accounts::risk))
         .route("/api/v1/curve", get(accounts::curve))

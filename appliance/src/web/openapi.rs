@@ -23,7 +23,7 @@ use wire::api;
 
 use super::guard::COOKIE;
 use super::routes::{Need, need};
-use super::{Health, access, exposition, models};
+use super::{Health, access, exposition, models, news};
 use crate::backup::{BackupHealth, Proven};
 use crate::chart::{LENGTHS, LIMIT};
 use crate::cli::predict;
@@ -317,6 +317,7 @@ fn description() -> OpenApi {
     trading(&mut book);
     forecasts(&mut book);
     keeping(&mut book);
+    of_news(&mut book);
     old_paths(&mut book.paths);
     let info = InfoBuilder::new().title("Tickerbox").version(env!("CARGO_PKG_VERSION")).description(Some(
         "Watches crypto exchanges, forecasts, and trades on paper. Amounts of money, prices and quantities are decimal texts; times are \
@@ -581,6 +582,27 @@ fn keeping(book: &mut Book) {
     let it =
         times(post("/api/v1/replays", "Replays what was recorded and compares; of today without `from` and `to`."));
     book.add(it.answer("202", "It has begun.", Some((JSON, replays))), &[403, 409, 500, 503]);
+}
+
+fn of_news(book: &mut Book) {
+    let it = get("/api/v1/news", "What was written, the newest first, with what the engines say of it.")
+        .parameter(limit(50, 500))
+        .parameter(may("before", "`next` of the page before; or UTC time as text, or milliseconds since 1970.", text()))
+        .parameter(may("kind", "Only such items.", word(&["article", "post"])))
+        .parameter(may("coin", "Only what names this coin: `BTC`.", text()));
+    let it = book.both::<api::News>(it);
+    book.add(it, &[500]);
+    let it = times(get("/api/v1/calendar", "Releases of the economy: coming ones, and past ones with what came."))
+        .parameter(may("importance", "So important or more.", word(&["low", "medium", "high"])));
+    let it = book.both::<api::Calendar>(it);
+    book.add(it, &[500]);
+    let it = get("/api/v1/news/health", "How it goes with the sources and engines of news.");
+    let it = book.both::<api::NewsHealth>(it);
+    book.add(it, &[500]);
+    let body = book.content::<news::Tried>();
+    let it = post("/api/v1/news/try", "What each engine says of a text.").body(JSON, body);
+    let it = book.both::<api::NewsTried>(it);
+    book.add(it, &[404, 429]);
 }
 
 /// Paths of before there was `/api/v1`, which answer as the present ones do.

@@ -19,6 +19,7 @@ use crate::desks::{Desks, Here, Made};
 use crate::feature::Stake;
 use crate::forecast::Forecasts;
 use crate::market::{Market, Markets, Moment};
+use crate::mood::Moods;
 use crate::notice::{self, Notices};
 use crate::quality::ClockStanding;
 use crate::rejection::{Rejection, Rejections};
@@ -26,7 +27,7 @@ use crate::seal::Chain;
 use crate::view::View;
 
 /// Version of the [`Engine`]'s serialised form. A checkpoint of another version cannot be decoded.
-pub const STATE_VERSION: u32 = 14;
+pub const STATE_VERSION: u32 = 15;
 
 /// No input can be later than this: 2200-01-01T00:00:00Z. Keeps all arithmetic on times away from the end of their range.
 pub const TIME_MAX: Timestamp = Timestamp::from_date(2200, 1, 1);
@@ -46,6 +47,7 @@ pub struct Engine {
     pub(crate) forecasts: Forecasts,
     pub(crate) desks: Desks,
     pub(crate) arbitrage: Scanner,
+    moods: Moods,
     pub(crate) notices: Notices,
     pub(crate) rejections: Rejections,
     /// Another version of the program left only the account, and nothing was said of it yet.
@@ -78,6 +80,7 @@ impl Engine {
             forecasts: Forecasts::default(),
             desks: Desks::new(),
             arbitrage: Scanner::default(),
+            moods: Moods::default(),
             notices: Notices::default(),
             rejections: Rejections::default(),
             is_resumed: false,
@@ -182,6 +185,7 @@ impl Engine {
             }
             Input::Answer(answer) => return self.answer(answer, effects),
             Input::History(told) => return self.markets.get_mut(told.instrument)?.on_history(told, self.at),
+            Input::Mood(mood) => return self.moods.on_mood(mood, self.at),
         }
         Ok(())
     }
@@ -465,7 +469,9 @@ impl Engine {
         if self.markets.get(instrument).is_some_and(Market::has_news) {
             let elsewhere = self.markets.around(instrument, self.at);
             let stake = self.stake(instrument);
-            self.markets.get_mut(instrument)?.settle(moment, elsewhere, stake, effects, &mut fresh);
+            let market = self.markets.get_mut(instrument)?;
+            let talk = self.moods.of(&market.instrument.base, self.at);
+            market.settle(moment, elsewhere, stake, talk, effects, &mut fresh);
         }
         for closed in &fresh {
             if let Some(market) = self.markets.get(instrument) {
@@ -575,6 +581,7 @@ fn instrument_of(input: &Input) -> Option<InstrumentId> {
         | Input::Models { .. }
         | Input::Clock { .. }
         | Input::Tick
+        | Input::Mood(_)
         | Input::Command(_) => None,
     }
 }

@@ -23,6 +23,7 @@ mod engine;
 pub mod feature;
 pub mod forecast;
 pub mod market;
+pub mod mood;
 pub mod notice;
 pub mod paper;
 pub mod portfolio;

@@ -71,6 +71,8 @@ pub enum Rejection {
     CandleImplausible,
     /// A venue's summary far from all prices that are believed.
     TickerImplausible,
+    /// A mood that contradicts itself, of the future, or not newer than the one before.
+    MoodInvalid,
 }
 
 impl Rejection {
@@ -109,6 +111,7 @@ impl Rejection {
             Self::TradeImplausible => "implausible trade",
             Self::CandleImplausible => "implausible candle",
             Self::TickerImplausible => "implausible ticker",
+            Self::MoodInvalid => "mood of the news that makes no sense",
         }
     }
 }

@@ -11,7 +11,7 @@ use engine::market::INSTRUMENTS_MAX;
 use engine::rejection::Rejection;
 use engine::seal::Chain;
 use types::effect::Base;
-use types::input::{Answer, Command, ModelSeat};
+use types::input::{Answer, Command, CurrencyMood, ModelSeat, Mood, Said};
 use types::market::{Aggressor, Quote, StaleReason, Timeframe};
 use types::order::{OrderEnd, Reason, Refusal};
 use types::settings::{EngineSettings, Rival, Rule, SignalSettings, Sizing};
@@ -721,4 +721,43 @@ fn a_portfolio_tells_how_much() {
     near(share, net / (4.0 * deviation * deviation / 5.0));
     let (share, _) = wanted(Sizing::MeanVariance, 50, 0.01).expect("buys");
     near(share, 0.15);
+}
+
+/// What was written of BTC up to now.
+fn mood(driver: &Driver, items: u32, mean: f32) -> Input {
+    let said = |items: u32| Said { items, scored: items.min(1), mean: (items > 0).then_some(mean), dispersion: None };
+    let of = CurrencyMood { currency: "BTC".to_owned(), hour: said(items), day: said(items + 1) };
+    Input::Mood(Mood { as_of: driver.at, scorer: "lexicon".to_owned(), currencies: vec![of] })
+}
+
+#[test]
+fn what_was_written_is_a_feature_until_nobody_reads_news_any_more() {
+    let mut driver = Driver::ready(cheap());
+    driver.warm(MID);
+    let seats = [Column::Sentiment1h, Column::Sentiment24h, Column::NewsCount1h];
+    let row = |driver: &Driver| {
+        let (_, row) = driver.engine.view().market(ID).expect("known").row().expect("a row");
+        seats.map(|seat| row.get(seat))
+    };
+    assert_eq!(row(&driver), [None; 3], "nobody reads news");
+    driver.send(mood(&driver, 0, 0.0));
+    driver.minute(MID, MID);
+    assert_eq!(row(&driver), [None, Some(0.0), Some(0.0)], "no news of the hour has no mood");
+    driver.send(mood(&driver, 4, -0.5));
+    driver.minute(MID, MID);
+    assert_eq!(row(&driver), [Some(-0.5), Some(-0.5), Some(4.0)]);
+    (0..18).for_each(|_| drop(driver.minute(MID, MID)));
+    assert_eq!(row(&driver), [Some(-0.5), Some(-0.5), Some(4.0)], "the mood holds for twenty minutes");
+    driver.minute(MID, MID);
+    driver.minute(MID, MID);
+    assert_eq!(row(&driver), [None; 3], "and no longer");
+    // The past of a feature is what was known then, also when the rows are made anew.
+    let bytes = postcard::to_allocvec(&driver.engine).expect("plain data");
+    assert_eq!(postcard::from_bytes::<Engine>(&bytes).expect("as written"), driver.engine);
+    let late = Input::Mood(Mood {
+        as_of: driver.at.plus(core::time::Duration::from_secs(1)),
+        scorer: "lexicon".to_owned(),
+        currencies: Vec::new(),
+    });
+    rejected(&mut driver, late, Rejection::MoodInvalid);
 }

@@ -11,6 +11,7 @@ use common::random;
 use engine::Engine;
 use types::arbitrage::ArbitrageLeg;
 use types::fee::FeeRow;
+use types::input::{CurrencyMood, Mood, Said};
 use types::order::Liquidity;
 use types::settings::EngineSettings;
 use types::{
@@ -55,6 +56,55 @@ fn the_same_inputs_give_the_same_effects_and_state() {
         assert_eq!(first, second);
     });
 }
+
+/// The inputs of a seed with a mood of the news after every hundredth; of some of them nothing can be believed.
+fn with_moods(seed: u64) -> Vec<Stamped<Input>> {
+    let mut all = Vec::new();
+    for (place, mut stamped) in random::inputs(seed, INPUTS).into_iter().enumerate() {
+        let moods = (place / 100) as u64;
+        stamped.seq += moods;
+        let (seq, at) = (stamped.seq + 1, stamped.at);
+        all.push(stamped);
+        if place % 100 == 99 {
+            let value = (moods % 41) as f32 / 20.0 - 1.0;
+            let mean = Some(if moods % 7 == 6 { f32::NAN } else { value });
+            let said = |items| Said { items, scored: 2, mean, dispersion: Some(0.25) };
+            let of = CurrencyMood { currency: "BTC".to_owned(), hour: said(2), day: said(5) };
+            let mood = Mood { as_of: at, scorer: "lexicon".to_owned(), currencies: vec![of] };
+            all.push(Stamped { seq, at, input: Input::Mood(mood) });
+        }
+    }
+    all
+}
+
+#[test]
+fn what_was_written_is_replayed_like_any_other_input() {
+    each_seed(|seed| {
+        let inputs = with_moods(seed);
+        let (mut live, mut again) = (Engine::new(), Engine::new());
+        let effects = run(&mut live, &inputs);
+        assert!(effects == run(&mut again, &inputs), "effects differ");
+        let half = inputs.len() / 2;
+        let mut first = Engine::new();
+        let before = run(&mut first, &inputs[..half]);
+        let bytes = postcard::to_allocvec(&first).expect("plain data");
+        let mut restored: Engine = postcard::from_bytes(&bytes).expect("as written");
+        let after = run(&mut restored, &inputs[half..]);
+        assert!(effects == [before, after].concat(), "a checkpoint forgets something");
+        let rows = live
+            .view()
+            .markets()
+            .filter_map(|market| market.row())
+            .any(|(_, row)| row.get(engine::feature::Column::Sentiment1h).is_some());
+        let is_read = live.view().rejections().of(engine::rejection::Rejection::MoodInvalid) > 0;
+        assert!(is_read, "nonsense is refused");
+        SEEN.fetch_or(rows, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(SEEN.load(std::sync::atomic::Ordering::Relaxed), "no row ever had a mood");
+}
+
+/// Whether any row had a mood.
+static SEEN: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 #[test]
 fn a_restored_checkpoint_goes_on_as_if_nothing_had_happened() {

@@ -46,7 +46,7 @@ pub struct Key {
     pub engine: Engine,
 }
 
-/// The scores of one hour.
+/// The scores of one hour, or of another span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hour {
     /// Texts by label, in the order of [`Label::ALL`].
@@ -75,8 +75,8 @@ impl Hour {
         (self.count() > 1).then(|| (self.squares / (self.count() - 1) as f64).sqrt())
     }
 
-    /// Welford's update: exact to rounding in any order.
-    fn push(&mut self, value: f64, label: Label) {
+    /// Adds a score. Welford's update: exact to rounding in any order.
+    pub fn push(&mut self, value: f64, label: Label) {
         self.labels[label.index()] += 1;
         let before = value - self.mean;
         self.mean += before / self.count() as f64;

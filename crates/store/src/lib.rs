@@ -46,7 +46,7 @@ pub use error::StoreError;
 pub use file::{TableSize, set_aside};
 pub use history::History;
 pub use journal::{Journal, Recovery};
-pub use news::{Kept, News, NewsEntry, NewsRow};
+pub use news::{Kept, News, NewsEntry, NewsRow, ScoreRow};
 pub use reader::{Day, Reader, days};
 pub use repair::{Repaired, repair_day, repair_day_on};
 pub use replay::{Replay, Replayer};

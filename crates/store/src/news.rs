@@ -1,8 +1,9 @@
-//! `news.redb`: news, posts and macro events, each with every revision that was seen, and as it came.
+//! `news.redb`: news, posts and macro events, each with every revision that was seen, and as it came; what engines said of them; and how
+//! it goes with each source.
 //!
 //! What an item is, others know: here it is bytes with a name, a digest and the first moment at which it may be used. Nothing is
-//! ever replaced or removed: another digest under the same name is one revision more. What two sources tell alike is found by the
-//! *traces* of items; the second is kept too, with the name of the first.
+//! ever replaced: another digest under the same name is one revision more. What two sources tell alike is found by the
+//! *traces* of items; the second is kept too, with the name of the first. What is old goes only by [`News::remove`].
 //!
 //! ```text
 //! row ── name known? ── digest known? ── same
@@ -11,6 +12,7 @@
 //!                        └─ no ───────── new
 //! ```
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -18,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use types::Timestamp;
 
 use crate::disk::SystemDisk;
-use crate::file::{self, Kind};
-use crate::{Result, StoreError, TableSize};
+use crate::file::{self, Kind, META};
+use crate::{Result, Snapshot, StoreError, TableSize};
 
 /// News file format written by this program, and the highest it reads.
-pub const FORMAT: u64 = 1;
+pub const FORMAT: u64 = 2;
 
 const NAME: &str = "news.redb";
 const KIND: Kind = Kind { format: FORMAT, what: "the news file", cache_bytes: 8 << 20 };
@@ -40,6 +42,21 @@ const BY_TIME: TableDefinition<'static, TimeKey, ()> = TableDefinition::new("by_
 const TRACES: TableDefinition<'static, (&'static str, i64), &'static str> = TableDefinition::new("traces");
 /// Name of an item to the name of the one that told the same before, or tells more.
 const SAME: TableDefinition<'static, &'static str, &'static str> = TableDefinition::new("same");
+
+/// Key of a score to the score.
+const SCORES: TableDefinition<'static, &'static [u8; 32], &'static [u8]> = TableDefinition::new("scores");
+/// Name of the item, revision, number of the engine, to the key of the score.
+const SCORED: TableDefinition<'static, (&'static str, u32, u8), &'static [u8; 32]> = TableDefinition::new("scored");
+/// Name of a source to how it goes with it.
+const SOURCES: TableDefinition<'static, &'static str, &'static [u8]> = TableDefinition::new("sources");
+/// Source and what is wrong, to when that was seen first and last, and how often.
+const ASIDE: TableDefinition<'static, (&'static str, &'static str), (i64, i64, u64)> = TableDefinition::new("aside");
+/// Most reasons that are kept of a source; the one seen longest ago goes.
+const ASIDE_MAX: usize = 200;
+/// Longest reason, bytes.
+const REASON_BYTES_MAX: usize = 500;
+/// Keys of `meta`: before then nothing is kept, and nothing of low worth.
+const HORIZONS: [&str; 2] = ["horizon", "horizon_low"];
 
 /// What is kept of an item.
 #[derive(Clone, Debug)]
@@ -114,6 +131,46 @@ pub struct Wanted {
     pub limit: usize,
 }
 
+/// What an engine said of a revision.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoreRow<'a> {
+    /// Name of the item.
+    pub name: &'a str,
+    /// Its revision.
+    pub revision: u32,
+    /// Number of the engine.
+    pub engine: u8,
+    /// What the score is filed under: the same for the same text, engine and model.
+    pub key: [u8; 32],
+    /// The score.
+    pub score: &'a [u8],
+}
+
+/// The number of an engine, and what it said.
+pub type EngineScore = (u8, Vec<u8>);
+
+/// Something that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Where and why.
+    pub what: String,
+    /// When it was seen first.
+    pub first_at: Timestamp,
+    /// When it was seen last.
+    pub last_at: Timestamp,
+    /// How often.
+    pub count: u64,
+}
+
+/// Up to when everything was removed: what is older is not kept again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizons {
+    /// Nothing from before is kept.
+    pub all: Timestamp,
+    /// Nothing of low worth from before is kept.
+    pub low: Timestamp,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     kind: u8,
@@ -138,16 +195,11 @@ impl News {
         std::fs::create_dir_all(dir).map_err(|e| StoreError::io(dir, "cannot create the data directory", e))?;
         let path = dir.join(NAME);
         let database = if path.exists() {
-            file::open(&SystemDisk, &path, KIND)?
+            let database = file::open(&SystemDisk, &path, KIND)?;
+            file::commit(&database, &path, upgrade)?;
+            database
         } else {
-            file::create(&SystemDisk, &path, KIND, |txn| {
-                txn.open_table(ITEMS)?;
-                txn.open_table(RAW)?;
-                txn.open_table(BY_TIME)?;
-                txn.open_table(TRACES)?;
-                txn.open_table(SAME)?;
-                Ok(())
-            })?
+            file::create(&SystemDisk, &path, KIND, create)?
         };
         Ok(Self { path, database })
     }
@@ -160,6 +212,8 @@ impl News {
     pub fn open_read(dir: &Path) -> Result<Self> {
         let path = dir.join(NAME);
         let database = file::open_read(&SystemDisk, &path, KIND)?;
+        // In memory only.
+        file::commit(&database, &path, upgrade)?;
         Ok(Self { path, database })
     }
 
@@ -182,6 +236,10 @@ impl News {
     /// # Errors
     /// What the file system says; nothing of it was kept then.
     pub fn keep(&self, rows: &[NewsRow<'_>]) -> Result<Vec<Kept>> {
+        // Most of what a source tells was told before; to look is not to write to the card.
+        if self.are_known(rows)? {
+            return Ok(vec![Kept::Same; rows.len()]);
+        }
         let mut kept = Vec::with_capacity(rows.len());
         let mut damage = None;
         file::commit(&self.database, &self.path, |txn| {
@@ -242,6 +300,257 @@ impl News {
         rows.into_iter().map(whole).collect()
     }
 
+    fn are_known(&self, rows: &[NewsRow<'_>]) -> Result<bool> {
+        self.read(|txn| {
+            let items = txn.open_table(ITEMS)?;
+            for row in rows {
+                let newest =
+                    items.range::<(&str, u32)>((row.name, 0)..=(row.name, u32::MAX))?.next_back().transpose()?;
+                let is_known = newest
+                    .is_some_and(|(_, value)| decoded(value.value()).is_some_and(|stored| stored.digest == row.digest));
+                if !is_known {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// Keeps scores, in one durable commit. The same again changes nothing.
+    ///
+    /// # Errors
+    /// What the file system says; nothing of it was kept then.
+    pub fn keep_scores(&self, rows: &[ScoreRow<'_>]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        file::commit(&self.database, &self.path, |txn| {
+            let (mut scores, mut scored) = (txn.open_table(SCORES)?, txn.open_table(SCORED)?);
+            for row in rows {
+                scores.insert(&row.key, row.score)?;
+                scored.insert((row.name, row.revision, row.engine), &row.key)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The score that is filed under a key.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn score(&self, key: &[u8; 32]) -> Result<Option<Vec<u8>>> {
+        self.read(|txn| Ok(txn.open_table(SCORES)?.get(key)?.map(|score| score.value().to_vec())))
+    }
+
+    /// The scores of revisions, in their order: numbers of engines with what they said.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn scores_of<'a>(&self, items: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Vec<Vec<EngineScore>>> {
+        self.read(|txn| {
+            let (scores, scored) = (txn.open_table(SCORES)?, txn.open_table(SCORED)?);
+            let mut found = Vec::new();
+            for (name, revision) in items {
+                let mut of_item = Vec::new();
+                let keys = scored.range::<(&str, u32, u8)>((name, revision, 0)..=(name, revision, u8::MAX))?;
+                for row in keys {
+                    let (key, score) = row?;
+                    if let Some(score) = scores.get(score.value())? {
+                        of_item.push((key.value().2, score.value().to_vec()));
+                    }
+                }
+                found.push(of_item);
+            }
+            Ok(found)
+        })
+    }
+
+    /// How many scores there are.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn scores(&self) -> Result<u64> {
+        self.read(|txn| Ok(redb::ReadableTableMetadata::len(&txn.open_table(SCORES)?)?))
+    }
+
+    /// How it went with a source, as it was kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn source(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(|txn| Ok(txn.open_table(SOURCES)?.get(name)?.map(|state| state.value().to_vec())))
+    }
+
+    /// Keeps how it goes with sources; of others nothing stays.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn put_sources(&self, sources: &[(String, Vec<u8>)]) -> Result<()> {
+        file::commit(&self.database, &self.path, |txn| {
+            let mut table = txn.open_table(SOURCES)?;
+            table.retain(|name, _| sources.iter().any(|(known, _)| known == name))?;
+            for (name, state) in sources {
+                table.insert(name.as_str(), state.as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes what of a source cannot be used, where and why.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn set_aside(&self, source: &str, at: Timestamp, reasons: &[String]) -> Result<()> {
+        // A broken item is told again each time; to count it every quarter of an hour is not worth a write.
+        let known: BTreeSet<String> = self.aside(source)?.into_iter().map(|aside| aside.what).collect();
+        let reasons = reasons.iter().map(|what| &what[..what.floor_char_boundary(REASON_BYTES_MAX)]);
+        let reasons: BTreeSet<&str> = reasons.take(ASIDE_MAX).collect();
+        if reasons.iter().all(|what| known.contains(*what)) {
+            return Ok(());
+        }
+        file::commit(&self.database, &self.path, |txn| {
+            let mut table = txn.open_table(ASIDE)?;
+            for what in &reasons {
+                let before = table.get((source, *what))?.map(|row| row.value());
+                let (first, count) = before.map_or((at.as_nanos(), 0), |(first, _, count)| (first, count));
+                table.insert((source, *what), (first, at.as_nanos(), count + 1))?;
+            }
+            let mut all = Vec::new();
+            for row in table.range::<(&str, &str)>((source, "")..)? {
+                let (key, value) = row?;
+                if key.value().0 != source {
+                    break;
+                }
+                all.push((value.value().1, key.value().1.to_owned()));
+            }
+            all.sort_unstable();
+            for (_, what) in all.iter().take(all.len().saturating_sub(ASIDE_MAX)) {
+                table.remove((source, what.as_str()))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What of a source cannot be used, newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn aside(&self, source: &str) -> Result<Vec<Aside>> {
+        let mut found = self.read(|txn| {
+            let table = txn.open_table(ASIDE)?;
+            let mut found = Vec::new();
+            for row in table.range::<(&str, &str)>((source, "")..)? {
+                let (key, value) = row?;
+                let ((of, what), (first, last, count)) = (key.value(), value.value());
+                if of != source {
+                    break;
+                }
+                let (first_at, last_at) = (Timestamp::from_nanos(first), Timestamp::from_nanos(last));
+                found.push(Aside { what: what.to_owned(), first_at, last_at, count });
+            }
+            Ok(found)
+        })?;
+        found.sort_by_key(|aside| core::cmp::Reverse(aside.last_at));
+        Ok(found)
+    }
+
+    /// Up to when things were removed.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn horizons(&self) -> Result<Horizons> {
+        let [all, low] = self.read(|txn| {
+            let meta = txn.open_table(META)?;
+            let one = |key: &str| -> std::result::Result<Timestamp, redb::Error> {
+                let found = meta.get(key)?.map(|value| value.value().cast_signed());
+                Ok(Timestamp::from_nanos(found.unwrap_or(i64::MIN)))
+            };
+            Ok([one(HORIZONS[0])?, one(HORIZONS[1])?])
+        })?;
+        Ok(Horizons { all, low })
+    }
+
+    /// Removes revisions with their traces and scores, and remembers up to when that was done; in one durable commit. Gives how many
+    /// revisions there were.
+    ///
+    /// # Errors
+    /// What the file system says; nothing was removed then.
+    pub fn remove(&self, doomed: &[(String, u32)], horizons: Horizons) -> Result<u64> {
+        let mut removed = 0;
+        file::commit(&self.database, &self.path, |txn| {
+            let mut tables = Tables::open(txn)?;
+            let (mut scores, mut scored) = (txn.open_table(SCORES)?, txn.open_table(SCORED)?);
+            let (mut gone, mut keys) = (BTreeSet::new(), BTreeSet::new());
+            for (name, revision) in doomed {
+                let at = match tables.items.remove((name.as_str(), *revision))? {
+                    Some(stored) => decoded(stored.value()).map(|stored| (stored.usable_from, stored.kind)),
+                    None => continue,
+                };
+                removed += 1;
+                tables.raw.remove((name.as_str(), *revision))?;
+                if let Some((usable_from, kind)) = at {
+                    tables.by_time.remove((usable_from, kind, name.as_str(), *revision))?;
+                }
+                let range = (name.as_str(), *revision, 0)..=(name.as_str(), *revision, u8::MAX);
+                for row in scored.extract_from_if::<(&str, u32, u8), _>(range, |_, _| true)? {
+                    keys.insert(*row?.1.value());
+                }
+                let rest = (name.as_str(), 0)..=(name.as_str(), u32::MAX);
+                if tables.items.range::<(&str, u32)>(rest)?.next().is_none() {
+                    tables.same.remove(name.as_str())?;
+                    gone.insert(name.as_str());
+                }
+            }
+            tables.traces.retain(|_, owner| !gone.contains(owner))?;
+            // Another item may say the same word by word.
+            for row in scored.iter()? {
+                keys.remove(row?.1.value());
+            }
+            for key in &keys {
+                scores.remove(key)?;
+            }
+            let mut meta = txn.open_table(META)?;
+            for (key, at) in HORIZONS.into_iter().zip([horizons.all, horizons.low]) {
+                let known = meta.get(key)?.map_or(i64::MIN, |value| value.value().cast_signed());
+                meta.insert(key, at.as_nanos().max(known).cast_unsigned())?;
+            }
+            Ok(())
+        })?;
+        Ok(removed)
+    }
+
+    /// Bytes of all keys and values.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn stored_bytes(&self) -> Result<u64> {
+        Ok(self.tables()?.iter().map(|table| table.stored_bytes).sum())
+    }
+
+    /// The file as it is now, whatever is written to it meanwhile.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::new(&self.database, &self.path, KIND, |pass| {
+            pass.table(META)?;
+            pass.table(ITEMS)?;
+            pass.table(RAW)?;
+            pass.table(BY_TIME)?;
+            pass.table(TRACES)?;
+            pass.table(SAME)?;
+            pass.table(SCORES)?;
+            pass.table(SCORED)?;
+            pass.table(SOURCES)?;
+            pass.table(ASIDE)
+        })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&redb::ReadTransaction) -> std::result::Result<T, redb::Error>) -> Result<T> {
+        let txn = self.database.begin_read().map_err(|e| StoreError::database(&self.path, "cannot read", e))?;
+        read(&txn).map_err(|e| StoreError::database(&self.path, "cannot read", e))
+    }
+
     /// A revision as it came; `None` where there is no such revision.
     ///
     /// # Errors
@@ -258,6 +567,21 @@ impl News {
             .transpose()
             .map_err(|e| StoreError::corrupt(&self.path, format!("the item {name} as it came: {e}")))
     }
+}
+
+fn create(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    Tables::open(txn)?;
+    txn.open_table(SCORES)?;
+    txn.open_table(SCORED)?;
+    txn.open_table(SOURCES)?;
+    txn.open_table(ASIDE)?;
+    Ok(())
+}
+
+/// Format 1 had neither scores nor sources.
+fn upgrade(txn: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    txn.open_table(META)?.insert("format", FORMAT)?;
+    create(txn)
 }
 
 struct Tables<'txn> {
@@ -520,11 +844,102 @@ mod tests {
         assert!(of_a.iter().any(|entry| entry.name == "a" && entry.revision == 1 && entry.usable_from == at(100)));
     }
 
+    fn score<'a>(name: &'a str, revision: u32, key: u8, score: &'a [u8]) -> ScoreRow<'a> {
+        ScoreRow { name, revision, engine: 1, key: [key; 32], score }
+    }
+
+    #[test]
+    fn scores_are_kept_by_what_was_scored_and_go_with_the_last_item_that_says_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let news = News::open(dir.path()).expect("a new file");
+        for (name, second) in [("a", 5), ("b", 50), ("c", 500)] {
+            keep(&news, &made(name, name, second, name));
+        }
+        news.keep_scores(&[score("a", 0, 7, b"x"), score("b", 0, 7, b"x"), score("c", 0, 8, b"y")]).expect("kept");
+        let of = |names: &[&str]| news.scores_of(names.iter().map(|name| (*name, 0))).expect("readable");
+        assert_eq!(of(&["a", "c", "d"]), [vec![(1, b"x".to_vec())], vec![(1, b"y".to_vec())], vec![]]);
+        let horizons = Horizons { all: at(6), low: at(60) };
+        assert_eq!(news.horizons().expect("readable").all, Timestamp::from_nanos(i64::MIN));
+        assert_eq!(news.remove(&[("a".to_owned(), 0), ("z".to_owned(), 0)], horizons).expect("removed"), 1);
+        assert_eq!(
+            (news.score(&[7; 32]).expect("readable"), news.scores().expect("readable")),
+            (Some(b"x".to_vec()), 2)
+        );
+        assert_eq!(news.remove(&[("b".to_owned(), 0)], Horizons { all: at(1), low: at(70) }).expect("removed"), 1);
+        assert_eq!(news.score(&[7; 32]).expect("readable"), None);
+        assert_eq!(news.horizons().expect("readable"), Horizons { all: at(6), low: at(70) }, "it never goes back");
+        assert_eq!(texts(&news, &all()), [("c".to_owned(), 0, 500)]);
+        // What was removed left no trace: another that says the same is new.
+        assert_eq!(keep(&news, &made("d", "d", 5, "a")), Kept::New);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_counted_and_bounded_and_sources_are_remembered() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let news = News::open(dir.path()).expect("a new file");
+        let reasons = |numbers: std::ops::Range<usize>| {
+            numbers.map(|n| format!("item {n}: {}", "ä".repeat(300))).collect::<Vec<_>>()
+        };
+        news.set_aside("s", at(1), &reasons(0..2)).expect("kept");
+        news.set_aside("s", at(2), &reasons(1..3)).expect("kept");
+        news.set_aside("t", at(2), &reasons(0..1)).expect("kept");
+        let aside = news.aside("s").expect("readable");
+        assert_eq!((aside.len(), aside[0].last_at, aside[2].last_at), (3, at(2), at(1)));
+        assert!(aside[0].what.len() <= REASON_BYTES_MAX && aside.iter().any(|aside| aside.count == 2));
+        for n in 0..3 {
+            news.set_aside("s", at(10 + n as i64), &reasons(100 * n..100 * n + 100)).expect("kept");
+        }
+        assert_eq!(news.aside("s").expect("readable").len(), ASIDE_MAX);
+        let state = |name: &str| (name.to_owned(), vec![1, 2]);
+        news.put_sources(&[state("a"), state("b")]).expect("kept");
+        news.put_sources(&[state("b")]).expect("kept");
+        assert_eq!(news.source("a").expect("readable"), None);
+        assert_eq!(news.source("b").expect("readable"), Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_copy_holds_all_of_it() {
+        let (dir, to) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let news = News::open(dir.path()).expect("a new file");
+        keep(&news, &made("a", "one", 5, "t"));
+        news.keep_scores(&[score("a", 0, 7, b"x")]).expect("kept");
+        let written = news.snapshot().and_then(|snapshot| snapshot.write_to(&to.path().join(NAME))).expect("copied");
+        let copy = News::open_read(to.path()).expect("it is there");
+        assert_eq!(copy.snapshot().and_then(|snapshot| snapshot.digests()).expect("readable"), written);
+        assert_eq!(texts(&copy, &all()).len(), 1);
+        let tables = copy.tables().expect("readable");
+        assert_eq!(tables.len(), written.len(), "no table is forgotten");
+    }
+
+    #[test]
+    fn a_file_of_format_1_is_read_and_goes_on() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let news = News::open(dir.path()).expect("a new file");
+        keep(&news, &made("a", "one", 5, "t"));
+        // As format 1 was: without the tables that came later.
+        file::commit(&news.database, &news.path, |txn| {
+            txn.open_table(META)?.insert("format", 1)?;
+            txn.delete_table(SCORES)?;
+            txn.delete_table(SCORED)?;
+            txn.delete_table(SOURCES)?;
+            txn.delete_table(ASIDE)?;
+            Ok(())
+        })
+        .expect("written");
+        drop(news);
+        let old = News::open_read(dir.path()).expect("readable");
+        assert_eq!((texts(&old, &all()).len(), old.scores().expect("readable")), (1, 0));
+        drop(old);
+        let news = News::open(dir.path()).expect("readable");
+        news.keep_scores(&[score("a", 0, 7, b"x")]).expect("kept");
+        assert_eq!(news.scores().expect("readable"), 1);
+    }
+
     #[test]
     fn a_newer_file_is_refused() {
         let dir = tempfile::tempdir().expect("a folder");
         let newer = Kind { format: FORMAT + 1, ..KIND };
         file::create(&SystemDisk, &dir.path().join(NAME), newer, |_| Ok(())).expect("a newer file");
-        assert!(matches!(News::open(dir.path()), Err(StoreError::Newer { found: 2, .. })));
+        assert!(matches!(News::open(dir.path()), Err(StoreError::Newer { found: 3, .. })));
     }
 }

@@ -85,6 +85,8 @@ pub enum Input {
     Answer(Answer),
     /// Longer candles of before the minutes that are known here.
     History(History),
+    /// How much was written lately, and how it sounds.
+    Mood(Mood),
 }
 
 /// What the user may ask the engine for.
@@ -225,6 +227,41 @@ pub struct History {
     pub timeframe: Timeframe,
     /// By open time, rising; all of them over.
     pub candles: Vec<Candle>,
+}
+
+/// How much was written lately about each currency, and how it sounds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mood {
+    /// The end of the spans: only what could be known then is in it.
+    pub as_of: Timestamp,
+    /// Whose scores these are: `lexicon`, `finbert` or `ollama`.
+    pub scorer: String,
+    /// By currency, rising, those too of which nothing was written. Of any other nothing is known.
+    pub currencies: Vec<CurrencyMood>,
+}
+
+/// The same of one currency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurrencyMood {
+    /// `BTC`.
+    pub currency: String,
+    /// The hour up to [`Mood::as_of`].
+    pub hour: Said,
+    /// The day up to then.
+    pub day: Said,
+}
+
+/// What was written in a span of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Items, scored or not.
+    pub items: u32,
+    /// Those that have a score.
+    pub scored: u32,
+    /// Their mean, -1 (bad news) to 1; `None` without any.
+    pub mean: Option<f32>,
+    /// Their sample standard deviation; `None` for fewer than two.
+    pub dispersion: Option<f32>,
 }
 
 /// A model's answer as it was written before there was [`Answer`].

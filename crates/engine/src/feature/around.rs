@@ -25,6 +25,8 @@ pub struct Backdrop {
     pub elsewhere: Option<Elsewhere>,
     /// What the paper account held of it.
     pub stake: Option<Stake>,
+    /// What was written of it.
+    pub talk: Option<Talk>,
 }
 
 /// The same pair on other exchanges whose books hold, in the instrument's own price units.
@@ -38,6 +40,17 @@ pub struct Elsewhere {
     pub ask: f64,
     /// How many.
     pub venues: u8,
+}
+
+/// What was written of an instrument's base currency.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Talk {
+    /// Items of the last hour.
+    pub items_1h: f64,
+    /// Mean score of those that have one, -1 to 1; `None` without any.
+    pub mean_1h: Option<f64>,
+    /// The same of the last day.
+    pub mean_24h: Option<f64>,
 }
 
 /// What the paper account holds of an instrument.

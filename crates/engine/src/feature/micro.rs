@@ -1,8 +1,8 @@
-//! What books here and elsewhere tell.
+//! What books here and elsewhere tell, and what was written.
 
 use serde::{Deserialize, Serialize};
 
-use super::around::{Backdrop, Stake};
+use super::around::{Backdrop, Stake, Talk};
 use super::book_shape::BookShape;
 use super::recent::Recent;
 use super::row::Row;
@@ -35,6 +35,11 @@ impl Micro {
             row.set(Column::PositionShare, Some(share));
             row.set(Column::PositionPnlBps, Some(pnl_bps));
             row.set(Column::PositionAge, Some(age_min));
+        }
+        if let Some(Talk { items_1h, mean_1h, mean_24h }) = backdrop.talk {
+            row.set(Column::NewsCount1h, Some(items_1h));
+            row.set(Column::Sentiment1h, mean_1h);
+            row.set(Column::Sentiment24h, mean_24h);
         }
     }
 

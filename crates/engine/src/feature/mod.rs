@@ -30,7 +30,7 @@ mod variance;
 mod volume;
 mod window;
 
-pub use around::{Around, Backdrop, Elsewhere, Stake};
+pub use around::{Around, Backdrop, Elsewhere, Stake, Talk};
 pub use book_shape::{BookShape, Flow};
 pub use live::{LONG_MAX, Live, Long};
 pub(crate) use quotes::QuoteWatch;

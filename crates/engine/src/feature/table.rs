@@ -17,7 +17,7 @@ pub enum Needs {
     Elsewhere,
     /// The paper account at the bar's close.
     Account,
-    /// News and the calendar of events. Nothing reads them yet: always masked.
+    /// News, while somebody reads them; and the calendar of events, which nothing reads yet: always masked.
     News,
 }
 
@@ -277,11 +277,11 @@ table! {
     PositionAge "position_age" version 1 bars 1 "" "minutes" Account true:
         "How long it has been held; 0 without a position.";
     Sentiment1h "sentiment_1h" version 1 bars 1 "hours=1" "-1..1" News true:
-        "Mean sentiment of what was written in the last hour; masked until news are read.";
+        "Mean score of what was written of the base currency in the last hour; masked without a score, and while no news is read.";
     Sentiment24h "sentiment_24h" version 1 bars 1 "hours=24" "-1..1" News true:
         "The same of the last day.";
     NewsCount1h "news_count_1h" version 1 bars 1 "hours=1" "items" News false:
-        "How much was written in the last hour.";
+        "How many items of it were written in the last hour; masked while no news is read.";
     EventAheadMin "event_ahead_min" version 1 bars 1 "" "minutes" News true:
         "Minutes until the next scheduled event.";
     EventSinceMin "event_since_min" version 1 bars 1 "" "minutes" News true:

@@ -9,7 +9,7 @@ use types::{Candle, Effects};
 
 use super::{Market, Moment};
 use crate::candle::{Bucket, Change, Closed, Gap};
-use crate::feature::{Backdrop, BookShape, Elsewhere, Stake};
+use crate::feature::{Backdrop, BookShape, Elsewhere, Stake, Talk};
 use crate::notice;
 
 /// How often the user is told of something set aside, for one instrument.
@@ -19,12 +19,13 @@ const RANGES_MAX: usize = 30;
 
 impl Market {
     /// Works off what closed since the last call: records it and feeds the features. Minutes that had no values before are
-    /// added to `fresh` in the order they came. `elsewhere` and `stake`: what else was known when they closed.
+    /// added to `fresh` in the order they came. `elsewhere`, `stake` and `talk`: what else was known when they closed.
     pub(crate) fn settle(
         &mut self,
         moment: Moment,
         elsewhere: Option<Elsewhere>,
         stake: Option<Stake>,
+        talk: Option<Talk>,
         effects: &mut Effects,
         fresh: &mut Vec<Closed>,
     ) {
@@ -43,7 +44,7 @@ impl Market {
                 Change::New if moment.is_current(&closed.candle) => {
                     // Of minutes that closed together nobody can say which books were whose.
                     let quotes = quotes.filter(|_| closed_now == 1);
-                    let backdrop = Backdrop { book: self.shape(), quotes, elsewhere, stake };
+                    let backdrop = Backdrop { book: self.shape(), quotes, elsewhere, stake, talk };
                     let quote = self.book.quote();
                     self.candles.series_mut().set_backdrop(closed.candle.open_time, backdrop, quote);
                 }

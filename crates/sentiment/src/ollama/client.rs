@@ -185,6 +185,23 @@ pub struct Status {
     pub last_failure: Option<String>,
 }
 
+impl Status {
+    /// What a score of the model that is there would be filed under; `None` before the server has said what it has.
+    #[must_use]
+    pub fn identity(&self, text: &str) -> Option<Identity> {
+        identity(self.digest.as_deref(), self.version.as_deref(), text)
+    }
+}
+
+fn identity(digest: Option<&str>, version: Option<&str>, text: &str) -> Option<Identity> {
+    Some(Identity {
+        engine: Engine::Ollama,
+        model: digest?.to_owned(),
+        version: format!("{} ollama-{}", prompt::VERSION, version.unwrap_or("unknown")),
+        content: content_hash(text),
+    })
+}
+
 /// The state machine.
 #[derive(Debug)]
 pub struct Client {
@@ -324,12 +341,7 @@ impl Client {
     /// What an opinion on a text would be filed under now. `None` until the server has said which model it has.
     #[must_use]
     pub fn identity(&self, text: &str) -> Option<Identity> {
-        Some(Identity {
-            engine: Engine::Ollama,
-            model: self.server.digest.clone()?,
-            version: format!("{} ollama-{}", prompt::VERSION, self.server.version.as_deref().unwrap_or("unknown")),
-            content: content_hash(text),
-        })
+        identity(self.server.digest.as_deref(), self.server.version.as_deref(), text)
     }
 
     fn next(&mut self, at: Timestamp) -> Request {
