@@ -14,6 +14,7 @@ pub mod home;
 pub mod lamp;
 pub mod market;
 pub mod models;
+pub mod news;
 pub mod plot;
 pub mod replay;
 pub mod risk;

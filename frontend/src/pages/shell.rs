@@ -24,7 +24,7 @@ const fn at(href: &'static str, name: &'static str, what: &'static str, sign: &'
 }
 
 /// The pages, those of a phone's bar first.
-static PAGES: [Page; 12] = [
+static PAGES: [Page; 13] = [
     at("/", "Home", "", "M4 11.5 12 5l8 6.5M6.5 10v9h11v-9"),
     at("/market", "Market", "", "M8 4v3M8 16v4M5.5 7h5v9h-5zM16 3v5M16 15v3M13.5 8h5v7h-5z"),
     at("/forecasts", "Forecasts", "", "M4 17l5-6 4 3 7-8M15 6h5v5"),
@@ -35,6 +35,12 @@ static PAGES: [Page; 12] = [
         "Arbitrage",
         "Between exchanges, and what came of it",
         "M4 8h13M14 5l3 3-3 3M20 16H7M10 13l-3 3 3 3",
+    ),
+    at(
+        "/news",
+        "News",
+        "What was said, what is due, who scores it",
+        "M5 5h11v14H5zM16 9h3v8c0 2-3 2-3 0M8 9h5M8 12h5M8 15h3",
     ),
     at(
         "/data",

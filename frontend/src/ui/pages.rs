@@ -15,8 +15,8 @@ use super::way::Way;
 use crate::address;
 use crate::calendar::Zone;
 use crate::pages::{
-    Section, access, arbitrage, data, day, draw, for_guests, forecasts, models, replay, risk, settings, shell, system,
-    trading,
+    Section, access, arbitrage, data, day, draw, for_guests, forecasts, models, news, replay, risk, settings, shell,
+    system, trading,
 };
 use crate::state::Part;
 
@@ -29,6 +29,7 @@ pub(super) fn page_named(name: &str) -> AnyView {
         "trading" => trading_page(),
         "risk" => risk_page(),
         "arbitrage" => arbitrage_page(),
+        "news" => news_page(),
         "data" => data_page(),
         "replay" => replay_page(),
         "models" => models_page(),
@@ -245,6 +246,28 @@ fn arbitrage_page() -> AnyView {
                 vec![arbitrage::verdict(&told), arbitrage::newest(&told, zone), arbitrage::days(&told)]
             });
             all.extend(super::home::between(store));
+            all
+        }),
+    )
+}
+
+fn news_page() -> AnyView {
+    let desk = expect_context::<Desk>();
+    let items = Remote::new(|| Some("/api/v1/news?limit=50".into()), 30);
+    let calendar = Remote::new(|| Some("/api/v1/calendar".into()), 60);
+    let health = Remote::new(|| Some("/api/v1/news/health".into()), 30);
+    page(
+        "News",
+        ().into_any(),
+        vec![items, calendar, health],
+        Box::new(move |zone| {
+            let mut all = items.sections("news", "What was said", |told: api::News| vec![news::items(&told, zone)]);
+            all.extend(calendar.sections("due", "What is due", |told: api::Calendar| {
+                news::calendar(&told, browser::now_ms() as i64, zone)
+            }));
+            all.extend(health.sections("sources", "Sources", |told: api::NewsHealth| news::health(&told, zone)));
+            let tried = desk.answer("news-try");
+            all.extend(tried.and_then(|bytes| wire::decode_owned(&bytes).ok()).map(|told| news::tried(&told)));
             all
         }),
     )
