@@ -34,6 +34,7 @@ use crate::recovery::{self, Recovered};
 use crate::settings::Desk;
 use crate::store_thread::{self, StoreThread};
 use crate::supervisor::Supervisor;
+use crate::update::{Launched, Needs, Updates};
 use crate::venue::{Bans, Network, VenueStatus, VenueTask};
 use crate::web::{self, Certificate, Site};
 
@@ -57,6 +58,8 @@ pub struct Setup {
     pub can_restart: bool,
     /// Who wants to know that the box lives.
     pub supervisor: Supervisor,
+    /// How the launcher chose this program, if it did.
+    pub launched: Option<Launched>,
     /// What the engine and the user are told about this start.
     pub circumstances: Circumstances,
 }
@@ -111,7 +114,7 @@ impl Appliance {
         let network = Network::new(&config.network)?;
         let bans = Bans::load(&config.store.data_dir);
 
-        let Setup { clock, demo, layers, can_restart, supervisor, circumstances } = setup;
+        let Setup { clock, demo, layers, can_restart, supervisor, launched, circumstances } = setup;
         let settings = Arc::new(Desk::new(config, layers, can_restart));
         let restart = Arc::<Notify>::default();
         let Recovered { journal, state, engine, last_seq, last_at, repaired } = self.recovered;
@@ -155,6 +158,18 @@ impl Appliance {
             model_health,
         )?;
 
+        let updates = Updates::open(Needs {
+            data_dir: &config.store.data_dir,
+            section: &config.update,
+            launched,
+            can_restart,
+            backups: backups.clone(),
+            clock: clock.clone(),
+            models: models.clone(),
+            engine: to_engine.clone(),
+            restart: restart.clone(),
+        });
+
         let mut tasks = JoinSet::new();
         let mut statuses = Vec::new();
         let mut venues = BTreeMap::new();
@@ -192,7 +207,8 @@ impl Appliance {
         let start_at = last_at.unwrap_or_else(|| clock.now());
         let warning = settings_warning(&settings, &models);
         let unusual = circumstances.inputs(&models);
-        for input in first_inputs(config, &clock, seated).into_iter().chain(warning).chain(unusual) {
+        let updated = updates.news();
+        for input in first_inputs(config, &clock, seated).into_iter().chain(warning).chain(unusual).chain(updated) {
             to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
         }
         let engine = EngineThread {
@@ -219,6 +235,8 @@ impl Appliance {
         tasks.spawn(tick(clock.clone(), statuses.clone(), to_engine.clone()));
         tasks.spawn(project(to_engine.clone()));
         tasks.spawn(models.clone().run(unfit));
+        tasks.spawn(updates.clone().ask(network.clone()));
+        tasks.spawn(updates.clone().look());
         let past = Past {
             dir: config.store.data_dir.clone(),
             state: state.clone(),
@@ -255,6 +273,7 @@ impl Appliance {
             health,
         };
         tasks.spawn(monitor.run());
+        tasks.spawn(updates.clone().watch(health_seen.clone()));
         let (stop_web, web_stopped) = oneshot::channel::<()>();
         let site = Site::new(
             to_engine.clone(),
@@ -263,6 +282,7 @@ impl Appliance {
             recordings,
             backups,
             models,
+            updates,
             access.clone(),
             fingerprint.clone(),
             clock,

@@ -45,7 +45,7 @@ use password::{Hasher, PASSWORD_BYTES, PasswordHash};
 use secret::{Digest, TOKEN_PREFIX, hex, random};
 
 pub(crate) use audit::{Event, TOLD_MAX};
-pub(crate) use kept::{NAME, for_backup, prove, write_private};
+pub(crate) use kept::{FORMAT, NAME, for_backup, prove, write_private};
 pub use section::{AccessSection, Mode};
 pub(crate) use visitor::{Scope, Scopes, Visitor, Who};
 

@@ -30,6 +30,8 @@ pub(super) enum Rule {
     Address,
     /// An address with one of these schemes, without a path.
     Base(&'static [&'static str]),
+    /// An address of a file on a web server.
+    Link,
     /// An address of a proxy.
     Proxy,
     /// An address of a bucket.
@@ -177,6 +179,11 @@ const PLAIN: &[(&str, Rule)] = &[
     ("kafka.brokers", Rule::Brokers),
     ("kafka.topic_prefix", Rule::Topic),
     ("kafka.spool_hours", Rule::Range(1, 10_000)),
+    ("update.trusted_keys", Rule::Paths),
+    ("update.confirm_min", Rule::Range(0, 1_440)),
+    ("update.url", Rule::Link),
+    ("update.every_h", Rule::Range(1, 1_000)),
+    ("update.auto", Rule::Switch),
     ("log.level", Rule::LogLevel),
 ];
 
@@ -226,6 +233,7 @@ impl Rule {
             Self::Fees | Self::Rivals => SettingKind::Rows,
             Self::Address
             | Self::Base(_)
+            | Self::Link
             | Self::Proxy
             | Self::Bucket
             | Self::Path
@@ -260,6 +268,7 @@ impl Rule {
                 )),
             },
             Self::Base(schemes) => check_base(self.text(value)?, schemes),
+            Self::Link => check_link(self.text(value)?),
             Self::Proxy => Network::check_proxy(self.text(value)?).map_err(|error| format!("{error:#}")),
             Self::Bucket => bucket::check(self.text(value)?).map_err(|error| format!("{error:#}")),
             Self::Path => match self.text(value)? {
@@ -431,6 +440,7 @@ impl fmt::Display for Rule {
             Self::Word(words) => write!(f, "one of {}", list(words)),
             Self::Address => f.write_str("a text such as \"127.0.0.1:8080\""),
             Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
+            Self::Link => f.write_str("a text such as \"https://host/file\""),
             Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
             Self::Bucket => f.write_str("a text such as \"s3://bucket/folder\""),
             Self::Path | Self::LogLevel | Self::Text | Self::Topic => f.write_str("a text"),
@@ -454,6 +464,15 @@ fn check_base(text: &str, schemes: &[&str]) -> Result<(), String> {
         Some(host) if !host.is_empty() && host.chars().all(is_host) => Ok(()),
         _ => Err(format!("{text:?} is not an address such as {}://host, without a path", schemes[0])),
     }
+}
+
+fn check_link(text: &str) -> Result<(), String> {
+    let is_link = text.parse::<axum::http::Uri>().is_ok_and(|it| {
+        matches!(it.scheme_str(), Some("https" | "http"))
+            && it.host().is_some_and(|host| !host.is_empty())
+            && it.path().len() > 1
+    });
+    if is_link { Ok(()) } else { Err(format!("{text:?} is not an address of a file such as https://host/file")) }
 }
 
 fn check_broker(text: &str) -> Result<(), String> {

@@ -26,6 +26,7 @@ mod settings;
 mod setup;
 mod skill;
 mod system;
+mod update;
 mod verify;
 
 use std::future::Future;
@@ -46,6 +47,7 @@ use crate::gauges::Gauges;
 use crate::models::Models;
 use crate::recordings::Recordings;
 use crate::settings::Desk;
+use crate::update::Updates;
 
 pub(crate) use certificate::Certificate;
 pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, SettingsHealth, StoreHealth};
@@ -77,6 +79,7 @@ struct Inner {
     refusals: Arc<refusals::Refusals>,
     backups: Arc<Keeper>,
     models: Models,
+    updates: Updates,
     access: Access,
     /// Of the certificate, where the box has one.
     fingerprint: Option<String>,
@@ -99,6 +102,7 @@ impl Site {
         recordings: Recordings,
         backups: Arc<Keeper>,
         models: Models,
+        updates: Updates,
         access: Access,
         fingerprint: Option<String>,
         clock: Clock,
@@ -124,6 +128,7 @@ impl Site {
             refusals: Arc::default(),
             backups,
             models,
+            updates,
             access,
             fingerprint,
             clock,
@@ -208,6 +213,8 @@ fn routes() -> Router<Site> {
         .route("/api/v1/settings", get(settings::show).post(settings::change))
         .route("/api/v1/setup", get(setup::setup))
         .route("/api/v1/restart", post(settings::restart))
+        .route("/api/v1/update", get(update::show).post(update::install))
+        .route("/api/v1/update/rollback", post(update::roll_back))
         .route("/api/v1/system", get(system::system))
         .route("/api/v1/logs", get(logs::logs))
         .route("/api/v1/openapi.json", get(openapi::describe))
