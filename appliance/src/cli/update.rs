@@ -67,8 +67,17 @@ impl Place {
     }
 
     fn folder(&self) -> anyhow::Result<Folder> {
+        use std::os::unix::fs::MetadataExt as _;
+
         let dir = self.config()?.store.data_dir;
-        ensure!(dir.is_dir(), "{}: no data directory", dir.display());
+        let home = std::fs::metadata(&dir).with_context(|| format!("{}: no data directory", dir.display()))?;
+        // What root writes here the box could neither read nor replace.
+        let is_other = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() != home.uid());
+        ensure!(
+            !is_other,
+            "{}: belongs to another user: run this as that one, in the image with `sudo runuser -u tickerbox -- tickerbox update ..`",
+            dir.display()
+        );
         Ok(Folder::new(dir.join(FOLDER)))
     }
 }

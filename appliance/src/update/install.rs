@@ -147,16 +147,24 @@ impl Letter {
         Ok(Self { path })
     }
 
-    /// The next one that waits, and the right to answer it.
-    pub(crate) fn next(folder: &Folder) -> Option<Self> {
-        let entries = fs::read_dir(folder.path().join(INBOX)).ok()?;
+    /// Takes the next one that waits out of the inbox: whatever becomes of it, it is there once.
+    ///
+    /// # Errors
+    /// When it cannot be taken out. It is left alone then.
+    pub(crate) fn next(folder: &Folder) -> anyhow::Result<Option<Opened>> {
+        let Ok(entries) = fs::read_dir(folder.path().join(INBOX)) else { return Ok(None) };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        paths.filter(|path| path.to_string_lossy().ends_with(FILE)).min().map(|path| Self { path })
+        let Some(path) = paths.filter(|path| path.to_string_lossy().ends_with(FILE)).min() else { return Ok(None) };
+        let opened = path.with_extension("opened");
+        fs::rename(&path, &opened).with_context(|| format!("{} is not looked at", path.display()))?;
+        Ok(Some(Opened { letter: Self { path }, path: opened }))
     }
 
-    /// Throws away what a box that ended did not come to, and answers that nobody has fetched for long: an update is answered just before
+    /// Makes the inbox, which is the box's own whoever posts, and throws away what a box that ended did not come to, and answers that nobody has fetched for long: an update is answered just before
     /// the box starts again.
     pub(crate) fn clear(folder: &Folder) {
+        // Where it cannot be made, posting says why.
+        let _ = fs::create_dir_all(folder.path().join(INBOX));
         let entries = fs::read_dir(folder.path().join(INBOX)).into_iter().flatten();
         for entry in entries.filter_map(Result::ok) {
             let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
@@ -165,36 +173,6 @@ impl Letter {
                 // What cannot be removed is refused as any other update would be.
                 let _ = fs::remove_file(entry.path());
             }
-        }
-    }
-
-    pub(crate) fn open(&self) -> anyhow::Result<fs::File> {
-        fs::File::open(&self.path).with_context(|| self.path.display().to_string())
-    }
-
-    pub(crate) fn accepted(&self) -> Accepted {
-        let accepts = self.path.to_string_lossy().ends_with(&format!(".{NO_WAY_BACK}{FILE}"));
-        // Who brings a file by hand wants this one.
-        Accepted { no_way_back: accepts, failed_before: true }
-    }
-
-    /// The box says what came of it.
-    pub(crate) fn answer(self, taken: &anyhow::Result<Taken>) {
-        let told = match taken {
-            Ok(taken) => serde_json::json!({ "taken": taken }),
-            Err(error) => serde_json::json!({ "error": format!("{error:#}") }),
-        };
-        let answer = self.answer_path();
-        let part = answer.with_extension("part");
-        let write = || -> std::io::Result<()> {
-            fs::File::create(&part)?.write_all(told.to_string().as_bytes())?;
-            fs::rename(&part, &answer)
-        };
-        if let Err(error) = write() {
-            tracing::warn!("{}: {error}", part.display());
-        }
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!("{}: {error}", self.path.display());
         }
     }
 
@@ -226,6 +204,44 @@ impl Letter {
     fn answer_path(&self) -> PathBuf {
         let path = self.path.to_string_lossy();
         PathBuf::from(format!("{}{TOLD}", path.strip_suffix(FILE).unwrap_or(&path)))
+    }
+}
+
+/// One that the box took out.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    letter: Letter,
+    path: PathBuf,
+}
+
+impl Opened {
+    pub(crate) fn open(&self) -> anyhow::Result<fs::File> {
+        fs::File::open(&self.path).with_context(|| self.path.display().to_string())
+    }
+
+    pub(crate) fn accepted(&self) -> Accepted {
+        let accepts = self.letter.path.to_string_lossy().ends_with(&format!(".{NO_WAY_BACK}{FILE}"));
+        // Who brings a file by hand wants this one.
+        Accepted { no_way_back: accepts, failed_before: true }
+    }
+
+    /// The box says what came of it.
+    pub(crate) fn answer(self, taken: &anyhow::Result<Taken>) {
+        let told = match taken {
+            Ok(taken) => serde_json::json!({ "taken": taken }),
+            Err(error) => serde_json::json!({ "error": format!("{error:#}") }),
+        };
+        let answer = self.letter.answer_path();
+        let part = answer.with_extension("part");
+        let write = || -> std::io::Result<()> {
+            fs::File::create(&part)?.write_all(told.to_string().as_bytes())?;
+            fs::rename(&part, &answer)
+        };
+        if let Err(error) = write() {
+            tracing::warn!("{}: {error}", part.display());
+        }
+        // A left-over goes at the next start.
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -290,21 +306,23 @@ pub(crate) mod tests {
     fn letters_are_answered_once_and_left_overs_go() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path().to_owned());
-        assert!(Letter::next(&folder).is_none());
+        let next = || Letter::next(&folder).unwrap();
+        assert!(next().is_none());
         let accepted = Accepted { no_way_back: true, failed_before: false };
         let posted = Letter::post(&folder, b"file".as_slice(), accepted).unwrap();
         assert!(posted.answered().is_none());
-        let letter = Letter::next(&folder).unwrap();
+        let letter = next().unwrap();
+        assert!(next().is_none(), "it is taken out once");
         assert!(letter.accepted().no_way_back);
         let mut text = String::new();
         letter.open().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "file");
         letter.answer(&Err(anyhow::anyhow!("no").context("refused")));
         assert_eq!(posted.answered().unwrap().unwrap_err().to_string(), "refused: no");
-        assert!(posted.answered().is_none() && Letter::next(&folder).is_none());
+        assert!(posted.answered().is_none() && next().is_none());
         Letter::post(&folder, b"file".as_slice(), Accepted::default()).unwrap();
         Letter::clear(&folder);
-        assert!(Letter::next(&folder).is_none());
+        assert!(next().is_none());
     }
 
     #[test]

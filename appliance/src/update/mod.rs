@@ -90,8 +90,10 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Live {
     slots: Slots,
-    /// Why the state cannot be read, or the address does not answer.
+    /// What was wrong at the launch, or is with the folder.
     error: String,
+    /// Why the configured address tells nothing.
+    unanswered: String,
     installing: Option<String>,
     found: Option<UpdateFound>,
 }
@@ -244,7 +246,7 @@ impl Updates {
             installing: live.installing.clone(),
             found: live.found.clone(),
             closed: self.closed().err().map(|error| error.to_string()).unwrap_or_default(),
-            error: live.error.clone(),
+            error: if live.error.is_empty() { live.unanswered.clone() } else { live.error.clone() },
             events: slots.events().map(event).collect(),
         }
     }
@@ -322,10 +324,14 @@ impl Updates {
             let updates = self.clone();
             let looked = tokio::task::spawn_blocking(move || {
                 updates.refresh();
-                let letter = Letter::next(&updates.inner.folder)?;
-                let taken = letter.open().and_then(|mut file| updates.install(&mut file, letter.accepted()));
-                letter.answer(&taken);
-                Some(())
+                match Letter::next(&updates.inner.folder) {
+                    Ok(Some(letter)) => {
+                        let taken = letter.open().and_then(|mut file| updates.install(&mut file, letter.accepted()));
+                        letter.answer(&taken);
+                    }
+                    Ok(None) => {}
+                    Err(error) => updates.live().error = format!("{error:#}"),
+                }
             });
             if let Err(error) = looked.await {
                 tracing::error!("the inbox of updates: {error}");
@@ -404,19 +410,18 @@ impl Updates {
         let client = match client {
             Ok(client) => client,
             Err(error) => {
-                self.live().error = format!("update.url: {error:#}");
+                self.live().unanswered = format!("update.url: {error:#}");
                 return;
             }
         };
         let mut timer = tokio::time::interval_at(Instant::now() + ASK_AFTER, every);
         loop {
             timer.tick().await;
-            if let Err(error) = self.ask_once(&client, &url).await {
+            let asked = self.ask_once(&client, &url).await;
+            if let Err(error) = &asked {
                 tracing::warn!("no newer version found: {error:#}");
-                self.live().error = format!("update.url: {error:#}");
-            } else {
-                self.live().error.clear();
             }
+            self.live().unanswered = asked.err().map(|error| format!("update.url: {error:#}")).unwrap_or_default();
         }
     }
 
