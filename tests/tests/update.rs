@@ -1,6 +1,7 @@
 //! Updates of the program, from a signed file to a box that runs it, and back. Programs here are scripts: they stand for versions that work,
 //! crash, or cannot even be started.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -57,16 +58,15 @@ impl Home {
     }
 
     fn install(&self, from: &Path) -> Finished {
+        self.install_with(from, &[])
+    }
+
+    fn install_with(&self, from: &Path, more: &[&str]) -> Finished {
         let (data, key) = (self.data(), self.public());
-        tickerbox(&[
-            "update".as_ref(),
-            "install".as_ref(),
-            from.as_os_str(),
-            "--data-dir".as_ref(),
-            data.as_os_str(),
-            "--trust".as_ref(),
-            key.as_os_str(),
-        ])
+        let mut arguments: Vec<&OsStr> = vec!["update".as_ref(), "install".as_ref(), from.as_os_str()];
+        arguments.extend(["--data-dir".as_ref(), data.as_os_str(), "--trust".as_ref(), key.as_os_str()]);
+        arguments.extend(more.iter().map(OsStr::new));
+        tickerbox(&arguments)
     }
 
     fn status(&self) -> Value {
@@ -110,8 +110,10 @@ fn a_program_that_crashes_has_three_starts_and_the_factory_runs_again() {
     let status = home.status();
     assert_eq!((&status["present"], &status["trial"]), (&Value::from("factory"), &Value::Null), "{status}");
     assert_eq!(status["factory"]["version"], env!("CARGO_PKG_VERSION"), "{status}");
-    // Whoever has it brought again by hand may; the next one goes to the same place.
-    assert_eq!(home.install(&file).code, Some(0));
+    // A stick that is still there brings it again: nothing comes of that, but where somebody wants it.
+    home.install(&file).assert_refused(&["was tried before and taken back"]);
+    assert!(home.install(home.dir.path()).out.contains("nothing newer"));
+    assert_eq!(home.install_with(&file, &["--again"]).code, Some(0));
     assert_eq!(home.launch(&[]), "v2 --version in a");
     home.install(&file).assert_refused(&["version 2.0.0 is on trial"]);
 }
@@ -182,7 +184,7 @@ fn what_may_not_be_installed_is_refused_with_the_reason_and_changes_nothing() {
     let stranger = Home { key: SecretKey::from_bytes(&[1; 32]), dir: tempfile::tempdir().expect("a folder") };
     refused(&stranger.pack("2.0.0", "exit 0", formats(1)).1, &["not among the 1 trusted keys"]);
     let data = home.data();
-    let untrusted: [&std::ffi::OsStr; 5] =
+    let untrusted: [&OsStr; 5] =
         ["update".as_ref(), "install".as_ref(), file.as_os_str(), "--data-dir".as_ref(), data.as_os_str()];
     tickerbox(&untrusted).assert_refused(&["no key is trusted", "update.trusted_keys"]);
     tickerbox(&["update", "install", "/nowhere.tbu", "--data-dir", "/nowhere"]).assert_refused(&["/nowhere"]);
@@ -275,4 +277,13 @@ fn a_box_that_was_not_launched_is_changed_by_who_started_it() {
     assert!(status == 409 && answer.contains("was not started with `tickerbox launch`"), "{status} {answer}");
     assert_eq!(send(demo.address(), "POST", "/api/v1/update/rollback", b"").0, 409);
     assert!(!home.data().join("updates").exists());
+}
+
+#[test]
+fn the_program_says_of_itself_what_an_update_of_it_would_say() {
+    let program = fs::read(binary()).expect("reads");
+    let about = About::find(&program).expect("it says it");
+    assert_eq!(about.version.to_string(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(about.formats["state"].writes, store::state::FORMAT);
+    assert_eq!(Arch::of_program(&program).map(Arch::name), Some(std::env::consts::ARCH));
 }

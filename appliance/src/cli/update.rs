@@ -90,6 +90,9 @@ struct Install {
     /// Install it also where the program of now could not read what the new one writes: then only a backup leads back.
     #[arg(long)]
     no_way_back: bool,
+    /// Install it also where this very program was tried before and taken back.
+    #[arg(long)]
+    again: bool,
     /// Public key that is trusted besides those of the configuration.
     #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
@@ -127,7 +130,7 @@ impl Install {
         let config = self.place.config()?;
         let folder = self.place.folder()?;
         let keys = trusted_keys(&[config.update.trusted_keys.clone(), self.trust.clone()].concat())?;
-        let accepted = Accepted { no_way_back: self.no_way_back, failed_before: true };
+        let accepted = Accepted { no_way_back: self.no_way_back, failed_before: self.again };
         let taken = if self.from.starts_with("http://") || self.from.starts_with("https://") {
             let runtime = super::runtime()?;
             let client = Network::new(&config.network)?.http()?.build()?;

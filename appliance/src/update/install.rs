@@ -19,7 +19,8 @@ const INBOX: &str = "inbox";
 const FILE: &str = ".tbu";
 const TOLD: &str = ".told";
 /// What is accepted, in a file's name.
-const NO_WAY_BACK: &str = "no-way-back";
+const NO_WAY_BACK: &str = ".no-way-back";
+const AGAIN: &str = ".again";
 /// So long an answer in the inbox waits for who asked.
 const ANSWER_KEPT: Duration = Duration::from_mins(10);
 /// Longest answer in the inbox, bytes.
@@ -129,9 +130,10 @@ impl Letter {
     pub(crate) fn post(folder: &Folder, mut from: impl Read, accepted: Accepted) -> anyhow::Result<Self> {
         let inbox = folder.path().join(INBOX);
         fs::create_dir_all(&inbox).with_context(|| inbox.display().to_string())?;
-        let way = if accepted.no_way_back { NO_WAY_BACK } else { "plain" };
+        let way = if accepted.no_way_back { NO_WAY_BACK } else { "" };
+        let again = if accepted.failed_before { AGAIN } else { "" };
         // Named by time and process: nobody has the same.
-        let name = format!("{}-{}.{way}", wall_now().as_nanos(), std::process::id());
+        let name = format!("{}-{}{way}{again}", wall_now().as_nanos(), std::process::id());
         let part = inbox.join(format!("{name}.part"));
         let mut write = || -> anyhow::Result<()> {
             let mut file = fs::File::create(&part)?;
@@ -155,7 +157,7 @@ impl Letter {
         let Ok(entries) = fs::read_dir(folder.path().join(INBOX)) else { return Ok(None) };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let Some(path) = paths.filter(|path| path.to_string_lossy().ends_with(FILE)).min() else { return Ok(None) };
-        let opened = path.with_extension("opened");
+        let opened = PathBuf::from(format!("{}.opened", path.display()));
         fs::rename(&path, &opened).with_context(|| format!("{} is not looked at", path.display()))?;
         Ok(Some(Opened { letter: Self { path }, path: opened }))
     }
@@ -220,9 +222,8 @@ impl Opened {
     }
 
     pub(crate) fn accepted(&self) -> Accepted {
-        let accepts = self.letter.path.to_string_lossy().ends_with(&format!(".{NO_WAY_BACK}{FILE}"));
-        // Who brings a file by hand wants this one.
-        Accepted { no_way_back: accepts, failed_before: true }
+        let name = self.letter.path.file_name().unwrap_or_default().to_string_lossy();
+        Accepted { no_way_back: name.contains(NO_WAY_BACK), failed_before: name.contains(AGAIN) }
     }
 
     /// The box says what came of it.
@@ -232,7 +233,7 @@ impl Opened {
             Err(error) => serde_json::json!({ "error": format!("{error:#}") }),
         };
         let answer = self.letter.answer_path();
-        let part = answer.with_extension("part");
+        let part = PathBuf::from(format!("{}.part", answer.display()));
         let write = || -> std::io::Result<()> {
             fs::File::create(&part)?.write_all(told.to_string().as_bytes())?;
             fs::rename(&part, &answer)
@@ -313,7 +314,7 @@ pub(crate) mod tests {
         assert!(posted.answered().is_none());
         let letter = next().unwrap();
         assert!(next().is_none(), "it is taken out once");
-        assert!(letter.accepted().no_way_back);
+        assert_eq!(letter.accepted(), accepted);
         let mut text = String::new();
         letter.open().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "file");

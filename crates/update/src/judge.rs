@@ -106,7 +106,7 @@ pub enum Refusal {
         formats: String,
     },
     /// It was tried before.
-    #[error("this very program was tried before and taken back")]
+    #[error("this very program was tried before and taken back (--again tries it once more)")]
     FailedBefore,
 }
 
