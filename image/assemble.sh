@@ -6,6 +6,7 @@
 # RECIPE   this folder
 # PROGRAM  the appliance for aarch64
 # VERSION  of it
+# UPDATE_KEY  file of the public key whose updates the box takes; may be empty
 # SOURCE_DATE_EPOCH, BOOT_MIB, ROOT_MIB, DATA_MIB
 set -eu
 export LC_ALL=C TZ=UTC
@@ -45,6 +46,7 @@ echo "root: ours"
 cp -R "$RECIPE/overlay/." "$root/"
 chmod 440 "$root/etc/sudoers.d/tickerbox"
 install -m 755 "$PROGRAM" "$root/usr/bin/tickerbox"
+[ -z "$UPDATE_KEY" ] || install -m 644 "$UPDATE_KEY" "$root/etc/tickerbox/update.pub"
 mkdir -p "$root/boot/firmware" "$root/data"
 : > "$root/etc/machine-id"
 ln -sf /run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"

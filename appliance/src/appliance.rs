@@ -37,6 +37,7 @@ use crate::recovery::{self, Recovered};
 use crate::settings::Desk;
 use crate::store_thread::{self, StoreThread};
 use crate::supervisor::Supervisor;
+use crate::update::{Launched, Needs, Updates};
 use crate::venue::{Bans, Network, VenueStatus, VenueTask};
 use crate::web::{self, Certificate, Site};
 
@@ -60,6 +61,8 @@ pub struct Setup {
     pub can_restart: bool,
     /// Who wants to know that the box lives.
     pub supervisor: Supervisor,
+    /// How the launcher chose this program, if it did.
+    pub launched: Option<Launched>,
     /// What the engine and the user are told about this start.
     pub circumstances: Circumstances,
 }
@@ -115,7 +118,7 @@ impl Appliance {
         let bans = Bans::load(&config.store.data_dir);
         let data_dir = config.store.data_dir.clone();
 
-        let Setup { clock, demo, layers, can_restart, supervisor, circumstances } = setup;
+        let Setup { clock, demo, layers, can_restart, supervisor, launched, circumstances } = setup;
         let settings = Arc::new(Desk::new(config, layers, can_restart));
         let restart = Arc::<Notify>::default();
         // Nights and waiting times are the owner's, also where the market's time runs faster.
@@ -181,6 +184,18 @@ impl Appliance {
             model_health,
         )?;
 
+        let updates = Updates::open(Needs {
+            data_dir: &config.store.data_dir,
+            section: &config.update,
+            launched,
+            can_restart,
+            backups: backups.clone(),
+            clock: clock.clone(),
+            models: models.clone(),
+            engine: to_engine.clone(),
+            restart: restart.clone(),
+        });
+
         let mut tasks = JoinSet::new();
         if let Some(office) = office {
             tasks.spawn(office.run());
@@ -224,7 +239,8 @@ impl Appliance {
         let start_at = last_at.unwrap_or_else(|| clock.now());
         let warning = settings_warning(&settings, &models);
         let unusual = circumstances.inputs(&models);
-        for input in first_inputs(config, &clock, seated).into_iter().chain(warning).chain(unusual) {
+        let updated = updates.news();
+        for input in first_inputs(config, &clock, seated).into_iter().chain(warning).chain(unusual).chain(updated) {
             to_engine.try_send(Message::Input(input)).context("the engine's queue holds the first inputs")?;
         }
         let engine = EngineThread {
@@ -256,6 +272,8 @@ impl Appliance {
         }
         tasks.spawn(project(to_engine.clone()));
         tasks.spawn(models.clone().run(unfit));
+        tasks.spawn(updates.clone().ask(network.clone()));
+        tasks.spawn(updates.clone().look());
         let past = Past {
             dir: config.store.data_dir.clone(),
             state: state.clone(),
@@ -292,11 +310,13 @@ impl Appliance {
             circumstances,
             panel: panel_shown.clone(),
             notifier: notifier.clone(),
+            updates: updates.clone(),
             health,
         };
         tasks.spawn(monitor.run());
         let is_quiet = move || quiet.as_ref().is_some_and(|quiet| quiet.is_quiet(nights.now()));
         let panel = panel::start(config.panel.clone(), panel_shown, health_seen.clone(), is_quiet)?;
+        tasks.spawn(updates.clone().watch(health_seen.clone()));
         let (stop_web, web_stopped) = oneshot::channel::<()>();
         let site = Site::new(
             to_engine.clone(),
@@ -305,6 +325,7 @@ impl Appliance {
             recordings,
             backups,
             models,
+            updates,
             access.clone(),
             fingerprint.clone(),
             clock,

@@ -11,6 +11,7 @@ use crate::appliance::Circumstances;
 use crate::card::CardState;
 use crate::machine;
 use crate::notify::{Alert, Level, NotifyHealth, State};
+use crate::update;
 use crate::web::Health;
 
 /// A processor that is this warm slows itself down soon (Raspberry Pi documentation, "Frequency management and thermal control").
@@ -40,12 +41,13 @@ pub(crate) struct Facts {
     pub(crate) circumstances: Circumstances,
     /// Why the lamp's pins cannot be used, if they cannot.
     pub(crate) panel_error: String,
+    pub(crate) update: update::Shown,
 }
 
 /// All conditions that there can be, in the order in which they are told when they are equally grave.
-pub(crate) const NAMES: [&str; 19] = [
+pub(crate) const NAMES: [&str; 20] = [
     "engine", "store", "card", "disk", "data", "power", "heat", "memory", "clock", "breaker", "trading", "feeds",
-    "model", "backup", "settings", "export", "kafka", "notify", "lamp",
+    "model", "backup", "settings", "export", "kafka", "notify", "lamp", "update",
 ];
 
 /// A condition as it was found.
@@ -119,6 +121,7 @@ impl Conditions {
         found.extend(of_program(facts));
         found.extend(of_parts(facts));
         found.extend(feeds(&facts.health));
+        found.extend(updating(&facts.update));
         self.hold(found, now);
         let is_new = |condition: &&Condition| !before.iter().any(|it| it.name == condition.name);
         let began = self.held.iter().filter(is_new).filter_map(|condition| alert(condition, State::Begins, now));
@@ -277,6 +280,24 @@ fn of_parts(facts: &Facts) -> impl Iterator<Item = Found> {
     .flatten()
 }
 
+fn updating(update: &update::Shown) -> Option<Found> {
+    let (text, advice) = match update {
+        update::Shown::Quiet => return None,
+        update::Shown::Trouble(why) => {
+            return Some(needs_you(
+                "update",
+                format!("Updates do not work: {why}"),
+                "Look at the settings of updates.",
+            ));
+        }
+        update::Shown::Installing(version) => (format!("Version {version} is being installed."), "Leave the power on."),
+        update::Shown::Trial(version) => {
+            (format!("Version {version} runs on trial."), "It is taken back by itself if it does not work.")
+        }
+    };
+    Some(Found { name: "update", lamp: Lamp::Updating, text, advice })
+}
+
 fn feeds(health: &Health) -> Option<Found> {
     if health.feeds.is_empty() {
         let text = "No exchange is switched on.".to_owned();
@@ -373,6 +394,8 @@ mod tests {
                 Some(NotifyHealth { channels: [("discord".to_owned(), channel)].into(), ..NotifyHealth::default() });
         };
         check(deaf, "notify", NeedsYou, "degraded", ": the webhook is gone");
+        check(|it| it.update = update::Shown::Trial("0.2.0".into()), "update", Lamp::Updating, "ok", "0.2.0 runs");
+        check(|it| it.update = update::Shown::Trouble("x".into()), "update", NeedsYou, "degraded", ": x");
         check(|it| it.panel_error = "busy".into(), "lamp", NeedsYou, "degraded", ": busy");
         check(|it| it.health.feeds.clear(), "feeds", NoMarket, "degraded", "No exchange");
         let lost = |it: &mut Facts| it.health.feeds.get_mut("kraken").unwrap().connected = false;

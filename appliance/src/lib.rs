@@ -51,6 +51,7 @@ mod settings;
 mod store_thread;
 mod supervisor;
 mod trades;
+mod update;
 mod venue;
 mod web;
 
@@ -58,3 +59,4 @@ pub use appliance::{Appliance, Door, Running, Setup};
 pub use clock::Clock;
 pub use market_server::MarketServer;
 pub use supervisor::Supervisor;
+pub use update::Launched;

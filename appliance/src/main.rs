@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tickerbox::Supervisor;
 use tickerbox::cli::{Cli, Environment, is_bad_input};
+use tickerbox::{Launched, Supervisor};
 
 fn main() -> ExitCode {
     let (socket, watchdog) = (std::env::var_os("NOTIFY_SOCKET"), std::env::var_os("WATCHDOG_USEC"));
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         program: std::env::current_exe().ok(),
         arguments: std::env::args_os().skip(1).collect(),
         supervisor,
+        launched: Launched::from_environment(|name| std::env::var_os(name)),
     };
     match Cli::parse().run(&environment) {
         Ok(code) => code,

@@ -17,6 +17,7 @@ use crate::conditions::{Conditions, Facts};
 use crate::newsroom::Newsroom;
 use crate::notify::Notifier;
 use crate::settings::Desk;
+use crate::update::Updates;
 use crate::venue::VenueStatus;
 use crate::web::{EngineHealth, FeedHealth, Health, ModelHealth, NewsSummary, SettingsHealth, StoreHealth};
 use crate::{exporter, inference_thread, panel, publisher, store_thread};
@@ -46,6 +47,7 @@ pub(crate) struct Monitor {
     pub(crate) circumstances: Circumstances,
     pub(crate) panel: Arc<panel::Shown>,
     pub(crate) notifier: Notifier,
+    pub(crate) updates: Updates,
     pub(crate) health: watch::Sender<Health>,
 }
 
@@ -67,6 +69,7 @@ impl Monitor {
                 facts.look();
             }
             facts.engine_is_silent = engine_spoke.elapsed() > ENGINE_SILENT_AFTER;
+            facts.update = self.updates.shown();
             facts.panel_error = self.panel.told().error;
             facts.health = self.collect(started.elapsed().as_secs());
             let now = self.clock.now();

@@ -48,6 +48,29 @@ impl Demo {
         Self::spawn(shell, data_dir, SocketAddr::from(([127, 0, 0, 1], 0)), more)
     }
 
+    /// The same as the image starts it: the launcher decides which program the demo is.
+    ///
+    /// # Panics
+    /// With what it said when it ends instead.
+    #[must_use]
+    pub fn launch_at(data_dir: &Path, listen: SocketAddr, more: &[&str]) -> Self {
+        let mut launcher = Command::new(crate::binary());
+        launcher.args(["launch", "--updates"]).arg(data_dir.join("updates")).arg("--");
+        Self::spawn(launcher, data_dir, listen, more)
+    }
+
+    /// Waits until its process has ended by itself.
+    ///
+    /// # Panics
+    /// When it never does.
+    pub fn wait(mut self) {
+        let began = Instant::now();
+        while self.child.try_wait().expect("a child").is_none() {
+            assert!(began.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn spawn(mut program: Command, data_dir: &Path, listen: SocketAddr, more: &[&str]) -> Self {
         let child = program
             .args(["demo", "--listen", &listen.to_string(), "--data-dir"])

@@ -9,6 +9,7 @@ mod image;
 mod process;
 mod test;
 mod tools;
+mod update;
 mod web;
 
 use anyhow::Result;
@@ -44,6 +45,10 @@ enum Command {
     Web,
     /// Build the appliance with its dashboard, for this machine or another (`--target aarch64-unknown-linux-gnu`).
     Build(build::Args),
+    /// Pack and sign a program as an update for boxes that run.
+    Update(update::Args),
+    /// Make a pair of keys for updates: NAME.secret, which stays with you, and NAME.pub, which boxes trust.
+    UpdateKey(update::KeyArgs),
     /// Make the image for Raspberry Pi: packed, with digest, list of contents and manifest for Raspberry Pi Imager.
     Image(image::Args),
     /// Start the image on an emulated board, and try what people rely on.
@@ -97,6 +102,8 @@ fn main() -> Result<()> {
         Command::Ci => check::all().and_then(|()| test::all(&test::Args::default())),
         Command::Web => web::build(),
         Command::Build(args) => args.run(),
+        Command::Update(args) => args.run(),
+        Command::UpdateKey(args) => args.run(),
         Command::Image(args) => args.run(),
         Command::ImageTest(args) => args.run(),
         Command::Crash(passed) => crash(&passed.arguments),

@@ -21,7 +21,7 @@ pub(crate) const NAME: &str = "access.json";
 /// Where somebody at the box finds the claim code.
 pub(super) const CODE_NAME: &str = "claim-code.txt";
 /// Version of the file's format.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 /// Most sessions; the one that was not used for the longest time goes.
 pub(super) const SESSIONS_MAX: usize = 32;
 /// Most tokens; more are refused.

@@ -46,7 +46,7 @@ pub(crate) use secret::hex;
 use secret::{Digest, TOKEN_PREFIX, random};
 
 pub(crate) use audit::{Event, TOLD_MAX};
-pub(crate) use kept::{NAME, for_backup, prove, write_private};
+pub(crate) use kept::{FORMAT, NAME, for_backup, prove, write_private};
 pub(crate) use pace::Pace;
 pub use section::{AccessSection, Mode};
 pub(crate) use visitor::{Scope, Scopes, Visitor, Who};

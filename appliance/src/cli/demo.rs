@@ -80,6 +80,7 @@ impl Args {
                 layers,
                 can_restart: environment.can_restart(),
                 supervisor: environment.supervisor.clone(),
+                launched: environment.launched.clone(),
                 circumstances: Circumstances::default(),
             };
             let running = appliance.start(&config, setup).await?;

@@ -19,6 +19,7 @@ mod first_boot;
 mod import;
 mod input;
 mod lamp;
+mod launch;
 mod news;
 mod news_layer;
 mod news_model;
@@ -37,6 +38,7 @@ mod sim;
 mod soak;
 mod stats;
 mod status;
+mod update;
 mod verify;
 
 pub(crate) use self::input::read as read_input;
@@ -54,6 +56,7 @@ use crate::appliance::{Door, Running};
 use crate::config::ConfigError;
 use crate::log::Destination;
 use crate::supervisor::Supervisor;
+use crate::update::Launched;
 
 /// What `main` found in the environment.
 #[derive(Clone, Debug)]
@@ -66,6 +69,8 @@ pub struct Environment {
     pub arguments: Vec<OsString>,
     /// Who started it as a service, if anybody did.
     pub supervisor: Supervisor,
+    /// How the launcher chose this program, if it did.
+    pub launched: Option<Launched>,
 }
 
 impl Environment {
@@ -79,16 +84,24 @@ impl Environment {
     }
 
     /// Ends as the box ended. For a restart the program takes its own place: the process stays the same, so whoever started it (systemd, a
-    /// terminal) sees nothing; all files and sockets are closed on the way.
+    /// terminal) sees nothing; all files and sockets are closed on the way. One that was launched is launched again: there may be another
+    /// program to run.
     fn follow(&self, ending: Ending) -> anyhow::Result<ExitCode> {
         use std::os::unix::process::CommandExt;
-        match (ending, &self.program) {
-            (Ending::Restart, Some(program)) => {
-                let error = std::process::Command::new(program).args(&self.arguments).exec();
-                Err(error).with_context(|| format!("cannot start {} again", program.display()))
-            }
-            _ => Ok(ExitCode::SUCCESS),
+        if let Some(launched) = &self.launched {
+            launched.ended_in_order();
         }
+        let mut next = match (ending, &self.launched, &self.program) {
+            (Ending::Restart, Some(launched), _) => launched.again(&self.arguments),
+            (Ending::Restart, None, Some(program)) => {
+                let mut next = std::process::Command::new(program);
+                next.args(&self.arguments);
+                next
+            }
+            _ => return Ok(ExitCode::SUCCESS),
+        };
+        let error = next.exec();
+        Err(error).with_context(|| format!("cannot start {} again", next.get_program().display()))
     }
 }
 
@@ -154,6 +167,10 @@ enum Command {
     FirstBoot(first_boot::Args),
     /// Find out whether messages reach the owner.
     Notify(notify::Args),
+    /// Become the program that is to run; done by the image itself.
+    Launch(launch::Args),
+    /// Install an update of the program, show what there is, or go back.
+    Update(update::Args),
     /// Ask a running box how it is.
     Status(status::Args),
     /// Look at everything that a box needs, whether it runs or not.
@@ -197,6 +214,8 @@ impl Cli {
             Command::Arbitrage(args) => args.run(),
             Command::FirstBoot(args) => args.run(),
             Command::Notify(args) => args.run(),
+            Command::Launch(args) => args.run(environment),
+            Command::Update(args) => args.run(),
             Command::Status(args) => args.run(),
             Command::Doctor(args) => args.run(),
             Command::Lamp(args) => args.run(),
@@ -216,6 +235,8 @@ pub fn is_bad_input(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(ConfigError::Content { .. }))
         || error.is::<WrongArguments>()
         || error.is::<::news::read::ReadError>()
+        || error.downcast_ref::<::update::UpdateError>().is_some_and(|error| !error.is_io())
+        || error.is::<::update::Refusal>()
         || error.downcast_ref().is_some_and(::backtest::BacktestError::is_bad_input)
 }
 

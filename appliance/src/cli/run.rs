@@ -48,10 +48,12 @@ impl Args {
         log::start(&config.log.level, environment.log_destination())?;
         let can_restart = environment.can_restart();
         let supervisor = environment.supervisor.clone();
+        let launched = environment.launched.clone();
         let circumstances = Circumstances { is_safe: self.safe, is_volatile: self.volatile };
         let ending = cli::runtime()?.block_on(async {
             supervisor.starting();
-            let setup = Setup { clock: Clock::wall(), demo: false, layers, can_restart, supervisor, circumstances };
+            let clock = Clock::wall();
+            let setup = Setup { clock, demo: false, layers, can_restart, supervisor, launched, circumstances };
             let running = Appliance::recover(&config)?.start(&config, setup).await?;
             cli::announce(running.door(), None)?;
             cli::until_stopped(running).await

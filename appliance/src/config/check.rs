@@ -307,6 +307,10 @@ mod tests {
         );
         check("store.data_dir = ''", &["line 1: store.data_dir: is empty"]);
         check("store = 5", &["line 1: store: is a section, not a value of type integer"]);
+        for bad in ["ftp://host/file", "https://host", "/file", "https://", ""] {
+            let told = format!("line 1: update.url: {bad:?} is not an address of a file such as https://host/file");
+            check(&format!("update.url = {bad:?}"), &[&told]);
+        }
         check("model.enabled = 'yes'", &["line 1: model.enabled: must be true or false, not a string"]);
         check(
             "server.listen = '8080'",
@@ -464,6 +468,7 @@ mod tests {
         whole.store.backup_dir = Some(PathBuf::from("/mnt/disk"));
         whole.panel.chip = Some(PathBuf::from("/dev/gpiochip0"));
         whole.panel.shutdown_file = Some(PathBuf::from("/run/tickerbox/shutdown"));
+        whole.update.url = Some("https://pc.lan/tickerbox-aarch64.tbu".to_owned());
         whole.export = crate::config::ExportSection {
             dir: Some(PathBuf::from("/mnt/lake")),
             bucket: Some("s3://lake/box".to_owned()),

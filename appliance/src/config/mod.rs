@@ -72,6 +72,8 @@ pub struct Config {
     pub panel: PanelSection,
     /// Messages to the owner: nothing is sent before a channel is named.
     pub notify: NotifySection,
+    /// Updates of the program.
+    pub update: UpdateSection,
     /// Logs.
     pub log: LogSection,
 }
@@ -297,6 +299,28 @@ pub struct KafkaSection {
 impl Default for KafkaSection {
     fn default() -> Self {
         Self { brokers: Vec::new(), topic_prefix: "tickerbox".to_owned(), spool_hours: 24 }
+    }
+}
+
+/// Updates of the program. They are installed on a box that the image's launcher started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpdateSection {
+    /// Files of public keys whose updates are taken.
+    pub trusted_keys: Vec<PathBuf>,
+    /// How long a new program has to be well without a break until it is kept, minutes. One that is failing for so long is taken back.
+    pub confirm_min: u16,
+    /// Address of an update file that is asked for a newer version; nobody is asked where this is left out.
+    pub url: Option<String>,
+    /// How often it is asked, hours.
+    pub every_h: u16,
+    /// Whether a newer version that is found there is installed by itself.
+    pub auto: bool,
+}
+
+impl Default for UpdateSection {
+    fn default() -> Self {
+        Self { trusted_keys: Vec::new(), confirm_min: 5, url: None, every_h: 24, auto: false }
     }
 }
 

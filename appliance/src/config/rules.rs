@@ -33,6 +33,8 @@ pub(super) enum Rule {
     Address,
     /// An address with one of these schemes, without a path.
     Base(&'static [&'static str]),
+    /// An address of a file on a web server.
+    FileLink,
     /// An address of a proxy.
     Proxy,
     /// An address of a bucket.
@@ -264,6 +266,11 @@ const PLAIN: &[(&str, Rule)] = &[
     ("notify.mail.password_file", Rule::Path),
     ("notify.mail.from", Rule::Text),
     ("notify.mail.to", Rule::Addresses),
+    ("update.trusted_keys", Rule::Paths),
+    ("update.confirm_min", Rule::Range(0, 1_440)),
+    ("update.url", Rule::FileLink),
+    ("update.every_h", Rule::Range(1, 1_000)),
+    ("update.auto", Rule::Switch),
     ("log.level", Rule::LogLevel),
 ];
 
@@ -318,6 +325,7 @@ impl Rule {
             Self::Fees | Self::Rivals | Self::Sources => SettingKind::Rows,
             Self::Address
             | Self::Base(_)
+            | Self::FileLink
             | Self::Proxy
             | Self::Bucket
             | Self::Path
@@ -361,6 +369,7 @@ impl Rule {
                 )),
             },
             Self::Base(schemes) => check_base(self.text(value)?, schemes),
+            Self::FileLink => check_file_link(self.text(value)?),
             Self::Proxy => Network::check_proxy(self.text(value)?).map_err(|error| format!("{error:#}")),
             Self::Bucket => bucket::check(self.text(value)?).map_err(|error| format!("{error:#}")),
             Self::Path => match self.text(value)? {
@@ -553,6 +562,7 @@ impl fmt::Display for Rule {
             Self::Word(words) => write!(f, "one of {}", list(words)),
             Self::Address => f.write_str("a text such as \"127.0.0.1:8080\""),
             Self::Base(schemes) => write!(f, "a text such as \"{}://host\"", schemes[0]),
+            Self::FileLink => f.write_str("a text such as \"https://host/file\""),
             Self::Proxy => f.write_str("a text such as \"socks5://host:1080\""),
             Self::Bucket => f.write_str("a text such as \"s3://bucket/folder\""),
             Self::Path
@@ -618,6 +628,15 @@ fn check_mail_address(text: &str) -> Result<(), String> {
         Ok(_) if text.is_ascii() => Ok(()),
         _ => Err(format!("{text:?} is not an address such as me@example.org")),
     }
+}
+
+fn check_file_link(text: &str) -> Result<(), String> {
+    let is_link = text.parse::<axum::http::Uri>().is_ok_and(|it| {
+        matches!(it.scheme_str(), Some("https" | "http"))
+            && it.host().is_some_and(|host| !host.is_empty())
+            && it.path().len() > 1
+    });
+    if is_link { Ok(()) } else { Err(format!("{text:?} is not an address of a file such as https://host/file")) }
 }
 
 fn check_broker(text: &str) -> Result<(), String> {

@@ -41,9 +41,9 @@ use crate::web::ModelHealth;
 pub(crate) use bundles::starter;
 pub(crate) use installed::{Installed, Search};
 pub(crate) use past::{Past, Wanted};
-pub(crate) use shelf::Request;
 pub(crate) use shelf::is_file_name;
 use shelf::{Event, Place, Shelf, Version, What};
+pub(crate) use shelf::{FORMAT, Request};
 
 /// The shelf's folder in the data directory.
 pub(crate) const FOLDER: &str = "models";

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use types::input::ModelRole;
 
 const NAME: &str = "registry.json";
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 /// Events and requests that are kept.
 const EVENTS_MAX: usize = 500;
 const REQUESTS_MAX: usize = 50;

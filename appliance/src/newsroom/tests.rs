@@ -409,6 +409,7 @@ async fn a_box_reads_tells_and_replays_a_day_with_news() {
         layers,
         can_restart: false,
         supervisor: Supervisor::new(None, None).unwrap(),
+        launched: None,
         circumstances: Circumstances::default(),
     };
     let running = appliance.start(&config, setup).await.unwrap();

@@ -29,6 +29,7 @@ mod setup;
 mod skill;
 mod support;
 mod system;
+mod update;
 mod verify;
 
 use std::future::Future;
@@ -52,6 +53,7 @@ use crate::newsroom::Newsroom;
 use crate::notify::Notifier;
 use crate::recordings::Recordings;
 use crate::settings::Desk;
+use crate::update::Updates;
 
 pub(crate) use certificate::Certificate;
 pub(crate) use health::{EngineHealth, FeedHealth, Health, ModelHealth, NewsSummary, SettingsHealth, StoreHealth};
@@ -87,6 +89,7 @@ struct Inner {
     refusals: Arc<refusals::Refusals>,
     backups: Arc<Keeper>,
     models: Models,
+    updates: Updates,
     access: Access,
     /// Of the certificate, where the box has one.
     fingerprint: Option<String>,
@@ -113,6 +116,7 @@ impl Site {
         recordings: Recordings,
         backups: Arc<Keeper>,
         models: Models,
+        updates: Updates,
         access: Access,
         fingerprint: Option<String>,
         clock: Clock,
@@ -140,6 +144,7 @@ impl Site {
             refusals: Arc::default(),
             backups,
             models,
+            updates,
             access,
             fingerprint,
             clock,
@@ -232,6 +237,8 @@ fn routes() -> Router<Site> {
         .route("/api/v1/setup", get(setup::setup))
         .route("/api/v1/notify/test", post(notify::test))
         .route("/api/v1/restart", post(settings::restart))
+        .route("/api/v1/update", get(update::show).post(update::install))
+        .route("/api/v1/update/rollback", post(update::roll_back))
         .route("/api/v1/system", get(system::system))
         .route("/api/v1/support", get(support::bundle))
         .route("/api/v1/lamp/acknowledge", post(system::acknowledge))

@@ -565,6 +565,23 @@ fn forecasts(book: &mut Book) {
 }
 
 fn keeping(book: &mut Book) {
+    let it = book.both::<api::Updates>(get("/api/v1/update", "The program of the box, and what happened to it."));
+    book.add(it, &[]);
+    let binary = ObjectBuilder::new().schema_type(Type::String);
+    let binary = Schema::from(binary.format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))));
+    let switch = || Schema::from(ObjectBuilder::new().schema_type(Type::Boolean));
+    let it = post("/api/v1/update", "Installs a signed update, and starts again with it.")
+        .parameter(may("no_way_back", "Also where only a backup would lead back.", switch()))
+        .parameter(may("again", "Also what was tried before and taken back.", switch()))
+        .body("application/octet-stream", Content::new(Some(binary)));
+    let installed = book.content::<api::UpdateInstalled>();
+    book.add(it.answer("202", "It is on trial from the next start on.", Some((JSON, installed))), &[403, 409, 500]);
+    let it = post("/api/v1/update/rollback", "Starts again with the program of before.").parameter(may(
+        "why",
+        "For the record.",
+        text(),
+    ));
+    book.add(it.answer("202", "It will.", None), &[403, 409, 500]);
     let it = book.both::<api::Storage>(get("/api/v1/storage", "The card, recorded days, backups, exports."));
     book.add(it, &[500]);
     let it = book.told::<Backups>(get("/api/v1/backups", "The backups of the box."));

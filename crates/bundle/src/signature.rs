@@ -9,32 +9,68 @@
 //! ```
 //!
 //! What is signed is the 18 bytes `tickerbox bundle 1` and then the 32 bytes of the SHA-256 of `manifest.json` as stored.
-//! The prefix keeps a signature for a bundle from ever being one for something else. The manifest holds the digests
-//! of the other files, so the signature covers all of them.
+//! The prefix ([`Purpose`]) keeps a signature for a bundle from ever being one for something else. The manifest holds the
+//! digests of the other files, so the signature covers all of them.
 
 use crate::{BundleError, Digest, PublicKey, SIGNATURE_NAME, SecretKey, TrustedKeys, hex};
 
 /// Newest format of the signature file.
 pub const FORMAT: u32 = 1;
 const HEADER: &str = "tickerbox-signature ";
-const CONTEXT: &[u8; 18] = b"tickerbox bundle 1";
 
-fn message(manifest: &[u8]) -> Vec<u8> {
-    [CONTEXT.as_slice(), &Digest::of(manifest).0].concat()
+/// What a signature is for: one for one thing is none for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A model bundle.
+    Bundle,
+    /// An update of the box's program.
+    Update,
+}
+
+impl Purpose {
+    const fn context(self) -> &'static [u8] {
+        match self {
+            Self::Bundle => b"tickerbox bundle 1",
+            Self::Update => b"tickerbox update 1",
+        }
+    }
+
+    fn message(self, manifest: &[u8]) -> Vec<u8> {
+        [self.context(), &Digest::of(manifest).0].concat()
+    }
+}
+
+/// The text of the signature file of a bundle, for its manifest as stored.
+#[must_use]
+pub fn sign(manifest: &[u8], key: &SecretKey) -> String {
+    sign_for(Purpose::Bundle, manifest, key)
 }
 
 /// The text of the signature file for a manifest as stored.
 #[must_use]
-pub fn sign(manifest: &[u8], key: &SecretKey) -> String {
-    let signature = hex::encode(&key.sign(&message(manifest)));
+pub fn sign_for(purpose: Purpose, manifest: &[u8], key: &SecretKey) -> String {
+    let signature = hex::encode(&key.sign(&purpose.message(manifest)));
     format!("{HEADER}{FORMAT}\nkey {}\nsignature {signature}\n", key.public())
 }
 
-/// Checks a signature file against a manifest as stored and returns the signer.
+/// Checks the signature file of a bundle against its manifest as stored and returns the signer.
 ///
 /// # Errors
 /// The text is no signature file or a newer one, the signer is not trusted, or the signature is not his.
 pub fn verify(manifest: &[u8], text: &[u8], trusted: &TrustedKeys) -> Result<PublicKey, BundleError> {
+    verify_for(Purpose::Bundle, manifest, text, trusted)
+}
+
+/// As [`verify`], for any purpose.
+///
+/// # Errors
+/// As [`verify`]; a signature for another purpose is not his.
+pub fn verify_for(
+    purpose: Purpose,
+    manifest: &[u8],
+    text: &[u8],
+    trusted: &TrustedKeys,
+) -> Result<PublicKey, BundleError> {
     let bad = BundleError::SignatureText;
     let text = core::str::from_utf8(text).map_err(|_| bad("not text"))?;
     let lines: Vec<&str> = text.strip_suffix('\n').ok_or(bad("does not end with a line end"))?.split('\n').collect();
@@ -54,7 +90,7 @@ pub fn verify(manifest: &[u8], text: &[u8], trusted: &TrustedKeys) -> Result<Pub
     if !trusted.contains(&key) {
         return Err(BundleError::UnknownKey { key, trusted: trusted.len() });
     }
-    if !key.verifies(&message(manifest), &signature) {
+    if !key.verifies(&purpose.message(manifest), &signature) {
         return Err(BundleError::SignatureMismatch { key });
     }
     Ok(key)

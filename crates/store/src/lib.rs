@@ -54,3 +54,14 @@ pub use state::{Entry, Pending, ScoredForecast, Span, State};
 
 /// Result of everything that touches a file.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The formats of the files, by name: the number that is written, and the lowest that is read. Of every past number there is a fixture.
+pub const FORMATS: [(&str, u64, u64); 7] = [
+    ("journal", journal::FORMAT, 1),
+    ("block", block::BLOCK_FORMAT as u64, 1),
+    ("pack", pack::PACK_FORMAT as u64, 1),
+    ("checkpoint", checkpoint::CHECKPOINT_FORMAT as u64, 1),
+    ("state", state::FORMAT, 1),
+    ("history", history::FORMAT, 1),
+    ("news", news::FORMAT, 1),
+];

@@ -36,8 +36,7 @@ const BOOT_MAX: Duration = Duration::from_mins(15);
 /// Until systemd has seen, ended and started again what hangs: 30 s of silence, and the start.
 const AGAIN_MAX: Duration = Duration::from_mins(5);
 /// `tickerbox.service` on the built-in market, with everything else as it is.
-const DEMO: &str =
-    "[Service]\nExecStart=\nExecStart=/usr/bin/tickerbox demo --listen [::]:80 --data-dir /data/tickerbox --log info\n";
+const DEMO: &str = "[Service]\nExecStart=\nExecStart=/usr/bin/tickerbox launch --updates /data/tickerbox/updates -- demo --listen [::]:80 --data-dir /data/tickerbox --log info\n";
 /// What Imager would write.
 const USER_DATA: &str = "#cloud-config\nhostname: kitchen\nusers:\n- name: pi\n  ssh_authorized_keys:\n  - \
      ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmLXvSDNLOPMB2bLLTKhfXnBGHN1UEEmvXgqfXKrFJX test\ntimezone: Europe/Vienna\n";

@@ -28,7 +28,7 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::process::{self, run, succeeds};
-use crate::{build, tools};
+use crate::{build, tools, update};
 
 /// Sizes of the partitions, MiB. The root has room for about three times of what is in it today.
 const BOOT_MIB: u64 = 256;
@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// A program for aarch64 that was built already, instead of building one.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// Public key whose updates the box takes (`cargo xtask update-key`); without it the box takes none.
+    #[arg(long, value_name = "FILE")]
+    update_key: Option<PathBuf>,
     /// Folder of the result; `image` in the target directory without it.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -77,6 +80,8 @@ struct Plan {
     mirror: String,
     security_mirror: String,
     fresh: bool,
+    /// Of updates.
+    key: Option<PathBuf>,
 }
 
 impl Args {
@@ -94,6 +99,7 @@ impl Args {
             mirror: self.mirror.trim_end_matches('/').to_owned(),
             security_mirror: self.security_mirror.trim_end_matches('/').to_owned(),
             fresh: self.fresh,
+            key: self.update_key.as_deref().map(update::public_key).transpose()?,
         };
         fs::create_dir_all(&plan.work)?;
         // Other paths than absolute ones mean something else inside a namespace.
@@ -172,6 +178,7 @@ impl Plan {
         };
         command.arg(script).env("WORK", &self.work).env("RECIPE", &self.recipe).env("PROGRAM", program);
         command.env("VERSION", env!("CARGO_PKG_VERSION")).env("SOURCE_DATE_EPOCH", self.epoch.to_string());
+        command.env("UPDATE_KEY", self.key.as_deref().unwrap_or(Path::new("")));
         for (name, size) in [("BOOT_MIB", BOOT_MIB), ("ROOT_MIB", ROOT_MIB), ("DATA_MIB", DATA_MIB)] {
             command.env(name, size.to_string());
         }

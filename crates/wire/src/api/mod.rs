@@ -19,6 +19,7 @@ mod setup;
 mod skill;
 mod system;
 mod trading;
+mod update;
 
 pub use access::*;
 pub use arbitrage::*;
@@ -35,6 +36,7 @@ pub use setup::*;
 pub use skill::*;
 pub use system::*;
 pub use trading::*;
+pub use update::*;
 
 /// The media type of answers in postcard, of this [`PROTOCOL`](crate::PROTOCOL) alone: a page of another one is told to reload.
 pub const POSTCARD_TYPE: &str = "application/vnd.tickerbox.7+postcard";
