@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -169,7 +170,7 @@ fn what_may_not_be_installed_is_refused_with_the_reason_and_changes_nothing() {
     let formats = |writes| Formats::from([("state".to_owned(), Format { writes, reads_from: 1 })]);
     let (file, bytes) = home.pack("2.0.0", "exit 0", formats(1));
     let path = home.dir.path().join("tickerbox-bad.tbu");
-    let mut refused = |bytes: &[u8], words: &[&str]| {
+    let refused = |bytes: &[u8], words: &[&str]| {
         fs::write(&path, bytes).expect("writes");
         home.install(&path).assert_refused(words);
         assert!(!home.slot("a").exists());
@@ -194,6 +195,39 @@ fn what_may_not_be_installed_is_refused_with_the_reason_and_changes_nothing() {
     let done = home.install(home.dir.path());
     assert!(done.code == Some(0) && done.out.contains("version 2.5.0 is installed"), "{done:?}");
     assert!(done.err.contains("tickerbox-3.0.0") && done.err.contains("tickerbox-0.0.9"), "{}", done.err);
+}
+
+/// Answers one request with this, and ends.
+fn serve_once(status: &str, body: &[u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it has one");
+    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let answer = [head.as_bytes(), body].concat();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody asks");
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).expect("a whole request");
+            asked.extend(byte);
+        }
+        // Who has heard enough goes away.
+        stream.write_all(&answer).ok();
+    });
+    format!("http://{address}/tickerbox.tbu")
+}
+
+#[test]
+fn an_update_comes_from_an_address_too() {
+    let home = Home::new();
+    let (_, bytes) = home.pack("2.0.0", &who("2"), Formats::new());
+    let from = |url: String| home.install(Path::new(&url));
+    from(serve_once("404 Not Found", b"")).assert_refused(&["answers 404"]);
+    from(serve_once("200 OK", b"<html>nothing here</html>")).assert_refused(&["not those of an update"]);
+    from(format!("http://{}/tickerbox.tbu", free_address())).assert_refused(&["does not answer"]);
+    let done = from(serve_once("200 OK", &bytes));
+    assert!(done.code == Some(0) && done.out.contains("version 2.0.0 is installed"), "{done:?}");
+    assert_eq!(home.launch(&[]), "v2 --version in a");
 }
 
 fn free_address() -> SocketAddr {
