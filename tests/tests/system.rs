@@ -456,3 +456,29 @@ fn answers_are_as_the_description_says_and_old_paths_answer_too() {
     assert!(front("text/html,application/json;q=0.9").contains("<html"));
     demo.kill();
 }
+
+#[test]
+fn a_support_bundle_tells_much_and_no_secret() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let demo = Demo::start(dir.path(), &["--speed", "30", "--log", "info"]);
+    let address = demo.address();
+    let secret = json!({ "changes": { "network.proxy": "http://me:pa55word@proxy.lan:3128" } });
+    assert_eq!(post(address, "/api/v1/settings", &secret).0, 200);
+    let mut stream = TcpStream::connect(address).expect("the program listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let head = format!("GET /api/v1/support HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("written");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer");
+    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("an HTTP answer");
+    let told = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    assert!(told.starts_with("http/1.1 200") && told.contains("application/gzip"), "{told}");
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&answer[end + 4..]).read_to_end(&mut unpacked).expect("gzip");
+    let text = String::from_utf8_lossy(&unpacked);
+    for part in ["health.json", "conditions", "system.json", "network.proxy", "***", "log.txt", "state.redb"] {
+        assert!(text.contains(part), "no {part}");
+    }
+    assert!(!text.contains("pa55word"), "a password is in it");
+    demo.kill();
+}

@@ -59,6 +59,9 @@ fn score(it: &NewsScore) -> Cell {
 /// What is due and what came.
 #[must_use]
 pub fn calendar(told: &Calendar, now_ms: i64, zone: Zone) -> Vec<Section> {
+    if !told.is_read {
+        return Vec::new();
+    }
     let coming = told.events.iter().filter(|event| event.at_ms >= now_ms && event.importance != "low").take(EVENTS);
     let came = told.events.iter().rev().filter(|event| event.at_ms < now_ms && event.actual.is_some()).take(EVENTS);
     let value = |value: &Option<String>| Cell::from(or_dash(value.clone()));
@@ -103,6 +106,9 @@ pub fn calendar(told: &Calendar, now_ms: i64, zone: Zone) -> Vec<Section> {
 /// Who tells, who scores, and a text to try.
 #[must_use]
 pub fn health(told: &NewsHealth, zone: Zone) -> Vec<Section> {
+    if !told.is_read {
+        return Vec::new();
+    }
     let source = |source: &NewsSource| {
         let (text, tone) = match (source.stopped.as_str(), source.error.as_str()) {
             ("", "") if source.last_success_ms.is_none() => ("waits", Tone::Open),

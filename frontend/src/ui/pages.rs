@@ -426,10 +426,9 @@ fn system_page() -> AnyView {
         vec![told, log],
         Box::new(move |zone| {
             let mut all = told.sections("machine", "The machine", |told: api::System| {
-                let mut parts =
-                    vec![system::machine(&told), system::panel(&told), system::room(&told), system::stages(&told)];
+                let mut parts = vec![system::machine(&told), system::room(&told), system::stages(&told)];
                 parts.extend(system::queues(&told));
-                parts.push(system::threads(&told));
+                parts.extend([system::threads(&told), system::panel(&told)]);
                 parts
             });
             all.extend(log.sections("log", "Log", |told: api::Logs| vec![system::support(), system::log(&told, zone)]));
