@@ -26,14 +26,14 @@ pub fn items(told: &News, zone: Zone) -> Section {
         let mut scores = item.scores.iter().map(score);
         let first = scores.next().unwrap_or_else(|| Said::quiet("not scored yet").into());
         Row::of(vec![
-            moment(zone, item.usable_from_ms).into(),
             Cell::from(text.as_str()).hint(&item.text).above(Said::quiet(&item.source).into()),
+            moment(zone, item.usable_from_ms).into(),
             about.into(),
             scores.next().map_or(first.clone(), |second| first.above(second)),
         ])
         .to(item.url.clone().unwrap_or_default())
     };
-    let heads = vec!["Known from", "Text", "About", "Score"];
+    let heads = vec!["Text", "Known from", "About", "Score"];
     section.with(Block::Table(Table { name: "news", heads, rows: told.items.iter().map(row).collect() }))
 }
 
@@ -76,8 +76,8 @@ pub fn calendar(told: &Calendar, now_ms: i64, zone: Zone) -> Vec<Section> {
     let due = |event: &CalendarEvent| {
         let wait = format::uptime((event.at_ms - now_ms) as u64 / 1_000);
         Row::of(vec![
-            at(event).into(),
             name(event),
+            at(event).into(),
             if event.is_time_known { wait } else { String::new() }.into(),
             value(&event.consensus),
             value(&event.previous),
@@ -86,8 +86,8 @@ pub fn calendar(told: &Calendar, now_ms: i64, zone: Zone) -> Vec<Section> {
     let past = |event: &CalendarEvent| {
         let surprise = event.surprise.map(|surprise| Said::signed(&format::signed_float(surprise, 2)));
         Row::of(vec![
-            at(event).into(),
             name(event),
+            at(event).into(),
             value(&event.actual),
             value(&event.consensus),
             surprise.unwrap_or_else(|| Said::quiet("–")).into(),
@@ -98,8 +98,8 @@ pub fn calendar(told: &Calendar, now_ms: i64, zone: Zone) -> Vec<Section> {
         if rows.is_empty() { section.say("No calendar tells of any.") } else { section.table(kind, heads, rows) }
     };
     vec![
-        section("due", "What is due", coming.map(due).collect(), &["When", "Event", "In", "Expected", "Before"]),
-        section("came", "What came", came.map(past).collect(), &["When", "Event", "Came", "Expected", "Surprise"]),
+        section("due", "What is due", coming.map(due).collect(), &["Event", "When", "In", "Expected", "Before"]),
+        section("came", "What came", came.map(past).collect(), &["Event", "When", "Came", "Expected", "Surprise"]),
     ]
 }
 
